@@ -1,0 +1,1 @@
+"""A Spotify lakehouse as Dagster software-defined assets."""

@@ -1,0 +1,173 @@
+"""Delta tables as inputs and outputs of assets: a window is replaced in one commit."""
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import dagster as dg
+import pyarrow.compute as pc
+
+from spotify_assets import lineage, provenance
+from spotify_assets.lake import Lake
+from spotify_assets.model import derive
+from spotify_assets.partitions import Window, play_windows
+from spotify_assets.resources.spark import SparkResource
+from spotify_assets.settings import load_settings
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+    from pyspark.sql import Column, DataFrame
+
+ATTEMPTS = 12
+# What engines say when another writer was first.
+CONFLICTS = ("Failed to commit transaction", "ConcurrentAppend", "ConcurrentModification", "DELTA_CONCURRENT",
+             "ConcurrentDelete", "ConcurrentTransaction", "MetadataChanged", "concurrent")  # fmt: skip
+
+
+class RowsOutsideWindowError(Exception):
+    """A transform gave rows that don't belong to the window being written."""
+
+
+class WrongColumnsError(Exception):
+    """A transform gave other columns or types than the model's."""
+
+
+class DeltaLakeIOManager(dg.ConfigurableIOManager):
+    """Reads a table, or the run's window of it, as a DataFrame; writes a DataFrame in one commit."""
+
+    lake_uri: str
+    spark: SparkResource
+
+    @property
+    def lake(self) -> Lake:
+        """The lake below `lake_uri`."""
+        return Lake(self.lake_uri)
+
+    def load_input(self, context: dg.InputContext) -> "DataFrame":
+        """The upstream table; of a partitioned one, the run's window, unless the asset is unpartitioned."""
+        table = context.asset_key.path[-1]
+        self.lake.ensure(table)
+        frame = self.spark.session.read.format("delta").load(self.lake.table_uri(table))
+        if context.has_asset_partitions:
+            return frame.where(window_predicate(table, span_of(context.asset_partition_keys)))
+        return frame
+
+    def handle_output(self, context: dg.OutputContext, obj: "DataFrame") -> None:
+        """Replaces the run's window, or the whole of an unpartitioned table."""
+        table = context.asset_key.path[-1]
+        keys = context.asset_partition_keys if context.has_asset_partitions else []
+        commit = self.write(table, obj, keys)
+        delta = self.lake.ensure(table)
+        rows = _row_counts(delta)
+        context.add_output_metadata(
+            {
+                "dagster/uri": self.lake.table_uri(table),
+                "dagster/row_count": sum(rows.values()),
+                "delta_version": int(commit["version"]),
+            }
+        )
+        for key in keys:
+            count = rows.get(key, 0) if set(rows) <= set(play_windows(load_settings())) else None
+            if count is not None:
+                context.step_context.add_asset_metadata(
+                    context.asset_key, {"dagster/partition_row_count": count}, partition_key=key
+                )
+
+    def write(self, table: str, frame: "DataFrame", keys: Sequence[str]) -> Mapping[str, Any]:
+        """Write in one commit, again where another writer was first, and return the commit.
+
+        Inputs are read as the write runs, and again with each attempt; their fingerprint is taken before.
+        """
+        frame = _checked(table, frame)
+        for attempt in range(1, ATTEMPTS + 1):
+            delta = self.lake.ensure(table)
+            token = uuid4().hex
+            writer = frame.write.format("delta").mode("overwrite")
+            expectation = provenance.Expectation(self.lake, load_settings())
+            if keys:
+                span = span_of(keys)
+                writer = (
+                    _inside(table, span, frame)
+                    .write.format("delta")
+                    .mode("overwrite")
+                    .option("replaceWhere", window_predicate(table, span))
+                )
+                windows = play_windows(load_settings())
+                fingerprints = expectation.fingerprints(table, [windows[key] for key in keys])
+                days = (f"{span.start:%Y-%m-%d}" if not span.is_first else "0001-01-01", f"{span.end:%Y-%m-%d}")
+            else:
+                fingerprints, days = expectation.fingerprints(table, []), ("", "")
+            metadata = provenance.commit_metadata(delta, token, fingerprints, days)
+            try:
+                writer.option("userMetadata", metadata).save(self.lake.table_uri(table))
+            except Exception as error:
+                if attempt == ATTEMPTS or not any(words in str(error) for words in CONFLICTS):
+                    raise _explained(table, error) from error
+                time.sleep(random.uniform(0.1, 0.4) * min(attempt, 6))
+                continue
+            commit = provenance.version_of(self.lake.ensure(table), token)
+            if commit is None:
+                raise RuntimeError(f"{table}: the engine reported success, but its commit is not in the table's log")
+            return commit
+        raise AssertionError("unreachable")
+
+
+def span_of(keys: Sequence[str]) -> Window:
+    """From the start of the first partition to the end of the last; they follow each other."""
+    windows = play_windows(load_settings())
+    spans = sorted(windows[key] for key in keys)
+    return Window(spans[0].start, spans[-1].end, spans[0].is_first)
+
+
+def window_predicate(table: str, span: Window) -> str:
+    """SQL for the rows of a span. The first window also takes what lies before it: plays once started earlier."""
+    column = derive.window_column(table)
+    until = f"{column} < TIMESTAMP '{span.end:%Y-%m-%d %H:%M:%S}'"
+    if span.is_first:
+        return until
+    return f"{column} >= TIMESTAMP '{span.start:%Y-%m-%d %H:%M:%S}' AND {until}"
+
+
+def _checked(table: str, frame: "DataFrame") -> "DataFrame":
+    """The frame's columns in the model's order, or an error that names what differs."""
+    expected = derive.spark_types(table)
+    given = dict(frame.dtypes)
+    if wrong := sorted(set(expected.items()) ^ set(given.items())):
+        raise WrongColumnsError(f"{table}: these columns differ from the model: {wrong}")
+    return frame.select(*expected)
+
+
+def _inside(table: str, span: Window, frame: "DataFrame") -> "DataFrame":
+    """The frame, which fails as it is written where a row lies outside the span: an engine may accept such rows,
+    and drops those whose window column is null.
+    """
+    from pyspark.sql import functions as F
+
+    column = str(derive.window_column(table))
+    refuse = F.raise_error(F.lit(f"{table}: rows outside the window {span.start:%Y-%m-%d}/{span.end:%Y-%m-%d}"))
+    checked: Column = F.when(F.expr(window_predicate(table, span)), F.col(column)).otherwise(
+        refuse.cast("timestamp")
+    )
+    return frame.withColumn(column, checked).select(*frame.columns)
+
+
+def _row_counts(delta: "DeltaTable") -> dict[str, int]:
+    """Rows by month from the commit log, under the key of the monthly partition; `""` where there are no months."""
+    import pyarrow as pa
+
+    actions = pa.table(delta.get_add_actions(flatten=True))
+    month = f"partition.{derive.LAYOUT_COLUMN}"
+    if month not in actions.column_names:
+        return {"": pc.sum(actions["num_records"]).as_py() or 0}
+    counted = actions.group_by(month).aggregate([("num_records", "sum")]).to_pylist()
+    return {str(row[month]): row["num_records_sum"] for row in counted}
+
+
+def _explained(table: str, error: Exception) -> Exception:
+    """The error, said plainly where it is ours."""
+    text = str(error)
+    if "rows outside the window" in text:
+        return RowsOutsideWindowError(f"{table}: the transform gave rows outside the window being written; nothing was")
+    return error

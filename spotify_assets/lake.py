@@ -1,0 +1,83 @@
+"""The lake: where its Delta tables are, and how they come to be. Engine-free: through `deltalake`."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from spotify_assets.model import TABLES, derive
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Delta tables below one folder, `<uri>/<layer>/<table>/`."""
+
+    uri: str
+
+    def table_uri(self, table: str) -> str:
+        """Folder of the table."""
+        return f"{self.uri}/{TABLES[table].info['layer']}/{table}"
+
+    def open(self, table: str) -> DeltaTable | None:
+        """The table as it is now, or None where it was never written."""
+        try:
+            return DeltaTable(self.table_uri(table))
+        except TableNotFoundError:
+            return None
+
+    def ensure(self, table: str) -> DeltaTable:
+        """The table, made empty from the model where it is missing.
+
+        A table of another shape than the model's is emptied and takes the new shape: what it held is computed anew.
+        """
+        schema = derive.arrow_schema(table)
+        partition_by = [derive.LAYOUT_COLUMN] if derive.window_column(table) else None
+        current = self.open(table)
+        if current is None:
+            Path(self.table_uri(table)).mkdir(parents=True, exist_ok=True)
+            # Two runs may both find it missing: the second finds it made.
+            with suppress(DeltaError):
+                DeltaTable.create(
+                    self.table_uri(table),
+                    schema=schema,
+                    mode="ignore",
+                    partition_by=partition_by,
+                    name=table,
+                    description=TABLES[table].comment,
+                )
+            current = DeltaTable(self.table_uri(table))
+        if _shape(current) != [(field.name, field.type, field.nullable) for field in schema]:
+            write_deltalake(
+                self.table_uri(table),
+                pa.Table.from_batches([], schema),
+                mode="overwrite",
+                schema_mode="overwrite",
+                partition_by=partition_by,
+            )
+            current = DeltaTable(self.table_uri(table))
+        return current
+
+    def read(self, table: str, columns: list[str] | None = None) -> pa.Table:
+        """A small table, whole; empty where it was never written."""
+        current = self.open(table)
+        if current is None:
+            schema = derive.arrow_schema(table)
+            return (schema if columns is None else pa.schema([schema.field(name) for name in columns])).empty_table()
+        return current.to_pyarrow_table(columns=columns)
+
+    def tables(self) -> Iterator[tuple[str, DeltaTable]]:
+        """Every table of the model that exists, by name."""
+        for name in TABLES:
+            current = self.open(name)
+            if current is not None:
+                yield name, current
+
+
+def _shape(table: DeltaTable) -> list[tuple[str, pa.DataType, bool]]:
+    """Name, type and nullability of each column, as Arrow's plain types."""
+    schema = pa.schema(table.schema().to_arrow())
+    return [(field.name, field.type, field.nullable) for field in schema]

@@ -1,0 +1,104 @@
+"""Cleaned tables: every landed record, kept or rejected."""
+
+from sqlalchemy import CheckConstraint
+
+from spotify_assets.model.columns import (
+    CONTENT_TYPES,
+    COUNT,
+    DAY,
+    FLAG,
+    HASH,
+    KEY,
+    LABEL,
+    NUMBER,
+    TEXT,
+    TIME,
+    key,
+    listener,
+    needed,
+    optional,
+    table,
+)
+from spotify_assets.model.raw import SOURCE_FORMATS, record_fields
+
+# In the order in which they apply: the first that a record breaks is its reason.
+REJECTION_REASONS = {
+    "unreadable": "is no object or row of a known shape",
+    "bad_timestamp": "has no time that parses, or one out of bounds",
+    "no_content": "names no track, audiobook or episode",
+    "bad_duration": "has no usable `ms_played`: missing, not whole, negative or over 24 h",
+    "too_short": "was played for less than `SPOTIFY_ASSETS_MIN_MS_PLAYED`",
+    "superseded": "lies within the interval of a better source of the same listener",
+    "duplicate": "repeats a record that is kept",
+}
+
+MAX_MS_PLAYED = 24 * 60 * 60 * 1000
+STREAM_MS = 30_000
+
+plays = table(
+    "plays",
+    "cleaned",
+    "One row per play that is kept.",
+    needed(
+        "play_id", KEY, "SHA-256 of listener, played_at, content_key and ms_played", primary_key=True
+    ),
+    listener(),
+    needed("played_at", TIME, "End of the play (UTC)"),
+    needed("started_at", TIME, "End of the play less `ms_played` (UTC)"),
+    needed("local_date", DAY, "Date at the end of the play, in the listener's zone"),
+    needed("local_hour", NUMBER, "Hour at the end of the play (0 to 23), in the listener's zone"),
+    needed("content_type", LABEL, "What was played", info={"accepted": CONTENT_TYPES}),
+    key("content_key", "Id in the URI; where there is only a name, `name:` and a hash of the names"),
+    optional("content_uri", LABEL, "Spotify URI; null where the file names no id"),
+    optional("track_key", KEY, "`content_key` of a track; null unless a track"),
+    optional(
+        "recording_key",
+        HASH,
+        "Hash of the normalized track and artist names (of `track_key` where one is missing), "
+        "so that two ids of one recording meet; null unless a track",
+    ),
+    optional("track_name", TEXT, "As exported; null unless a track"),
+    optional("artist_name", TEXT, "The album's artist, as exported; null unless a track"),
+    optional("album_name", TEXT, "As exported; null unless a track"),
+    optional("episode_name", TEXT, "Podcast episode or audiobook chapter; null for a track"),
+    optional("show_name", TEXT, "Podcast or audiobook; null for a track"),
+    needed("ms_played", COUNT, "How long it played (ms)"),
+    needed("ms_played_is_estimated", FLAG, "Whether the source doesn't tell `ms_played`"),
+    needed("is_stream", FLAG, "Whether it played 30 seconds or more, Spotify's own line"),
+    needed("platform", TEXT, "Device, normalized; `unknown` where missing"),
+    needed("reason_start", LABEL, "Why the play began, normalized; `unknown` where missing"),
+    needed("reason_end", LABEL, "Why the play ended, normalized; `unknown` where missing"),
+    optional("shuffle", FLAG, "Whether shuffle was on; null where the export doesn't say"),
+    optional("skipped", FLAG, "Whether it was skipped; null where the export doesn't say"),
+    optional("offline", FLAG, "Whether it was played offline; null where the export doesn't say"),
+    optional("incognito", FLAG, "Whether it was a private session; null where the export doesn't say"),
+    optional("conn_country", LABEL, "Country of the connection (ISO 3166 alpha-2); null where unknown"),
+    needed("source_file", TEXT, "File that the record came from"),
+    needed("source_row", COUNT, "0-based ordinal in that file"),
+    CheckConstraint(f"ms_played BETWEEN 0 AND {MAX_MS_PLAYED}", name="ms_played_within_a_day"),
+    CheckConstraint("local_hour BETWEEN 0 AND 23", name="local_hour_of_a_day"),
+    CheckConstraint(f"is_stream = (ms_played >= {STREAM_MS})", name="stream_is_30_seconds"),
+    CheckConstraint("started_at <= played_at", name="starts_before_it_ends"),
+    CheckConstraint("(content_type = 'track') = (track_key IS NOT NULL)", name="track_key_of_tracks"),
+    CheckConstraint("(content_type = 'track') = (recording_key IS NOT NULL)", name="recording_key_of_tracks"),
+    window="played_at",
+)
+
+rejected_plays = table(
+    "rejected_plays",
+    "cleaned",
+    "One row per landed record that is not kept, with the first rule that it breaks.",
+    needed("window_at", TIME, "`played_at`, else the start of time, `SPOTIFY_ASSETS_PLAYS_START` (UTC)"),
+    listener(),
+    needed("source_file", TEXT, "File that the record came from", primary_key=True),
+    needed(
+        "source_row", COUNT, "0-based ordinal in that file; -1 for a whole file that can't be read", primary_key=True
+    ),
+    needed("reason", LABEL, "First rule that it breaks", info={"accepted": tuple(REJECTION_REASONS)}),
+    optional("played_at", TIME, "End of the play (UTC); null where it has no valid time"),
+    optional("source_format", LABEL, "Kind of history of its file", info={"accepted": SOURCE_FORMATS}),
+    needed("landed_at", TIME, "When the landed file was last modified (UTC)"),
+    *record_fields(),
+    optional("raw_record", TEXT, "JSON type, length and the parser's message, where it is `unreadable`"),
+    window="window_at",
+)

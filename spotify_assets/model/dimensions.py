@@ -1,0 +1,179 @@
+"""Dimensions: one key each, a function of the natural key alone, with members for unknown and not applicable."""
+
+from sqlalchemy import CheckConstraint
+
+from spotify_assets.model.columns import (
+    DAY,
+    FLAG,
+    HASH,
+    LABEL,
+    NUMBER,
+    TEXT,
+    TIME,
+    hash_key,
+    key,
+    needed,
+    optional,
+    seen,
+    table,
+)
+
+REASONS = {
+    "appload": "The app started",
+    "backbtn": "Back button",
+    "clickrow": "Picked from a list",
+    "clickside": "Picked from a side list",
+    "endplay": "Another play was started",
+    "fwdbtn": "Forward button",
+    "logout": "Logged out",
+    "persisted": "Resumed from a former session",
+    "playbtn": "Play button",
+    "popup": "The app was closed or changed",
+    "remote": "Another device took over",
+    "reload": "The player was loaded again",
+    "switched-to-audio": "Switched from video to audio",
+    "switched-to-video": "Switched from audio to video",
+    "trackdone": "The one before, or this one, played to its end",
+    "trackerror": "It could not be played on",
+    "unexpected-exit": "The app ended unexpectedly",
+    "unexpected-exit-while-paused": "The app ended unexpectedly while paused",
+    "uriopen": "A link was opened",
+    "other": "A code that this list does not know; `plays` has it",
+}
+
+PLATFORM_FAMILIES = (
+    "android", "ios", "windows", "macos", "linux", "web", "speaker_or_tv", "other", "unknown", "not_applicable",
+)  # fmt: skip
+
+
+def primary(name: str, comment: str, **options: object) -> object:
+    """The dimension's key."""
+    return key(name, comment, primary_key=True, **options)  # type: ignore[arg-type]  # options pass through
+
+
+dim_listener = table(
+    "dim_listener",
+    "dimensions",
+    "One row per listener.",
+    primary("listener_key", "Hash of the listener's name", type_=HASH, autoincrement=False),
+    needed("listener", LABEL, "Name of the folder below `landing/history`"),
+    needed("timezone", LABEL, "Zone of the listener's local dates and hours"),
+    optional("first_date", DAY, "Local date of the first play"),
+    optional("last_date", DAY, "Local date of the latest play"),
+)
+
+dim_date = table(
+    "dim_date",
+    "dimensions",
+    "One row per calendar day of the years in which anything was played.",
+    primary("date_key", "The day as YYYYMMDD", type_=NUMBER, autoincrement=False),
+    optional("date", DAY, "The day; null for unknown and not applicable"),
+    optional("year", NUMBER, "Calendar year"),
+    optional("quarter", NUMBER, "Quarter of the year (1 to 4)"),
+    optional("month_of_year", NUMBER, "Month of the year (1 to 12)"),
+    optional("month_name", LABEL, "Name of the month, in English"),
+    optional("month_start", DAY, "First day of the month"),
+    optional("iso_year", NUMBER, "Year that the ISO 8601 week belongs to"),
+    optional("iso_week", NUMBER, "ISO 8601 week (1 to 53)"),
+    optional("day_of_month", NUMBER, "Day of the month (1 to 31)"),
+    optional("day_of_year", NUMBER, "Day of the year (1 to 366)"),
+    optional("day_of_week", NUMBER, "ISO 8601 day of the week (1 is Monday)"),
+    optional("day_name", LABEL, "Name of the day, in English"),
+    optional("is_weekend", FLAG, "Saturday or Sunday"),
+)
+
+dim_time = table(
+    "dim_time",
+    "dimensions",
+    "One row per hour of the day.",
+    primary("time_key", "The hour (0 to 23)", type_=NUMBER, autoincrement=False),
+    optional("hour", NUMBER, "The hour (0 to 23); null for unknown and not applicable"),
+    needed("label", LABEL, "The hour as `13:00`"),
+    needed(
+        "part_of_day",
+        LABEL,
+        "night (0 to 5), morning (6 to 11), afternoon (12 to 17) or evening (18 to 23)",
+        info={"accepted": ("night", "morning", "afternoon", "evening", "unknown", "not_applicable")},
+    ),
+)
+
+dim_artist = table(
+    "dim_artist",
+    "dimensions",
+    "One row per artist by normalized name.",
+    primary("artist_key", "Hash of the normalized name", type_=HASH, autoincrement=False),
+    needed("artist_name", TEXT, "Latest spelling seen"),
+    *[optional(column.name, TIME, column.comment or "") for column in seen("artist")],
+)
+
+dim_album = table(
+    "dim_album",
+    "dimensions",
+    "One row per album by normalized artist and name.",
+    primary("album_key", "Hash of the album's artist and name, normalized", type_=HASH, autoincrement=False),
+    needed("album_name", TEXT, "Latest spelling seen"),
+    needed("artist_name", TEXT, "The album's artist, latest spelling seen"),
+    hash_key("artist_key", "The album's artist", "dim_artist.artist_key"),
+    *[optional(column.name, TIME, column.comment or "") for column in seen("album")],
+)
+
+dim_track = table(
+    "dim_track",
+    "dimensions",
+    "One row per track id (or name, where plays name no id).",
+    primary("track_key", "Spotify's id; where there is only a name, `name:` and a hash of the names"),
+    optional("track_uri", LABEL, "Spotify URI; null where no id is known"),
+    needed("track_name", TEXT, "Latest spelling seen"),
+    needed("artist_name", TEXT, "The album's artist, latest spelling seen"),
+    optional("album_name", TEXT, "Latest seen; null where no play names one"),
+    hash_key("artist_key", "The album's artist", "dim_artist.artist_key"),
+    hash_key("album_key", "The album", "dim_album.album_key"),
+    hash_key("recording_key", "Hash of the latest normalized names: ids of one recording share it"),
+    key("canonical_track_key", "The recording's most played id", "dim_track.track_key"),
+    *[optional(column.name, TIME, column.comment or "") for column in seen("track")],
+)
+
+dim_episode = table(
+    "dim_episode",
+    "dimensions",
+    "One row per podcast episode or audiobook chapter.",
+    primary("episode_key", "Spotify's id; where there is only a name, `name:` and a hash of the names"),
+    optional("episode_uri", LABEL, "Spotify URI; null where no id is known"),
+    needed(
+        "content_type",
+        LABEL,
+        "What it is",
+        info={"accepted": ("episode", "audiobook", "unknown", "not_applicable")},
+    ),
+    needed("episode_name", TEXT, "Name of the episode or chapter, latest seen"),
+    needed("show_name", TEXT, "Name of the podcast or audiobook, latest seen"),
+    *[optional(column.name, TIME, column.comment or "") for column in seen("episode")],
+)
+
+dim_platform = table(
+    "dim_platform",
+    "dimensions",
+    "One row per device as the exports name it.",
+    primary("platform_key", "Hash of the normalized name", type_=HASH, autoincrement=False),
+    needed("platform", TEXT, "Normalized name, as `android` or `ios 17.4 (iphone15,2)`"),
+    needed("platform_family", LABEL, "What kind of device it is", info={"accepted": PLATFORM_FAMILIES}),
+)
+
+dim_reason = table(
+    "dim_reason",
+    "dimensions",
+    "One row per code of why a play began or ended.",
+    primary("reason_key", "The code"),
+    needed("reason", LABEL, "The code"),
+    needed("meaning", LABEL, "What it says"),
+)
+
+bridge_track_artist = table(
+    "bridge_track_artist",
+    "dimensions",
+    "One row per track and artist on it.",
+    key("track_key", "The track", "dim_track.track_key", primary_key=True),
+    hash_key("artist_key", "An artist on it", "dim_artist.artist_key", primary_key=True),
+    needed("artist_position", NUMBER, "Order in which the track names them (0-based)"),
+    CheckConstraint("artist_position >= 0", name="artist_position_from_zero"),
+)

@@ -1,0 +1,305 @@
+"""From what each window of each table was computed, kept in the commit that wrote it, and what is stale by that.
+
+A commit's metadata holds a fingerprint of its inputs for every window that it wrote, and the state of all other
+windows as of the version that its writer had seen (`base`). So data and fingerprint can never part, and the latest
+commits alone tell the state of a table. A window is stale when the fingerprint of its inputs, as they are now,
+differs: inputs are landed files (by when they were read) for plays, and for all else the version in which each
+upstream table last wrote the window.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from deltalake import DeltaTable
+
+from spotify_assets import lineage
+from spotify_assets.lake import Lake
+from spotify_assets.partitions import Window, play_windows
+from spotify_assets.settings import Settings
+
+WHOLE = "whole"
+# Fingerprint of a window that nothing belongs to; one that was never written is as good.
+EMPTY = "empty"
+KIND = "spotify_assets/1"
+# Operations that change no row.
+HARMLESS = ("CREATE TABLE", "OPTIMIZE", "VACUUM", "FSCK", "SET TBLPROPERTIES", "CREATE OR REPLACE")
+RECENT_COMMITS = 20
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is known of a window: the fingerprint of what it was computed from, and the commit that wrote it.
+
+    `fingerprint` is None for a window of another grain that was written over in part.
+    """
+
+    fingerprint: str | None
+    version: str
+
+
+State = dict[str, Written]
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A row of `raw_files`, as far as plays depend on it."""
+
+    listener: str
+    source_file: str
+    loaded_at: datetime
+    first_played_at: datetime | None
+    last_played_at: datetime | None
+    has_undated: bool
+
+    def meets(self, window: Window) -> bool:
+        """Whether a record of it can belong to the window."""
+        return window.meets(self.first_played_at, self.last_played_at) or (window.is_first and self.has_undated)
+
+
+def window_name(window: Window) -> str:
+    """Name of a window in a commit's metadata; windows of one grain sort by time."""
+    return f"{window.start:%Y-%m-%d}/{window.end:%Y-%m-%d}"
+
+
+def state_of(table: DeltaTable | None) -> State:
+    """What is known of every window that was written, as of the table's latest version."""
+    if table is None:
+        return {}
+    identity = str(table.metadata().id)[:8]
+    commits, base, latest = _commits_since_base(table)
+    state: State = {}
+    if latest:
+        # Should the log have lost commits in between, nothing is known of any window.
+        is_whole = min(commits) <= base + 1
+        state = {
+            name: Written(fingerprint if is_whole else None, version)
+            for name, (fingerprint, version) in latest["before"].items()
+        }
+    for version in sorted(commits):
+        commit = commits[version]
+        if version <= base or commit["operation"].startswith(HARMLESS):
+            continue
+        entry = _metadata(commit)
+        if entry is None:
+            # Somebody else wrote into the table.
+            state = {name: Written(None, f"{identity}:{version}") for name in state}
+        else:
+            state = _after(state, entry, f"{identity}:{version}")
+    return state
+
+
+def _commits_since_base(table: DeltaTable) -> tuple[dict[int, Any], int, dict[str, Any] | None]:
+    """Commits by version back to the base of our latest, that base, and that latest commit's metadata."""
+    commits: dict[int, Any] = {}
+    for limit in (RECENT_COMMITS, None):
+        commits = {commit["version"]: commit for commit in table.history(limit)}
+        latest = next(filter(None, (_metadata(commits[version]) for version in sorted(commits, reverse=True))), None)
+        if latest and min(commits) <= latest["base"] + 1:
+            return commits, latest["base"], latest
+    return commits, latest["base"] if latest else -1, latest
+
+
+def _metadata(commit: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Our metadata of a commit; None for a commit of somebody else."""
+    try:
+        entry = json.loads(commit.get("userMetadata") or "null")
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and entry.get("kind") == KIND else None
+
+
+def _after(state: State, entry: Mapping[str, Any], version: str) -> State:
+    """The state after a commit: its windows are new, and what they cut of windows of another grain is unknown."""
+    written: dict[str, str] = entry["windows"]
+    if WHOLE in written:
+        return {WHOLE: Written(written[WHOLE], version)}
+    first, last = entry["span"]
+    after: State = {}
+    for name, known in state.items():
+        start, _, end = name.partition("/")
+        if end <= first or start >= last:
+            after[name] = known
+        elif name not in written:
+            if start < first:
+                after[f"{start}/{first}"] = Written(None, known.version)
+            if end > last:
+                after[f"{last}/{end}"] = Written(None, known.version)
+    return after | {name: Written(fingerprint, version) for name, fingerprint in written.items()}
+
+
+def commit_metadata(table: DeltaTable, token: str, fingerprints: Mapping[str, str], span: tuple[str, str]) -> str:
+    """Metadata for a commit that writes these windows.
+
+    Args:
+        table: The table as its writer sees it.
+        token: By which the writer finds its commit again.
+        fingerprints: Of the inputs of each window that is written, by its name.
+        span: From when until when (days) rows are replaced.
+    """
+    before = {name: (known.fingerprint, known.version) for name, known in state_of(table).items()}
+    return json.dumps(
+        {
+            "kind": KIND,
+            "token": token,
+            "base": table.version(),
+            "before": {} if WHOLE in fingerprints else before,
+            "windows": dict(fingerprints),
+            "span": span,
+        },
+        separators=(",", ":"),
+    )
+
+
+def version_of(table: DeltaTable, token: str) -> Mapping[str, Any] | None:
+    """The commit that carries this token."""
+    for commit in table.history(RECENT_COMMITS * 5):
+        if token in (commit.get("userMetadata") or ""):
+            return commit
+    return None
+
+
+def landed_files(lake: Lake) -> list[LandedFile]:
+    """The files that `raw_files` lists, those without history left out."""
+    columns = [
+        "listener", "source_file", "loaded_at", "first_played_at", "last_played_at", "undated_records", "records",
+    ]  # fmt: skip
+    return [
+        LandedFile(
+            row["listener"],
+            row["source_file"],
+            row["loaded_at"],
+            row["first_played_at"],
+            row["last_played_at"],
+            row["undated_records"] > 0,
+        )
+        for row in lake.read("raw_files", columns).to_pylist()
+        if row["records"]
+    ]
+
+
+@dataclass
+class Expectation:
+    """Fingerprints of inputs as they are now."""
+
+    lake: Lake
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        self._states: dict[str, State] = {}
+        self._files: list[LandedFile] | None = None
+
+    def state(self, table: str) -> State:
+        """The table's state, read once."""
+        if table not in self._states:
+            self._states[table] = state_of(self.lake.open(table))
+        return self._states[table]
+
+    def files(self) -> list[LandedFile]:
+        """The landed files, read once."""
+        if self._files is None:
+            self._files = landed_files(self.lake)
+        return self._files
+
+    def fingerprints(self, table: str, windows: Iterable[Window]) -> dict[str, str]:
+        """Fingerprint of what each window of the table is computed from.
+
+        An unpartitioned table has one window, the whole, and a fingerprint always.
+        """
+        if not lineage.is_partitioned(table):
+            inputs = [f"{upstream}@{self._last_version(upstream)}" for upstream in lineage.upstreams(table)]
+            return {WHOLE: self._hashed(table, inputs)}
+        if "raw_plays" in lineage.upstreams(table):
+            return self._from_files(table, list(windows))
+        return {
+            name: self._hashed(table, inputs) if inputs else EMPTY
+            for name, inputs in (
+                (window_name(window), self._from_windows(table, window_name(window))) for window in windows
+            )
+        }
+
+    def _from_files(self, table: str, windows: list[Window]) -> dict[str, str]:
+        inputs: dict[str, list[str]] = {window_name(window): [] for window in windows}
+        for file in sorted(self.files(), key=lambda file: file.source_file):
+            identity = f"{file.source_file}@{file.loaded_at.isoformat()}"
+            for window in windows:
+                if file.meets(window):
+                    inputs[window_name(window)].append(identity)
+        return {name: self._hashed(table, files) if files else EMPTY for name, files in inputs.items()}
+
+    def _from_windows(self, table: str, window: str) -> list[str]:
+        return [
+            f"{upstream}@{self.state(upstream)[window].version}"
+            for upstream in lineage.upstreams(table)
+            if window in self.state(upstream)
+        ]
+
+    def _last_version(self, table: str) -> str:
+        versions = {written.version for written in self.state(table).values()}
+        return max(versions, key=lambda version: int(version.partition(":")[2]), default="nothing")
+
+    def _hashed(self, table: str, inputs: list[str]) -> str:
+        parts = [lineage.transform_version(), lineage.row_settings(table, self.settings), *inputs]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Stale:
+    """What is not up to date: partition keys by partitioned table, and unpartitioned tables."""
+
+    windows: dict[str, list[str]]
+    whole: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.windows or self.whole)
+
+    @property
+    def keys(self) -> list[str]:
+        """Partition keys with anything stale, in order of time."""
+        return sorted({key for keys in self.windows.values() for key in keys})
+
+
+def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
+    """What has to be computed so that every table follows from the files that `raw_files` lists."""
+    expected = Expectation(lake, settings)
+    keys = {window_name(window): key for key, window in play_windows(settings, now).items()}
+    windows = list(play_windows(settings, now).values())
+    stale_windows: dict[str, set[str]] = {}
+    stale_tables: set[str] = set()
+    for table in lineage.computed_tables():
+        state = expected.state(table)
+        above = [upstream for upstream in lineage.upstreams(table) if upstream in stale_tables]
+        if not lineage.is_partitioned(table):
+            written = state.get(WHOLE)
+            if above or written is None or written.fingerprint != expected.fingerprints(table, [])[WHOLE]:
+                stale_tables.add(table)
+            continue
+        inherited = {name for upstream in above for name in stale_windows.get(upstream, ())}
+        fingerprints = expected.fingerprints(table, windows)
+        behind = {
+            name
+            for name, fingerprint in fingerprints.items()
+            if (state[name].fingerprint if name in state else EMPTY) != fingerprint
+        }
+        behind |= inherited | _meeting(set(state) - set(fingerprints), windows)
+        if behind:
+            stale_windows[table] = behind
+            stale_tables.add(table)
+    return Stale(
+        {table: sorted(keys[name] for name in names) for table, names in stale_windows.items()},
+        [table for table in lineage.computed_tables() if table in stale_tables and table not in stale_windows],
+    )
+
+
+def _meeting(others: set[str], windows: list[Window]) -> set[str]:
+    """Windows that meet a window of another grain, or of a time before plays start (that is the first's)."""
+    meeting = set()
+    for name in others:
+        start, _, end = name.partition("/")
+        for window in windows:
+            if (start < f"{window.end:%Y-%m-%d}") and (end > f"{window.start:%Y-%m-%d}" or window.is_first):
+                meeting.add(window_name(window))
+    return meeting

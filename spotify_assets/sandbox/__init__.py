@@ -1,0 +1,1 @@
+"""Sample data, so that everything runs with no account and no network."""

@@ -1,0 +1,134 @@
+"""Every knob, read once from the environment (and from a `.env` file beside you).
+
+The README's table of settings is made from the descriptions here.
+"""
+
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Grain = Literal["daily", "weekly", "monthly"]
+PREFIX = "SPOTIFY_ASSETS_"
+
+
+class SettingsError(ValueError):
+    """A setting has a value that cannot be used; the message names the variable and what it takes."""
+
+
+class Settings(BaseSettings):
+    """What a person may set; each field is the environment variable `SPOTIFY_ASSETS_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    landing_uri: str = Field(
+        "data/landing", description="Folder that files are dropped into: `history/<listener>/...`"
+    )
+    lake_uri: str = Field("data/lake", description="Folder of the Delta tables: `<layer>/<table>/`")
+    plays_start: datetime = Field(
+        datetime(2008, 10, 1, tzinfo=UTC),
+        description="No play is older (UTC date, floored to the grain); Spotify opened in October 2008",
+    )
+    plays_grain: Grain = Field("monthly", description="Partitions of plays: `daily`, `weekly` or `monthly`")
+    min_ms_played: int = Field(500, ge=0, description="Shorter plays are rejected as `too_short` (ms)")
+    timezone: str = Field("UTC", description="Zone of local dates and hours, as `Europe/Stockholm`")
+    timezones: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict, description="Zones by listener: `anna=Europe/Stockholm,ben=America/Lima`"
+    )
+    spark_remote: str = Field(
+        "",
+        description="Engine: empty is Sail, embedded; `sc://host:port` a Spark Connect server; "
+        "`local[*]` Apache Spark on this machine (needs Java)",
+    )
+    max_json_mb: int = Field(
+        256, ge=1, description="A JSON array larger than this (MB, unzipped) is refused; NDJSON may be any size"
+    )
+    max_unzipped_mb: int = Field(
+        20_000, ge=1, description="A zip that unpacks to more than this (MB) is refused as a zip bomb"
+    )
+    max_rejected_share: float = Field(
+        0.25, ge=0, le=1, description="A check warns when one reason rejects a larger share of the records"
+    )
+
+    @field_validator("timezones", mode="before")
+    @classmethod
+    def _listener_zones(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+        if broken := [name for name, equals, _ in pairs if not equals]:
+            raise ValueError(f"expected listener=Zone pairs, got {broken[0].strip()!r}")
+        return {name.strip(): zone.strip() for name, _, zone in pairs}
+
+    @field_validator("timezone", "timezones")
+    @classmethod
+    def _known_zones(cls, value: Any) -> Any:
+        for zone in value.values() if isinstance(value, dict) else [value]:
+            if zone not in available_timezones():
+                raise ValueError(f"{zone!r} is no time zone; expected a name such as Europe/Stockholm")
+        return value
+
+    @field_validator("plays_start", mode="before")
+    @classmethod
+    def _start_is_a_date(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                return datetime.strptime(value.strip(), "%Y-%m-%d").replace(tzinfo=UTC)
+            except ValueError:
+                raise ValueError(f"{value!r} is no date; expected YYYY-MM-DD") from None
+        return value
+
+    @field_validator("plays_start")
+    @classmethod
+    def _start_is_past(cls, value: datetime) -> datetime:
+        if not datetime(1970, 1, 1, tzinfo=UTC) < value < datetime.now(UTC):
+            raise ValueError("expected a day between 1970 and today")
+        return value
+
+    @field_validator("spark_remote")
+    @classmethod
+    def _known_engine(cls, value: str) -> str:
+        if value and not value.startswith(("sc://", "local")):
+            raise ValueError(f"{value!r}: expected nothing, sc://host:port or local[*]")
+        return value
+
+    @field_validator("landing_uri", "lake_uri")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError(f"{value!r}: expected a folder on this machine")
+        return str(Path(value).expanduser().absolute())
+
+    def zone_of(self, listener: str) -> str:
+        """The time zone that this listener's local dates and hours are in."""
+        return self.timezones.get(listener, self.timezone)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment.
+
+    Raises:
+        SettingsError: naming the variable, and what it takes.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        raise SettingsError(f"{name}: {reason}") from None
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return load_settings()
+
+
+def zone(name: str) -> ZoneInfo:
+    """The zone of that name; names are validated when settings are read."""
+    return ZoneInfo(name)

@@ -1,0 +1,55 @@
+"""Pure functions from DataFrames to DataFrames, one for each computed table and of the same name.
+
+A parameter that is not keyword-only is a table that is read, and bears its name: lineage follows from the
+signatures (see `spotify_assets.lineage`). No Dagster and no I/O here.
+"""
+
+from spotify_assets.transforms.dimensions import (
+    bridge_track_artist,
+    dim_album,
+    dim_artist,
+    dim_date,
+    dim_episode,
+    dim_listener,
+    dim_platform,
+    dim_reason,
+    dim_time,
+    dim_track,
+)
+from spotify_assets.transforms.facts import fct_plays
+from spotify_assets.transforms.metrics import (
+    album_metrics,
+    artist_metrics,
+    daily_listening,
+    daily_track_plays,
+    hourly_listening,
+    listening_clock,
+    monthly_content,
+    track_metrics,
+)
+from spotify_assets.transforms.plays import plays
+from spotify_assets.transforms.rejected_plays import rejected_plays
+
+__all__ = [
+    "album_metrics",
+    "artist_metrics",
+    "bridge_track_artist",
+    "daily_listening",
+    "daily_track_plays",
+    "dim_album",
+    "dim_artist",
+    "dim_date",
+    "dim_episode",
+    "dim_listener",
+    "dim_platform",
+    "dim_reason",
+    "dim_time",
+    "dim_track",
+    "fct_plays",
+    "hourly_listening",
+    "listening_clock",
+    "monthly_content",
+    "plays",
+    "rejected_plays",
+    "track_metrics",
+]

@@ -1,0 +1,51 @@
+"""Facts: keys, measures and flags. Every key follows from the play alone, so that no join is needed."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spotify_assets.model.columns import NOT_APPLICABLE
+from spotify_assets.model.dimensions import REASONS
+from spotify_assets.transforms.keys import album_key, artist_key, hashed, of_tracks
+
+
+def fct_plays(plays: DataFrame) -> DataFrame:
+    """One row per row of `plays`: a key to every dimension, and what was measured.
+
+    Args:
+        plays: Kept plays.
+    """
+    content_type = F.col("content_type")
+    return plays.select(
+        "play_id",
+        "played_at",
+        hashed(F.col("listener")).alias("listener_key"),
+        date_key(F.col("local_date")).alias("date_key"),
+        F.col("local_hour").alias("time_key"),
+        "content_type",
+        of_tracks(content_type, F.col("track_key")).alias("track_key"),
+        of_tracks(content_type, F.col("recording_key")).alias("recording_key"),
+        of_tracks(content_type, artist_key(F.col("artist_name"))).alias("artist_key"),
+        of_tracks(content_type, album_key(F.col("artist_name"), F.col("album_name"))).alias("album_key"),
+        F.when(content_type == "track", NOT_APPLICABLE).otherwise(F.col("content_key")).alias("episode_key"),
+        hashed(F.col("platform")).alias("platform_key"),
+        reason_key(F.col("reason_start")).alias("reason_start_key"),
+        reason_key(F.col("reason_end")).alias("reason_end_key"),
+        "ms_played",
+        "ms_played_is_estimated",
+        "is_stream",
+        "skipped",
+        "shuffle",
+        "offline",
+        "incognito",
+        "month",
+    )
+
+
+def date_key(date: Column) -> Column:
+    """The day as the number YYYYMMDD."""
+    return (F.year(date) * 10_000 + F.month(date) * 100 + F.dayofmonth(date)).cast("int")
+
+
+def reason_key(reason: Column) -> Column:
+    """The code where `dim_reason` knows it, else `other`; `unknown` stays."""
+    return F.when(reason.isin(*REASONS, "unknown"), reason).otherwise("other")

@@ -1,0 +1,98 @@
+"""`plays`: what is kept of the landed records."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spotify_assets.model.cleaned import STREAM_MS
+from spotify_assets.settings import Settings
+from spotify_assets.transforms.judge import ESTIMATED_FORMAT, judged
+from spotify_assets.transforms.keys import SEPARATOR, hashed, normalized, present
+
+
+def plays(raw_plays: DataFrame, raw_files: DataFrame, *, settings: Settings) -> DataFrame:
+    """One row per play that is kept; times are UTC, `local_*` in the listener's zone.
+
+    Args:
+        raw_plays: Records as landed.
+        raw_files: The register of landed files.
+        settings: Zones, and the rules' bounds.
+    """
+    kept = judged(raw_plays, raw_files, settings).where("reason IS NULL")
+    is_track = F.col("content_type") == "track"
+    local = _local_time(F.col("played_at"), F.col("listener"), settings)
+    ms_played = F.col("clean_ms_played")
+    return kept.select(
+        F.sha2(
+            F.concat_ws(
+                SEPARATOR,
+                F.col("listener"),
+                F.unix_micros("played_at").cast("string"),
+                F.col("content_key"),
+                ms_played.cast("string"),
+            ),
+            256,
+        ).alias("play_id"),
+        "listener",
+        "played_at",
+        F.timestamp_micros(F.unix_micros("played_at") - ms_played * 1000).alias("started_at"),
+        F.to_date(local).alias("local_date"),
+        F.hour(local).alias("local_hour"),
+        "content_type",
+        "content_key",
+        F.when(
+            F.col("content_id").isNotNull(),
+            F.concat_ws("", F.when(is_track, "spotify:track:").otherwise("spotify:episode:"), F.col("content_id")),
+        ).alias("content_uri"),
+        F.when(is_track, F.col("content_key")).alias("track_key"),
+        F.when(is_track, _recording_key()).alias("recording_key"),
+        F.when(is_track, F.col("clean_track_name")).alias("track_name"),
+        F.when(is_track, F.col("clean_artist_name")).alias("artist_name"),
+        F.when(is_track, F.col("clean_album_name")).alias("album_name"),
+        F.col("clean_episode_name").alias("episode_name"),
+        F.col("clean_show_name").alias("show_name"),
+        ms_played.alias("ms_played"),
+        (F.col("source_format") == ESTIMATED_FORMAT).alias("ms_played_is_estimated"),
+        (ms_played >= STREAM_MS).alias("is_stream"),
+        _label(F.col("platform")).alias("platform"),
+        _label(F.col("reason_start")).alias("reason_start"),
+        _label(F.col("reason_end")).alias("reason_end"),
+        _flag(F.col("shuffle")).alias("shuffle"),
+        _flag(F.col("skipped")).alias("skipped"),
+        _flag(F.col("offline")).alias("offline"),
+        _flag(F.col("incognito_mode")).alias("incognito"),
+        present(F.col("conn_country")).alias("conn_country"),
+        "source_file",
+        "source_row",
+        F.trunc("played_at", "month").alias("month"),
+    )
+
+
+def _recording_key() -> Column:
+    """Hash of the normalized names; of the track's key where one of them is missing."""
+    artist, track = F.col("clean_artist_name"), F.col("clean_track_name")
+    both = artist.isNotNull() & track.isNotNull()
+    return F.when(both, hashed(normalized(artist), normalized(track))).otherwise(hashed(F.col("content_key")))
+
+
+def _label(text: Column) -> Column:
+    """Normalized; `unknown` where missing."""
+    return F.coalesce(normalized(present(text)), F.lit("unknown"))
+
+
+def _flag(text: Column) -> Column:
+    """A boolean; null where the export doesn't say, or says something else."""
+    word = F.lower(F.trim(text))
+    return F.when(word.isin("true", "1"), True).when(word.isin("false", "0"), False)
+
+
+def _local_time(moment: Column, listener: Column, settings: Settings) -> Column:
+    """The moment on the clocks of the listener's zone."""
+
+    def on_clocks(zone: str) -> Column:
+        return moment if zone == "UTC" else F.from_utc_timestamp(moment, zone)
+
+    local = None
+    for name, zone in settings.timezones.items():
+        condition = listener == name
+        local = F.when(condition, on_clocks(zone)) if local is None else local.when(condition, on_clocks(zone))
+    return on_clocks(settings.timezone) if local is None else local.otherwise(on_clocks(settings.timezone))
