@@ -50,7 +50,7 @@ class Lake:
                     description=TABLES[table].comment,
                 )
             current = DeltaTable(self.table_uri(table))
-        if _shape(current) != [(field.name, field.type, field.nullable) for field in schema]:
+        if _shape(current) != [(field.name, field.type) for field in schema]:
             write_deltalake(
                 self.table_uri(table),
                 pa.Table.from_batches([], schema),
@@ -76,8 +76,34 @@ class Lake:
             if current is not None:
                 yield name, current
 
+    def drop_history(self) -> int:
+        """Remove every file of former versions, and the log's entries of them: only the present stays.
 
-def _shape(table: DeltaTable) -> list[tuple[str, pa.DataType, bool]]:
-    """Name, type and nullability of each column, as Arrow's plain types."""
+        Statistics in the log name smallest and largest values, and so people and what they heard.
+
+        Returns:
+            How many files were removed.
+        """
+        removed = 0
+        for name, _ in self.tables():
+            uri = self.table_uri(name)
+            removed += len(
+                DeltaTable(uri).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+            )
+            present = DeltaTable(uri)
+            present.create_checkpoint()
+            # What each window was computed from stands in the latest commit of ours: it and later ones stay.
+            ours = [commit["version"] for commit in present.history() if commit.get("userMetadata")]
+            oldest = max(ours, default=present.version())
+            for entry in Path(uri, "_delta_log").iterdir():
+                version = entry.name.partition(".")[0]
+                if version.isdigit() and int(version) < oldest:
+                    entry.unlink()
+                    removed += 1
+        return removed
+
+
+def _shape(table: DeltaTable) -> list[tuple[str, pa.DataType]]:
+    """Name and type of each column, as Arrow's plain types."""
     schema = pa.schema(table.schema().to_arrow())
-    return [(field.name, field.type, field.nullable) for field in schema]
+    return [(field.name, field.type) for field in schema]

@@ -1,7 +1,8 @@
 """How plays are partitioned, and the windows of time that follow from it."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 import dagster as dg
 
@@ -47,11 +48,29 @@ def play_partitions(settings: Settings) -> dg.TimeWindowPartitionsDefinition:
 
 
 def play_windows(settings: Settings, now: datetime | None = None) -> dict[str, Window]:
-    """The window of every partition key, in order of time."""
-    partitions = play_partitions(settings)
-    keys = partitions.get_partition_keys(current_time=now)
-    windows = [partitions.time_window_for_partition_key(key) for key in keys]
-    return {
-        key: Window(window.start.astimezone(UTC), window.end.astimezone(UTC), is_first=index == 0)
-        for index, (key, window) in enumerate(zip(keys, windows, strict=True))
-    }
+    """The window of every partition key, in order of time: those of `play_partitions`, without its cost.
+
+    Dagster takes 50 ms to list 219 months and 0.7 s for 6,600 days, and a run asks a hundred times.
+    """
+    today = (now or datetime.now(UTC)).astimezone(UTC).date()
+    return _play_windows(settings.plays_start, settings.plays_grain, today)
+
+
+@lru_cache(maxsize=8)
+def _play_windows(plays_start: datetime, grain: Grain, today: date) -> dict[str, Window]:
+    windows: dict[str, Window] = {}
+    start = floor_to_grain(plays_start, grain)
+    midnight = datetime(today.year, today.month, today.day, tzinfo=UTC)
+    last = _next(floor_to_grain(midnight, grain), grain)
+    while start <= last:
+        end = _next(start, grain)
+        windows[f"{start:%Y-%m-%d}"] = Window(start, end, is_first=not windows)
+        start = end
+    return windows
+
+
+def _next(start: datetime, grain: Grain) -> datetime:
+    """Start of the partition after the one that starts then."""
+    if grain == "monthly":
+        return (start + timedelta(days=31)).replace(day=1)
+    return start + timedelta(days=7 if grain == "weekly" else 1)

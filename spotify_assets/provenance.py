@@ -131,24 +131,25 @@ def _after(state: State, entry: Mapping[str, Any], version: str) -> State:
     return after | {name: Written(fingerprint, version) for name, fingerprint in written.items()}
 
 
-def commit_metadata(table: DeltaTable, token: str, fingerprints: Mapping[str, str], span: tuple[str, str]) -> str:
+def commit_metadata(table: DeltaTable, token: str, fingerprints: Mapping[str, str], span: Window | None) -> str:
     """Metadata for a commit that writes these windows.
 
     Args:
         table: The table as its writer sees it.
         token: By which the writer finds its commit again.
         fingerprints: Of the inputs of each window that is written, by its name.
-        span: From when until when (days) rows are replaced.
+        span: From when until when rows are replaced; None for the whole table.
     """
-    before = {name: (known.fingerprint, known.version) for name, known in state_of(table).items()}
+    before = {name: (known.fingerprint, known.version) for name, known in state_of(table).items()} if span else {}
+    first = "0001-01-01" if span is None or span.is_first else f"{span.start:%Y-%m-%d}"
     return json.dumps(
         {
             "kind": KIND,
             "token": token,
             "base": table.version(),
-            "before": {} if WHOLE in fingerprints else before,
+            "before": before,
             "windows": dict(fingerprints),
-            "span": span,
+            "span": (first, f"{span.end:%Y-%m-%d}" if span else "9999-12-31"),
         },
         separators=(",", ":"),
     )
@@ -303,3 +304,9 @@ def _meeting(others: set[str], windows: list[Window]) -> set[str]:
             if (start < f"{window.end:%Y-%m-%d}") and (end > f"{window.start:%Y-%m-%d}" or window.is_first):
                 meeting.add(window_name(window))
     return meeting
+
+
+def inputs_version(lake: Lake) -> str:
+    """Changes whenever files were read."""
+    register = lake.open("raw_files")
+    return f"{register.metadata().id}:{register.version()}" if register else ""

@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import dagster as dg
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
+from deltalake import CommitProperties, write_deltalake
 
 from spotify_assets import lineage, provenance
 from spotify_assets.lake import Lake
 from spotify_assets.model import derive
 from spotify_assets.partitions import Window, play_windows
 from spotify_assets.resources.spark import SparkResource
-from spotify_assets.settings import load_settings
+from spotify_assets.settings import Settings
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
     from pyspark.sql import Column, DataFrame
 
+UTC_TIME = pa.timestamp("us", "UTC")
 ATTEMPTS = 12
 # What engines say when another writer was first.
 CONFLICTS = ("Failed to commit transaction", "ConcurrentAppend", "ConcurrentModification", "DELTA_CONCURRENT",
@@ -37,13 +41,13 @@ class WrongColumnsError(Exception):
 class DeltaLakeIOManager(dg.ConfigurableIOManager):
     """Reads a table, or the run's window of it, as a DataFrame; writes a DataFrame in one commit."""
 
-    lake_uri: str
     spark: SparkResource
+    settings: dg.ResourceDependency[Settings]
 
     @property
     def lake(self) -> Lake:
-        """The lake below `lake_uri`."""
-        return Lake(self.lake_uri)
+        """The lake that the settings name."""
+        return Lake(self.settings.lake_uri)
 
     def load_input(self, context: dg.InputContext) -> "DataFrame":
         """The upstream table; of a partitioned one, the run's window, unless the asset is unpartitioned."""
@@ -51,7 +55,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         self.lake.ensure(table)
         frame = self.spark.session.read.format("delta").load(self.lake.table_uri(table))
         if context.has_asset_partitions:
-            return frame.where(window_predicate(table, span_of(context.asset_partition_keys)))
+            return frame.where(window_predicate(table, span_of(context.asset_partition_keys, self.settings)))
         return frame
 
     def handle_output(self, context: dg.OutputContext, obj: "DataFrame") -> None:
@@ -60,20 +64,35 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         keys = context.asset_partition_keys if context.has_asset_partitions else []
         commit = self.write(table, obj, keys)
         delta = self.lake.ensure(table)
-        rows = _row_counts(delta)
         context.add_output_metadata(
             {
                 "dagster/uri": self.lake.table_uri(table),
-                "dagster/row_count": sum(rows.values()),
+                "dagster/row_count": sum(_rows_by_month(delta).values()),
                 "delta_version": int(commit["version"]),
             }
         )
-        for key in keys:
-            count = rows.get(key, 0) if set(rows) <= set(play_windows(load_settings())) else None
-            if count is not None:
-                context.step_context.add_asset_metadata(
-                    context.asset_key, {"dagster/partition_row_count": count}, partition_key=key
-                )
+        for key, rows in self._partition_rows(table, delta, keys).items():
+            context.step_context.add_asset_metadata(
+                {"dagster/partition_row_count": rows}, asset_key=context.asset_key, partition_key=key
+            )
+
+    def _partition_rows(self, table: str, delta: "DeltaTable", keys: Sequence[str]) -> dict[str, int]:
+        """Rows of each partition: from the commit log where partitions are months, else from the window column."""
+        if not keys:
+            return {}
+        if self.settings.plays_grain == "monthly":
+            by_month = _rows_by_month(delta)
+            return {key: by_month.get(key, 0) for key in keys}
+        column = str(derive.window_column(table))
+        windows = play_windows(self.settings)
+        span = span_of(keys, self.settings)
+        within = (pc.field(column) >= pa.scalar(span.start, UTC_TIME)) & (
+            pc.field(column) < pa.scalar(span.end, UTC_TIME)
+        )
+        times = delta.to_pyarrow_dataset().to_table(columns=[column], filter=within)[column].to_numpy()
+        starts = np.array([windows[key].start.replace(tzinfo=None) for key in keys], "datetime64[us]")
+        counts = np.bincount(np.searchsorted(starts, times, side="right") - 1, minlength=len(keys))
+        return dict(zip(keys, map(int, counts), strict=True))
 
     def write(self, table: str, frame: "DataFrame", keys: Sequence[str]) -> Mapping[str, Any]:
         """Write in one commit, again where another writer was first, and return the commit.
@@ -81,42 +100,50 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         Inputs are read as the write runs, and again with each attempt; their fingerprint is taken before.
         """
         frame = _checked(table, frame)
+        span = span_of(keys, self.settings) if keys else None
         for attempt in range(1, ATTEMPTS + 1):
-            delta = self.lake.ensure(table)
             token = uuid4().hex
-            writer = frame.write.format("delta").mode("overwrite")
-            expectation = provenance.Expectation(self.lake, load_settings())
-            if keys:
-                span = span_of(keys)
-                writer = (
-                    _inside(table, span, frame)
-                    .write.format("delta")
-                    .mode("overwrite")
-                    .option("replaceWhere", window_predicate(table, span))
-                )
-                windows = play_windows(load_settings())
-                fingerprints = expectation.fingerprints(table, [windows[key] for key in keys])
-                days = (f"{span.start:%Y-%m-%d}" if not span.is_first else "0001-01-01", f"{span.end:%Y-%m-%d}")
-            else:
-                fingerprints, days = expectation.fingerprints(table, []), ("", "")
-            metadata = provenance.commit_metadata(delta, token, fingerprints, days)
             try:
-                writer.option("userMetadata", metadata).save(self.lake.table_uri(table))
+                self._commit(table, frame, keys, span, token)
             except Exception as error:
                 if attempt == ATTEMPTS or not any(words in str(error) for words in CONFLICTS):
                     raise _explained(table, error) from error
                 time.sleep(random.uniform(0.1, 0.4) * min(attempt, 6))
                 continue
             commit = provenance.version_of(self.lake.ensure(table), token)
-            if commit is None:
-                raise RuntimeError(f"{table}: the engine reported success, but its commit is not in the table's log")
-            return commit
+            if commit is not None:
+                return commit
+            raise RuntimeError(f"{table}: the engine reported success, but its commit is not in the table's log")
         raise AssertionError("unreachable")
 
+    def _commit(
+        self, table: str, frame: "DataFrame", keys: Sequence[str], span: Window | None, token: str
+    ) -> None:
+        delta = self.lake.ensure(table)
+        windows = play_windows(self.settings)
+        expectation = provenance.Expectation(self.lake, self.settings)
+        fingerprints = expectation.fingerprints(table, [windows[key] for key in keys])
+        metadata = provenance.commit_metadata(delta, token, fingerprints, span)
+        predicate = window_predicate(table, span) if span else None
+        if span:
+            frame = _inside(table, span, frame)
+        writer = frame.write.format("delta").mode("overwrite").option("userMetadata", metadata)
+        if predicate:
+            writer = writer.option("replaceWhere", predicate)
+        writer.save(self.lake.table_uri(table))
+        # Sail makes no commit where there is nothing to add and nothing to remove; that, too, is to be recorded.
+        if provenance.version_of(self.lake.ensure(table), token) is None:
+            write_deltalake(
+                self.lake.table_uri(table),
+                derive.arrow_schema(table).empty_table(),
+                mode="append",
+                commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
+            )
 
-def span_of(keys: Sequence[str]) -> Window:
+
+def span_of(keys: Sequence[str], settings: Settings) -> Window:
     """From the start of the first partition to the end of the last; they follow each other."""
-    windows = play_windows(load_settings())
+    windows = play_windows(settings)
     spans = sorted(windows[key] for key in keys)
     return Window(spans[0].start, spans[-1].end, spans[0].is_first)
 
@@ -153,10 +180,8 @@ def _inside(table: str, span: Window, frame: "DataFrame") -> "DataFrame":
     return frame.withColumn(column, checked).select(*frame.columns)
 
 
-def _row_counts(delta: "DeltaTable") -> dict[str, int]:
-    """Rows by month from the commit log, under the key of the monthly partition; `""` where there are no months."""
-    import pyarrow as pa
-
+def _rows_by_month(delta: "DeltaTable") -> dict[str, int]:
+    """Rows by month from the commit log; all under one empty key where the table has no months."""
     actions = pa.table(delta.get_add_actions(flatten=True))
     month = f"partition.{derive.LAYOUT_COLUMN}"
     if month not in actions.column_names:

@@ -1,5 +1,6 @@
 """The engine: a Spark Connect session, embedded or elsewhere. No transform knows which."""
 
+import logging
 import os
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ class SparkResource(dg.ConfigurableResource):
             # Timestamp(Etc/UTC), and dates depend on where they were computed.
             "spark.sql.session.timeZone": "UTC",
         }
+        # It prints what it is about to raise, as a page of JSON.
+        logging.getLogger("pyspark.sql.connect.logging").setLevel(logging.CRITICAL + 1)
         with _starting:
             return LazyPySparkResource(spark_config=config).spark_session
 

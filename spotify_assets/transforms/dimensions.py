@@ -10,7 +10,7 @@ from spotify_assets.model import TABLES, derive
 from spotify_assets.model.columns import NOT_APPLICABLE, NOT_APPLICABLE_NUMBER, UNKNOWN, UNKNOWN_NUMBER
 from spotify_assets.model.dimensions import REASONS
 from spotify_assets.settings import Settings
-from spotify_assets.transforms.facts import date_key
+from spotify_assets.transforms.calendar import date_key, iso_day_of_week
 from spotify_assets.transforms.keys import artist_key, hashed
 from spotify_assets.transforms.metrics import canonical_tracks, latest, sorts_latest_first
 
@@ -57,7 +57,7 @@ def dim_date(hourly_listening: DataFrame) -> DataFrame:
     new_year, new_years_eve = F.make_date(F.year("first"), F.lit(1), F.lit(1)), F.make_date(F.year("last"), F.lit(12), F.lit(31))
     days = years.select(F.explode(F.sequence(new_year, new_years_eve, F.expr("INTERVAL 1 DAY"))).alias("date"))
     date = F.col("date")
-    iso_day = (F.weekday(date) + 1).cast("int")
+    iso_day = iso_day_of_week(date)
     thursday = F.date_add(date, 4 - iso_day)
     return with_members(
         "dim_date",

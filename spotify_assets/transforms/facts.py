@@ -5,6 +5,7 @@ from pyspark.sql import functions as F
 
 from spotify_assets.model.columns import NOT_APPLICABLE
 from spotify_assets.model.dimensions import REASONS
+from spotify_assets.transforms.calendar import date_key
 from spotify_assets.transforms.keys import album_key, artist_key, hashed, of_tracks
 
 
@@ -22,7 +23,7 @@ def fct_plays(plays: DataFrame) -> DataFrame:
         date_key(F.col("local_date")).alias("date_key"),
         F.col("local_hour").alias("time_key"),
         "content_type",
-        of_tracks(content_type, F.col("track_key")).alias("track_key"),
+        F.coalesce("track_key", F.lit(NOT_APPLICABLE)).alias("track_key"),
         of_tracks(content_type, F.col("recording_key")).alias("recording_key"),
         of_tracks(content_type, artist_key(F.col("artist_name"))).alias("artist_key"),
         of_tracks(content_type, album_key(F.col("artist_name"), F.col("album_name"))).alias("album_key"),
@@ -39,11 +40,6 @@ def fct_plays(plays: DataFrame) -> DataFrame:
         "incognito",
         "month",
     )
-
-
-def date_key(date: Column) -> Column:
-    """The day as the number YYYYMMDD."""
-    return (F.year(date) * 10_000 + F.month(date) * 100 + F.dayofmonth(date)).cast("int")
 
 
 def reason_key(reason: Column) -> Column:

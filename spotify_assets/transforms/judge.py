@@ -7,6 +7,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from spotify_assets.model.cleaned import MAX_MS_PLAYED
+from spotify_assets.partitions import Window as TimeWindow
 from spotify_assets.partitions import floor_to_grain
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.keys import name_key, present, spotify_id
@@ -17,18 +18,39 @@ MAX_FILE_ROWS = 1 << 40
 COARSE_RANKS = (2, 3)
 
 
-def judged(raw_plays: DataFrame, raw_files: DataFrame, settings: Settings) -> DataFrame:
+def judged(
+    raw_plays: DataFrame, raw_files: DataFrame, settings: Settings, window: TimeWindow | None = None
+) -> DataFrame:
     """Every landed record with its typed values and its `reason`, null where it is kept.
 
     Args:
-        raw_plays: Records, as landed; all of those that share a `played_at`, or none of them.
+        raw_plays: Records, as landed.
         raw_files: The register of files. A record whose file is not in it is left out.
         settings: Where plays start, and how short is too short.
+        window: Only records of this span of time; all where it is None.
 
     Returns:
         One row per record: raw_plays' columns, `window_at`, and what `plays` needs.
     """
-    return _duplicates(_typed(_with_files(raw_plays, raw_files), settings))
+    if window is None:
+        return _duplicates(_typed(_with_files(raw_plays, raw_files), settings))
+    records = _with_files(_possibly_within(window, raw_plays, raw_files), raw_files)
+    judged_records = _duplicates(_typed(records, settings))
+    return judged_records.where((F.col("window_at") >= window.start) & (F.col("window_at") < window.end))
+
+
+def _possibly_within(window: TimeWindow, raw_plays: DataFrame, raw_files: DataFrame) -> DataFrame:
+    """The records that can belong to the window: by their time, or, for the first, any of a file with undated ones."""
+    within = raw_plays.where((F.col("played_at") >= window.start) & (F.col("played_at") < window.end))
+    if not window.is_first:
+        return within
+    with_undated = raw_files.where("undated_records > 0").select("source_file")
+    undated = small_first(with_undated, raw_plays, "source_file", "inner").select(*raw_plays.columns)
+    return within.unionByName(
+        undated.where(
+            F.col("played_at").isNull() | (F.col("played_at") < window.start) | (F.col("played_at") >= window.end)
+        )
+    )
 
 
 def _source_rank(source_format: Column, is_minute_precise: Column) -> Column:
@@ -47,8 +69,10 @@ def _with_files(raw_plays: DataFrame, raw_files: DataFrame) -> DataFrame:
     files = raw_files.where("status <> 'ignored'").select(
         "listener", "source_file", rank.alias("source_rank"), "first_played_at", "last_played_at"
     )
+    # Partitioned by a constant, lest the engine warns of a window without partitions: there are few files.
+    everything_by_rank = Window.partitionBy(F.lit(1)).orderBy("source_rank", "source_file")
     of_file = (
-        files.withColumn("file_number", F.row_number().over(Window.orderBy("source_rank", "source_file")))
+        files.withColumn("file_number", F.row_number().over(everything_by_rank))
         .join(_better_spans(files), ["listener", "source_rank"], "left")
         .select(
             "source_file",

@@ -5,6 +5,7 @@ from pyspark.sql import functions as F
 
 from spotify_assets.model.columns import UNKNOWN, UNKNOWN_NUMBER
 from spotify_assets.settings import Settings
+from spotify_assets.transforms.calendar import iso_day_of_week
 from spotify_assets.transforms.keys import SEPARATOR, album_key, artist_key, hashed, of_tracks
 
 MEASURES = ("plays", "streams", "ms_played", "skips", "skips_known")
@@ -102,8 +103,8 @@ def listening_clock(hourly_listening: DataFrame) -> DataFrame:
     Args:
         hourly_listening: All of it.
     """
-    iso_day = (F.weekday("date") + 1).cast("int").alias("day_of_week")
-    return hourly_listening.groupBy("listener", iso_day, "hour").agg(*_summed(MEASURES))
+    day_of_week = iso_day_of_week(F.col("date")).alias("day_of_week")
+    return hourly_listening.groupBy("listener", day_of_week, "hour").agg(*_summed(MEASURES))
 
 
 def track_metrics(monthly_content: DataFrame) -> DataFrame:

@@ -4,20 +4,24 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spotify_assets.model.cleaned import STREAM_MS
+from spotify_assets.partitions import Window
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.judge import ESTIMATED_FORMAT, judged
 from spotify_assets.transforms.keys import SEPARATOR, hashed, normalized, present
 
 
-def plays(raw_plays: DataFrame, raw_files: DataFrame, *, settings: Settings) -> DataFrame:
+def plays(
+    raw_plays: DataFrame, raw_files: DataFrame, *, settings: Settings, window: Window | None = None
+) -> DataFrame:
     """One row per play that is kept; times are UTC, `local_*` in the listener's zone.
 
     Args:
         raw_plays: Records as landed.
         raw_files: The register of landed files.
         settings: Zones, and the rules' bounds.
+        window: Only records of this span of time; all where it is None.
     """
-    kept = judged(raw_plays, raw_files, settings).where("reason IS NULL")
+    kept = judged(raw_plays, raw_files, settings, window).where("reason IS NULL")
     is_track = F.col("content_type") == "track"
     local = _local_time(F.col("played_at"), F.col("listener"), settings)
     ms_played = F.col("clean_ms_played")

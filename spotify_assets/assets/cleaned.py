@@ -1,0 +1,33 @@
+"""Cleaned tables: every landed record, kept or rejected."""
+
+import dagster as dg
+from pyspark.sql import DataFrame
+
+from spotify_assets import transforms
+from spotify_assets.assets.declare import lake_table
+from spotify_assets.io_managers.delta_lake import span_of
+from spotify_assets.settings import Settings
+
+
+@lake_table
+def plays(
+    context: dg.AssetExecutionContext,
+    raw_plays: DataFrame,
+    raw_files: DataFrame,
+    settings: dg.ResourceParam[Settings],
+) -> DataFrame:
+    return transforms.plays(
+        raw_plays, raw_files, settings=settings, window=span_of(context.partition_keys, settings)
+    )
+
+
+@lake_table
+def rejected_plays(
+    context: dg.AssetExecutionContext,
+    raw_plays: DataFrame,
+    raw_files: DataFrame,
+    settings: dg.ResourceParam[Settings],
+) -> DataFrame:
+    return transforms.rejected_plays(
+        raw_plays, raw_files, settings=settings, window=span_of(context.partition_keys, settings)
+    )

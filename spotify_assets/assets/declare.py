@@ -1,0 +1,64 @@
+"""What all assets have in common, laid over them in one place."""
+
+import warnings
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from spotify_assets import lineage
+from spotify_assets.model import TABLES, derive
+from spotify_assets.partitions import play_partitions
+from spotify_assets.settings import settings
+
+# Single-run backfills are "beta" in Dagster since 2023; saying so once per asset hides what matters.
+warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*backfill_policy.*")
+
+OWNERS = ["team:listening-data"]
+LAKE = "lake"
+# Partitions of everything that follows from plays by time.
+PLAY_PERIODS = play_partitions(settings())
+
+
+def metadata_of(table: str) -> dict[str, Any]:
+    """What the model says of a table, in Dagster's words."""
+    return {
+        "dagster/column_schema": derive.dagster_schema(table),
+        "dagster/io_manager_key": LAKE,
+        "dagster/table_name": f"{TABLES[table].info['layer']}.{table}",
+    }
+
+
+def common(table: str) -> dict[str, Any]:
+    """Arguments of the table's asset or asset spec that the model and the lineage decide."""
+    partitioned = lineage.is_partitioned(table)
+    return {
+        "group_name": TABLES[table].info["layer"],
+        "description": TABLES[table].comment,
+        "owners": OWNERS,
+        "tags": {"layer": TABLES[table].info["layer"], "domain": "listening"},
+        "metadata": metadata_of(table),
+        "partitions_def": PLAY_PERIODS if partitioned else None,
+    }
+
+
+def lake_table(compute: Callable[..., Any]) -> dg.AssetsDefinition:
+    """An asset that Spark computes and the lake stores: the table of the function's name.
+
+    Its parameters are the tables that it reads. Tables that it references by foreign key come before it.
+    """
+    table = compute.__name__
+    options = common(table)
+    return dg.asset(
+        name=table,
+        kinds={"spark", "delta"},
+        code_version=lineage.transform_version(),
+        io_manager_key=LAKE,
+        backfill_policy=dg.BackfillPolicy.single_run() if options["partitions_def"] else None,
+        deps=[name for name in derive.referenced_tables(table) if name not in lineage.upstreams(table)],
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(days=60), warn_window=timedelta(days=35))
+        if table == "plays"
+        else None,
+        **options,
+    )(compute)

@@ -1,0 +1,48 @@
+"""Metrics: partial aggregates by partition, and what is combined from them."""
+
+import dagster as dg
+from pyspark.sql import DataFrame
+
+from spotify_assets import transforms
+from spotify_assets.assets.declare import lake_table
+from spotify_assets.settings import Settings
+
+
+@lake_table
+def daily_track_plays(plays: DataFrame, settings: dg.ResourceParam[Settings]) -> DataFrame:
+    return transforms.daily_track_plays(plays, settings=settings)
+
+
+@lake_table
+def hourly_listening(plays: DataFrame, settings: dg.ResourceParam[Settings]) -> DataFrame:
+    return transforms.hourly_listening(plays, settings=settings)
+
+
+@lake_table
+def monthly_content(plays: DataFrame, settings: dg.ResourceParam[Settings]) -> DataFrame:
+    return transforms.monthly_content(plays, settings=settings)
+
+
+@lake_table
+def daily_listening(hourly_listening: DataFrame, daily_track_plays: DataFrame) -> DataFrame:
+    return transforms.daily_listening(hourly_listening, daily_track_plays)
+
+
+@lake_table
+def listening_clock(hourly_listening: DataFrame) -> DataFrame:
+    return transforms.listening_clock(hourly_listening)
+
+
+@lake_table
+def track_metrics(monthly_content: DataFrame) -> DataFrame:
+    return transforms.track_metrics(monthly_content)
+
+
+@lake_table
+def artist_metrics(monthly_content: DataFrame, dim_artist: DataFrame) -> DataFrame:
+    return transforms.artist_metrics(monthly_content, dim_artist)
+
+
+@lake_table
+def album_metrics(monthly_content: DataFrame, dim_album: DataFrame) -> DataFrame:
+    return transforms.album_metrics(monthly_content, dim_album)

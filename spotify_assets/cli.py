@@ -1,0 +1,218 @@
+"""`spotify-assets`: the few things a person types."""
+
+import csv
+import json
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from spotify_assets.settings import SettingsError, settings
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+listener_option = click.option(
+    "--listener", required=True, metavar="NAME", help="Whose history it is; any name without a slash."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="spotify-assets")
+def cli(debug: bool) -> None:
+    """Your Spotify listening history as tables: landed files in, a star schema and metrics out.
+
+    Files are landed below SPOTIFY_ASSETS_LANDING_URI (data/landing) and tables kept below
+    SPOTIFY_ASSETS_LAKE_URI (data/lake), both relative to the current folder.
+    """
+
+
+@cli.command("import")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@listener_option
+def import_(paths: tuple[Path, ...], listener: str) -> None:
+    """Copy exports into the landing zone, and sync.
+
+    PATHS are zips as Spotify sends them, folders, or files.
+    """
+    from spotify_assets.importer import copy_into_landing
+
+    copied = copy_into_landing(list(paths), checked(listener), settings())
+    console.print(f"[bold]{copied:,}[/] file{'s' * (copied != 1)} copied to {settings().landing_uri}/history/{listener}")
+    run_sync()
+
+
+@cli.command()
+def sync() -> None:
+    """Bring every table up to date with what is landed: only what is stale."""
+    run_sync()
+
+
+@cli.command()
+@click.argument("sql")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+def query(sql: str, form: str) -> None:
+    """Run SQL over every table of the lake, by its name, through DuckDB.
+
+    Example: spotify-assets query "SELECT track_name, total_plays FROM track_metrics ORDER BY rank LIMIT 10"
+    """
+    from spotify_assets import reports
+    from spotify_assets.lake import Lake
+
+    result = reports.query(Lake(settings().lake_uri), sql)
+    names, rows = result.column_names, list(zip(*[column.to_pylist() for column in result.columns], strict=True))
+    if form == "table":
+        console.print(reports.as_table(names, rows))
+    elif form == "csv":
+        writer = csv.writer(sys.stdout)
+        writer.writerow(names)
+        writer.writerows(rows)
+    else:
+        json.dump([dict(zip(names, row, strict=True)) for row in rows], sys.stdout, default=str, ensure_ascii=False)
+        sys.stdout.write("\n")
+
+
+@cli.command()
+def status() -> None:
+    """Tell what is landed, kept, rejected and stale, by listener and file."""
+    from spotify_assets import reports
+
+    reports.print_status(console, settings())
+
+
+@cli.command()
+@listener_option
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def forget(listener: str, yes: bool) -> None:
+    """Remove a listener's landed files and every trace of them from the lake, old versions included."""
+    from spotify_assets.importer import landed_by
+    from spotify_assets.lake import Lake
+
+    folder, files = landed_by(checked(listener), settings())
+    known = Lake(settings().lake_uri).read("raw_files", ["listener"])["listener"].to_pylist()
+    if not folder.exists() and listener not in known:
+        raise click.ClickException(f"nothing is landed or known of {listener!r}; spotify-assets status lists who is")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("forget asks before it deletes; without a terminal, say --yes")
+        click.confirm(
+            f"Delete {len(files):,} files in {folder}, and everything in the lake that came from them?", abort=True
+        )
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
+    run_sync()
+    with console.status("Removing old versions"):
+        removed = Lake(settings().lake_uri).drop_history()
+    console.print(f"{escape(listener)} is forgotten: {len(files):,} landed files and {removed:,} old files of the lake removed.")
+
+
+@cli.command()
+@click.option("--plays", default=150_000, show_default=True, type=click.IntRange(1_000), help="How many plays to make.")
+def demo(plays: int) -> None:
+    """Make sample exports of two listeners, run the whole graph on them, and show what came out."""
+    from spotify_assets import reports
+    from spotify_assets.sandbox.exports import land_sample_exports
+
+    with console.status(f"Making exports with {plays:,} plays"):
+        made = land_sample_exports(Path(settings().landing_uri), plays)
+    console.print(f"Sample exports of [bold]{' and '.join(made)}[/] are in {settings().landing_uri}/history")
+    run_sync()
+    reports.print_demo(console, settings(), made)
+
+
+@cli.command()
+@click.option("--port", default=3000, show_default=True)
+def ui(port: int) -> None:
+    """Open Dagster's UI on the same instance: dagster dev."""
+    from spotify_assets.runner import dagster_home
+
+    dagster_home()
+    workspace = Path(__file__).parent.parent / "workspace.yaml"
+    arguments = ["-w", str(workspace)] if workspace.exists() else ["-m", "spotify_assets.definitions"]
+    os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", "-p", str(port), *arguments])
+
+
+def checked(listener: str) -> str:
+    """The listener's name, fit to name a folder."""
+    name = listener.strip()
+    if not name or name.startswith(".") or any(character in name for character in "/\\\0"):
+        raise click.BadParameter("expected a name without slashes that does not start with a dot", param_hint="--listener")
+    return name
+
+
+def run_sync() -> None:
+    """Sync with progress, and tell what changed."""
+    from spotify_assets import reports
+    from spotify_assets.lake import Lake
+    from spotify_assets.runner import Runner, instance
+
+    lake = Lake(settings().lake_uri)
+    before = reports.totals(lake)
+    with instance() as dagster, run_progress() as progress:
+        done = Runner(settings(), dagster, progress).sync()
+    reports.print_changes(console, done, before, reports.totals(lake))
+
+
+@contextmanager
+def run_progress() -> Iterator[Callable[[str, int, str | None], None]]:
+    """Shows each run as a bar that fills with its tables; a line each where there is no terminal."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("[dim]{task.fields[latest]}"),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    ) as bars:
+        tasks: dict[str, Any] = {}
+
+        def note(run: str, tables: int, table: str | None) -> None:
+            if table is None:
+                tasks[run] = bars.add_task(escape(run), total=tables, latest="")
+                if not errors.is_terminal:
+                    errors.print(f"{run} ...", markup=False)
+                return
+            is_table = not table.endswith("_follows_the_model")
+            bars.update(tasks[run], advance=1 if is_table else 0, latest=table)
+
+        yield note
+
+
+def main() -> None:
+    """Exit codes: 0 done, 1 failed, 2 wrong use."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        cli(standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except SettingsError as error:
+        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        errors.print("Stopped. Nothing is half-written: spotify-assets sync goes on where it was.")
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error) or repr(error)
+        errors.print(f"[bold red]Error:[/] {escape(message.strip().splitlines()[0])}")
+        if not debug and not isinstance(error, click.ClickException):
+            errors.print("[dim]spotify-assets --debug ... shows where it happened.[/]")
+        sys.exit(1)
+
+

@@ -1,0 +1,40 @@
+"""The whole project on one page."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from spotify_assets import jobs, sensors
+from spotify_assets.assets import cleaned, dimensions, facts, metrics, raw
+from spotify_assets.checks import history, model_checks
+from spotify_assets.io_managers import DeltaLakeIOManager
+from spotify_assets.resources import LandingResource, SparkResource
+from spotify_assets.settings import Settings, settings
+
+
+def resources(settings: Settings) -> dict[str, object]:
+    """Where everything is, by the settings."""
+    spark = SparkResource(remote=settings.spark_remote)
+    return {
+        "settings": settings,
+        "landing": LandingResource(uri=settings.landing_uri),
+        "spark": spark,
+        "lake": DeltaLakeIOManager(spark=spark, settings=settings),
+    }
+
+
+def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] | None = None) -> dg.Definitions:
+    """Assets, checks, jobs, sensors and resources. Opens no connection and starts no engine."""
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules([raw, cleaned, dimensions, facts, metrics]),
+        asset_checks=[*model_checks.ALL, *history.ALL],
+        jobs=[jobs.read_history, jobs.refresh_tables],
+        sensors=[sensors.landing_sensor, sensors.stale_sensor],
+        resources=resources(settings),
+        loggers=loggers,
+        # Steps of one run share a session; a process each would pay for its imports and its engine.
+        executor=dg.multiprocess_executor if settings.spark_remote.startswith("sc://") else dg.in_process_executor,
+    )
+
+
+defs = definitions(settings())

@@ -1,0 +1,204 @@
+"""What the command line shows."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from spotify_assets import provenance
+from spotify_assets.ingest import find_changes
+from spotify_assets.lake import Lake
+from spotify_assets.model import TABLES, derive
+from spotify_assets.model.cleaned import REJECTION_REASONS
+from spotify_assets.resources import LandingResource
+from spotify_assets.runner import Synced
+from spotify_assets.settings import Settings
+
+GREEN = "#1db954"
+BAR = 40
+BAR_MONTHS = 24
+
+
+def query(lake: Lake, sql: str) -> pa.Table:
+    """The rows of a query over the lake's tables, by their names. Tables that were never written are empty.
+
+    Raises:
+        duckdb.Error: where the query is wrong, in one line.
+    """
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    named = {word.lower() for word in re.findall(r"\w+", sql)}
+    # Opening all of them takes two seconds; a query names a few, or asks which there are.
+    shows_all = bool(named & {"show", "information_schema", "duckdb_tables", "duckdb_views", "duckdb_columns"})
+    for table in TABLES:
+        if table not in named and not shows_all:
+            continue
+        delta = lake.open(table)
+        connection.register(table, delta.to_pyarrow_dataset() if delta else derive.arrow_schema(table).empty_table())
+    relation = connection.sql(sql)
+    return relation.to_arrow_table() if relation is not None else pa.table({})
+
+
+def as_table(names: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> Table:
+    """Rows as a table for the terminal; numbers to the right."""
+    rows = list(rows)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style=f"bold {GREEN}")
+    for index, name in enumerate(names):
+        is_number = any(isinstance(row[index], int | float) for row in rows)
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
+    for row in rows:
+        table.add_row(*[_shown(value) for value in row])
+    return table
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "[dim]-[/]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:,.3f}".rstrip("0").rstrip(".")
+    return escape(str(value))
+
+
+def _short(source_file: str) -> str:
+    """The file's own name."""
+    return re.split(r"[/!]", source_file)[-1]
+
+
+def totals(lake: Lake) -> dict[str, int]:
+    """Records landed, kept, and rejected by reason."""
+    rows = query(
+        lake,
+        """
+        SELECT 'landed' AS what, count(*) AS records FROM raw_plays
+        UNION ALL SELECT 'kept', count(*) FROM plays
+        UNION ALL SELECT reason, count(*) FROM rejected_plays GROUP BY reason
+        """,
+    ).to_pylist()
+    return {row["what"]: row["records"] for row in rows}
+
+
+def print_changes(console: Console, done: Synced, before: dict[str, int], after: dict[str, int]) -> None:
+    """What a sync did: what it read, what it computed, and how many records there are more or less."""
+    if not done.runs and done.landing == "no change":
+        console.print("[bold]Everything is up to date.[/]")
+        return
+    tables = {table for run in done.runs for table in run.tables}
+    computed = f"{len(tables)} tables" + (f", {done.partitions:,} partitions" if done.partitions else "")
+    console.print(f"Landing zone: [bold]{done.landing}[/]. Computed: [bold]{computed}[/].")
+    table = Table(box=box.SIMPLE_HEAD)
+    for name, justify in (("records", "left"), ("now", "right"), ("change", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # rich wants literals
+    names = ["landed", "kept", *REJECTION_REASONS]
+    for name in names:
+        now, change = after.get(name, 0), after.get(name, 0) - before.get(name, 0)
+        if now or change:
+            label = name if name in ("landed", "kept") else f"rejected: {name}"
+            style = f"bold {GREEN}" if name == "kept" else ""
+            table.add_row(label, f"{now:,}", f"{change:+,}" if change else "[dim]0[/]", style=style)
+    console.print(table)
+    for warning in sorted(set(done.warnings)):
+        console.print(f"[yellow]![/] {escape(warning)}")
+
+
+def print_status(console: Console, settings: Settings) -> None:
+    """What is landed, kept, rejected and stale, by listener and file."""
+    lake = Lake(settings.lake_uri)
+    changes = find_changes(LandingResource(uri=settings.landing_uri), lake, settings)
+    waiting = {file.path: "changed" if file.path in changes.changed else "new" for file in changes.to_read}
+    waiting |= dict.fromkeys(changes.gone, "deleted")
+    stale = provenance.stale(lake, settings)
+    console.print(f"[dim]Landing zone[/] {settings.landing_uri}/history\n[dim]Lake        [/] {settings.lake_uri}")
+    rows = query(
+        lake,
+        """
+        WITH kept AS (SELECT source_file, count(*) AS kept FROM plays GROUP BY ALL),
+        rejected AS (SELECT source_file, count(*) AS rejected FROM rejected_plays GROUP BY ALL)
+        SELECT listener, source_file, landed_file, status, detail, records,
+            coalesce(kept, 0) AS kept, coalesce(rejected, 0) AS rejected,
+            strftime(first_played_at, '%Y-%m-%d') AS first, strftime(last_played_at, '%Y-%m-%d') AS last
+        FROM raw_files LEFT JOIN kept USING (source_file) LEFT JOIN rejected USING (source_file)
+        ORDER BY listener, source_file
+        """,
+    ).to_pylist()
+    listed = {row["landed_file"] for row in rows}
+    lines: dict[str, list[tuple]] = {}
+    notes: dict[str, list[str]] = {}
+    for row in rows:
+        of_listener = lines.setdefault(row["listener"], [])
+        state = waiting.get(row["landed_file"]) or row["status"]
+        name = _short(row["source_file"])
+        if state in ("ignored", "unreadable"):
+            notes.setdefault(row["listener"], []).append(f"{state}: {name} ({row['detail']})")
+        if state != "ignored":
+            numbers = (row["records"], row["kept"], row["rejected"])
+            of_listener.append((name, state, *numbers, row["first"], row["last"]))
+    for path in sorted(set(waiting) - listed):
+        lines.setdefault(path.split("/")[1], []).append((_short(path), "new", None, None, None, None, None))
+    names = ("file", "state", "records", "kept", "rejected", "from", "until")
+    for listener, of_listener in sorted(lines.items()):
+        console.print(as_table(names, of_listener, title=escape(listener)))
+        for note in notes.get(listener, []):
+            style = "[yellow]" if note.startswith("unreadable") else "[dim]"
+            console.print(f"  {style}{escape(note)}[/]", soft_wrap=True)
+    if not lines:
+        console.print('\nNothing is landed yet: spotify-assets import PATH --listener NAME, or "make demo".')
+    if waiting:
+        console.print(f"[yellow]Not read yet: {changes.summary()}.[/] spotify-assets sync reads them.")
+    if stale:
+        months = f"{len(stale.keys):,} partitions" if stale.keys else "no partition"
+        console.print(
+            f"[yellow]Stale: {months}, {len(stale.windows) + len(stale.whole)} tables.[/] spotify-assets sync computes them."
+        )
+    elif lines and not waiting:
+        console.print(f"[{GREEN}]Every table is up to date.[/]")
+
+
+def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -> None:
+    """Top artists, minutes a month, and what to type next."""
+    lake = Lake(settings.lake_uri)
+    names = ", ".join("'" + name.replace("'", "''") + "'" for name in listeners)
+    artists = query(
+        lake,
+        f"""
+        SELECT artist_name AS artist, sum(total_plays) AS plays, round(sum(total_ms_played) / 3600000) AS hours
+        FROM artist_metrics WHERE listener IN ({names}) GROUP BY artist_name ORDER BY sum(total_ms_played) DESC LIMIT 5
+        """,
+    ).to_pylist()
+    console.print(
+        as_table(
+            ("top artists", "plays", "hours"),
+            [(row["artist"], int(row["plays"]), int(row["hours"])) for row in artists],
+        )
+    )
+    months = query(
+        lake,
+        f"""
+        SELECT strftime(date, '%Y-%m') AS month, CAST(round(sum(ms_played) / 60000) AS BIGINT) AS minutes
+        FROM daily_listening WHERE listener IN ({names}) GROUP BY 1 ORDER BY 1 DESC LIMIT {BAR_MONTHS}
+        """,
+    ).to_pylist()
+    console.print(f"[bold]Minutes a month[/] [dim](the last {len(months)})[/]")
+    most = max((row["minutes"] for row in months), default=1) or 1
+    for row in reversed(months):
+        eighths = round(row["minutes"] / most * BAR * 8)
+        bar = "█" * (eighths // 8) + ("" if eighths % 8 == 0 else "▏▎▍▌▋▊▉"[eighths % 8 - 1])
+        console.print(f"  {row['month']}  [{GREEN}]{bar:<{BAR}}[/] {row['minutes']:>8,}")
+    console.print(
+        f"""
+[bold]Next[/]
+  make ui                                               the asset graph at http://localhost:3000
+  .venv/bin/spotify-assets query "SELECT * FROM track_metrics ORDER BY rank LIMIT 10"
+  .venv/bin/spotify-assets status                       what is landed, kept and rejected
+  .venv/bin/spotify-assets import my_spotify_data.zip --listener me
+  .venv/bin/spotify-assets forget --listener {listeners[0]}    when you have seen enough of it
+""",
+        soft_wrap=True,
+    )

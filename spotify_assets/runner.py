@@ -1,0 +1,176 @@
+"""The project's jobs, run in this process on the same persistent Dagster instance as the UI."""
+
+import logging
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from spotify_assets import provenance, sync
+from spotify_assets.ingest import find_changes
+from spotify_assets.lake import Lake
+from spotify_assets.partitions import play_windows
+from spotify_assets.resources import LandingResource
+from spotify_assets.settings import Settings
+
+PID_TAG = "spotify_assets/process"
+DEFAULT_HOME = "data/dagster"
+# Syncs that bring nothing further are stopped after so many rounds; one suffices unless files land meanwhile.
+MAX_ROUNDS = 20
+
+# Called with a run in words and the number of its tables, and then with each table that is done (None: starting).
+Progress = Callable[[str, int, str | None], None]
+
+
+class RunFailedError(Exception):
+    """A run failed; the message says why in one line."""
+
+
+@dataclass
+class Synced:
+    """What a sync did."""
+
+    landing: str = "no change"
+    runs: list[sync.PlannedRun] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def partitions(self) -> int:
+        """Partitions that were computed."""
+        return sum(len(run.keys) for run in self.runs)
+
+
+def dagster_home() -> Path:
+    """The folder of the Dagster instance, made where it is missing, and set for all that asks the environment."""
+    home = Path(os.environ.get("DAGSTER_HOME") or DEFAULT_HOME).expanduser().absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    config = Path(__file__).parent.parent / "dagster.yaml"
+    if not (home / "dagster.yaml").exists() and config.exists():
+        shutil.copyfile(config, home / "dagster.yaml")
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ["SPOTIFY_ASSETS_EVENT_LOG"] = str(home / "history" / "runs")
+    return home
+
+
+@contextmanager
+def instance() -> Iterator[dg.DagsterInstance]:
+    """The persistent instance. Runs of processes of this machine that died are marked as failed."""
+    dagster_home()
+    with dg.DagsterInstance.get() as persistent:
+        _bury_dead_runs(persistent)
+        yield persistent
+
+
+def _bury_dead_runs(instance: dg.DagsterInstance) -> None:
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        host, _, pid = run.tags.get(PID_TAG, "").partition(":")
+        if host == socket.gethostname() and pid.isdigit() and not Path(f"/proc/{pid}").exists() and not _is_alive(int(pid)):
+            instance.report_run_failed(run, "The process that ran it is gone.")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class _EventHandler(logging.Handler):
+    """Hands Dagster's events to a function."""
+
+    def __init__(self, callback: Callable[[dg.DagsterEvent], None]) -> None:
+        super().__init__()
+        self._callback = callback
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = (getattr(record, "dagster_meta", None) or {}).get("dagster_event")
+        if event is not None:
+            self._callback(event)
+
+
+class Runner:
+    """Runs the project's jobs, one after another."""
+
+    def __init__(
+        self, settings: Settings, instance: dg.DagsterInstance, progress: Progress = lambda run, tables, table: None
+    ) -> None:
+        from spotify_assets.definitions import definitions
+
+        self.settings = settings
+        self.lake = Lake(settings.lake_uri)
+        self.landing = LandingResource(uri=settings.landing_uri)
+        self._instance = instance
+        self._progress = progress
+        self._current: tuple[str, int] = ("", 0)
+
+        @dg.logger(description="Shows the progress of a run.")
+        def console(_: dg.InitLoggerContext) -> logging.Logger:
+            logger = logging.Logger("spotify_assets.run")
+            logger.addHandler(_EventHandler(self._note))
+            return logger
+
+        self._definitions = definitions(settings, {"console": console})
+
+    def sync(self) -> Synced:
+        """Bring every table up to date with what is landed: only what is stale.
+
+        Raises:
+            RunFailedError: saying which step failed and why.
+        """
+        done = Synced()
+        changes = find_changes(self.landing, self.lake, self.settings)
+        if changes or self.lake.open("raw_files") is None:
+            done.landing = changes.summary()
+            self._run("read_history", "Reading the landing zone", ["raw_plays", "raw_files"], {}, done)
+        for _ in range(MAX_ROUNDS):
+            planned = sync.plan(provenance.stale(self.lake, self.settings), list(play_windows(self.settings)))
+            if not planned:
+                return done
+            for run in planned:
+                self._run("refresh_tables", f"Computing {run}", list(run.tables), run.tags, done)
+                done.runs.append(run)
+        raise RunFailedError(
+            f"after {MAX_ROUNDS} rounds there are still stale tables; is another process writing the same lake?"
+        )
+
+    def _run(self, job: str, title: str, tables: list[str], tags: dict[str, str], done: Synced) -> None:
+        self._current = (title, len(tables))
+        self._progress(title, len(tables), None)
+        result = self._definitions.resolve_job_def(job).execute_in_process(
+            instance=self._instance,
+            run_config={"loggers": {"console": {}}},
+            asset_selection=[dg.AssetKey(table) for table in tables],
+            tags=tags | {PID_TAG: f"{socket.gethostname()}:{os.getpid()}"},
+            raise_on_error=False,
+        )
+        for evaluation in result.get_asset_check_evaluations():
+            if not evaluation.passed:
+                name = f"{evaluation.asset_key.path[-1]}: {evaluation.check_name}"
+                done.warnings.append(f"{name}: {evaluation.description}" if evaluation.description else name)
+        if not result.success:
+            raise RunFailedError(why_failed(result, done.warnings))
+
+    def _note(self, event: dg.DagsterEvent) -> None:
+        if event.event_type_value == "STEP_SUCCESS" and event.step_key:
+            self._progress(*self._current, event.step_key)
+
+
+def why_failed(result: Any, warnings: list[str]) -> str:
+    """The first failed step, and the message at the root of its failure."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            message = (error.message.strip() if error else "no message").splitlines()
+            return f"{event.step_key}: {message[0] if message else 'no message'}"
+    return "; ".join(warnings[-3:]) or "the run did not succeed; the UI shows it: make ui"

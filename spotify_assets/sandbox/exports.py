@@ -1,0 +1,137 @@
+"""Sample exports as Spotify sends them: an extended history in a zip, and one in a folder beside account data."""
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spotify_assets.sandbox.history import Listening, extended_history
+
+RECORDS_A_FILE = 16_000
+LISTENERS = ("demo-anna", "demo-ben")
+LANDED_AT = datetime(2025, 1, 10, tzinfo=UTC)
+EXTENDED_FOLDER = "Spotify Extended Streaming History"
+ACCOUNT_FOLDER = "Spotify Account Data"
+
+
+def land_sample_exports(landing: Path, plays: int) -> tuple[str, ...]:
+    """Write the exports of two listeners below `landing/history`, the same bytes every time.
+
+    Anna: a zip with her extended history, 2019 to 2024. Ben: a folder with an extended history until mid-2024,
+    and account data of the last year, most of which the former supersedes.
+
+    Args:
+        landing: The landing zone.
+        plays: Records in all.
+
+    Returns:
+        The listeners' names.
+    """
+    anna, ben = (landing / "history" / listener for listener in LISTENERS)
+    annas = Listening(plays * 6 // 10, datetime(2019, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC), seed=1)
+    _write_zip(anna / "my_spotify_data.zip", _anna(annas))
+    bens = Listening(
+        plays - annas.plays,
+        datetime(2020, 3, 1, tzinfo=UTC),
+        datetime(2025, 1, 1, tzinfo=UTC),
+        seed=2,
+        platform_weights=(0.05, 0.5, 0.1, 0.2, 0.1, 0.05),
+        podcast_share=0.15,
+    )
+    for name, content in _ben(bens):
+        _write(ben / name, content)
+    return LISTENERS
+
+
+def _anna(listening: Listening) -> Iterator[tuple[str, bytes]]:
+    records = extended_history(listening)
+    for name, part in _numbered(records, "Streaming_History_Audio"):
+        yield f"{EXTENDED_FOLDER}/{name}", as_json(_with_corrupt_records(part.to_pylist()))
+    yield f"{EXTENDED_FOLDER}/ReadMeFirst_ExtendedStreamingHistory.pdf", b"%PDF-1.4 sample"
+    yield f"__MACOSX/{EXTENDED_FOLDER}/._ReadMeFirst_ExtendedStreamingHistory.pdf", b"\x00\x05\x16\x07"
+
+
+def _ben(listening: Listening) -> Iterator[tuple[str, bytes]]:
+    records = extended_history(listening)
+    until_summer = pc.less(records["ts"], "2024-07-01")
+    for name, part in _numbered(records.filter(until_summer), "Streaming_History_Audio"):
+        yield f"{EXTENDED_FOLDER}/{name}", as_json(part.to_pylist())
+    last_year = records.filter(pc.greater_equal(records["ts"], "2024-01-10")).to_pylist()
+    for kind, made in (("music", _music), ("podcast", _podcasts)):
+        yield f"{ACCOUNT_FOLDER}/StreamingHistory_{kind}_0.json", as_json(list(made(last_year)))
+    yield f"{ACCOUNT_FOLDER}/Userdata.json", as_json({"username": "ben", "country": "SE"})
+    yield f"{ACCOUNT_FOLDER}/Playlist1.json", as_json({"playlists": []})
+
+
+def _music(records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for record in records:
+        if record["master_metadata_track_name"]:
+            yield {
+                "endTime": record["ts"][:16].replace("T", " "),
+                "artistName": record["master_metadata_album_artist_name"],
+                "trackName": record["master_metadata_track_name"],
+                "msPlayed": record["ms_played"],
+            }
+
+
+def _podcasts(records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for record in records:
+        if record["episode_name"]:
+            yield {
+                "endTime": record["ts"][:16].replace("T", " "),
+                "podcastName": record["episode_show_name"],
+                "episodeName": record["episode_name"],
+                "msPlayed": record["ms_played"],
+            }
+
+
+def _numbered(records: pa.Table, name: str) -> Iterator[tuple[str, pa.Table]]:
+    """Parts of a history, named as Spotify names them: by their years and a number."""
+    for number, start in enumerate(range(0, max(1, len(records)), RECORDS_A_FILE)):
+        part = records.slice(start, RECORDS_A_FILE)
+        years = sorted({text[:4] for text in (part["ts"][0].as_py(), part["ts"][-1].as_py())}) if len(part) else []
+        yield f"{name}_{'-'.join(years)}_{number}.json", part
+
+
+def _with_corrupt_records(records: list[Any]) -> list[Any]:
+    """Breaks one record in some two thousand, each in another way."""
+    rng = np.random.default_rng(len(records))
+    broken = [{"ts": "soon"}, {"ms_played": -1}, {"ms_played": "long"}, {"ts": None}, {"ts": "1999-12-31T23:59:59Z"}]
+    for number, index in enumerate(rng.integers(0, max(1, len(records)), len(records) // 2000)):
+        if number % 6 == 5:
+            records[index] = "not a record"
+        elif isinstance(records[index], dict):
+            records[index] = records[index] | broken[number % 5]
+    return records
+
+
+def as_json(document: Any) -> bytes:
+    """A document as Spotify formats it."""
+    return json.dumps(document, ensure_ascii=False, indent=1).encode()
+
+
+def _write_zip(path: Path, members: Iterator[tuple[str, bytes]]) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, data in members:
+            archive.writestr(zipfile.ZipInfo(name, LANDED_AT.timetuple()[:6]), data, zipfile.ZIP_DEFLATED, 1)
+    _write(path, content.getvalue())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write under a temporary name, unless it is there already."""
+    if path.exists() and path.read_bytes() == content:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".part")
+    partial.write_bytes(content)
+    os.utime(partial, (LANDED_AT.timestamp(), LANDED_AT.timestamp()))
+    partial.replace(path)
