@@ -48,7 +48,9 @@ def import_(paths: tuple[Path, ...], listener: str) -> None:
     from spotify_assets.importer import copy_into_landing
 
     copied = copy_into_landing(list(paths), checked(listener), settings())
-    console.print(f"[bold]{copied:,}[/] file{'s' * (copied != 1)} copied to {settings().landing_uri}/history/{listener}")
+    console.print(
+        f"[bold]{copied:,}[/] file{'s' * (copied != 1)} copied to {settings().landing_uri}/history/{listener}"
+    )
     run_sync()
 
 
@@ -70,7 +72,10 @@ def query(sql: str, form: str) -> None:
     from spotify_assets.lake import Lake
 
     result = reports.query(Lake(settings().lake_uri), sql)
-    names, rows = result.column_names, list(zip(*[column.to_pylist() for column in result.columns], strict=True))
+    names, rows = (
+        result.column_names,
+        list(zip(*[column.to_pylist() for column in result.columns], strict=True)),
+    )
     if form == "table":
         console.print(reports.as_table(names, rows))
     elif form == "csv":
@@ -106,7 +111,8 @@ def forget(listener: str, yes: bool) -> None:
         if not sys.stdin.isatty():
             raise click.UsageError("forget asks before it deletes; without a terminal, say --yes")
         click.confirm(
-            f"Delete {len(files):,} files in {folder}, and everything in the lake that came from them?", abort=True
+            f"Delete {len(files):,} files in {folder}, and everything in the lake that came from them?",
+            abort=True,
         )
     if folder.is_symlink():
         folder.unlink()
@@ -115,11 +121,15 @@ def forget(listener: str, yes: bool) -> None:
     run_sync()
     with console.status("Removing old versions"):
         removed = Lake(settings().lake_uri).drop_history()
-    console.print(f"{escape(listener)} is forgotten: {len(files):,} landed files and {removed:,} old files of the lake removed.")
+    console.print(
+        f"{escape(listener)} is forgotten: {len(files):,} landed files and {removed:,} old files of the lake removed."
+    )
 
 
 @cli.command()
-@click.option("--plays", default=150_000, show_default=True, type=click.IntRange(1_000), help="How many plays to make.")
+@click.option(
+    "--plays", default=150_000, show_default=True, type=click.IntRange(1_000), help="How many plays to make."
+)
 def demo(plays: int) -> None:
     """Make sample exports of two listeners, run the whole graph on them, and show what came out."""
     from spotify_assets import reports
@@ -148,7 +158,9 @@ def checked(listener: str) -> str:
     """The listener's name, fit to name a folder."""
     name = listener.strip()
     if not name or name.startswith(".") or any(character in name for character in "/\\\0"):
-        raise click.BadParameter("expected a name without slashes that does not start with a dot", param_hint="--listener")
+        raise click.BadParameter(
+            "expected a name without slashes that does not start with a dot", param_hint="--listener"
+        )
     return name
 
 
@@ -214,5 +226,3 @@ def main() -> None:
         if not debug and not isinstance(error, click.ClickException):
             errors.print("[dim]spotify-assets --debug ... shows where it happened.[/]")
         sys.exit(1)
-
-

@@ -34,7 +34,9 @@ def copy_into_landing(paths: list[Path], listener: str, settings: Settings) -> i
     for source, name in _files(paths):
         target = folder / name
         if target in targets and targets[target] != source:
-            raise click.ClickException(f"{targets[target]} and {source} would both be landed as {name}; import one by one")
+            raise click.ClickException(
+                f"{targets[target]} and {source} would both be landed as {name}; import one by one"
+            )
         targets[target] = source
     if not targets:
         raise click.ClickException(f"no files in {', '.join(map(str, paths))}")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -49,7 +50,12 @@ class Changes:
     def summary(self) -> str:
         """In words, as `2 new, 1 changed, 1 deleted`."""
         new = len(self.to_read) - len(self.changed)
-        parts = {"new": new, "changed": len(self.changed), "touched": len(self.touched), "deleted": len(self.gone)}
+        parts = {
+            "new": new,
+            "changed": len(self.changed),
+            "touched": len(self.touched),
+            "deleted": len(self.gone),
+        }
         return ", ".join(f"{count:,} {word}" for word, count in parts.items() if count) or "no change"
 
 
@@ -139,7 +145,8 @@ def _is_only_touched(
         return False
     bound = latest_valid(file.landed_at, settings, now)
     depends_on_time = any(
-        (row["undated_records"] and row["status"] == "read") or (row["last_played_at"] and row["last_played_at"] > bound)
+        (row["undated_records"] and row["status"] == "read")
+        or (row["last_played_at"] and row["last_played_at"] > bound)
         for row in rows
     )
     try:
@@ -212,9 +219,7 @@ def _read_group(
     for file in group:
         try:
             digests[file.path] = landing.sha256(file.path)
-            with sources(
-                file.path, lambda path=file.path: landing.open(path), settings.max_unzipped_mb * 1_000_000
-            ) as parts:
+            with sources(file.path, partial(landing.open, file.path), settings.max_unzipped_mb * 1_000_000) as parts:
                 for source in parts:
                     read = _Read(file, source.name)
                     if file.size > STREAMED_BYTES and source.open:
@@ -288,7 +293,7 @@ def _records(read: _Read, source: Source, settings: Settings) -> Iterator[pa.Tab
     """
     if source.error:
         raise source.error
-    assert source.open is not None  # noqa: S101  (a source without an error can be opened)
+    assert source.open is not None
     start = floor_to_grain(settings.plays_start, settings.plays_grain)
     bound = latest_valid(read.file.landed_at, settings, datetime.now(UTC))
     read.records = 0

@@ -53,9 +53,7 @@ def code_version(*packages: str) -> str:
     after one that changes no row.
     """
     folders = {"model": model, "readers": readers, "transforms": transforms}
-    sources = sorted(
-        path for name in packages for path in Path(folders[name].__file__ or "").parent.glob("*.py")
-    )
+    sources = sorted(path for name in packages for path in Path(folders[name].__file__ or "").parent.glob("*.py"))
     digest = hashlib.sha256()
     for path in sources:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

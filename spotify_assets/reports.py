@@ -45,25 +45,42 @@ def query(lake: Lake, sql: str) -> pa.Table:
     return relation.to_arrow_table() if relation is not None else pa.table({})
 
 
-def as_table(names: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> Table:
-    """Rows as a table for the terminal; numbers to the right."""
-    rows = list(rows)
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style=f"bold {GREEN}")
+def as_table(
+    names: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None, *, one_line: bool = False
+) -> Table:
+    """Rows as a table for the terminal; numbers to the right. `one_line` cuts long text rather than folding it."""
+    shown = [[_shown(value, thousands=one_line) for value in row] for row in rows]
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        title_style=f"bold {GREEN}",
+        padding=(0, 1, 0, 0),
+    )
     for index, name in enumerate(names):
-        is_number = any(isinstance(row[index], int | float) for row in rows)
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
-    for row in rows:
-        table.add_row(*[_shown(value) for value in row])
+        is_number = any(re.fullmatch(r"-?[\d,.]+", row[index]) for row in shown)
+        width = max([len(name), *[len(re.sub(r"\[/?[a-z]*\]", "", row[index])) for row in shown]])
+        table.add_column(
+            name,
+            justify="right" if is_number else "left",
+            overflow="ellipsis" if one_line else "fold",
+            no_wrap=one_line or is_number,
+            min_width=width if one_line and index else None,
+        )
+    for row in shown:
+        table.add_row(*row)
     return table
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, *, thousands: bool) -> str:
     if value is None:
         return "[dim]-[/]"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, int) and thousands:
+        return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.3f}".rstrip("0").rstrip(".")
+        return f"{value:.3f}".rstrip("0").rstrip(".")
     return escape(str(value))
 
 
@@ -123,7 +140,7 @@ def print_status(console: Console, settings: Settings) -> None:
         rejected AS (SELECT source_file, count(*) AS rejected FROM rejected_plays GROUP BY ALL)
         SELECT listener, source_file, landed_file, status, detail, records,
             coalesce(kept, 0) AS kept, coalesce(rejected, 0) AS rejected,
-            strftime(first_played_at, '%Y-%m-%d') AS first, strftime(last_played_at, '%Y-%m-%d') AS last
+            strftime(first_played_at, '%Y-%m') AS first, strftime(last_played_at, '%Y-%m') AS last
         FROM raw_files LEFT JOIN kept USING (source_file) LEFT JOIN rejected USING (source_file)
         ORDER BY listener, source_file
         """,
@@ -144,7 +161,7 @@ def print_status(console: Console, settings: Settings) -> None:
         lines.setdefault(path.split("/")[1], []).append((_short(path), "new", None, None, None, None, None))
     names = ("file", "state", "records", "kept", "rejected", "from", "until")
     for listener, of_listener in sorted(lines.items()):
-        console.print(as_table(names, of_listener, title=escape(listener)))
+        console.print(as_table(names, of_listener, title=escape(listener), one_line=True))
         for note in notes.get(listener, []):
             style = "[yellow]" if note.startswith("unreadable") else "[dim]"
             console.print(f"  {style}{escape(note)}[/]", soft_wrap=True)
@@ -154,9 +171,8 @@ def print_status(console: Console, settings: Settings) -> None:
         console.print(f"[yellow]Not read yet: {changes.summary()}.[/] spotify-assets sync reads them.")
     if stale:
         months = f"{len(stale.keys):,} partitions" if stale.keys else "no partition"
-        console.print(
-            f"[yellow]Stale: {months}, {len(stale.windows) + len(stale.whole)} tables.[/] spotify-assets sync computes them."
-        )
+        tables = len(stale.windows) + len(stale.whole)
+        console.print(f"[yellow]Stale: {months}, {tables} tables.[/] spotify-assets sync computes them.")
     elif lines and not waiting:
         console.print(f"[{GREEN}]Every table is up to date.[/]")
 

@@ -70,7 +70,12 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def _bury_dead_runs(instance: dg.DagsterInstance) -> None:
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
         host, _, pid = run.tags.get(PID_TAG, "").partition(":")
-        if host == socket.gethostname() and pid.isdigit() and not Path(f"/proc/{pid}").exists() and not _is_alive(int(pid)):
+        if (
+            host == socket.gethostname()
+            and pid.isdigit()
+            and not Path(f"/proc/{pid}").exists()
+            and not _is_alive(int(pid))
+        ):
             instance.report_run_failed(run, "The process that ran it is gone.")
 
 
@@ -101,7 +106,10 @@ class Runner:
     """Runs the project's jobs, one after another."""
 
     def __init__(
-        self, settings: Settings, instance: dg.DagsterInstance, progress: Progress = lambda run, tables, table: None
+        self,
+        settings: Settings,
+        instance: dg.DagsterInstance,
+        progress: Progress = lambda run, tables, table: None,
     ) -> None:
         from spotify_assets.definitions import definitions
 
@@ -112,7 +120,7 @@ class Runner:
         self._progress = progress
         self._current: tuple[str, int] = ("", 0)
 
-        @dg.logger(description="Shows the progress of a run.")
+        @dg.logger(config_schema=None, description="Shows the progress of a run.")
         def console(_: dg.InitLoggerContext) -> logging.Logger:
             logger = logging.Logger("spotify_assets.run")
             logger.addHandler(_EventHandler(self._note))

@@ -23,7 +23,9 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """What a person may set; each field is the environment variable `SPOTIFY_ASSETS_<FIELD>`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     landing_uri: str = Field(
         "data/landing", description="Folder that files are dropped into: `history/<listener>/...`"
@@ -45,7 +47,9 @@ class Settings(BaseSettings):
         "`local[*]` Apache Spark on this machine (needs Java)",
     )
     max_json_mb: int = Field(
-        256, ge=1, description="A JSON array larger than this (MB, unzipped) is refused; NDJSON may be any size"
+        256,
+        ge=1,
+        description="A JSON array larger than this (MB, unzipped) is refused; NDJSON may be any size",
     )
     max_unzipped_mb: int = Field(
         20_000, ge=1, description="A zip that unpacks to more than this (MB) is refused as a zip bomb"

@@ -16,9 +16,7 @@ def plays(
     raw_files: DataFrame,
     settings: dg.ResourceParam[Settings],
 ) -> DataFrame:
-    return transforms.plays(
-        raw_plays, raw_files, settings=settings, window=span_of(context.partition_keys, settings)
-    )
+    return transforms.plays(raw_plays, raw_files, settings=settings, window=span_of(context.partition_keys, settings))
 
 
 @lake_table

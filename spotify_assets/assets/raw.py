@@ -15,7 +15,12 @@ MAX_NAMED = 20
 def _spec(table: str, deps: list[str]) -> dg.AssetSpec:
     options = common(table)
     return dg.AssetSpec(
-        table, deps=deps, kinds={"python", "delta"}, code_version=lineage.reader_version(), skippable=False, **options
+        table,
+        deps=deps,
+        kinds={"python", "delta"},
+        code_version=lineage.reader_version(),
+        skippable=False,
+        **options,
     )
 
 

@@ -64,7 +64,9 @@ def every_record_once(context: dg.AssetCheckExecutionContext, lake: Lake) -> Ite
     )
     window = run_window(context, lake)
     if window is not None:
-        is_valid = F.coalesce(F.col("played_at").between(F.col("first_played_at"), F.col("last_played_at")), F.lit(False))
+        is_valid = F.coalesce(
+            F.col("played_at").between(F.col("first_played_at"), F.col("last_played_at")), F.lit(False)
+        )
         within = is_valid & (F.col("played_at") >= window.start) & (F.col("played_at") < window.end)
         raw = raw.where(within | ~is_valid if window.is_first else within)
     # Sums of hashes tell two multisets apart without a join of ten million rows with themselves.
@@ -115,9 +117,7 @@ def metrics_equal_facts(context: dg.AssetCheckExecutionContext, lake: Lake) -> I
         table = key.asset_key.path[-1]
         counted = facts.where("content_type = 'track'") if table == "daily_track_plays" else facts
         expected = [value or 0 for value in counted.agg(*by_fact).collect()[0]]
-        found = [
-            value or 0 for value in rows_of(table, context, lake).agg(*map(F.sum, figures)).collect()[0]
-        ]
+        found = [value or 0 for value in rows_of(table, context, lake).agg(*map(F.sum, figures)).collect()[0]]
         named = [
             f"{figure}: {b:,} against {a:,}" for figure, a, b in zip(figures, expected, found, strict=True) if a != b
         ]
@@ -161,9 +161,7 @@ def listening_is_plausible(
     reasons = {row["reason"]: row["count"] for row in rejected.groupBy("reason").count().collect()}
     kept_by_month = plays.groupBy("listener", "month").agg(F.count(F.lit(1)).alias("plays"))
     superseded = (
-        rejected.where("reason = 'superseded'")
-        .groupBy("listener", "month")
-        .agg(F.count(F.lit(1)).alias("superseded"))
+        rejected.where("reason = 'superseded'").groupBy("listener", "month").agg(F.count(F.lit(1)).alias("superseded"))
     )
     months = kept_by_month.join(superseded, ["listener", "month"], "full").collect()
     kept = sum(row["plays"] or 0 for row in months)

@@ -53,7 +53,12 @@ def specs(table: str) -> list[dg.AssetCheckSpec]:
     wanted = [
         (PRIMARY_KEY, f"No two rows share {key}.", bool(key), True),
         (NOT_NULL, "Columns that the model says are never null aren't.", True, True),
-        (FOREIGN_KEYS, "Every foreign key is in the table that it points to.", bool(references_of(table)), False),
+        (
+            FOREIGN_KEYS,
+            "Every foreign key is in the table that it points to.",
+            bool(references_of(table)),
+            False,
+        ),
         (CONSTRAINTS, "; ".join(constraints_of(table).values()), bool(constraints_of(table)), False),
         (
             ACCEPTED_VALUES,

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, write_deltalake
 
-from spotify_assets import lineage, provenance
+from spotify_assets import provenance
 from spotify_assets.lake import Lake
 from spotify_assets.model import derive
 from spotify_assets.partitions import Window, play_windows
@@ -116,9 +116,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             raise RuntimeError(f"{table}: the engine reported success, but its commit is not in the table's log")
         raise AssertionError("unreachable")
 
-    def _commit(
-        self, table: str, frame: "DataFrame", keys: Sequence[str], span: Window | None, token: str
-    ) -> None:
+    def _commit(self, table: str, frame: "DataFrame", keys: Sequence[str], span: Window | None, token: str) -> None:
         delta = self.lake.ensure(table)
         windows = play_windows(self.settings)
         expectation = provenance.Expectation(self.lake, self.settings)
@@ -174,9 +172,7 @@ def _inside(table: str, span: Window, frame: "DataFrame") -> "DataFrame":
 
     column = str(derive.window_column(table))
     refuse = F.raise_error(F.lit(f"{table}: rows outside the window {span.start:%Y-%m-%d}/{span.end:%Y-%m-%d}"))
-    checked: Column = F.when(F.expr(window_predicate(table, span)), F.col(column)).otherwise(
-        refuse.cast("timestamp")
-    )
+    checked: Column = F.when(F.expr(window_predicate(table, span)), F.col(column)).otherwise(refuse.cast("timestamp"))
     return frame.withColumn(column, checked).select(*frame.columns)
 
 
@@ -194,5 +190,7 @@ def _explained(table: str, error: Exception) -> Exception:
     """The error, said plainly where it is ours."""
     text = str(error)
     if "rows outside the window" in text:
-        return RowsOutsideWindowError(f"{table}: the transform gave rows outside the window being written; nothing was")
+        return RowsOutsideWindowError(
+            f"{table}: the transform gave rows outside the window being written; nothing was"
+        )
     return error

@@ -10,10 +10,7 @@ from spotify_assets.model.columns import metadata
 
 LAYERS = ("raw", "cleaned", "dimensions", "facts", "metrics")
 TABLES: dict[str, Table] = {
-    table.name: table
-    for layer in LAYERS
-    for table in metadata.tables.values()
-    if table.info["layer"] == layer
+    table.name: table for layer in LAYERS for table in metadata.tables.values() if table.info["layer"] == layer
 }
 
 __all__ = ["LAYERS", "TABLES", "cleaned", "dimensions", "facts", "metadata", "metrics", "raw"]

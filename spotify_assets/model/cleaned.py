@@ -39,9 +39,7 @@ plays = table(
     "plays",
     "cleaned",
     "One row per play that is kept.",
-    needed(
-        "play_id", KEY, "SHA-256 of listener, played_at, content_key and ms_played", primary_key=True
-    ),
+    needed("play_id", KEY, "SHA-256 of listener, played_at, content_key and ms_played", primary_key=True),
     listener(),
     needed("played_at", TIME, "End of the play (UTC)"),
     needed("started_at", TIME, "End of the play less `ms_played` (UTC)"),
@@ -92,7 +90,10 @@ rejected_plays = table(
     listener(),
     needed("source_file", TEXT, "File that the record came from", primary_key=True),
     needed(
-        "source_row", COUNT, "0-based ordinal in that file; -1 for a whole file that can't be read", primary_key=True
+        "source_row",
+        COUNT,
+        "0-based ordinal in that file; -1 for a whole file that can't be read",
+        primary_key=True,
     ),
     needed("reason", LABEL, "First rule that it breaks", info={"accepted": tuple(REJECTION_REASONS)}),
     optional("played_at", TIME, "End of the play (UTC); null where it has no valid time"),

@@ -63,9 +63,7 @@ def arrow_schema(table: str) -> "pa.Schema":
         "timestamp": pa.timestamp("us", "UTC"),
     }
     types = spark_types(table)
-    return pa.schema(
-        [pa.field(column.name, arrow[types[column.name]]) for column in TABLES[table].columns]
-    )
+    return pa.schema([pa.field(column.name, arrow[types[column.name]]) for column in TABLES[table].columns])
 
 
 def referenced_tables(table: str) -> list[str]:

@@ -119,9 +119,7 @@ listening_clock = table(
     "metrics",
     "One row per listener, local day of the week and hour in which anything was ever played.",
     by_listener(),
-    needed(
-        "day_of_week", NUMBER, "ISO 8601 day of the week (1 is Monday)", primary_key=True, autoincrement=False
-    ),
+    needed("day_of_week", NUMBER, "ISO 8601 day of the week (1 is Monday)", primary_key=True, autoincrement=False),
     needed("hour", NUMBER, "Local hour (0 to 23)", primary_key=True, autoincrement=False),
     *measures(),
     CheckConstraint("day_of_week BETWEEN 1 AND 7", name="day_of_a_week"),
@@ -140,7 +138,9 @@ def totals(what: str) -> list[Column | CheckConstraint]:
         optional("shuffle_rate", RATE, "Shuffled plays over plays where it is known; null where it never is"),
         *seen(what),
         needed(
-            "rank", COUNT, f"Place of the {what} among the listener's by total_ms_played, ties by key (1 is most)"
+            "rank",
+            COUNT,
+            f"Place of the {what} among the listener's by total_ms_played, ties by key (1 is most)",
         ),
         CheckConstraint("total_plays > 0 AND total_streams <= total_plays", name="streams_within_plays"),
         CheckConstraint("skip_rate BETWEEN 0 AND 1", name="skip_rate_is_a_share"),
@@ -180,4 +180,3 @@ album_metrics = table(
     needed("artist_name", TEXT, "As in `dim_album`"),
     *totals("album"),
 )
-

@@ -2,7 +2,18 @@
 
 from sqlalchemy import CheckConstraint, Column
 
-from spotify_assets.model.columns import COUNT, FLAG, KEY, LABEL, TEXT, TIME, listener, needed, optional, table
+from spotify_assets.model.columns import (
+    COUNT,
+    FLAG,
+    KEY,
+    LABEL,
+    TEXT,
+    TIME,
+    listener,
+    needed,
+    optional,
+    table,
+)
 
 SOURCE_FORMATS = ("extended", "account_data", "maven_csv", "recently_played")
 
@@ -79,9 +90,7 @@ raw_plays = table(
     "One row per record of every file below `landing/history`: a mirror, everything as text, nothing judged.",
     listener(),
     needed("source_file", TEXT, "Path below the landing zone; in a zip `<zip>!<member>`", primary_key=True),
-    needed(
-        "source_row", COUNT, "0-based ordinal in the file; -1 for a file that can't be read", primary_key=True
-    ),
+    needed("source_row", COUNT, "0-based ordinal in the file; -1 for a file that can't be read", primary_key=True),
     optional(
         "source_format",
         LABEL,

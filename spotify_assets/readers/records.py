@@ -59,7 +59,8 @@ class RecordShaper:
                     WHEN json IS NULL THEN 'text, ' || length(line) || ' characters: is no valid JSON'
                     WHEN kind <> 'OBJECT'
                         THEN CASE kind WHEN 'VARCHAR' THEN 'string' WHEN 'ARRAY' THEN 'array' WHEN 'NULL' THEN 'null'
-                            WHEN 'BOOLEAN' THEN 'boolean' ELSE 'number' END || ', ' || length(line) || ' characters: is no object'
+                            WHEN 'BOOLEAN' THEN 'boolean' ELSE 'number' END
+                            || ', ' || length(line) || ' characters: is no object'
                     WHEN len(list_filter(fields, lambda field: field IS NOT NULL)) = 0
                         THEN 'object, ' || length(line) || ' characters: has none of the known fields'
                     END AS raw_record
@@ -96,7 +97,9 @@ class RecordShaper:
         )
 
         return self._shaped(
-            landed, "landed", {ours: as_text(theirs) for ours, theirs in self._theirs.items() if theirs in types}
+            landed,
+            "landed",
+            {ours: as_text(theirs) for ours, theirs in self._theirs.items() if theirs in types},
         )
 
     def _shaped(self, landed: pa.Table, rows: str, fields: dict[str, str]) -> pa.Table:
@@ -123,5 +126,7 @@ class RecordShaper:
 
 def sample_fields(lines: pa.Array) -> list[list[str]]:
     """The fields of each line that is a JSON object."""
-    rows = cursor().from_arrow(pa.table({"line": lines})).filter("json_valid(line)").filter("json_type(line) = 'OBJECT'")
+    rows = (
+        cursor().from_arrow(pa.table({"line": lines})).filter("json_valid(line)").filter("json_type(line) = 'OBJECT'")
+    )
     return [keys for (keys,) in rows.project("json_keys(line)").fetchall()]

@@ -34,7 +34,11 @@ class Source:
 def is_dropping(name: str) -> bool:
     """Whether the name is of a file that macOS or Windows leaves behind."""
     path = PurePosixPath(name)
-    return path.name.startswith("._") or path.name in {".DS_Store", "Thumbs.db", "desktop.ini"} or "__MACOSX" in path.parts
+    return (
+        path.name.startswith("._")
+        or path.name in {".DS_Store", "Thumbs.db", "desktop.ini"}
+        or "__MACOSX" in path.parts
+    )
 
 
 @contextmanager
@@ -102,7 +106,7 @@ def _member(source: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> S
             return stream
         # Parquet is read from its end, and going back in a zip means to unpack from the start again.
         stream.seek(0)
-        unpacked = cast(BinaryIO, tempfile.TemporaryFile())
+        unpacked = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115  (the caller closes what it opened)
         shutil.copyfileobj(stream, unpacked)
         unpacked.seek(0)
         return unpacked

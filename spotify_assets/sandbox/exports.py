@@ -104,7 +104,13 @@ def _numbered(records: pa.Table, name: str) -> Iterator[tuple[str, pa.Table]]:
 def _with_corrupt_records(records: list[Any]) -> list[Any]:
     """Breaks one record in some two thousand, each in another way."""
     rng = np.random.default_rng(len(records))
-    broken = [{"ts": "soon"}, {"ms_played": -1}, {"ms_played": "long"}, {"ts": None}, {"ts": "1999-12-31T23:59:59Z"}]
+    broken = [
+        {"ts": "soon"},
+        {"ms_played": -1},
+        {"ms_played": "long"},
+        {"ts": None},
+        {"ts": "1999-12-31T23:59:59Z"},
+    ]
     for number, index in enumerate(rng.integers(0, max(1, len(records)), len(records) // 2000)):
         if number % 6 == 5:
             records[index] = "not a record"

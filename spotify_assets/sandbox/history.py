@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute  # noqa: F401  (makes pa.compute)
+import pyarrow.compute
 
 BASE62 = np.array(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))
 DAY_SECONDS = 24 * 60 * 60
@@ -139,10 +139,7 @@ def _names(rng: np.random.Generator, tracks: int) -> tuple[np.ndarray, np.ndarra
     artists = max(5, tracks // 4)
     numbers = np.arange(artists)
     of_artist = np.array(
-        [
-            f"{FIRST[n % 30]} {SECOND[(n // 30) % 30]}" + (f" {n // 900 + 1}" if n >= 900 else "")
-            for n in numbers
-        ],
+        [f"{FIRST[n % 30]} {SECOND[(n // 30) % 30]}" + (f" {n // 900 + 1}" if n >= 900 else "") for n in numbers],
         dtype=object,
     )
     artist = rng.permutation(np.resize(numbers, tracks))
@@ -200,7 +197,9 @@ def _columns(
     null = pa.scalar(None, pa.string())
     nothing = pa.nulls(plays, pa.string())
     return {
-        "ts": pa.compute.strftime(pa.array(ends * 1_000_000, pa.timestamp("us")).cast(pa.timestamp("s")), "%Y-%m-%dT%H:%M:%SZ"),
+        "ts": pa.compute.strftime(
+            pa.array(ends * 1_000_000, pa.timestamp("us")).cast(pa.timestamp("s")), "%Y-%m-%dT%H:%M:%SZ"
+        ),
         "platform": platforms,
         "ms_played": pa.array(ms, pa.int64()),
         "conn_country": pa.array(np.where(rng.random(plays) < 0.97, "SE", "DE").astype(object), pa.string()),
@@ -208,14 +207,10 @@ def _columns(
         "master_metadata_track_name": of_track(title),
         "master_metadata_album_artist_name": of_track(artist),
         "master_metadata_album_album_name": of_track(album),
-        "spotify_track_uri": pa.compute.binary_join_element_wise(
-            "spotify:track", of_track(_ids(tracks, 11)), ":"
-        ),
+        "spotify_track_uri": pa.compute.binary_join_element_wise("spotify:track", of_track(_ids(tracks, 11)), ":"),
         "episode_name": of_episode(episodes),
         "episode_show_name": of_episode(shows),
-        "spotify_episode_uri": pa.compute.binary_join_element_wise(
-            "spotify:episode", of_episode(_ids(400, 13)), ":"
-        ),
+        "spotify_episode_uri": pa.compute.binary_join_element_wise("spotify:episode", of_episode(_ids(400, 13)), ":"),
         "audiobook_title": nothing,
         "audiobook_uri": nothing,
         "audiobook_chapter_uri": nothing,

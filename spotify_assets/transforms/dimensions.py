@@ -17,9 +17,7 @@ from spotify_assets.transforms.metrics import canonical_tracks, latest, sorts_la
 # Tried in this order on the normalized name: a web player also names the system that it runs on.
 PLATFORM_WORDS = {
     "web": ("webplayer", "web_player", "web player"),
-    "speaker_or_tv": (
-        "partner", "cast", "tv", "sonos", "speaker", "playstation", "xbox", "alexa", "echo", "google home",
-    ),  # fmt: skip
+    "speaker_or_tv": tuple("partner cast tv sonos speaker playstation xbox alexa echo google.home".split()),
     "android": ("android",),
     "ios": ("ios", "iphone", "ipad"),
     "windows": ("windows",),
@@ -54,7 +52,10 @@ def dim_date(hourly_listening: DataFrame) -> DataFrame:
         hourly_listening: All of it.
     """
     years = hourly_listening.agg(F.min("date").alias("first"), F.max("date").alias("last")).where("first IS NOT NULL")
-    new_year, new_years_eve = F.make_date(F.year("first"), F.lit(1), F.lit(1)), F.make_date(F.year("last"), F.lit(12), F.lit(31))
+    new_year, new_years_eve = (
+        F.make_date(F.year("first"), F.lit(1), F.lit(1)),
+        F.make_date(F.year("last"), F.lit(12), F.lit(31)),
+    )
     days = years.select(F.explode(F.sequence(new_year, new_years_eve, F.expr("INTERVAL 1 DAY"))).alias("date"))
     date = F.col("date")
     iso_day = iso_day_of_week(date)
@@ -212,6 +213,7 @@ def _latest_by(monthly_content: DataFrame, key: str, *names: str) -> DataFrame:
 
 def with_members(table: str, rows: DataFrame) -> DataFrame:
     """The rows, and the members for unknown and not applicable."""
+
     def member(column: Any, label: str, number: int) -> Any:
         if column.nullable:
             return None

@@ -166,9 +166,7 @@ def _typed(records: DataFrame, settings: Settings) -> DataFrame:
             .when(ms_played < settings.min_ms_played, "too_short")
             .when(
                 F.col("better_spans").isNotNull()
-                & F.exists(
-                    "better_spans", lambda span: F.col("played_at").between(span["first"], span["last"])
-                ),
+                & F.exists("better_spans", lambda span: F.col("played_at").between(span["first"], span["last"])),
                 "superseded",
             ),
         }
@@ -202,10 +200,7 @@ def _better_spans(files: DataFrame) -> DataFrame:
     )
     better = reduce(
         DataFrame.unionByName,
-        [
-            spans.where(F.col("source_rank") < rank).withColumn("source_rank", F.lit(rank))
-            for rank in COARSE_RANKS
-        ],
+        [spans.where(F.col("source_rank") < rank).withColumn("source_rank", F.lit(rank)) for rank in COARSE_RANKS],
     )
     in_order = Window.partitionBy("listener", "source_rank").orderBy("span_first", "span_last")
     covered_until = F.max("span_last").over(in_order.rowsBetween(Window.unboundedPreceding, -1))

@@ -8,10 +8,8 @@ from spotify_assets.model.columns import NOT_APPLICABLE_NUMBER, UNKNOWN_NUMBER
 # Joins the parts of a key; no name holds it.
 SEPARATOR = "\x1f"
 # Engines' own `trim` leaves all but spaces.
-WHITE_SPACE = "".join(
-    map(chr, [*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F,
-              0x3000, 0xFEFF])  # fmt: skip
-)
+SPACES = [0x20, 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF]
+WHITE_SPACE = "".join(map(chr, [*range(0x09, 0x0E), *range(0x2000, 0x200C), *SPACES]))
 ID_LENGTH = 22
 BARE_ID = f"^[0-9A-Za-z]{{{ID_LENGTH}}}$"
 
@@ -39,7 +37,10 @@ def spotify_id(uri: Column, kind: str) -> Column:
     prefix = f"spotify:{kind}:"
     bare = (
         F.when(uri.startswith(prefix), F.substring(uri, len(prefix) + 1, 64))
-        .when(uri.contains(f"open.spotify.com/"), F.regexp_extract(uri, f"open[.]spotify[.]com/(?:[a-z-]+/)?{kind}/([0-9A-Za-z]+)", 1))
+        .when(
+            uri.contains("open.spotify.com/"),
+            F.regexp_extract(uri, f"open[.]spotify[.]com/(?:[a-z-]+/)?{kind}/([0-9A-Za-z]+)", 1),
+        )
         .otherwise(uri)
     )
     return F.when(bare.rlike(BARE_ID), bare)

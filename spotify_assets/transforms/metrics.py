@@ -67,9 +67,7 @@ def monthly_content(plays: DataFrame, *, settings: Settings) -> DataFrame:
     # A hash passes over nulls, and would take the one name for the other.
     spelling = hashed(*[F.coalesce(name, F.lit(SEPARATOR)) for name in names])
     return (
-        plays.groupBy(
-            "month", window_at(settings), "listener", "content_type", "content_key", "recording_key", *names
-        )
+        plays.groupBy("month", window_at(settings), "listener", "content_type", "content_key", "recording_key", *names)
         .agg(*_measured(), *_shuffled(), *_played_between())
         .withColumns(
             {
@@ -127,7 +125,9 @@ def artist_metrics(monthly_content: DataFrame, dim_artist: DataFrame) -> DataFra
         dim_artist: Names.
     """
     artists = dim_artist.select("artist_key", "artist_name")
-    return _totals(monthly_content.where(F.col("artist_key") != UNKNOWN_NUMBER), "artist_key").join(artists, "artist_key")
+    return _totals(monthly_content.where(F.col("artist_key") != UNKNOWN_NUMBER), "artist_key").join(
+        artists, "artist_key"
+    )
 
 
 def album_metrics(monthly_content: DataFrame, dim_album: DataFrame) -> DataFrame:
@@ -151,7 +151,10 @@ def canonical_tracks(monthly_content: DataFrame) -> DataFrame:
     # Ids of one recording are summed over spellings before they are compared.
     plays = by_track.groupBy("recording_key", "content_key").agg(F.sum("plays").alias("plays"))
     most_played = F.concat_ws(
-        "", F.col("content_key").startswith("name:").cast("int"), SORTS_LATEST_FIRST - F.col("plays"), "content_key"
+        "",
+        F.col("content_key").startswith("name:").cast("int"),
+        SORTS_LATEST_FIRST - F.col("plays"),
+        "content_key",
     )
     ids = plays.groupBy("recording_key").agg(
         F.substring(F.min(most_played), 2 + SORTABLE_DIGITS, 64).alias("canonical_track_key")
@@ -235,7 +238,10 @@ def _played_between() -> list[Column]:
 
 
 def _seen_between() -> list[Column]:
-    return [F.min("first_played_at").alias("first_played_at"), F.max("last_played_at").alias("last_played_at")]
+    return [
+        F.min("first_played_at").alias("first_played_at"),
+        F.max("last_played_at").alias("last_played_at"),
+    ]
 
 
 def _summed(names: tuple[str, ...]) -> list[Column]:

@@ -1,0 +1,178 @@
+"""What tests share: an engine for all of them, and a small world of a landing zone and a lake for each."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from spotify_assets import lineage, provenance, sync, transforms
+from spotify_assets.ingest import Ingested, ingest
+from spotify_assets.io_managers import DeltaLakeIOManager
+from spotify_assets.io_managers.delta_lake import span_of, window_predicate
+from spotify_assets.lake import Lake
+from spotify_assets.model import derive
+from spotify_assets.partitions import play_windows
+from spotify_assets.resources import LandingResource, SparkResource
+from spotify_assets.settings import Settings, load_settings
+
+LANDED_AT = datetime(2025, 1, 10, tzinfo=UTC)
+TIMELESS = ("landed_at", "loaded_at", "reader_version")
+
+
+@pytest.fixture(scope="session")
+def spark() -> SparkSession:
+    return SparkResource().session
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test depends on the settings of who runs it, or on a `.env` file."""
+    for name in list(os.environ):
+        if name.startswith("SPOTIFY_ASSETS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def utc(text: str) -> datetime:
+    """A time, as `2024-01-31 13:37:00`."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def extended(ts: str, ms_played: Any = 200_000, track: str | None = "Song", artist: str = "Band", **more: Any) -> dict:
+    """A record of an extended export; `track` also makes its id."""
+    uri = None if track is None else "spotify:track:" + (track.replace(" ", "") + "0" * 22)[:22]
+    return {
+        "ts": ts,
+        "platform": "android",
+        "ms_played": ms_played,
+        "conn_country": "SE",
+        "ip_addr": "198.51.100.7",
+        "master_metadata_track_name": track,
+        "master_metadata_album_artist_name": artist if track else None,
+        "master_metadata_album_album_name": "Album" if track else None,
+        "spotify_track_uri": uri,
+        "episode_name": None,
+        "episode_show_name": None,
+        "spotify_episode_uri": None,
+        "reason_start": "trackdone",
+        "reason_end": "trackdone",
+        "shuffle": False,
+        "skipped": False,
+        "offline": False,
+        "incognito_mode": False,
+    } | more
+
+
+def account(end_time: str, ms_played: int = 200_000, track: str = "Song", artist: str = "Band") -> dict:
+    """A record of account data."""
+    return {"endTime": end_time, "artistName": artist, "trackName": track, "msPlayed": ms_played}
+
+
+@dataclass
+class World:
+    """A landing zone and a lake of its own."""
+
+    root: Path
+    spark: SparkSession
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        return load_settings(
+            landing_uri=str(self.root / "landing"), lake_uri=str(self.root / "lake"), **self.overrides
+        )
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.settings.lake_uri)
+
+    @property
+    def landing(self) -> LandingResource:
+        return LandingResource(uri=self.settings.landing_uri)
+
+    @property
+    def io_manager(self) -> DeltaLakeIOManager:
+        return DeltaLakeIOManager(spark=SparkResource(), settings=self.settings)
+
+    def land(self, path: str, content: Any, landed_at: datetime = LANDED_AT) -> Path:
+        """Land a file below `landing/history`: bytes, text, or a document as JSON."""
+        target = self.root / "landing" / "history" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, str):
+            content = content.encode()
+        target.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+        os.utime(target, (landed_at.timestamp(), landed_at.timestamp()))
+        return target
+
+    def ingest(self) -> Ingested:
+        return ingest(self.landing, self.lake, self.settings)
+
+    def refresh(self) -> list[sync.PlannedRun]:
+        """Compute what is stale, by the same plan and writer as Dagster's runs, without Dagster."""
+        runs = sync.plan(provenance.stale(self.lake, self.settings), list(play_windows(self.settings)))
+        for run in runs:
+            for table in run.tables:
+                keys = run.keys if lineage.is_partitioned(table) else ()
+                self.io_manager.write(table, self.compute(table, keys), keys)
+        return runs
+
+    def sync(self) -> list[sync.PlannedRun]:
+        self.ingest()
+        return self.refresh()
+
+    def compute(self, table: str, keys: Sequence[str]) -> DataFrame:
+        """What the table's asset computes."""
+        options: dict[str, Any] = {}
+        if lineage.takes(table, "settings"):
+            options["settings"] = self.settings
+        if lineage.takes(table, "spark"):
+            options["spark"] = self.spark
+        if lineage.takes(table, "window"):
+            options["window"] = span_of(keys, self.settings)
+        inputs = []
+        for upstream in lineage.upstreams(table):
+            self.lake.ensure(upstream)
+            frame = self.spark.read.format("delta").load(self.lake.table_uri(upstream))
+            if keys and lineage.is_partitioned(upstream):
+                frame = frame.where(window_predicate(upstream, span_of(keys, self.settings)))
+            inputs.append(frame)
+        return getattr(transforms, table)(*inputs, **options)
+
+    def rows(self, table: str, *columns: str) -> list[dict[str, Any]]:
+        """The table's rows in order of their primary key."""
+        rows = self.lake.read(table).to_pylist()
+        keys = derive.primary_key(table)
+        rows.sort(key=lambda row: [(row[key] is None, row[key]) for key in keys])
+        return [{name: row[name] for name in columns} for row in rows] if columns else rows
+
+    def everything(self) -> dict[str, list[dict[str, Any]]]:
+        """Every row of every table, less what may depend on when it was written."""
+        return {
+            table: [
+                {name: value for name, value in row.items() if name not in TIMELESS} for row in self.rows(table)
+            ]
+            for table in ("raw_files", "raw_plays", *lineage.computed_tables())
+        }
+
+
+@pytest.fixture
+def world(tmp_path: Path, spark: SparkSession) -> World:
+    return World(tmp_path, spark)
+
+
+@pytest.fixture
+def frame(spark: SparkSession) -> Iterator[Any]:
+    """Literal rows of a table as a DataFrame; columns that are left out are null."""
+
+    def make(table: str, rows: Iterable[Mapping[str, Any]]) -> DataFrame:
+        import pyarrow as pa
+
+        return spark.createDataFrame(pa.Table.from_pylist([dict(row) for row in rows], derive.arrow_schema(table)))
+
+    yield make

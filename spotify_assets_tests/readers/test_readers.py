@@ -1,0 +1,227 @@
+import io
+import json
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from spotify_assets.model.raw import RECORD_FIELDS
+from spotify_assets.readers import read_history
+from spotify_assets.readers.errors import NoHistoryError, UnreadableError
+from spotify_assets_tests.conftest import account, extended
+
+MAVEN_HEADER = "spotify_track_uri,ts,platform,ms_played,track_name,artist_name,album_name,reason_start,reason_end,shuffle,skipped"
+MAVEN_ROW = '2J3n32GeLmMjwuAzyhcSNe,2013-07-08 02:44:34,web player,3185,"Say It, Just Say It",The Mowgli\'s,Waiting,autoplay,clickrow,FALSE,FALSE'
+
+
+def read(content, name="file.json", max_json_bytes=10_000_000):
+    data = content if isinstance(content, bytes) else content.encode()
+    source_format, tables = read_history(io.BytesIO(data), name, max_json_bytes)
+    return source_format, [row for table in tables for row in table.to_pylist()]
+
+
+def only(rows, *columns):
+    return [tuple(row[column] for column in columns) for row in rows]
+
+
+def test_extended_history_keeps_its_fields_as_text():
+    source_format, [row] = read(json.dumps([extended("2024-01-31T13:37:00Z", 60000.0)]))
+    assert source_format == "extended"
+    assert row["ms_played"] == "60000.0"
+    assert row["shuffle"] == "false"
+    assert row["track_uri"] == "spotify:track:Song000000000000000000"
+    assert row["played_at"] == datetime(2024, 1, 31, 13, 37, tzinfo=UTC)
+    assert set(RECORD_FIELDS) < set(row)
+
+
+def test_addresses_and_names_of_people_are_not_read():
+    record = extended("2024-01-31T13:37:00Z", username="someone", user_agent_decrypted="agent", ip_addr="198.51.100.7")
+    _, rows = read(json.dumps([record]))
+    assert not [value for value in rows[0].values() if value in ("someone", "agent", "198.51.100.7")]
+
+
+def test_older_extended_history_lacks_keys():
+    record = {key: value for key, value in extended("2019-01-31T13:37:00Z").items() if "episode" not in key}
+    source_format, [row] = read(json.dumps([record]))
+    assert (source_format, row["episode_name"], row["audiobook_title"]) == ("extended", None, None)
+
+
+@pytest.mark.parametrize(
+    ("record", "field"),
+    [
+        (account("2021-04-22 05:41"), "track_name"),
+        ({"endTime": "2021-04-22 05:41", "podcastName": "P", "episodeName": "E", "msPlayed": 1}, "episode_name"),
+        ({"endTime": "2021-04-22 05:41", "audiobookName": "A", "chapterName": "C", "msPlayed": 1}, "chapter_title"),
+    ],
+)
+def test_account_data(record, field):
+    source_format, [row] = read(json.dumps([record]))
+    assert source_format == "account_data"
+    assert row[field]
+    assert (row["played_at"], row["tells_seconds"]) == (datetime(2021, 4, 22, 5, 41, tzinfo=UTC), False)
+
+
+def test_maven_csv():
+    source_format, rows = read(f"{MAVEN_HEADER}\n{MAVEN_ROW}\n", "spotify_history.csv")
+    assert source_format == "maven_csv"
+    assert only(rows, "track_name", "shuffle", "tells_seconds") == [("Say It, Just Say It", "FALSE", True)]
+
+
+@pytest.mark.parametrize("start", ["\ufeff", "ï»¿", ""])
+def test_a_byte_order_mark_is_passed_over_even_mangled(start):
+    assert read(start + MAVEN_HEADER + "\r\n" + MAVEN_ROW + "\r\n", "x.csv")[0] == "maven_csv"
+    assert read(start + json.dumps([account("2021-04-22 05:41")]))[0] == "account_data"
+
+
+def test_a_csv_saved_by_excel():
+    text = f"{MAVEN_HEADER}\n{MAVEN_ROW}".replace(',"Say It, Just Say It",', ",Say,").replace(",", ";")
+    _, rows = read(text.replace("2013-07-08 02:44:34", "08-07-2013 02:44"), "x.csv")
+    assert only(rows, "track_name", "played_at", "tells_seconds") == [
+        ("Say", datetime(2013, 7, 8, 2, 44, tzinfo=UTC), False)
+    ]
+
+
+@pytest.mark.parametrize(("make", "expected"), [(extended, "extended"), (account, "account_data")])
+def test_ndjson_and_parquet_of_the_same_columns(make, expected):
+    records = [make("2021-04-22 05:41"), make("2021-04-22 05:43")]
+    ndjson = "\n".join(json.dumps(record) for record in records)
+    buffer = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(records), buffer)
+    for content, name in ((ndjson, "x.ndjson"), (buffer.getvalue(), "x.parquet")):
+        source_format, rows = read(content, name)
+        assert (source_format, len(rows)) == (expected, 2)
+        assert rows[1]["played_at"] == datetime(2021, 4, 22, 5, 43, tzinfo=UTC)
+
+
+def test_parquet_times_with_any_zone_and_unit_are_utc():
+    moment = datetime(2024, 1, 31, 13, 37, 0, 123456, tzinfo=UTC)
+    for type_ in (pa.timestamp("us", "Europe/Stockholm"), pa.timestamp("ns"), pa.timestamp("us")):
+        value = moment if type_.tz else moment.replace(tzinfo=None)
+        table = pa.table({"ts": pa.array([value], type_), "ms_played": [1], "track_name": ["x"]})
+        buffer = io.BytesIO()
+        parquet.write_table(table, buffer)
+        assert only(read(buffer.getvalue(), "x.parquet")[1], "played_at", "tells_seconds") == [(moment, True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2024-01-31T13:37:00Z", "2024-01-31 13:37:00"),
+        ("2024-01-31T13:37:00.5Z", "2024-01-31 13:37:00.500000"),
+        ("2024-01-31T13:37:00.123456789Z", "2024-01-31 13:37:00.123456"),
+        ("2024-01-31 13:37:00", "2024-01-31 13:37:00"),
+        ("2024-01-31 13:37", "2024-01-31 13:37:00"),
+        ("31-01-2024 13:37", "2024-01-31 13:37:00"),
+        ("2024-02-30 13:37", None),
+        ("yesterday", None),
+        ("now", None),
+        ("2024", None),
+        ("", None),
+        (None, None),
+        (1706708220, None),
+    ],
+)
+def test_accepted_times(text, expected):
+    _, [row] = read(json.dumps([extended("x") | {"ts": text}]))
+    assert row["played_at"] == (None if expected is None else datetime.fromisoformat(expected).replace(tzinfo=UTC))
+
+
+def test_a_record_that_is_no_record_says_what_it_is_and_not_what_is_in_it():
+    records = [extended("2024-01-31T13:37:00Z"), 5, ["secret"], {"password": "secret"}, "secret", None, True]
+    _, rows = read(json.dumps(records))
+    assert only(rows, "raw_record")[0] == (None,)
+    assert [text for (text,) in only(rows, "raw_record")[1:]] == [
+        "number, 1 characters: is no object",
+        "array, 10 characters: is no object",
+        "object, 21 characters: has none of the known fields",
+        "string, 8 characters: is no object",
+        "null, 4 characters: is no object",
+        "boolean, 4 characters: is no object",
+    ]
+    assert "secret" not in json.dumps(rows, default=str)
+
+
+def test_a_broken_line_of_ndjson_breaks_only_itself():
+    lines = [json.dumps(account("2021-04-22 05:41")), '{"endTime": "2021-', json.dumps(account("2021-04-22 05:42"))]
+    _, rows = read("\n".join(lines), "x.ndjson")
+    assert only(rows, "ts", "raw_record") == [
+        ("2021-04-22 05:41", None),
+        (None, "text, 18 characters: is no valid JSON"),
+        ("2021-04-22 05:42", None),
+    ]
+
+
+def test_a_broken_row_of_csv_breaks_only_itself():
+    open_quote = MAVEN_ROW.replace('Say It"', "Say It")
+    rows = read("\n".join([MAVEN_HEADER, MAVEN_ROW, "a,b", open_quote, "", MAVEN_ROW + ",x", MAVEN_ROW]), "x.csv")[1]
+    broken = [(row["raw_record"] or "").partition(": ")[2] for row in rows]
+    assert broken == ["", "has 2 columns, not 11", "has a quote that is never closed", "has 12 columns, not 11", ""]
+    assert [row["track_name"] is None for row in rows] == [False, True, True, True, False]
+
+
+def test_half_a_surrogate_pair_does_not_cost_the_file():
+    _, rows = read('[{"endTime": "2021-04-22 05:41", "msPlayed": 1, "trackName": "a\\ud83d", "artistName": "b"}]')
+    assert rows[0]["track_name"] == "a?"
+
+
+def test_text_is_normalized_to_nfc():
+    _, [row] = read(json.dumps([account("2021-04-22 05:41", track="Cafe\u0301")]))
+    assert row["track_name"] == "Caf\u00e9"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.json", '[{"endTime": "2021-04-22 05:41", "msPlayed": 1}, {"endT', "cut off"),
+        ("a.json", "", "empty"),
+        ("a.json", "hello", "starts with neither"),
+        ("a.json", '{"a": 1', "no valid JSON"),
+        ("a.json", b'[{"endTime": "\xff"}]', "byte 0xff at position 14"),
+        ("a.csv", b"ts,ms_played,track_name\n2024-01-01 00:00:00,1,caf\xe9\n", "no UTF-8 text: byte 0xe9"),
+        ("a.csv", b"\x00\x01\x02", "no text"),
+        ("a.parquet", b"PAR1 and no more", "no whole Parquet"),
+        ("a.json", "[" * 100_000, "no valid JSON|nested too deeply"),
+    ],
+)
+def test_what_cannot_be_read_says_why(name, content, message):
+    with pytest.raises(UnreadableError, match=message):
+        read(content, name)
+
+
+def test_a_json_document_has_a_size_limit_and_ndjson_has_none():
+    records = [account("2021-04-22 05:41") for _ in range(50)]
+    with pytest.raises(UnreadableError, match="SPOTIFY_ASSETS_MAX_JSON_MB"):
+        read(json.dumps(records), max_json_bytes=1000)
+    assert len(read("\n".join(map(json.dumps, records)), "x.ndjson", max_json_bytes=1000)[1]) == 50
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("Playlist1.json", '{"playlists": []}'),
+        ("Userdata.json", '{"username": "x"}'),
+        ("SearchQueries.json", '[{"searchQuery": "x", "searchTime": "2024"}]'),
+        ("Follow.json", "[]"),
+        ("notes.csv", "name,age\nx,1\n"),
+        ("ReadMe.pdf", b"%PDF-1.4\x00\x01"),
+        ("photo.png", b"\x89PNG\r\n\x1a\n\x00"),
+        ("notes.txt", "hello"),
+        ("events.ndjson", '{"a": 1}\n{"a": 2}\n'),
+    ],
+)
+def test_other_files_of_an_export_are_no_history(name, content):
+    with pytest.raises(NoHistoryError):
+        read(content, name)
+
+
+def test_content_tells_and_not_the_name():
+    assert read(json.dumps([account("2021-04-22 05:41")]), "history.txt")[0] == "account_data"
+    assert read(f"{MAVEN_HEADER}\n{MAVEN_ROW}", "history")[0] == "maven_csv"
+
+
+def test_blocks_of_a_large_file_lose_no_line(monkeypatch):
+    monkeypatch.setattr("spotify_assets.readers.text.BLOCK_BYTES", 1000)
+    lines = [json.dumps(account("2021-04-22 05:41", track=f"Söng {number}")) for number in range(200)]
+    _, rows = read("\n".join(lines), "x.ndjson")
+    assert [row["track_name"] for row in rows] == [f"Söng {number}" for number in range(200)]
