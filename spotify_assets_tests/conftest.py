@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -154,9 +155,7 @@ class World:
     def everything(self) -> dict[str, list[dict[str, Any]]]:
         """Every row of every table, less what may depend on when it was written."""
         return {
-            table: [
-                {name: value for name, value in row.items() if name not in TIMELESS} for row in self.rows(table)
-            ]
+            table: [{name: value for name, value in row.items() if name not in TIMELESS} for row in self.rows(table)]
             for table in ("raw_files", "raw_plays", *lineage.computed_tables())
         }
 
@@ -176,3 +175,20 @@ def frame(spark: SparkSession) -> Iterator[Any]:
         return spark.createDataFrame(pa.Table.from_pylist([dict(row) for row in rows], derive.arrow_schema(table)))
 
     yield make
+
+
+@pytest.fixture(scope="session")
+def _small_history(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession) -> Path:
+    root = tmp_path_factory.mktemp("small_history")
+    template = World(root, spark)
+    template.land("anna/a.json", [extended("2024-01-31T13:37:00Z")])
+    template.land("anna/b.json", [extended("2024-03-31T13:37:00Z")])
+    template.sync()
+    return root
+
+
+@pytest.fixture
+def synced(_small_history: Path, world: World) -> World:
+    """A world in which a play of January and one of March 2024 are synced."""
+    shutil.copytree(_small_history, world.root, dirs_exist_ok=True)
+    return world

@@ -17,7 +17,9 @@ def test_windows_are_those_of_dagster(grain):
         assert (windows[key].start, windows[key].end) == (window.start, window.end)
 
 
-@pytest.mark.parametrize(("grain", "start"), [("daily", "2024-02-29"), ("weekly", "2024-02-26"), ("monthly", "2024-02-01")])
+@pytest.mark.parametrize(
+    ("grain", "start"), [("daily", "2024-02-29"), ("weekly", "2024-02-26"), ("monthly", "2024-02-01")]
+)
 def test_floor(grain, start):
     moment = datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)
     assert f"{floor_to_grain(moment, grain):%Y-%m-%d}" == start

@@ -72,7 +72,11 @@ def parsed(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=str)
     except json.JSONDecodeError as error:
-        cut = " (was the download cut off?)" if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated") else ""
+        cut = (
+            " (was the download cut off?)"
+            if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
+            else ""
+        )
         raise UnreadableError(
             f"it is no valid JSON: {error.msg} in line {error.lineno}, column {error.colno}{cut}"
         ) from None

@@ -11,7 +11,9 @@ from spotify_assets.readers import read_history
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets_tests.conftest import account, extended
 
-MAVEN_HEADER = "spotify_track_uri,ts,platform,ms_played,track_name,artist_name,album_name,reason_start,reason_end,shuffle,skipped"
+MAVEN_HEADER = (
+    "spotify_track_uri,ts,platform,ms_played,track_name,artist_name,album_name,reason_start,reason_end,shuffle,skipped"
+)
 MAVEN_ROW = '2J3n32GeLmMjwuAzyhcSNe,2013-07-08 02:44:34,web player,3185,"Say It, Just Say It",The Mowgli\'s,Waiting,autoplay,clickrow,FALSE,FALSE'
 
 

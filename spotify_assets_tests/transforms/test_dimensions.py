@@ -21,7 +21,10 @@ def content(partials):
 
 
 def test_every_dimension_has_members_for_unknown_and_not_applicable(content, partials, spark):
-    monthly, hourly = content([played("2024-01-31 12:00:00")]), partials([played("2024-01-31 12:00:00")])["hourly_listening"]
+    monthly, hourly = (
+        content([played("2024-01-31 12:00:00")]),
+        partials([played("2024-01-31 12:00:00")])["hourly_listening"],
+    )
     made = {
         "listener_key": transforms.dim_listener(hourly, settings=load_settings()),
         "date_key": transforms.dim_date(hourly),
@@ -44,7 +47,10 @@ def test_attributes_are_the_latest_seen_and_of_several_the_smallest(content):
         played("2024-03-01 12:00:00", "c", "BAND"),
         played("2024-02-01 12:00:00", "d", "bAND"),
     ]
-    names = {row["artist_name"] for row in transforms.dim_artist(content(rows)).where("artist_key > -1 OR artist_key < -2").collect()}
+    names = {
+        row["artist_name"]
+        for row in transforms.dim_artist(content(rows)).where("artist_key > -1 OR artist_key < -2").collect()
+    }
     assert names == {"BAND"}
 
 
@@ -55,7 +61,12 @@ def test_a_track_takes_its_latest_row_whole(content):
         played("2024-03-01 12:00:00", "a", None, track_name=None, album_name=None, recording_key=3),
     ]
     [row] = transforms.dim_track(content(rows)).where("track_key = 'a'").collect()
-    assert (row["track_name"], row["artist_name"], row["album_name"], row["recording_key"]) == ("Song!", "New", None, 2)
+    assert (row["track_name"], row["artist_name"], row["album_name"], row["recording_key"]) == (
+        "Song!",
+        "New",
+        None,
+        2,
+    )
     assert (f"{row['first_played_at']:%m}", f"{row['last_played_at']:%m}") == ("01", "03")
 
 
@@ -88,7 +99,11 @@ def test_dates_are_whole_years_with_iso_weeks(partials):
     assert len(days) == 366 + 2
     monday, sunday = days[20241230], days[20240107]
     assert (monday["iso_year"], monday["iso_week"], monday["day_of_week"]) == (2025, 1, 1)
-    assert (monday["month_name"], monday["day_name"], monday["month_start"]) == ("December", "Monday", date(2024, 12, 1))
+    assert (monday["month_name"], monday["day_name"], monday["month_start"]) == (
+        "December",
+        "Monday",
+        date(2024, 12, 1),
+    )
     assert (sunday["day_of_week"], sunday["is_weekend"], sunday["iso_week"]) == (7, True, 1)
 
 

@@ -29,7 +29,9 @@ def record(row=0, played_at=NOON, **more):
     } | more
 
 
-def listed(source_file=FILE, source_format="extended", first="2024-01-01 00:00:00", last="2024-12-31 00:00:00", **more):
+def listed(
+    source_file=FILE, source_format="extended", first="2024-01-01 00:00:00", last="2024-12-31 00:00:00", **more
+):
     """A file in the register."""
     return {
         "listener": "anna",

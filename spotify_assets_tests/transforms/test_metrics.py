@@ -37,7 +37,9 @@ def played(at, track="a", artist="Band", ms=200_000, listener="anna", **more):
 
 def episode(at, ms=600_000):
     of_track = ("track_key", "recording_key", "track_name", "artist_name", "album_name")
-    return played(at, "e", ms=ms, content_type="episode", episode_name="#1", show_name="Show") | dict.fromkeys(of_track)
+    return played(at, "e", ms=ms, content_type="episode", episode_name="#1", show_name="Show") | dict.fromkeys(
+        of_track
+    )
 
 
 @pytest.fixture
@@ -99,7 +101,16 @@ def test_daily_listening_tells_music_from_spoken_word(partials):
     rows = [played("2024-01-31 12:00:00"), played("2024-01-31 13:00:00", "b", "Other"), episode("2024-01-31 14:00:00")]
     found = partials(rows)
     [row] = transforms.daily_listening(found["hourly_listening"], found["daily_track_plays"]).collect()
-    figures = ("plays", "ms_played", "music_plays", "music_ms_played", "spoken_plays", "spoken_ms_played", "tracks", "artists")
+    figures = (
+        "plays",
+        "ms_played",
+        "music_plays",
+        "music_ms_played",
+        "spoken_plays",
+        "spoken_ms_played",
+        "tracks",
+        "artists",
+    )
     assert [row[name] for name in figures] == [3, 1_000_000, 2, 400_000, 1, 600_000, 2, 2]
 
 

@@ -69,7 +69,9 @@ def test_an_episode_has_no_track(play):
                episode_name="#1", show_name="Show")  # fmt: skip
     assert (row["content_type"], row["content_key"], row["content_uri"]) == ("episode", ID, f"spotify:episode:{ID}")
     assert (row["episode_name"], row["show_name"]) == ("#1", "Show")
-    assert [row[name] for name in ("track_key", "recording_key", "track_name", "artist_name", "album_name")] == [None] * 5
+    assert [row[name] for name in ("track_key", "recording_key", "track_name", "artist_name", "album_name")] == [
+        None
+    ] * 5
 
 
 def test_an_audiobook_is_its_chapter(play):

@@ -1,0 +1,5 @@
+"""`python -m spotify_assets` is `spotify-assets`."""
+
+from spotify_assets.cli import main
+
+main()

@@ -1,0 +1,57 @@
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+
+from spotify_assets.readers.formats import format_of
+from spotify_assets.sandbox.exports import land_sample_exports
+from spotify_assets.sandbox.history import Listening, extended_history
+
+FIRST, LAST = datetime(2019, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def history():
+    return extended_history(Listening(50_000, FIRST, LAST))
+
+
+def test_the_same_seed_gives_the_same_records(history):
+    assert history.equals(extended_history(Listening(50_000, FIRST, LAST)))
+    assert not history.equals(extended_history(Listening(50_000, FIRST, LAST, seed=2)))
+
+
+@pytest.mark.parametrize("plays", [1, 20, 1_000])
+def test_any_number_of_plays(plays):
+    assert len(extended_history(Listening(plays, FIRST, LAST))) == plays
+
+
+def test_it_has_the_keys_of_todays_exports(history):
+    assert len(history.column_names) == 23
+    assert format_of(history.column_names) == "extended"
+
+
+def test_it_is_believable(history):
+    ms = history["ms_played"].to_numpy()
+    assert 120_000 < np.median(ms) < 190_000
+    assert 0.65 < (ms >= 30_000).mean() < 0.85
+    assert 0.01 < (ms < 500).mean() < 0.06
+    ids = history["spotify_track_uri"].drop_null().value_counts()
+    counts = np.sort(pc.struct_field(ids, 1).to_numpy())[::-1]
+    assert 7 < len(history) / len(counts) < 12
+    assert counts[: len(counts) // 10].sum() > 0.3 * counts.sum()  # a heavy tail
+    assert 0 < history["master_metadata_track_name"].null_count < 0.2 * len(history)
+    assert 0 < history["skipped"].null_count < 0.05 * len(history)
+    repeated = len(history) - len(history.group_by(history.column_names[:9]).aggregate([]))
+    assert 0.004 < repeated / len(history) < 0.02
+
+
+def test_exports_are_landed_once_and_the_same(tmp_path):
+    def landed():
+        return {path: (path.read_bytes(), path.stat().st_mtime) for path in tmp_path.rglob("*") if path.is_file()}
+
+    land_sample_exports(tmp_path, 3_000)
+    first = landed()
+    land_sample_exports(tmp_path, 3_000)
+    assert landed() == first
+    assert {path.relative_to(tmp_path / "history").parts[0] for path in first} == {"demo-anna", "demo-ben"}

@@ -1,0 +1,76 @@
+import subprocess
+import sys
+import time
+
+import dagster as dg
+import yaml
+
+from spotify_assets import lineage
+from spotify_assets.definitions import defs
+from spotify_assets.model import LAYERS, TABLES
+
+LOADING = (
+    "import sys, spotify_assets.definitions as d; d.defs.resolve_asset_graph(); "
+    "print([name for name in ('pysail', 'pyspark.sql.connect', 'grpc') if name in sys.modules])"
+)
+
+
+def specs():
+    return {spec.key.path[-1]: spec for spec in defs.resolve_all_asset_specs()}
+
+
+def test_every_table_is_an_asset_and_every_asset_a_table():
+    assert set(specs()) == set(TABLES)
+
+
+def test_assets_say_what_they_are():
+    for table, spec in specs().items():
+        assert spec.description == TABLES[table].comment
+        assert spec.group_name == TABLES[table].info["layer"]
+        assert spec.owners
+        assert "delta" in spec.kinds
+        assert spec.code_version
+        schema = spec.metadata["dagster/column_schema"]
+        assert [column.name for column in schema.columns] == [column.name for column in TABLES[table].columns]
+        assert all(column.description for column in schema.columns)
+
+
+def test_groups_are_layers():
+    assert {spec.group_name for spec in specs().values()} == set(LAYERS)
+
+
+def test_dimensions_come_before_facts():
+    upstream = {dep.asset_key.path[-1] for dep in specs()["fct_plays"].deps}
+    assert {table for table in TABLES if table.startswith("dim_")} <= upstream
+
+
+def test_a_range_is_one_run():
+    graph = defs.resolve_asset_graph()
+    for table in filter(lineage.is_partitioned, lineage.computed_tables()):
+        assert graph.get(dg.AssetKey(table)).backfill_policy == dg.BackfillPolicy.single_run(), table
+
+
+def test_two_jobs_and_two_sensors_that_run():
+    names = {job.name for job in defs.resolve_all_job_defs()} - {"__ASSET_JOB"}
+    assert names == {"read_history", "refresh_tables"}
+    assert [sensor.name for sensor in defs.sensors or []] == ["landing_sensor", "stale_sensor"]
+    assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in defs.sensors or [])
+
+
+def test_definitions_load_quickly_and_start_nothing():
+    started = time.monotonic()
+    loaded = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+    # It takes some 2.5 s; the bound leaves room for a busy machine.
+    assert time.monotonic() - started < 10
+
+
+def test_dagster_yaml_names_a_class_that_is_there():
+    from pathlib import Path
+
+    import spotify_assets
+
+    config = yaml.safe_load((Path(spotify_assets.__file__).parent.parent / "dagster.yaml").read_text())
+    storage = config["event_log_storage"]
+    module = __import__(storage["module"], fromlist=[storage["class"]])
+    assert hasattr(module, storage["class"])
