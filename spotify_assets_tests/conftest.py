@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -166,7 +166,7 @@ def world(tmp_path: Path, spark: SparkSession) -> World:
 
 
 @pytest.fixture
-def frame(spark: SparkSession) -> Iterator[Any]:
+def frame(spark: SparkSession) -> Any:
     """Literal rows of a table as a DataFrame; columns that are left out are null."""
 
     def make(table: str, rows: Iterable[Mapping[str, Any]]) -> DataFrame:
@@ -174,7 +174,7 @@ def frame(spark: SparkSession) -> Iterator[Any]:
 
         return spark.createDataFrame(pa.Table.from_pylist([dict(row) for row in rows], derive.arrow_schema(table)))
 
-    yield make
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -173,8 +173,8 @@ def listening_is_plausible(
         _superseded_is_covered(months),
         _months_like_their_neighbours(months),
     ]
-    wanted = context.selected_asset_check_keys
-    yield from (result for result in results if dg.AssetCheckKey(result.asset_key, result.check_name) in wanted)
+    wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
+    yield from (result for result in results if (result.asset_key, result.check_name) in wanted)
 
 
 def _superseded_is_covered(months: Sequence[Row]) -> dg.AssetCheckResult:

@@ -51,7 +51,7 @@ daily_track_plays = table(
     by_listener(),
     local_date(),
     hash_key("recording_key", "The recording", primary_key=True),
-    hash_key("artist_key", "The album's artist", "dim_artist.artist_key", primary_key=True),
+    hash_key("artist_key", "The album's artist, as in `fct_plays`", primary_key=True),
     *measures(),
     *shuffles(),
     *seen("recording that day"),

@@ -14,7 +14,10 @@ from spotify_assets_tests.conftest import account, extended
 MAVEN_HEADER = (
     "spotify_track_uri,ts,platform,ms_played,track_name,artist_name,album_name,reason_start,reason_end,shuffle,skipped"
 )
-MAVEN_ROW = '2J3n32GeLmMjwuAzyhcSNe,2013-07-08 02:44:34,web player,3185,"Say It, Just Say It",The Mowgli\'s,Waiting,autoplay,clickrow,FALSE,FALSE'
+MAVEN_ROW = (
+    '2J3n32GeLmMjwuAzyhcSNe,2013-07-08 02:44:34,web player,3185,"Say It, Just Say It",The Mowgli\'s,Waiting,'
+    "autoplay,clickrow,FALSE,FALSE"
+)
 
 
 def read(content, name="file.json", max_json_bytes=10_000_000):
