@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python;
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test format ui bench clean
+.PHONY: help setup demo test format ui bench docs clean
 
 help:  ## List these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ bench: $(READY)  ## Measure against hand-written DuckDB, Polars and pandas, and 
 format: $(READY)  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(READY)  ## Make those parts of the documentation that follow from the code
+	$(BIN)/python -m spotify_assets.documentation
 
 clean:  ## Remove .venv and all that was computed; what you landed stays
 	rm -rf $(VENV) data/lake data/dagster

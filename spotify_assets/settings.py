@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     spark_remote: str = Field(
         "",
         description="Engine: empty is Sail, embedded; `sc://host:port` a Spark Connect server; "
-        "`local[*]` Apache Spark on this machine (needs Java)",
+        "`local[*]` Apache Spark on this machine (needs Java, and Delta Lake's jars)",
     )
     max_json_mb: int = Field(
         256,

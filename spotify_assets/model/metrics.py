@@ -155,8 +155,8 @@ track_metrics = table(
     by_listener(),
     hash_key("recording_key", "The recording", primary_key=True),
     key("track_key", "The recording's most played id", "dim_track.track_key"),
-    needed("track_name", TEXT, "As in `dim_track`"),
-    needed("artist_name", TEXT, "As in `dim_track`"),
+    needed("track_name", TEXT, "Latest spelling seen"),
+    needed("artist_name", TEXT, "The album's artist, latest spelling seen"),
     *totals("recording"),
 )
 

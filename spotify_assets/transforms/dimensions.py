@@ -163,7 +163,7 @@ def dim_track(monthly_content: DataFrame) -> DataFrame:
         .join(seen, ["track_key", "order"])
         .fillna(UNKNOWN, ["track_name", "artist_name"])
     )
-    canonical = canonical_tracks(monthly_content).select("recording_key", "canonical_track_key")
+    canonical = canonical_tracks(monthly_content)
     return with_members("dim_track", tracks.join(canonical, "recording_key"))
 
 

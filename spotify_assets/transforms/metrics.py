@@ -111,10 +111,16 @@ def track_metrics(monthly_content: DataFrame) -> DataFrame:
     Args:
         monthly_content: All of it.
     """
-    recordings = canonical_tracks(monthly_content).select(
-        "recording_key", F.col("canonical_track_key").alias("track_key"), "track_name", "artist_name"
+    names = (
+        monthly_content.where("content_type = 'track'")
+        .groupBy("recording_key")
+        .agg(
+            F.coalesce(latest("track_name"), F.lit(UNKNOWN)).alias("track_name"),
+            F.coalesce(latest("artist_name"), F.lit(UNKNOWN)).alias("artist_name"),
+        )
     )
-    return _totals(monthly_content, "recording_key").join(recordings, "recording_key")
+    ids = canonical_tracks(monthly_content).withColumnRenamed("canonical_track_key", "track_key")
+    return _totals(monthly_content, "recording_key").join(names, "recording_key").join(ids, "recording_key")
 
 
 def artist_metrics(monthly_content: DataFrame, dim_artist: DataFrame) -> DataFrame:
@@ -142,28 +148,18 @@ def album_metrics(monthly_content: DataFrame, dim_album: DataFrame) -> DataFrame
 
 
 def canonical_tracks(monthly_content: DataFrame) -> DataFrame:
-    """One row per recording: its most played id (a real one before a name; ties: the smallest), and latest names."""
-    by_track = (
+    """One row per recording: its most played id (a real one before a name; ties: the smallest)."""
+    plays = (
         monthly_content.where("content_type = 'track'")
-        .groupBy("recording_key", "content_key", "track_name", "artist_name")
-        .agg(F.sum("plays").alias("plays"), F.max("last_played_at").alias("last_played_at"))
+        .groupBy("recording_key", "content_key")
+        .agg(F.sum("plays").alias("plays"))
     )
-    # Ids of one recording are summed over spellings before they are compared.
-    plays = by_track.groupBy("recording_key", "content_key").agg(F.sum("plays").alias("plays"))
     most_played = F.concat_ws(
-        "",
-        F.col("content_key").startswith("name:").cast("int"),
-        SORTS_LATEST_FIRST - F.col("plays"),
-        "content_key",
+        "", F.col("content_key").startswith("name:").cast("int"), SORTS_LATEST_FIRST - F.col("plays"), "content_key"
     )
-    ids = plays.groupBy("recording_key").agg(
+    return plays.groupBy("recording_key").agg(
         F.substring(F.min(most_played), 2 + SORTABLE_DIGITS, 64).alias("canonical_track_key")
     )
-    names = by_track.groupBy("recording_key").agg(
-        F.coalesce(latest("track_name"), F.lit(UNKNOWN)).alias("track_name"),
-        F.coalesce(latest("artist_name"), F.lit(UNKNOWN)).alias("artist_name"),
-    )
-    return ids.join(names, "recording_key")
 
 
 def sorts_latest_first(*parts: Column | str) -> Column:

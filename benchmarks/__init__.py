@@ -1,0 +1,1 @@
+"""How fast this is, and beside what: `python -m benchmarks`, or `make bench`."""

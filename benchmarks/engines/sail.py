@@ -1,0 +1,32 @@
+"""Our transforms on embedded Sail; `spark` runs the same on Apache Spark."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from benchmarks.engines import PARTIAL_AGGREGATES, TABLES
+from spotify_assets import lineage, transforms
+from spotify_assets.model import derive
+from spotify_assets.resources import SparkResource
+from spotify_assets.settings import load_settings
+
+
+def start() -> SparkSession:
+    session = SparkResource().session
+    session.range(1).collect()
+    return session
+
+
+def run(session: SparkSession, history: Path, output: Path) -> Iterator[str]:
+    settings = load_settings()
+    frames = {name: session.read.parquet(str(history / name)) for name in ("raw_plays", "raw_files")}
+    for table in lineage.computed_tables():
+        if table not in TABLES + PARTIAL_AGGREGATES:
+            continue
+        options = {"settings": settings} if lineage.takes(table, "settings") else {}
+        frame = getattr(transforms, table)(*[frames[name] for name in lineage.upstreams(table)], **options)
+        folder = str(output / table)
+        frame.select(*derive.columns(table)).write.option("compression", "snappy").parquet(folder)
+        frames[table] = session.read.parquet(folder)
+        yield table

@@ -1,0 +1,140 @@
+"""A command in a session of its own, with the peak memory of everything that it starts, and limits on both."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SAMPLED_EVERY_SECONDS = 0.1
+MEMORY_LIMIT_BYTES = 18 * 10**9
+SECONDS_LIMIT = 600
+# A first sync of ten million plays may take longer than the job.
+PATIENT_SECONDS_LIMIT = 3600
+LOG_SHOWN = 4000
+OUT_OF_MEMORY = ("MemoryError", "OutOfMemory", "Out of Memory", "out of memory", "ResourcesExhausted", "bad_alloc")
+FAILED = "failed"
+OUT_OF_TIME = "ran out of time"
+PROJECT = Path(__file__).parent.parent
+
+
+class FailedError(Exception):
+    """What has to succeed before anything can be measured did not; the message is its log."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended.
+
+    Attributes:
+        seconds: From its launch to its end.
+        peak_bytes: Largest sum of resident memory of its processes.
+        failure: Why it has no result; None where it has one.
+        log: What it printed.
+        stopped_after: Seconds after which it was stopped for want of time; None where it wasn't.
+    """
+
+    seconds: float
+    peak_bytes: int
+    failure: str | None
+    log: str
+    stopped_after: float | None = None
+
+
+def run(arguments: list[str], folder: Path, seconds_limit: float = SECONDS_LIMIT, **environment: str) -> Finished:
+    """Run Python with these arguments, in `folder` and without settings of whoever started this.
+
+    Resident memory counts what is shared between processes once for each, and mapped files; a JVM shares little.
+    """
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("SPOTIFY_ASSETS_", "DAGSTER"))
+    }
+    log = folder / "log.txt"
+    os.sync()  # what was written before is not to be written now
+    with log.open("wb") as sink:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=folder,
+            env=inherited | {"PYTHONPATH": str(PROJECT), "RUST_LOG": "error"} | environment,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            peak, failure = _watch(process, began, seconds_limit)
+        finally:
+            _end_session(process.pid)
+            process.wait()
+    seconds = time.perf_counter() - began
+    text = log.read_text(errors="replace")
+    if failure is None and process.returncode:
+        is_memory = process.returncode == -signal.SIGKILL or any(words in text for words in OUT_OF_MEMORY)
+        failure = "ran out of memory" if is_memory else FAILED
+    is_late = failure is not None and failure.startswith(OUT_OF_TIME)
+    return Finished(seconds, peak, failure, text, seconds_limit if is_late else None)
+
+
+def require(arguments: list[str], folder: Path, **environment: str) -> Finished:
+    """The same, of what is not compared with others and so may take long.
+
+    Raises:
+        FailedError: where it has no result.
+    """
+    finished = run(arguments, folder, PATIENT_SECONDS_LIMIT, **environment)
+    if finished.failure:
+        raise FailedError(f"{' '.join(arguments)}: {finished.failure}\n{finished.log[-LOG_SHOWN:]}")
+    return finished
+
+
+def _watch(process: subprocess.Popen, began: float, seconds_limit: float) -> tuple[int, str | None]:
+    """Peak memory once it has ended, and whether it was over a limit."""
+    peak = 0
+    while process.poll() is None:
+        resident, highest = 0, 0
+        for pid in _session(process.pid):
+            now, high = _memory(pid)
+            resident += now
+            highest = max(highest, high)
+        peak = max(peak, resident, highest)
+        if resident > MEMORY_LIMIT_BYTES:
+            return peak, f"ran out of memory ({MEMORY_LIMIT_BYTES / 1e9:.0f} GB)"
+        if time.perf_counter() - began > seconds_limit:
+            return peak, f"{OUT_OF_TIME} ({seconds_limit:.0f} s)"
+        time.sleep(SAMPLED_EVERY_SECONDS)
+    return peak, None
+
+
+def _session(leader: int) -> Iterator[int]:
+    """Processes of a session, those included whose parent has gone."""
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                status = Path(entry.path, "stat").read_text()
+            except OSError:
+                continue  # it ended just now
+            # The name may hold anything; session is the fourth field after it.
+            if int(status.rpartition(")")[2].split()[3]) == leader:
+                yield int(entry.name)
+
+
+def _memory(pid: int) -> tuple[int, int]:
+    """Resident bytes of a process, now and at most."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0, 0
+    fields = dict(line.split(":", 1) for line in lines if line.startswith("Vm"))
+    return tuple(int(fields.get(name, "0 kB").split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))  # type: ignore[return-value]
+
+
+def _end_session(leader: int) -> None:
+    """End what is left of a session that we started."""
+    for pid in _session(leader):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
