@@ -11,7 +11,7 @@ from pathlib import Path
 
 SAMPLED_EVERY_SECONDS = 0.1
 MEMORY_LIMIT_BYTES = 18 * 10**9
-SECONDS_LIMIT = 600
+SECONDS_LIMIT = 330
 # A first sync of ten million plays may take longer than the job.
 PATIENT_SECONDS_LIMIT = 3600
 LOG_SHOWN = 4000

@@ -206,18 +206,26 @@ def run_progress() -> Iterator[Callable[[str, int, str | None], None]]:
 
 def main() -> None:
     """Exit codes: 0 done, 1 failed, 2 wrong use."""
-    debug = "--debug" in sys.argv[1:]
+    code = run(debug="--debug" in sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The threads of Arrow, DuckDB and the engine need no farewell; taking one, they abort a process now and then.
+    os._exit(code)
+
+
+def run(*, debug: bool) -> int:
+    """Run the command, and say in one line why it failed."""
     try:
         cli(standalone_mode=False)
     except click.UsageError as error:
         error.show()
-        sys.exit(2)
+        return 2
     except SettingsError as error:
         errors.print(f"[bold red]Error:[/] {escape(str(error))}")
-        sys.exit(2)
+        return 2
     except (click.Abort, KeyboardInterrupt):
         errors.print("Stopped. Nothing is half-written: spotify-assets sync goes on where it was.")
-        sys.exit(1)
+        return 1
     except Exception as error:
         if debug:
             traceback.print_exc()
@@ -225,4 +233,5 @@ def main() -> None:
         errors.print(f"[bold red]Error:[/] {escape(message.strip().splitlines()[0])}")
         if not debug and not isinstance(error, click.ClickException):
             errors.print("[dim]spotify-assets --debug ... shows where it happened.[/]")
-        sys.exit(1)
+        return 1
+    return 0
