@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import write_deltalake
@@ -339,7 +340,7 @@ def _in_shape(read: _Read, table: pa.Table) -> pa.Table:
     columns = [
         pa.repeat(pa.scalar(constant[name], schema.field(name).type), rows)
         if name in constant
-        else pa.array(range(first_row, first_row + rows), pa.int64())
+        else pa.array(np.arange(first_row, first_row + rows))
         if name == "source_row"
         else table[name]
         for name in schema.names

@@ -128,7 +128,8 @@ def print_changes(console: Console, done: Synced, before: dict[str, int], after:
 def print_status(console: Console, settings: Settings) -> None:
     """What is landed, kept, rejected and stale, by listener and file."""
     lake = Lake(settings.lake_uri)
-    changes = find_changes(LandingResource(uri=settings.landing_uri), lake, settings)
+    landing = LandingResource(uri=settings.landing_uri)
+    changes = find_changes(landing, lake, settings)
     waiting = {file.path: "changed" if file.path in changes.changed else "new" for file in changes.to_read}
     waiting |= dict.fromkeys(changes.gone, "deleted")
     stale = provenance.stale(lake, settings)
@@ -167,6 +168,11 @@ def print_status(console: Console, settings: Settings) -> None:
             console.print(f"  {style}{escape(note)}[/]", soft_wrap=True)
     if not lines:
         console.print('\nNothing is landed yet: spotify-assets import PATH --listener NAME, or "make demo".')
+    if strays := landing.strays():
+        console.print(
+            f"[yellow]Not read, as they lie in no listener's folder: {escape(', '.join(strays))}.[/] "
+            f"Move them to {settings.landing_uri}/history/NAME/."
+        )
     if waiting:
         console.print(f"[yellow]Not read yet: {changes.summary()}.[/] spotify-assets sync reads them.")
     if stale:

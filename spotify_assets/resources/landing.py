@@ -53,6 +53,11 @@ class LandingResource(dg.ConfigurableResource):
             landed_at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=status.st_mtime_ns // 1000)
             yield LandedFile(path.relative_to(root).as_posix(), status.st_size, landed_at)
 
+    def strays(self) -> list[str]:
+        """Files that lie in `history` itself, and so are no listener's: nobody reads them."""
+        folder = Path(self.uri) / HISTORY
+        return sorted(path.name for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
+
     def open(self, path: str) -> BinaryIO:
         """The file, for reading.
 

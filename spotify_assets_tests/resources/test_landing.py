@@ -1,0 +1,42 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from spotify_assets.resources.landing import OutsideLandingError
+from spotify_assets_tests.conftest import LANDED_AT
+
+
+def test_files_of_every_listener_in_any_subfolder(world):
+    world.land("anna/deep/er/x.json", b"12")
+    world.land("ben/y.zip", b"1")
+    world.land("ben/z.json.part", b"1")
+    found = list(world.landing.history_files())
+    assert [(file.path, file.listener, file.size, file.landed_at) for file in found] == [
+        ("history/anna/deep/er/x.json", "anna", 2, LANDED_AT),
+        ("history/ben/y.zip", "ben", 1, LANDED_AT),
+    ]
+
+
+def test_no_landing_zone_is_an_empty_one(world):
+    assert list(world.landing.history_files()) == []
+    assert world.landing.strays() == []
+
+
+def test_files_in_no_listeners_folder_are_strays(world):
+    world.land("my_spotify_data.zip", b"1")
+    assert list(world.landing.history_files()) == []
+    assert world.landing.strays() == ["my_spotify_data.zip"]
+
+
+def test_times_keep_their_microseconds(world):
+    moment = datetime(2024, 1, 31, 13, 37, 0, 123456, tzinfo=UTC)
+    world.land("anna/x.json", b"1", landed_at=moment)
+    [file] = world.landing.history_files()
+    assert abs((file.landed_at - moment).total_seconds()) <= 1e-6
+
+
+@pytest.mark.parametrize("path", ["history/anna/../../../outside", "/etc/hostname"])
+def test_a_path_that_leads_out_is_refused(world, path):
+    (world.root / "landing/history/anna").mkdir(parents=True)
+    with pytest.raises(OutsideLandingError):
+        world.landing.open(path)
