@@ -122,7 +122,7 @@ def print_changes(console: Console, done: Synced, before: dict[str, int], after:
             table.add_row(label, f"{now:,}", f"{change:+,}" if change else "[dim]0[/]", style=style)
     console.print(table)
     for warning in sorted(set(done.warnings)):
-        console.print(f"[yellow]![/] {escape(warning)}")
+        console.print(f"[yellow]![/] {escape(warning)}", soft_wrap=True)
 
 
 def print_status(console: Console, settings: Settings) -> None:

@@ -37,6 +37,8 @@ def run(job, request, world, instance):
         .execute_in_process(instance=instance, asset_selection=request.asset_selection, tags=request.tags)
     )
     assert result.success
+    failed = [(one.asset_key.path, one.check_name) for one in result.get_asset_check_evaluations() if not one.passed]
+    assert failed == []
 
 
 def test_from_a_landed_file_to_nothing_stale(world, instance):
