@@ -205,7 +205,7 @@ def test_killed_between_commits_nothing_is_lost_or_doubled(world, monkeypatch, c
 
 
 def _ingest(root):
-    World(Path(root), None).ingest()  # type: ignore[arg-type]  # needs no engine
+    World(Path(root), None).ingest()  # needs no engine
 
 
 def test_two_processes_that_read_the_same_files_double_nothing(world):
