@@ -70,12 +70,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def _bury_dead_runs(instance: dg.DagsterInstance) -> None:
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
         host, _, pid = run.tags.get(PID_TAG, "").partition(":")
-        if (
-            host == socket.gethostname()
-            and pid.isdigit()
-            and not Path(f"/proc/{pid}").exists()
-            and not _is_alive(int(pid))
-        ):
+        if host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid)):
             instance.report_run_failed(run, "The process that ran it is gone.")
 
 

@@ -1,6 +1,8 @@
 """Dimensions: one key each, a function of the natural key alone, with members for unknown and not applicable."""
 
-from sqlalchemy import CheckConstraint
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column
 
 from spotify_assets.model.columns import (
     DAY,
@@ -46,9 +48,9 @@ PLATFORM_FAMILIES = (
 )  # fmt: skip
 
 
-def primary(name: str, comment: str, **options: object) -> object:
+def primary(name: str, comment: str, **options: Any) -> Column:
     """The dimension's key."""
-    return key(name, comment, primary_key=True, **options)  # type: ignore[arg-type]  # options pass through
+    return key(name, comment, primary_key=True, **options)
 
 
 dim_listener = table(
