@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from spotify_assets.settings import SettingsError, settings
+from spotify_assets.settings import SettingsError, folder_name, settings
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -156,12 +156,10 @@ def ui(port: int) -> None:
 
 def checked(listener: str) -> str:
     """The listener's name, fit to name a folder."""
-    name = listener.strip()
-    if not name or name.startswith(".") or any(character in name for character in "/\\\0"):
-        raise click.BadParameter(
-            "expected a name without slashes that does not start with a dot", param_hint="--listener"
-        )
-    return name
+    try:
+        return folder_name(listener)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--listener") from None
 
 
 def run_sync() -> None:

@@ -3,11 +3,12 @@
 `make docs` writes them; a test says when they are behind.
 """
 
+from datetime import datetime
 from pathlib import Path
 
 from spotify_assets import lineage
 from spotify_assets.model import LAYERS, TABLES, derive
-from spotify_assets.settings import PREFIX, Settings
+from spotify_assets.settings import Settings, variable
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- made by `make docs`: {} -->", "<!-- end -->"
@@ -18,10 +19,10 @@ def settings_table() -> str:
     lines = ["| Variable | Default | What it does |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=True)
-        if name == "plays_start":
+        if isinstance(default, datetime):
             default = f"{default:%Y-%m-%d}"
-        shown = f"`{default}`" if default not in ("", {}, None) else ""
-        lines.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
+        shown = f"`{default}`" if str(default) not in ("", "{}", "()", "None") else ""
+        lines.append(f"| `{variable(name)}` | {shown} | {field.description} |")
     return "\n".join(lines)
 
 

@@ -3,13 +3,14 @@
 The README's table of settings is made from the descriptions here.
 """
 
+import re
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Grain = Literal["daily", "weekly", "monthly"]
@@ -24,7 +25,12 @@ class Settings(BaseSettings):
     """What a person may set; each field is the environment variable `SPOTIFY_ASSETS_<FIELD>`."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     landing_uri: str = Field(
@@ -45,6 +51,31 @@ class Settings(BaseSettings):
         "",
         description="Engine: empty is Sail, embedded; `sc://host:port` a Spark Connect server; "
         "`local[*]` Apache Spark on this machine (needs Java, and Delta Lake's jars)",
+    )
+    snapshots_start: datetime = Field(
+        datetime(2020, 1, 1, tzinfo=UTC), description="No playlist snapshot is older (UTC date)"
+    )
+    playlists: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Playlists to capture: ids, URIs or links, with commas; `me` for all of your own"
+    )
+    listener: str = Field("me", description="Whose recent plays are polled: a folder below `landing/history`")
+    client_id: str = Field("", validation_alias="SPOTIPY_CLIENT_ID", description="Your app at Spotify: its client id")
+    client_secret: SecretStr = Field(
+        SecretStr(""), validation_alias="SPOTIPY_CLIENT_SECRET", description="Your app's client secret"
+    )
+    credentials: Annotated[tuple[tuple[str, SecretStr], ...], NoDecode] = Field(
+        (), description="Several apps, used in turn: `id:secret,id:secret`"
+    )
+    refresh_token: SecretStr = Field(
+        SecretStr(""), description="Of the first app; else what `spotify-assets login` stored"
+    )
+    api_url: str = Field(
+        "", description="Another host than Spotify's own: `<url>/v1/...`, `<url>/api/token` and `<url>/authorize`"
+    )
+    api_budget: int = Field(500, ge=0, description="Calls for metadata a run; some 1,100 a day exhaust an app")
+    api_concurrency: int = Field(8, ge=1, le=64, description="Calls in flight at once")
+    spotify_state: str = Field(
+        "data/spotify.json", description="File, for you alone, that keeps the login and what is known of quotas"
     )
     max_json_mb: int = Field(
         256,
@@ -68,6 +99,34 @@ class Settings(BaseSettings):
             raise ValueError(f"expected listener=Zone pairs, got {broken[0].strip()!r}")
         return {name.strip(): zone.strip() for name, _, zone in pairs}
 
+    @field_validator("playlists", mode="before")
+    @classmethod
+    def _playlist_ids(cls, value: Any) -> Any:
+        parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
+        return tuple(dict.fromkeys(playlist_id(part) for part in parts if part))
+
+    @field_validator("credentials", mode="before")
+    @classmethod
+    def _pairs_of_id_and_secret(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.strip().partition(":") for part in value.split(",") if part.strip()]
+        if broken := [number for number, (name, _, secret) in enumerate(pairs, 1) if not name or not secret]:
+            raise ValueError(f"expected id:secret pairs, with commas between them; pair {broken[0]} is none")
+        return tuple((name.strip(), secret.strip()) for name, _, secret in pairs)
+
+    @field_validator("listener")
+    @classmethod
+    def _names_a_folder(cls, value: str) -> str:
+        return folder_name(value)
+
+    @field_validator("api_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError(f"{value!r}: expected http://host:port or https://host")
+        return value.rstrip("/")
+
     @field_validator("timezone", "timezones")
     @classmethod
     def _known_zones(cls, value: Any) -> Any:
@@ -76,7 +135,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{zone!r} is no time zone; expected a name such as Europe/Stockholm")
         return value
 
-    @field_validator("plays_start", mode="before")
+    @field_validator("plays_start", "snapshots_start", mode="before")
     @classmethod
     def _start_is_a_date(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -86,7 +145,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{value!r} is no date; expected YYYY-MM-DD") from None
         return value
 
-    @field_validator("plays_start")
+    @field_validator("plays_start", "snapshots_start")
     @classmethod
     def _start_is_past(cls, value: datetime) -> datetime:
         if not datetime(1970, 1, 1, tzinfo=UTC) < value < datetime.now(UTC):
@@ -100,12 +159,18 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r}: expected nothing, sc://host:port or local[*]")
         return value
 
-    @field_validator("landing_uri", "lake_uri")
+    @field_validator("landing_uri", "lake_uri", "spotify_state")
     @classmethod
     def _absolute(cls, value: str) -> str:
         if "://" in value:
             raise ValueError(f"{value!r}: expected a folder on this machine")
         return str(Path(value).expanduser().absolute())
+
+    @property
+    def apps(self) -> tuple[tuple[str, SecretStr], ...]:
+        """Client id and secret of each app at Spotify; none where no credentials are set."""
+        own = ((self.client_id, self.client_secret),) if self.client_id and self.client_secret else ()
+        return tuple(dict((*own, *self.credentials)).items())
 
     def zone_of(self, listener: str) -> str:
         """The time zone that this listener's local dates and hours are in."""
@@ -122,9 +187,47 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         first = error.errors()[0]
-        name = PREFIX + str(first["loc"][0]).upper()
+        name = variable(str(first["loc"][0]))
         reason = str(first["msg"]).removeprefix("Value error, ")
         raise SettingsError(f"{name}: {reason}") from None
+
+
+def variable(field: str) -> str:
+    """The environment variable of a setting."""
+    info = Settings.model_fields.get(field)
+    return (
+        str(info.validation_alias) if info and info.validation_alias else PREFIX + field.removeprefix(PREFIX).upper()
+    )
+
+
+def playlist_id(text: str) -> str:
+    """The id in a playlist's id, URI or link; `me` stays.
+
+    Raises:
+        ValueError: where it is none of these.
+    """
+    if text == "me":
+        return text
+    found = re.fullmatch(
+        r"(?:spotify:(?:user:[^:]+:)?playlist:|(?:https?://)?open[.]spotify[.]com/(?:[a-z-]+/)?playlist/)?"
+        r"([0-9A-Za-z]{22})(?:[?].*)?",
+        text,
+    )
+    if not found:
+        raise ValueError(f"{text!r} is no playlist; expected an id of 22 characters, a URI, a link, or me")
+    return found[1]
+
+
+def folder_name(listener: str) -> str:
+    """The listener's name, fit to name a folder.
+
+    Raises:
+        ValueError: where it isn't.
+    """
+    name = listener.strip()
+    if not name or name.startswith(".") or any(character in name for character in "/\\\0"):
+        raise ValueError("expected a name without slashes that does not start with a dot")
+    return name
 
 
 @cache
