@@ -18,8 +18,8 @@ from spotify_assets.checks import history, model_checks
 from spotify_assets.definitions import resources
 from spotify_assets.ingest import ingest
 from spotify_assets.io_managers import DeltaLakeIOManager
-from spotify_assets.io_managers.delta_lake import span_of, window_predicate
-from spotify_assets.partitions import play_windows
+from spotify_assets.io_managers.delta_lake import window_predicate
+from spotify_assets.partitions import span_of, windows_of
 from spotify_assets.resources import LandingResource, SparkResource
 from spotify_assets.settings import Settings, load_settings
 
@@ -44,7 +44,7 @@ def directly(settings: Settings) -> dict[str, float]:
     landing: LandingResource = given["landing"]  # type: ignore[assignment]
     began = time.perf_counter()
     ingest(landing, lake.lake, settings)
-    planned = sync.plan(provenance.stale(lake.lake, settings), list(play_windows(settings)))
+    planned = sync.plan(provenance.stale(lake.lake, settings), settings)
     for run in planned:
         for table in run.tables:
             keys = run.keys if lineage.is_partitioned(table) else ()
@@ -58,7 +58,7 @@ def directly(settings: Settings) -> dict[str, float]:
 
 def _computed(table: str, keys: tuple[str, ...], lake: DeltaLakeIOManager, settings: Settings) -> "DataFrame":
     """The table's rows of some partitions, as its asset computes them."""
-    span = span_of(keys, settings) if keys else None
+    span = span_of(keys, windows_of(table, settings)) if keys else None
     spark: SparkResource = lake.spark
 
     def load(upstream: str) -> "DataFrame":

@@ -27,8 +27,22 @@ def computed_tables() -> tuple[str, ...]:
 
 
 @cache
+def captured_tables() -> tuple[str, ...]:
+    """Tables that mirror responses of the Web API as landed, and so are refreshed like computed ones."""
+    return tuple(table for table in TABLES if derive.landed_folder(table) not in (None, "history"))
+
+
+@cache
+def refreshed_tables() -> tuple[str, ...]:
+    """Every table but those of the landed history, upstream before downstream."""
+    return captured_tables() + computed_tables()
+
+
+@cache
 def upstreams(table: str) -> tuple[str, ...]:
     """The tables that the table's transform reads, in the order of its parameters."""
+    if table in captured_tables():
+        return ()
     return tuple(
         parameter.name
         for parameter in inspect.signature(getattr(transforms, table)).parameters.values()
@@ -39,7 +53,7 @@ def upstreams(table: str) -> tuple[str, ...]:
 @cache
 def takes(table: str, parameter: str) -> bool:
     """Whether the table's transform takes this keyword."""
-    return parameter in inspect.signature(getattr(transforms, table)).parameters
+    return table in transforms.__all__ and parameter in inspect.signature(getattr(transforms, table)).parameters
 
 
 def is_partitioned(table: str) -> bool:
@@ -68,6 +82,11 @@ def transform_version() -> str:
 def reader_version() -> str:
     """Version of the code that the raw tables' rows depend on."""
     return code_version("model", "readers")
+
+
+def version_of(table: str) -> str:
+    """Version of the code that the table's rows depend on."""
+    return transform_version() if table in computed_tables() else reader_version()
 
 
 def row_settings(table: str, settings: Settings) -> str:

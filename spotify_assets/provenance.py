@@ -3,8 +3,8 @@
 A commit's metadata holds a fingerprint of its inputs for every window that it wrote, and the state of all other
 windows as of the version that its writer had seen (`base`). So data and fingerprint can never part, and the latest
 commits alone tell the state of a table. A window is stale when the fingerprint of its inputs, as they are now,
-differs: inputs are landed files (by when they were read) for plays, and for all else the version in which each
-upstream table last wrote the window.
+differs: inputs are landed files (by when they were read) for plays, landed responses of the Web API (by size and
+time) for tables that mirror them, and for all else the version in which each upstream table last wrote the window.
 """
 
 import hashlib
@@ -18,7 +18,9 @@ from deltalake import DeltaTable
 
 from spotify_assets import lineage
 from spotify_assets.lake import Lake
-from spotify_assets.partitions import Window, play_windows
+from spotify_assets.model import derive
+from spotify_assets.partitions import Window, windows, windows_of
+from spotify_assets.resources.landing import Capture, LandingResource
 from spotify_assets.settings import Settings
 
 WHOLE = "whole"
@@ -192,6 +194,7 @@ class Expectation:
     def __post_init__(self) -> None:
         self._states: dict[str, State] = {}
         self._files: list[LandedFile] | None = None
+        self._captures: dict[str, list[Capture]] = {}
 
     def state(self, table: str) -> State:
         """The table's state, read once."""
@@ -205,11 +208,19 @@ class Expectation:
             self._files = landed_files(self.lake)
         return self._files
 
+    def captures(self, folder: str) -> list[Capture]:
+        """The landed responses below a folder, listed once."""
+        if folder not in self._captures:
+            self._captures[folder] = list(LandingResource(uri=self.settings.landing_uri).captures(folder))
+        return self._captures[folder]
+
     def fingerprints(self, table: str, windows: Iterable[Window]) -> dict[str, str]:
         """Fingerprint of what each window of the table is computed from.
 
-        An unpartitioned table has one window, the whole, and a fingerprint always.
+        An unpartitioned table has one window, the whole; a computed one has a fingerprint always.
         """
+        if table in lineage.captured_tables():
+            return self._from_captures(table, list(windows))
         if not lineage.is_partitioned(table):
             inputs = [f"{upstream}@{self._last_version(upstream)}" for upstream in lineage.upstreams(table)]
             return {WHOLE: self._hashed(table, inputs)}
@@ -231,6 +242,14 @@ class Expectation:
                     inputs[window_name(window)].append(identity)
         return {name: self._hashed(table, files) if files else EMPTY for name, files in inputs.items()}
 
+    def _from_captures(self, table: str, windows: list[Window]) -> dict[str, str]:
+        by_window: dict[str, list[str]] = {window_name(window): [] for window in windows} or {WHOLE: []}
+        for capture in self.captures(str(derive.landed_folder(table))):
+            name = window_name(capture.window) if capture.window else WHOLE
+            if name in by_window:
+                by_window[name].append(f"{capture.path}@{capture.size}@{capture.landed_at.isoformat()}")
+        return {name: self._hashed(table, files) if files else EMPTY for name, files in by_window.items()}
+
     def _from_windows(self, table: str, window: str) -> list[str]:
         return [
             f"{upstream}@{self.state(upstream)[window].version}"
@@ -243,55 +262,69 @@ class Expectation:
         return max(versions, key=lambda version: int(version.partition(":")[2]), default="nothing")
 
     def _hashed(self, table: str, inputs: list[str]) -> str:
-        parts = [lineage.transform_version(), lineage.row_settings(table, self.settings), *inputs]
+        parts = [lineage.version_of(table), lineage.row_settings(table, self.settings), *inputs]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
 class Stale:
-    """What is not up to date: partition keys by partitioned table, and unpartitioned tables."""
+    """What is not up to date: partition keys by partitioned table, and unpartitioned tables.
+
+    `empty_days` are days without snapshots: nothing is known of them, and nothing landed.
+    """
 
     windows: dict[str, list[str]]
     whole: list[str]
+    empty_days: set[str]
 
     def __bool__(self) -> bool:
         return bool(self.windows or self.whole)
 
-    @property
-    def keys(self) -> list[str]:
-        """Partition keys with anything stale, in order of time."""
-        return sorted({key for keys in self.windows.values() for key in keys})
+    def keys(self, partitioning: str) -> list[str]:
+        """Partition keys of this kind with anything stale, in order of time."""
+        of_kind = (keys for table, keys in self.windows.items() if derive.partitioning(table) == partitioning)
+        return sorted({key for keys in of_kind for key in keys})
 
 
 def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
-    """What has to be computed so that every table follows from the files that `raw_files` lists."""
+    """What has to be computed so that every table follows from the files that `raw_files` lists, and from the
+    responses that are landed.
+    """
     expected = Expectation(lake, settings)
-    keys = {window_name(window): key for key, window in play_windows(settings, now).items()}
-    windows = list(play_windows(settings, now).values())
+    keys = {
+        kind: {window_name(window): key for key, window in windows(kind, settings, now).items()}
+        for kind in (derive.SNAPSHOTS, derive.PLAYS)
+    }
+    empty_days = set(keys[derive.SNAPSHOTS])
     stale_windows: dict[str, set[str]] = {}
     stale_tables: set[str] = set()
-    for table in lineage.computed_tables():
+    for table in lineage.refreshed_tables():
         state = expected.state(table)
         above = [upstream for upstream in lineage.upstreams(table) if upstream in stale_tables]
-        if not lineage.is_partitioned(table):
-            written = state.get(WHOLE)
-            if above or written is None or written.fingerprint != expected.fingerprints(table, [])[WHOLE]:
+        kind = derive.partitioning(table)
+        if kind is None:
+            fingerprint = expected.fingerprints(table, [])[WHOLE]
+            if above or (state[WHOLE].fingerprint if WHOLE in state else EMPTY) != fingerprint:
                 stale_tables.add(table)
             continue
+        every = list(windows_of(table, settings, now).values())
         inherited = {name for upstream in above for name in stale_windows.get(upstream, ())}
-        fingerprints = expected.fingerprints(table, windows)
-        behind = {
-            name
-            for name, fingerprint in fingerprints.items()
-            if (state[name].fingerprint if name in state else EMPTY) != fingerprint
-        }
-        behind |= inherited | _meeting(set(state) - set(fingerprints), windows)
+        fingerprints = expected.fingerprints(table, every)
+        known = {name: state[name].fingerprint if name in state else EMPTY for name in fingerprints}
+        behind = {name for name, fingerprint in fingerprints.items() if known[name] != fingerprint}
+        behind |= inherited | _meeting(set(state) - set(fingerprints), every)
+        if kind == derive.SNAPSHOTS:
+            empty_days -= behind | {name for name in known if known[name] != EMPTY}
         if behind:
             stale_windows[table] = behind
             stale_tables.add(table)
     return Stale(
-        {table: sorted(keys[name] for name in names) for table, names in stale_windows.items()},
-        [table for table in lineage.computed_tables() if table in stale_tables and table not in stale_windows],
+        {
+            table: sorted(keys[str(derive.partitioning(table))][name] for name in names)
+            for table, names in stale_windows.items()
+        },
+        [table for table in lineage.refreshed_tables() if table in stale_tables and table not in stale_windows],
+        {keys[derive.SNAPSHOTS][name] for name in empty_days},
     )
 
 

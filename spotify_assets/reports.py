@@ -170,15 +170,16 @@ def print_status(console: Console, settings: Settings) -> None:
         console.print('\nNothing is landed yet: spotify-assets import PATH --listener NAME, or "make demo".')
     if strays := landing.strays():
         console.print(
-            f"[yellow]Not read, as they lie in no listener's folder: {escape(', '.join(strays))}.[/] "
-            f"Move them to {settings.landing_uri}/history/NAME/."
+            f"[yellow]Not read, as they lie in no listener's and no day's folder: {escape(', '.join(strays))}.[/] "
+            "Move them to history/NAME/ or playlists/YYYY-MM-DD/."
         )
     if waiting:
         console.print(f"[yellow]Not read yet: {changes.summary()}.[/] spotify-assets sync reads them.")
     if stale:
-        months = f"{len(stale.keys):,} partitions" if stale.keys else "no partition"
+        count = sum(len(stale.keys(kind)) for kind in (derive.SNAPSHOTS, derive.PLAYS))
+        periods = f"{count:,} partition{'s' * (count != 1)}" if count else "no partition"
         tables = len(stale.windows) + len(stale.whole)
-        console.print(f"[yellow]Stale: {months}, {tables} tables.[/] spotify-assets sync computes them.")
+        console.print(f"[yellow]Stale: {periods}, {tables} tables.[/] spotify-assets sync computes them.")
     elif lines and not waiting:
         console.print(f"[{GREEN}]Every table is up to date.[/]")
 

@@ -15,7 +15,6 @@ import dagster as dg
 from spotify_assets import provenance, sync
 from spotify_assets.ingest import find_changes
 from spotify_assets.lake import Lake
-from spotify_assets.partitions import play_windows
 from spotify_assets.resources import LandingResource
 from spotify_assets.settings import Settings
 
@@ -135,7 +134,7 @@ class Runner:
             done.landing = changes.summary()
             self._run("read_history", "Reading the landing zone", ["raw_plays", "raw_files"], {}, done)
         for _ in range(MAX_ROUNDS):
-            planned = sync.plan(provenance.stale(self.lake, self.settings), list(play_windows(self.settings)))
+            planned = sync.plan(provenance.stale(self.lake, self.settings), self.settings)
             if not planned:
                 return done
             for run in planned:

@@ -10,7 +10,6 @@ import dagster as dg
 from spotify_assets import jobs, provenance, sync
 from spotify_assets.ingest import Changes, find_changes
 from spotify_assets.lake import Lake
-from spotify_assets.partitions import play_windows
 from spotify_assets.resources import LandingResource
 from spotify_assets.settings import Settings
 
@@ -94,7 +93,7 @@ def stale_sensor(
     stale = provenance.stale(lake, settings)
     if not stale:
         return dg.SkipReason("Every table is up to date with what was read from the landing zone.")
-    runs = sync.plan(stale, list(play_windows(settings)))
+    runs = sync.plan(stale, settings)
     wanted = json.dumps([runs[0].tables, runs[0].keys, provenance.inputs_version(lake)])
     cursor, reason = held_back(context.cursor, wanted, time.time())
     if reason:

@@ -1,16 +1,21 @@
 """What has to run so that every table is up to date with what has landed: one question, asked by all who sync."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import dagster as dg
 
 from spotify_assets import lineage
-from spotify_assets.model import TABLES
+from spotify_assets.model import TABLES, derive
+from spotify_assets.partitions import windows
 from spotify_assets.provenance import Stale
+from spotify_assets.settings import Settings
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
+# Dagster's bookkeeping of so many empty partitions costs what one more run would.
+MAX_BRIDGED = 14
 
 
 @dataclass(frozen=True)
@@ -33,23 +38,31 @@ class PlannedRun:
     def __str__(self) -> str:
         if not self.keys:
             return f"{len(self.tables)} tables without partitions"
-        months = self.keys[0] if len(self.keys) == 1 else f"{self.keys[0]} to {self.keys[-1]}"
-        return f"{months} ({len(self.keys):,} partitions of {len(self.tables)} tables)"
+        periods = self.keys[0] if len(self.keys) == 1 else f"{self.keys[0]} to {self.keys[-1]}"
+        return f"{periods} ({len(self.keys):,} partitions of {len(self.tables)} tables)"
 
 
-def contiguous(stale: Sequence[str], every: Sequence[str]) -> list[tuple[str, ...]]:
-    """Stale partition keys as ranges without gaps, in order of time."""
-    place = {key: index for index, key in enumerate(every)}
+def contiguous(stale: Sequence[str], every: Sequence[str], empty: Collection[str] = ()) -> list[tuple[str, ...]]:
+    """Stale partition keys as ranges without gaps, in order of time.
+
+    A short gap of nothing but empty partitions is bridged: to write nothing where nothing is costs less than a run.
+    """
+    wanted = set(stale)
     ranges: list[list[str]] = []
-    for key in sorted(stale, key=place.__getitem__):
-        if ranges and place[key] == place[ranges[-1][-1]] + 1:
-            ranges[-1].append(key)
-        else:
-            ranges.append([key])
+    gap: list[str] | None = None
+    for key in every:
+        if key in wanted:
+            if gap is None:
+                ranges.append([key])
+            else:
+                ranges[-1] += [*gap, key]
+            gap = []
+        elif gap is not None:
+            gap = [*gap, key] if key in empty and len(gap) < MAX_BRIDGED else None
     return [tuple(keys) for keys in ranges]
 
 
-def plan(stale: Stale, every: Sequence[str]) -> list[PlannedRun]:
+def plan(stale: Stale, settings: Settings, now: datetime | None = None) -> list[PlannedRun]:
     """Runs that bring everything up to date, to be made one after another.
 
     One range of partitions is one run. Of several, all but the last compute what comes before dimensions, the last
@@ -58,20 +71,31 @@ def plan(stale: Stale, every: Sequence[str]) -> list[PlannedRun]:
 
     Args:
         stale: What is not up to date.
-        every: All partition keys, in order of time.
+        settings: From when on there are partitions.
+        now: Until when.
     """
-    ranges = contiguous(stale.keys, every)
+    ranges = [
+        (kind, keys)
+        for kind in (derive.SNAPSHOTS, derive.PLAYS)
+        for keys in contiguous(
+            stale.keys(kind), list(windows(kind, settings, now)), stale.empty_days if kind == derive.SNAPSHOTS else ()
+        )
+    ]
     if not ranges:
         return [PlannedRun(tuple(stale.whole))] if stale.whole else []
 
-    def of_range(keys: tuple[str, ...]) -> list[str]:
+    def of_range(kind: str, keys: tuple[str, ...]) -> list[str]:
         wanted = set(keys)
-        return [table for table in lineage.computed_tables() if wanted & set(stale.windows.get(table, ()))]
+        return [
+            table
+            for table in lineage.refreshed_tables()
+            if derive.partitioning(table) == kind and wanted & set(stale.windows.get(table, ()))
+        ]
 
-    runs = [(keys, [table for table in of_range(keys) if not _is_fact(table)]) for keys in ranges[:-1]]
-    last = {*of_range(ranges[-1]), *stale.whole}
-    runs += [(ranges[-1], [table for table in lineage.computed_tables() if table in last])]
-    runs += [(keys, [table for table in of_range(keys) if _is_fact(table)]) for keys in ranges[:-1]]
+    runs = [(keys, [table for table in of_range(kind, keys) if not _is_fact(table)]) for kind, keys in ranges[:-1]]
+    last = {*of_range(*ranges[-1]), *stale.whole}
+    runs += [(ranges[-1][1], [table for table in lineage.refreshed_tables() if table in last])]
+    runs += [(keys, [table for table in of_range(kind, keys) if _is_fact(table)]) for kind, keys in ranges[:-1]]
     return [PlannedRun(tuple(tables), keys) for keys, tables in runs if tables]
 
 

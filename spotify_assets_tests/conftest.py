@@ -15,10 +15,10 @@ from pyspark.sql import DataFrame, SparkSession
 from spotify_assets import lineage, provenance, sync, transforms
 from spotify_assets.ingest import Ingested, ingest
 from spotify_assets.io_managers import DeltaLakeIOManager
-from spotify_assets.io_managers.delta_lake import span_of, window_predicate
+from spotify_assets.io_managers.delta_lake import window_predicate
 from spotify_assets.lake import Lake
 from spotify_assets.model import derive
-from spotify_assets.partitions import play_windows
+from spotify_assets.partitions import span_of, windows_of
 from spotify_assets.resources import LandingResource, SparkResource
 from spotify_assets.settings import Settings, load_settings
 
@@ -116,7 +116,7 @@ class World:
 
     def refresh(self) -> list[sync.PlannedRun]:
         """Compute what is stale, by the same plan and writer as Dagster's runs, without Dagster."""
-        runs = sync.plan(provenance.stale(self.lake, self.settings), list(play_windows(self.settings)))
+        runs = sync.plan(provenance.stale(self.lake, self.settings), self.settings)
         for run in runs:
             for table in run.tables:
                 keys = run.keys if lineage.is_partitioned(table) else ()
@@ -135,13 +135,13 @@ class World:
         if lineage.takes(table, "spark"):
             options["spark"] = self.spark
         if lineage.takes(table, "window"):
-            options["window"] = span_of(keys, self.settings)
+            options["window"] = span_of(keys, windows_of(table, self.settings))
         inputs = []
         for upstream in lineage.upstreams(table):
             self.lake.ensure(upstream)
             frame = self.spark.read.format("delta").load(self.lake.table_uri(upstream))
             if keys and lineage.is_partitioned(upstream):
-                frame = frame.where(window_predicate(upstream, span_of(keys, self.settings)))
+                frame = frame.where(window_predicate(upstream, span_of(keys, windows_of(table, self.settings))))
             inputs.append(frame)
         return getattr(transforms, table)(*inputs, **options)
 

@@ -2,7 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from spotify_assets.partitions import Window, floor_to_grain, play_partitions, play_windows
+from spotify_assets.model import derive
+from spotify_assets.partitions import Window, floor_to_grain, play_partitions, windows
 from spotify_assets.settings import load_settings
 
 
@@ -10,11 +11,11 @@ from spotify_assets.settings import load_settings
 def test_windows_are_those_of_dagster(grain):
     settings = load_settings(plays_grain=grain, plays_start=datetime(2023, 11, 15, tzinfo=UTC))
     partitions = play_partitions(settings)
-    windows = play_windows(settings)
-    assert list(windows) == list(partitions.get_partition_keys())
-    for key in [*list(windows)[:3], *list(windows)[-3:]]:
+    of_plays = windows(derive.PLAYS, settings)
+    assert list(of_plays) == list(partitions.get_partition_keys())
+    for key in [*list(of_plays)[:3], *list(of_plays)[-3:]]:
         window = partitions.time_window_for_partition_key(key)
-        assert (windows[key].start, windows[key].end) == (window.start, window.end)
+        assert (of_plays[key].start, of_plays[key].end) == (window.start, window.end)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_floor(grain, start):
 @pytest.mark.parametrize("day", [datetime(2024, 1, 31, 23, tzinfo=UTC), datetime(2024, 2, 29, tzinfo=UTC)])
 @pytest.mark.parametrize("grain", ["daily", "weekly", "monthly"])
 def test_tomorrow_is_in_a_partition(grain, day):
-    last = list(play_windows(load_settings(plays_grain=grain), now=day).values())[-1]
+    last = list(windows(derive.PLAYS, load_settings(plays_grain=grain), now=day).values())[-1]
     assert last.end.timestamp() > day.timestamp() + 86_400
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from spotify_assets import lineage, provenance, sync
-from spotify_assets.partitions import play_windows
+from spotify_assets.model import derive
 from spotify_assets_tests.conftest import extended
 
 UNPARTITIONED = {table for table in lineage.computed_tables() if not lineage.is_partitioned(table)}
@@ -46,7 +46,7 @@ def test_a_deleted_file_empties_its_month(synced):
 def test_a_record_without_a_time_concerns_the_first_month(synced):
     synced.land("anna/c.json", [extended("2024-02-10T00:00:00Z"), extended("soon")])
     synced.ingest()
-    assert stale(synced).keys == ["2008-10-01", "2024-02-01"]
+    assert stale(synced).keys(derive.PLAYS) == ["2008-10-01", "2024-02-01"]
     synced.refresh()
     assert [(row["reason"], str(row["window_at"])) for row in synced.rows("rejected_plays")] == [
         ("bad_timestamp", "2008-10-01 00:00:00+00:00")
@@ -91,7 +91,7 @@ def test_a_setting_that_changes_rows_makes_its_tables_stale(synced):
 def test_new_code_makes_everything_stale(synced, monkeypatch):
     monkeypatch.setattr(lineage, "transform_version", lambda: "another")
     found = stale(synced)
-    assert found.keys == ["2024-01-01", "2024-03-01"]
+    assert found.keys(derive.PLAYS) == ["2024-01-01", "2024-03-01"]
     assert set(found.whole) == UNPARTITIONED
 
 
@@ -130,13 +130,14 @@ def test_ranges_without_gaps():
     every = ["a", "b", "c", "d", "e", "f"]
     assert sync.contiguous(["e", "a", "b", "d"], every) == [("a", "b"), ("d", "e")]
     assert sync.contiguous([], every) == []
+    assert sync.contiguous(["a", "c", "f"], every, {"b", "d"}) == [("a", "b", "c"), ("f",)]
 
 
 def test_several_ranges_share_their_dimensions(synced):
     synced.land("anna/c.json", [extended("2010-01-01T00:00:00Z")])
     synced.land("anna/d.json", [extended("2015-01-01T00:00:00Z")])
     synced.ingest()
-    runs = sync.plan(stale(synced), list(play_windows(synced.settings)))
+    runs = sync.plan(stale(synced), synced.settings)
     assert [(run.keys, len(run.tables)) for run in runs] == [
         (("2010-01-01",), 5),
         (("2015-01-01",), 6 + len(UNPARTITIONED - STATIC)),

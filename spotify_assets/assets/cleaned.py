@@ -5,7 +5,7 @@ from pyspark.sql import DataFrame
 
 from spotify_assets import transforms
 from spotify_assets.assets.declare import lake_table
-from spotify_assets.io_managers.delta_lake import span_of
+from spotify_assets.partitions import span_of, windows_of
 from spotify_assets.settings import Settings
 
 
@@ -16,7 +16,8 @@ def plays(
     raw_files: DataFrame,
     settings: dg.ResourceParam[Settings],
 ) -> DataFrame:
-    return transforms.plays(raw_plays, raw_files, settings=settings, window=span_of(context.partition_keys, settings))
+    window = span_of(context.partition_keys, windows_of("plays", settings))
+    return transforms.plays(raw_plays, raw_files, settings=settings, window=window)
 
 
 @lake_table
@@ -26,6 +27,5 @@ def rejected_plays(
     raw_files: DataFrame,
     settings: dg.ResourceParam[Settings],
 ) -> DataFrame:
-    return transforms.rejected_plays(
-        raw_plays, raw_files, settings=settings, window=span_of(context.partition_keys, settings)
-    )
+    window = span_of(context.partition_keys, windows_of("rejected_plays", settings))
+    return transforms.rejected_plays(raw_plays, raw_files, settings=settings, window=window)

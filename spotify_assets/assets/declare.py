@@ -9,7 +9,7 @@ import dagster as dg
 
 from spotify_assets import lineage
 from spotify_assets.model import TABLES, derive
-from spotify_assets.partitions import play_partitions
+from spotify_assets.partitions import play_partitions, snapshot_partitions
 from spotify_assets.settings import settings
 
 # Single-run backfills are "beta" in Dagster since 2023; saying so once per asset hides what matters.
@@ -17,8 +17,11 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*backfill_p
 
 OWNERS = ["team:listening-data"]
 LAKE = "lake"
-# Partitions of everything that follows from plays by time.
-PLAY_PERIODS = play_partitions(settings())
+PARTITIONS: dict[str | None, dg.PartitionsDefinition | None] = {
+    derive.PLAYS: play_partitions(settings()),
+    derive.SNAPSHOTS: snapshot_partitions(settings()),
+    None: None,
+}
 
 
 def metadata_of(table: str) -> dict[str, Any]:
@@ -32,14 +35,13 @@ def metadata_of(table: str) -> dict[str, Any]:
 
 def common(table: str) -> dict[str, Any]:
     """Arguments of the table's asset or asset spec that the model and the lineage decide."""
-    partitioned = lineage.is_partitioned(table)
     return {
         "group_name": TABLES[table].info["layer"],
         "description": TABLES[table].comment,
         "owners": OWNERS,
         "tags": {"layer": TABLES[table].info["layer"], "domain": "listening"},
         "metadata": metadata_of(table),
-        "partitions_def": PLAY_PERIODS if partitioned else None,
+        "partitions_def": PARTITIONS[derive.partitioning(table)],
     }
 
 
@@ -53,7 +55,7 @@ def lake_table(compute: Callable[..., Any]) -> dg.AssetsDefinition:
     return dg.asset(
         name=table,
         kinds={"spark", "delta"},
-        code_version=lineage.transform_version(),
+        code_version=lineage.version_of(table),
         io_manager_key=LAKE,
         backfill_policy=dg.BackfillPolicy.single_run() if options["partitions_def"] else None,
         deps=[name for name in derive.referenced_tables(table) if name not in lineage.upstreams(table)],

@@ -66,7 +66,7 @@ def every_record_once(context: dg.AssetCheckExecutionContext, lake: Lake) -> Ite
     raw = F.broadcast(listed.select("source_file", "first_played_at", "last_played_at")).join(
         rows_of("raw_plays", context, lake).select(*record, "played_at"), "source_file"
     )
-    window = run_window(context, lake)
+    window = run_window("plays", context, lake)
     if window is not None:
         is_valid = F.coalesce(
             F.col("played_at").between(F.col("first_played_at"), F.col("last_played_at")), F.lit(False)

@@ -15,7 +15,7 @@ from deltalake import CommitProperties, write_deltalake
 from spotify_assets import provenance
 from spotify_assets.lake import Lake
 from spotify_assets.model import derive
-from spotify_assets.partitions import Window, play_windows
+from spotify_assets.partitions import Window, span_of, windows_of
 from spotify_assets.resources.spark import SparkResource
 from spotify_assets.settings import Settings
 
@@ -55,7 +55,8 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         self.lake.ensure(table)
         frame = self.spark.session.read.format("delta").load(self.lake.table_uri(table))
         if context.has_asset_partitions:
-            return frame.where(window_predicate(table, span_of(context.asset_partition_keys, self.settings)))
+            span = span_of(context.asset_partition_keys, windows_of(table, self.settings))
+            return frame.where(window_predicate(table, span))
         return frame
 
     def handle_output(self, context: dg.OutputContext, obj: "DataFrame") -> None:
@@ -80,16 +81,17 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         """Rows of each partition: from the commit log where partitions are months, else from the window column."""
         if not keys:
             return {}
-        if self.settings.plays_grain == "monthly":
+        if derive.partitioning(table) == derive.PLAYS and self.settings.plays_grain == "monthly":
             by_month = _rows_by_month(delta)
             return {key: by_month.get(key, 0) for key in keys}
         column = str(derive.window_column(table))
-        windows = play_windows(self.settings)
-        span = span_of(keys, self.settings)
-        within = (pc.field(column) >= pa.scalar(span.start, UTC_TIME)) & (
-            pc.field(column) < pa.scalar(span.end, UTC_TIME)
-        )
+        windows = windows_of(table, self.settings)
+        span = span_of(keys, windows)
+        type_ = derive.arrow_schema(table).field(column).type
+        first, end = (pa.scalar(moment, UTC_TIME).cast(type_) for moment in (span.start, span.end))
+        within = (pc.field(column) >= first) & (pc.field(column) < end)
         times = delta.to_pyarrow_dataset().to_table(columns=[column], filter=within)[column].to_numpy()
+        times = times.astype("datetime64[us]")
         starts = np.array([windows[key].start.replace(tzinfo=None) for key in keys], "datetime64[us]")
         counts = np.bincount(np.searchsorted(starts, times, side="right") - 1, minlength=len(keys))
         return dict(zip(keys, map(int, counts), strict=True))
@@ -100,7 +102,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         Inputs are read as the write runs, and again with each attempt; their fingerprint is taken before.
         """
         frame = _checked(table, frame)
-        span = span_of(keys, self.settings) if keys else None
+        span = span_of(keys, windows_of(table, self.settings)) if keys else None
         for attempt in range(1, ATTEMPTS + 1):
             token = uuid4().hex
             try:
@@ -118,7 +120,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
 
     def _commit(self, table: str, frame: "DataFrame", keys: Sequence[str], span: Window | None, token: str) -> None:
         delta = self.lake.ensure(table)
-        windows = play_windows(self.settings)
+        windows = windows_of(table, self.settings)
         expectation = provenance.Expectation(self.lake, self.settings)
         fingerprints = expectation.fingerprints(table, [windows[key] for key in keys])
         metadata = provenance.commit_metadata(delta, token, fingerprints, span)
@@ -139,20 +141,14 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             )
 
 
-def span_of(keys: Sequence[str], settings: Settings) -> Window:
-    """From the start of the first partition to the end of the last; they follow each other."""
-    windows = play_windows(settings)
-    spans = sorted(windows[key] for key in keys)
-    return Window(spans[0].start, spans[-1].end, spans[0].is_first)
-
-
 def window_predicate(table: str, span: Window) -> str:
     """SQL for the rows of a span. The first window also takes what lies before it: plays once started earlier."""
     column = derive.window_column(table)
-    until = f"{column} < TIMESTAMP '{span.end:%Y-%m-%d %H:%M:%S}'"
+    literal = "DATE '{:%Y-%m-%d}'" if derive.partitioning(table) == derive.SNAPSHOTS else "TIMESTAMP '{:%Y-%m-%d %X}'"
+    until = f"{column} < {literal.format(span.end)}"
     if span.is_first:
         return until
-    return f"{column} >= TIMESTAMP '{span.start:%Y-%m-%d %H:%M:%S}' AND {until}"
+    return f"{column} >= {literal.format(span.start)} AND {until}"
 
 
 def _checked(table: str, frame: "DataFrame") -> "DataFrame":
@@ -172,7 +168,9 @@ def _inside(table: str, span: Window, frame: "DataFrame") -> "DataFrame":
 
     column = str(derive.window_column(table))
     refuse = F.raise_error(F.lit(f"{table}: rows outside the window {span.start:%Y-%m-%d}/{span.end:%Y-%m-%d}"))
-    checked: Column = F.when(F.expr(window_predicate(table, span)), F.col(column)).otherwise(refuse.cast("timestamp"))
+    checked: Column = F.when(F.expr(window_predicate(table, span)), F.col(column)).otherwise(
+        refuse.cast(derive.spark_types(table)[column])
+    )
     return frame.withColumn(column, checked).select(*frame.columns)
 
 

@@ -6,6 +6,7 @@ Types are chosen once, here and in the tables' files: SQLAlchemy's, from which `
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -25,6 +26,7 @@ metadata = MetaData()
 KEY = String(64)
 LABEL = String(255)
 TEXT = Text()
+TEXTS: ARRAY[str] = ARRAY(Text())
 COUNT = BigInteger()
 NUMBER = Integer()
 RATE: Double[float] = Double()
@@ -64,7 +66,9 @@ def optional(name: str, type_: Any, comment: str, **options: Any) -> Column:
     return Column(name, type_, nullable=True, comment=comment, **options)
 
 
-def table(name: str, layer: str, comment: str, *parts: Any, window: str | None = None) -> Table:
+def table(
+    name: str, layer: str, comment: str, *parts: Any, window: str | None = None, landed: str | None = None
+) -> Table:
     """A table of the lake.
 
     Args:
@@ -72,11 +76,14 @@ def table(name: str, layer: str, comment: str, *parts: Any, window: str | None =
         layer: Folder of the lake and group in Dagster.
         comment: One row per what; the first sentence is the grain.
         parts: Columns and constraints.
-        window: The column whose time decides the partition a row belongs to. Such a table is laid out by
-            `month`, so that redoing one month touches that month's files only.
+        window: The column whose time decides the partition a row belongs to: a time, for plays, or a day, for
+            snapshots of playlists. Such a table is laid out by `month`, so that redoing one month touches that
+            month's files only.
+        landed: Folder of the landing zone that the table mirrors.
     """
     laid_out = [needed("month", DAY, f"First day of the UTC month of `{window}`")] if window else []
-    return Table(name, metadata, *parts, *laid_out, comment=comment, info={"layer": layer, "window": window})
+    info = {"layer": layer, "window": window, "landed": landed}
+    return Table(name, metadata, *parts, *laid_out, comment=comment, info=info)
 
 
 def listener() -> Column:

@@ -22,12 +22,29 @@ SPARK_TYPES: dict[type, str] = {
     sa.Boolean: "boolean",
     sa.Date: "date",
     sa.DateTime: "timestamp",
+    sa.ARRAY: "array<string>",
 }
+
+# What a table's partitions are.
+PLAYS, SNAPSHOTS = "plays", "snapshots"
 
 
 def window_column(table: str) -> str | None:
     """The column whose time decides the partition of a row; None for an unpartitioned table."""
     return TABLES[table].info["window"]
+
+
+def partitioning(table: str) -> str | None:
+    """What the table's partitions are: periods of plays, days of snapshots, or none."""
+    column = window_column(table)
+    if column is None:
+        return None
+    return SNAPSHOTS if isinstance(TABLES[table].columns[column].type, sa.Date) else PLAYS
+
+
+def landed_folder(table: str) -> str | None:
+    """The folder of the landing zone that the table mirrors; None for a table that is computed."""
+    return TABLES[table].info["landed"]
 
 
 def primary_key(table: str) -> list[str]:
@@ -61,6 +78,7 @@ def arrow_schema(table: str) -> "pa.Schema":
         "boolean": pa.bool_(),
         "date": pa.date32(),
         "timestamp": pa.timestamp("us", "UTC"),
+        "array<string>": pa.list_(pa.string()),
     }
     types = spark_types(table)
     return pa.schema([pa.field(column.name, arrow[types[column.name]]) for column in TABLES[table].columns])

@@ -82,6 +82,7 @@ raw_files = table(
     needed("reader_version", LABEL, "Version of the reader, and the start of plays, that it was read with"),
     CheckConstraint("records >= undated_records", name="undated_within_records"),
     CheckConstraint("first_played_at <= last_played_at", name="interval_in_order"),
+    landed="history",
 )
 
 raw_plays = table(
@@ -110,4 +111,5 @@ raw_plays = table(
         TEXT,
         "Only where the record can't be read as a play: its JSON type, length and the parser's message",
     ),
+    landed="history",
 )

@@ -1,15 +1,20 @@
 """The landing zone: what people drop in, listed and opened, never changed."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
 import dagster as dg
 
+from spotify_assets.partitions import Window
+
 HISTORY = "history"
+PLAYLISTS = "playlists"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Being copied: `spotify-assets import` and most programs write under such a name first.
 PARTIAL_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".download")
 DIGEST_BLOCK = 1 << 20
@@ -33,6 +38,26 @@ class LandedFile:
         return self.path.split("/")[1]
 
 
+@dataclass(frozen=True)
+class Capture:
+    """Responses of the Web API as landed: the file's path below the landing zone, size (bytes) and time of last
+    modification (UTC); and the day that it was captured, for playlists.
+    """
+
+    path: str
+    size: int
+    landed_at: datetime
+    day: date | None = None
+
+    @property
+    def window(self) -> Window | None:
+        """The day as a window of time."""
+        if self.day is None:
+            return None
+        start = datetime(self.day.year, self.day.month, self.day.day, tzinfo=UTC)
+        return Window(start, start + timedelta(days=1))
+
+
 class LandingResource(dg.ConfigurableResource):
     """Folder that files are dropped into."""
 
@@ -50,13 +75,55 @@ class LandingResource(dg.ConfigurableResource):
                 status = path.stat()
             except OSError:
                 continue  # deleted since it was listed, or a link to nowhere
-            landed_at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=status.st_mtime_ns // 1000)
-            yield LandedFile(path.relative_to(root).as_posix(), status.st_size, landed_at)
+            yield LandedFile(path.relative_to(root).as_posix(), status.st_size, _modified_at(status))
+
+    def captures(self, folder: str) -> Iterator[Capture]:
+        """Landed responses below a folder of the landing zone, in order of path; half-copied files are left out.
+
+        Below `playlists`, those in folders named by a day (YYYY-MM-DD); others are strays.
+        """
+        if folder != PLAYLISTS:
+            yield from self._captures(folder, None)
+            return
+        for name in self._folders(PLAYLISTS):
+            if day := day_of(name):
+                yield from self._captures(f"{PLAYLISTS}/{name}", day)
+
+    def captures_of(self, day: date) -> list[Capture]:
+        """Playlists captured on a day."""
+        return list(self._captures(f"{PLAYLISTS}/{day:%Y-%m-%d}", day))
+
+    def _folders(self, folder: str) -> list[str]:
+        try:
+            with os.scandir(Path(self.uri) / folder) as entries:
+                return sorted(entry.name for entry in entries if entry.is_dir())
+        except FileNotFoundError:
+            return []
+
+    def _captures(self, folder: str, day: date | None) -> Iterator[Capture]:
+        try:
+            with os.scandir(Path(self.uri) / folder) as scanned:
+                entries = sorted(scanned, key=lambda entry: entry.name)
+        except FileNotFoundError:
+            return
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name.lower().endswith(PARTIAL_SUFFIXES):
+                continue
+            try:
+                if entry.is_dir():
+                    yield from self._captures(f"{folder}/{entry.name}", day)
+                elif entry.is_file():
+                    status = entry.stat()
+                    yield Capture(f"{folder}/{entry.name}", status.st_size, _modified_at(status), day)
+            except OSError:
+                continue  # deleted since it was listed, or a link to nowhere
 
     def strays(self) -> list[str]:
-        """Files that lie in `history` itself, and so are no listener's: nobody reads them."""
-        folder = Path(self.uri) / HISTORY
-        return sorted(path.name for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
+        """What nobody reads: files in `history` itself, that are no listener's, and what is no day in `playlists`."""
+        root = Path(self.uri)
+        files = [path for path in (root / HISTORY).glob("*") if path.is_file()]
+        no_day = [path for path in (root / PLAYLISTS).glob("*") if not (path.is_dir() and day_of(path.name))]
+        return sorted(path.relative_to(root).as_posix() for path in files + no_day if not path.name.startswith("."))
 
     def open(self, path: str) -> BinaryIO:
         """The file, for reading.
@@ -77,3 +144,15 @@ class LandingResource(dg.ConfigurableResource):
             while block := stream.read(DIGEST_BLOCK):
                 digest.update(block)
         return digest.hexdigest()
+
+
+def day_of(name: str) -> date | None:
+    """The day that a folder is named by; None where it is named otherwise."""
+    try:
+        return datetime.strptime(name, "%Y-%m-%d").date() if len(name) == len("YYYY-MM-DD") else None
+    except ValueError:
+        return None
+
+
+def _modified_at(status: os.stat_result) -> datetime:
+    return EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000)
