@@ -128,13 +128,13 @@ def _heavy_tailed(rng: np.random.Generator, things: int, draws: int) -> np.ndarr
     return np.searchsorted(weight, rng.random(draws) * weight[-1])
 
 
-def _ids(count: int, seed: int) -> np.ndarray:
+def spotify_ids(count: int, seed: int) -> np.ndarray:
     """Ids of 22 characters in base 62, as Spotify's."""
     letters = BASE62[np.random.default_rng(seed).integers(0, 62, (count, 22))]
     return letters.view("<U22").reshape(-1)
 
 
-def _names(rng: np.random.Generator, tracks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def track_names(rng: np.random.Generator, tracks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Track, artist and album name of every track; an artist has about four tracks on two albums."""
     artists = max(5, tracks // 4)
     numbers = np.arange(artists)
@@ -164,7 +164,7 @@ def _columns(
 ) -> dict[str, pa.Array]:
     """The keys of an extended export, one value a play."""
     plays = len(session)
-    title, artist, album = _names(np.random.default_rng(7), tracks)
+    title, artist, album = track_names(np.random.default_rng(7), tracks)
     nameless = rng.random(plays) < 0.001
     no_track = pa.array(is_podcast | nameless)
 
@@ -207,10 +207,14 @@ def _columns(
         "master_metadata_track_name": of_track(title),
         "master_metadata_album_artist_name": of_track(artist),
         "master_metadata_album_album_name": of_track(album),
-        "spotify_track_uri": pa.compute.binary_join_element_wise("spotify:track", of_track(_ids(tracks, 11)), ":"),
+        "spotify_track_uri": pa.compute.binary_join_element_wise(
+            "spotify:track", of_track(spotify_ids(tracks, 11)), ":"
+        ),
         "episode_name": of_episode(episodes),
         "episode_show_name": of_episode(shows),
-        "spotify_episode_uri": pa.compute.binary_join_element_wise("spotify:episode", of_episode(_ids(400, 13)), ":"),
+        "spotify_episode_uri": pa.compute.binary_join_element_wise(
+            "spotify:episode", of_episode(spotify_ids(400, 13)), ":"
+        ),
         "audiobook_title": nothing,
         "audiobook_uri": nothing,
         "audiobook_chapter_uri": nothing,

@@ -1,0 +1,324 @@
+"""The endpoints of the stand-in Web API, in development and in extended mode."""
+
+import hashlib
+import json
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from spotify_assets.sandbox.accounts import Caller
+from spotify_assets.sandbox.answers import RefusedError, as_json, local_track, person, without
+from spotify_assets.sandbox.catalogue import Catalogue, Document, Objects
+from spotify_assets.sandbox.sample_playlists import USER, USER_NAME, Item, Playlist, sample_playlists, sample_recent
+
+Mode = Literal["development", "extended"]
+
+# What an app in development mode is no longer told: of tracks, albums, artists and users.
+GONE_IN_DEVELOPMENT = (
+    "available_markets country explicit_content followers genres label linked_from popularity preview_url product"
+).split()
+RECENT_KEPT = 50
+BATCH_LIMITS = {"tracks": 50, "albums": 20, "artists": 50}
+CURSORS = ("after", "before")
+GONE_ENDPOINTS = (
+    "/users/{rest:path}",
+    "/browse/{rest:path}",
+    "/recommendations",
+    "/artists/{id}/related-artists",
+    "/artists/{id}/top-tracks",
+    "/audio-features",
+    "/audio-features/{id}",
+    "/audio-analysis/{id}",
+)
+
+
+class WebApi:
+    """What the user, the playlists and the catalogue are, and how they are told.
+
+    Attributes:
+        mode: Of all apps.
+        user: The user's id.
+        playlists: By id.
+        recent: When each track was played (UTC), in any order; the latest 50 are shown.
+        catalogue: Tracks, albums, artists, episodes and shows by id.
+    """
+
+    def __init__(self, plays: int, day: date) -> None:
+        self.mode: Mode = "development"
+        self.user = USER
+        self.catalogue = Catalogue(plays)
+        ids = list(self.catalogue.tracks)
+        self.playlists: dict[str, Playlist] = sample_playlists(day, ids)
+        self.recent: list[tuple[datetime, str]] = sample_recent(day, ids)
+        self._missing: dict[str, set[str]] = {"development": set(GONE_IN_DEVELOPMENT), "extended": set()}
+
+    @property
+    def url(self) -> str:
+        """Where the links within the answers lead, with no slash at the end."""
+        raise NotImplementedError
+
+    @property
+    def missing_fields(self) -> set[str]:
+        """Names of fields that answers leave out, wherever they stand; each mode has its own until you set it."""
+        return self._missing[self.mode]
+
+    @missing_fields.setter
+    def missing_fields(self, names: set[str]) -> None:
+        self._missing = {mode: set(names) for mode in self._missing}
+
+    def routes(self) -> list[Route]:
+        """Every endpoint, below /v1."""
+        paths: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "/me": self._me,
+            "/me/playlists": self._my_playlists,
+            "/me/player/recently-played": self._recently_played,
+            "/playlists/{id}": self._playlist,
+            "/playlists/{id}/items": self._playlist_items,
+            "/playlists/{id}/tracks": self._playlist_tracks,
+            "/albums/{id}/tracks": self._album_tracks,
+        }
+        for kind in ("tracks", "albums", "artists", "episodes", "shows"):
+            objects: Objects = getattr(self.catalogue, kind)
+            paths[f"/{kind}/{{id}}"] = self._one_of(objects)
+            if kind in BATCH_LIMITS:
+                paths[f"/{kind}"] = self._several_of(kind, objects)
+        paths |= dict.fromkeys(GONE_ENDPOINTS, self._gone)
+        return [Route(f"/v1{path}", endpoint, methods=["GET"]) for path, endpoint in paths.items()]
+
+    def _one_of(self, objects: Objects) -> Callable[[Request], Awaitable[Response]]:
+        async def one(request: Request) -> Response:
+            return self._json(_found(objects.get(_id_in(request))))
+
+        return one
+
+    def _several_of(self, kind: str, objects: Objects) -> Callable[[Request], Awaitable[Response]]:
+        async def several(request: Request) -> Response:
+            if self.mode == "development":
+                raise RefusedError(403, "Forbidden")
+            ids = [part for part in request.query_params.get("ids", "").split(",") if part]
+            if not ids:
+                raise RefusedError(400, "Missing required field: ids")
+            if len(ids) > BATCH_LIMITS[kind]:
+                raise RefusedError(400, f"Too many ids requested, at most {BATCH_LIMITS[kind]}")
+            return self._json({kind: [objects.get(_checked(key)) for key in ids]})
+
+        return several
+
+    async def _gone(self, request: Request) -> Response:
+        raise RefusedError(403, "Forbidden")
+
+    async def _me(self, request: Request) -> Response:
+        _of_a_user(request)
+        me = person(self.user, USER_NAME) | {
+            "account_id": hashlib.blake2b(self.user.encode(), digest_size=16).hexdigest(),
+            "country": "SE",
+            "explicit_content": {"filter_enabled": False, "filter_locked": False},
+            "followers": {"href": None, "total": 3},
+            "images": [],
+            "product": "premium",
+        }
+        return self._json(me)
+
+    async def _my_playlists(self, request: Request) -> Response:
+        _of_a_user(request)
+        followed = [playlist for playlist in self.playlists.values() if playlist.followed]
+        return self._json(self._page(request, followed, self._simple_playlist))
+
+    async def _playlist(self, request: Request) -> Response:
+        playlist, caller = self._visible_playlist(request), _caller(request)
+        document = self._simple_playlist(playlist) | {"followers": {"href": None, "total": 0}}
+        if not self._may_read_items(playlist, caller):
+            document.pop("items", None)
+        else:
+            # The next link leads to the old path, which development mode refuses: Spotify's own does so.
+            path = f"/v1/playlists/{playlist.id}/tracks"
+            document["items"] = self._paged(path, playlist.items, self._item, 100, 0)
+            if self.mode == "extended":
+                document["tracks"] = self._paged(path, playlist.items, self._old_item, 100, 0)
+        return self._json(document)
+
+    async def _playlist_items(self, request: Request) -> Response:
+        playlist = self._readable_playlist(request)
+        return self._json(self._page(request, playlist.items, self._item))
+
+    async def _playlist_tracks(self, request: Request) -> Response:
+        if self.mode == "development":
+            raise RefusedError(403, "Forbidden")
+        playlist = self._readable_playlist(request)
+        return self._json(self._page(request, playlist.items, self._old_item, default=100, at_most=100))
+
+    async def _album_tracks(self, request: Request) -> Response:
+        album = _found(self.catalogue.albums.get(_id_in(request)))
+        return self._json(self._page(request, album["tracks"]["items"], dict))
+
+    async def _recently_played(self, request: Request) -> Response:
+        if "user-read-recently-played" not in _of_a_user(request).scopes:
+            raise RefusedError(403, "Insufficient client scope")
+        limit, query = _whole(request, "limit", 20, 1, 50), request.query_params
+        if "after" in query and "before" in query:
+            raise RefusedError(400, "Only one of after and before may be given")
+        after, before = (_whole(request, name, -1, 0, 10**15) if name in query else None for name in CURSORS)
+        kept = sorted(((_ms(at), track) for at, track in self.recent), reverse=True)[:RECENT_KEPT]
+        asked = [play for play in kept if (after is None or play[0] > after) and (before is None or play[0] < before)]
+        shown = asked[:limit]
+        more = {"before": shown[-1][0], "limit": limit} if len(shown) < len(asked) else None
+        path = f"{self.url}/v1/me/player/recently-played"
+        document = {
+            "href": f"{path}?{urlencode(dict(query))}" if query else path,
+            "items": [self._play(ms, track) for ms, track in shown if track in self.catalogue.tracks],
+            "limit": limit,
+            "next": f"{path}?{urlencode(more)}" if more else None,
+            "cursors": {"after": str(shown[0][0]), "before": str(shown[-1][0])} if shown else None,
+        }
+        return self._json(document)
+
+    def _play(self, ms: int, track_id: str) -> Document:
+        track = self.catalogue.tracks[track_id]
+        context = {name: track["album"][name] for name in ("external_urls", "href", "type", "uri")}
+        return {
+            "track": track,
+            "played_at": f"{datetime.fromtimestamp(ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{ms % 1000:03}Z",
+            "context": context if ms % 3 else None,
+        }
+
+    def _visible_playlist(self, request: Request) -> Playlist:
+        key, caller = _id_in(request), _caller(request)
+        playlist = self.playlists.get(key)
+        editorial = self.mode == "development" and key.startswith("37i9dQZ")
+        if playlist is None or editorial or not (playlist.public or self._takes_part(playlist, caller)):
+            raise RefusedError(404, "Resource not found")
+        return playlist
+
+    def _readable_playlist(self, request: Request) -> Playlist:
+        playlist = self._visible_playlist(request)
+        if not self._may_read_items(playlist, _caller(request)):
+            raise RefusedError(403, "Forbidden")
+        return playlist
+
+    def _takes_part(self, playlist: Playlist, caller: Caller) -> bool:
+        return caller.user and (playlist.owner_id == self.user or playlist.collaborative or playlist.followed)
+
+    def _may_read_items(self, playlist: Playlist, caller: Caller) -> bool:
+        if self.mode == "extended":
+            return True
+        return caller.user and (playlist.owner_id == self.user or playlist.collaborative)
+
+    def _simple_playlist(self, playlist: Playlist) -> Document:
+        content = json.dumps([playlist.name, playlist.description, playlist.items], default=str)
+        counted = {"href": f"{self.url}/v1/playlists/{playlist.id}/items", "total": len(playlist.items)}
+        return {
+            "collaborative": playlist.collaborative,
+            "description": playlist.description,
+            "external_urls": {"spotify": f"https://open.spotify.com/playlist/{playlist.id}"},
+            "href": f"https://api.spotify.com/v1/playlists/{playlist.id}",
+            "id": playlist.id,
+            "images": [{"url": playlist.image_url, "height": None, "width": None}] if playlist.image_url else [],
+            "name": playlist.name,
+            "owner": person(playlist.owner_id, playlist.owner_name),
+            "primary_color": None,
+            "public": playlist.public,
+            "snapshot_id": hashlib.blake2b(content.encode(), digest_size=16).hexdigest(),
+            "items": counted,
+            "type": "playlist",
+            "uri": f"spotify:playlist:{playlist.id}",
+        } | ({"tracks": counted} if self.mode == "extended" else {})
+
+    def _item(self, item: Item) -> Document:
+        return {
+            "added_at": f"{item.added_at:%Y-%m-%dT%H:%M:%SZ}" if item.added_at else None,
+            "added_by": person(item.added_by) if item.added_by else None,
+            "is_local": item.kind == "local",
+            "primary_color": None,
+            "item": self._content(item),
+            "video_thumbnail": {"url": None},
+        }
+
+    def _old_item(self, item: Item) -> Document:
+        document = self._item(item)
+        return document | {"track": document.pop("item")}
+
+    def _content(self, item: Item) -> Document | None:
+        """The track or episode; None where it was removed, or is no longer in the catalogue."""
+        match item.kind:
+            case "track":
+                found = self.catalogue.tracks.get(item.id or "")
+                return found and found | {"episode": False, "track": True}
+            case "episode":
+                found = self.catalogue.episodes.get(item.id or "")
+                return found and found | {"episode": True, "track": False}
+            case "local":
+                return local_track(item)
+        return None
+
+    def _page(
+        self,
+        request: Request,
+        things: Sequence[Any],
+        told: Callable[[Any], Document],
+        default: int = 20,
+        at_most: int = 50,
+    ) -> Document:
+        limit = _whole(request, "limit", default, 1, at_most)
+        return self._paged(request.url.path, things, told, limit, _whole(request, "offset", 0, 0, 100_000))
+
+    def _paged(
+        self, path: str, things: Sequence[Any], told: Callable[[Any], Document], limit: int, offset: int
+    ) -> Document:
+        def link(start: int) -> str:
+            return f"{self.url}{path}?offset={start}&limit={limit}"
+
+        return {
+            "href": link(offset),
+            "items": [told(thing) for thing in things[offset : offset + limit]],
+            "limit": limit,
+            "next": link(offset + limit) if offset + limit < len(things) else None,
+            "offset": offset,
+            "previous": link(max(0, offset - limit)) if offset else None,
+            "total": len(things),
+        }
+
+    def _json(self, document: Document) -> Response:
+        return as_json(without(document, self.missing_fields))
+
+
+def _caller(request: Request) -> Caller:
+    return request.scope["caller"]
+
+
+def _of_a_user(request: Request) -> Caller:
+    if not _caller(request).user:
+        raise RefusedError(401, "Valid user authentication required")
+    return _caller(request)
+
+
+def _id_in(request: Request) -> str:
+    return _checked(request.path_params["id"])
+
+
+def _checked(key: str) -> str:
+    if not re.fullmatch("[0-9A-Za-z]{22}", key):
+        raise RefusedError(400, "Invalid base62 id")
+    return key
+
+
+def _found(document: Document | None) -> Document:
+    if document is None:
+        raise RefusedError(404, "Resource not found")
+    return document
+
+
+def _whole(request: Request, name: str, default: int, least: int, most: int) -> int:
+    text = request.query_params.get(name, str(default))
+    if not re.fullmatch("[0-9]{1,15}", text) or not least <= int(text) <= most:
+        raise RefusedError(400, f"Invalid {name}")
+    return int(text)
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
