@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import islice
 from threading import Event, Lock, local
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,7 @@ from spotify_assets.resources.spotify_errors import (
     SpotifyError,
     UnavailableError,
 )
+from spotify_assets.resources.spotify_failures import WAITS, PausedError, still_limited
 from spotify_assets.resources.spotify_reads import Answer, Kind, Reads, is_id, read
 from spotify_assets.resources.spotify_state import SpotifyState
 from spotify_assets.settings import Settings
@@ -70,7 +72,7 @@ class SpotifyClient:
     def __init__(self, settings: Settings) -> None:
         # Here, as they import spotipy, and that takes a third of a second.
         from spotify_assets.resources.spotify_app import App
-        from spotify_assets.resources.spotify_http import Transport
+        from spotify_assets.resources.spotify_transport import Transport
 
         self.state = SpotifyState(settings.spotify_state)
         self._concurrency = settings.api_concurrency
@@ -79,6 +81,8 @@ class SpotifyClient:
             App(client_id, secret, SecretStr("") if number else settings.refresh_token, self.state, self._transport)
             for number, (client_id, secret) in enumerate(settings.apps)
         ]
+        for app in self._apps:
+            app.another_is_free = partial(self._another_is_free, app)
         self._turns = 0
         self._lock = Lock()
         self._thread = _Thread()
@@ -245,12 +249,12 @@ class SpotifyClient:
         return pages if sum(len(_items(page)) for page in pages) == total else []
 
     def _call(self, endpoint: Callable[[Any], Any], user: bool) -> dict[str, Any]:
-        while True:
+        for _ in range(len(self._apps) + WAITS):
             app = self._in_turn(self._open_apps(user))
-            try:
+            # Either way, another app may be asked.
+            with suppress(PausedError, QuotaExhaustedError):
                 return app.call(endpoint, self._thread.stop, user)
-            except QuotaExhaustedError:
-                continue  # it is blocked now; another app may not be
+        raise still_limited()
 
     def _open_apps(self, user: bool = False) -> "list[App]":
         """Apps that may be asked now."""
@@ -262,6 +266,9 @@ class SpotifyClient:
         if found := [app for app in apps if not app.is_blocked]:
             return found
         raise QuotaExhaustedError(min(app.blocked_until for app in apps if app.blocked_until))
+
+    def _another_is_free(self, app: "App") -> bool:
+        return any(not (other is app or other.is_blocked or other.pause_left) for other in self._apps)
 
     def _in_turn(self, apps: "list[App]") -> "App":
         """The next of them, rather one that has not been told to wait a little."""

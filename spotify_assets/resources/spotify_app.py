@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event, Lock
 from typing import Any
@@ -19,8 +20,10 @@ from spotify_assets.resources.spotify_errors import (
     RefusedError,
     SpotifyError,
 )
-from spotify_assets.resources.spotify_http import Failure, StoppedError, Transport, log, patiently
+from spotify_assets.resources.spotify_failures import Failure, PausedError, StoppedError, patiently
+from spotify_assets.resources.spotify_http import log
 from spotify_assets.resources.spotify_state import SpotifyState
+from spotify_assets.resources.spotify_transport import Transport
 from spotify_assets.settings import variable
 
 LONGEST_PAUSE = 60  # seconds; told to wait longer, the app is left alone instead
@@ -30,17 +33,38 @@ LONGEST_BLOCK = 7 * 86_400  # seconds; more than that is taken for a mistake
 EXPIRY_MARGIN = 60  # seconds before its end at which a token is replaced
 
 
+@dataclass(frozen=True, repr=False)
+class _Token:
+    """An access token.
+
+    Attributes:
+        is_users: It speaks for a user, and not for the app alone.
+        ends_at: When it is replaced (seconds of the monotonic clock).
+    """
+
+    value: str
+    is_users: bool
+    ends_at: float
+
+    def serves(self, user: bool) -> bool:
+        return time.monotonic() < self.ends_at and (self.is_users or not user)
+
+
 class App:
     """An app, by its client id; threads may share it.
 
     Args:
         given_token: Refresh token from the settings, which goes before the one in the state file.
+
+    Attributes:
+        another_is_free: Tells whether another app need not wait when this one is told to.
     """
 
     def __init__(
         self, client_id: str, secret: SecretStr, given_token: SecretStr, state: SpotifyState, transport: Transport
     ) -> None:
         self.client_id = client_id
+        self.another_is_free: Callable[[], bool] = lambda: False
         self._secret = secret
         self._given_token = given_token
         self._state = state
@@ -52,10 +76,8 @@ class App:
         self._remembered = set(known.single_reads)
         self._lock = Lock()
         self._renewing = Lock()
-        self._token = ""
-        self._token_is_users = False
-        self._token_ends = 0.0  # of the monotonic clock
-        self._renewals = 0
+        self._token: _Token | None = None
+        self._renewals = 0  # that have ended
         self._failed_renewal: SpotifyError | None = None
 
     def __repr__(self) -> str:
@@ -91,7 +113,8 @@ class App:
             budget: Pays for each attempt.
 
         Raises:
-            SpotifyError: in all its kinds; of `QuotaExhaustedError`, the app is blocked from now on.
+            PausedError: where another app may be asked at once.
+            SpotifyError: in all its kinds; after `QuotaExhaustedError` the app is blocked.
         """
         sent: list[str] = []
 
@@ -145,6 +168,8 @@ class App:
             self._paused_until = max(self._paused_until, paused_until)
         if news:
             log.info("%s: told to wait %s s", self, seconds)
+        if self.another_is_free():
+            raise PausedError
 
     def _block(self, seconds: int) -> None:
         until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=seconds + 1)
@@ -162,7 +187,7 @@ class App:
     def _error(self, failure: Failure) -> SpotifyError:
         if failure.status in (400, 404):
             return NotFoundError(f"Spotify knows no such thing, or does not show it to apps ({failure.message})")
-        if failure.status == 401 and not self._token_is_users:
+        if failure.status == 401 and not (self._token and self._token.is_users):
             return LoginNeededError(f"Spotify shows this only to a user who has logged in: {LOGIN}")
         return RefusedError(f"Spotify refuses this ({failure.status}): {failure.message}")
 
@@ -172,34 +197,33 @@ class App:
     def _refuse(self, token: str) -> None:
         """The token was refused; nothing is lost where another thread has replaced it since."""
         with self._renewing:
-            if self._token == token:
-                self._token = ""
-
-    def _has_token(self, user: bool) -> bool:
-        return bool(self._token) and time.monotonic() < self._token_ends and (self._token_is_users or not user)
+            if self._token and self._token.value == token:
+                self._token = None
 
     def _valid_token(self, user: bool, stop: Event) -> str:
         """An access token. Of threads that want one at once, one asks for it, and all have what comes of it."""
-        if self._has_token(user):
-            return self._token
+        if (token := self._token) and token.serves(user):
+            return token.value
+        if user and not self.has_login():
+            raise LoginNeededError(f"this needs a user's login at Spotify: {LOGIN}")
         seen = self._renewals
         with self._renewing:
-            if not self._has_token(user):
-                if self._renewals != seen and self._failed_renewal:
-                    raise copy.copy(self._failed_renewal)
+            if (token := self._token) and token.serves(user):
+                return token.value
+            if self._renewals != seen and self._failed_renewal:
+                raise copy.copy(self._failed_renewal)
+            self._failed_renewal = None
+            try:
+                self._token = token = self._renewed(stop)
+            except SpotifyError as error:
+                self._failed_renewal = None if isinstance(error, StoppedError) else error
+                raise
+            finally:
                 self._renewals += 1
-                self._failed_renewal = None
-                try:
-                    self._renew(user, stop)
-                except SpotifyError as error:
-                    self._failed_renewal = error
-                    raise
-            return self._token
+            return token.value
 
-    def _renew(self, user: bool, stop: Event) -> None:
+    def _renewed(self, stop: Event) -> "_Token":
         refresh_token = self._refresh_token().get_secret_value()
-        if user and not refresh_token:
-            raise LoginNeededError(f"this needs a user's login at Spotify: {LOGIN}")
         asked_at = time.monotonic()
         outcome = self._ask_for_token(refresh_token, stop)
         if isinstance(outcome, Failure) and outcome.reason == "invalid_grant":
@@ -210,16 +234,16 @@ class App:
                 outcome = self._ask_for_token(refresh_token, stop)
         if isinstance(outcome, Failure):
             raise self._token_error(outcome)
-        lifetime = float(outcome["expires_in"])
-        self._token = outcome["access_token"]
-        self._token_is_users = bool(refresh_token)
-        self._token_ends = asked_at + max(lifetime - EXPIRY_MARGIN, lifetime / 2)
         replaced = outcome.get("refresh_token")
         if refresh_token and replaced and replaced != refresh_token:
             if self._given_token:
                 self._given_token = SecretStr(replaced)
             else:
                 self._state.replace_refresh_token(self.client_id, refresh_token, replaced)
+        lifetime = float(outcome["expires_in"])
+        return _Token(
+            outcome["access_token"], bool(refresh_token), asked_at + max(lifetime - EXPIRY_MARGIN, lifetime / 2)
+        )
 
     def _ask_for_token(self, refresh_token: str, stop: Event) -> dict[str, Any] | Failure:
         secret = self._secret.get_secret_value()

@@ -8,15 +8,13 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from spotify_assets.resources.spotify_errors import DASHBOARD, CredentialsError, SpotifyError
+from spotify_assets.resources.spotify_failures import Failure, patiently
 from spotify_assets.resources.spotify_state import SpotifyState
 from spotify_assets.settings import Settings, variable
-
-if TYPE_CHECKING:
-    from spotify_assets.resources.spotify_http import Failure
 
 SCOPES = ("playlist-read-private", "playlist-read-collaborative", "user-read-recently-played")
 PATH = "/callback"
@@ -46,7 +44,8 @@ def login(
         CredentialsError: where no app is set, or Spotify does not know it.
         SpotifyError: where the user denies, nobody answers in time, or the port is not to be had.
     """
-    from spotify_assets.resources.spotify_http import Failure, Transport, patiently
+    # Here, as it imports spotipy, and that takes a third of a second.
+    from spotify_assets.resources.spotify_transport import Transport
 
     if not settings.apps:
         raise CredentialsError.none_set()
@@ -74,9 +73,8 @@ def login(
         raise SpotifyError("Spotify answered without a refresh token; try again")
     kept = SpotifyState(settings.spotify_state)
     kept.keep_login(client_id, token["refresh_token"])
-    announce(
-        f"Logged in; the login is kept in {settings.spotify_state}, and ends on {kept.login_ends_at(client_id):%F}"
-    )
+    ends_at = kept.login_ends_at(client_id)
+    announce(f"Logged in until {ends_at:%Y-%m-%d}; the login is kept in {settings.spotify_state}")
     if settings.refresh_token:
         announce(f"{variable('refresh_token')} is set, and goes before it: unset it")
 
@@ -156,11 +154,11 @@ _HEADERS = {
 }
 
 
-def _heed(failure: "Failure") -> None:
+def _heed(failure: Failure) -> None:
     time.sleep(min(failure.retry_after or 1, REQUEST_SECONDS))
 
 
-def _refused(failure: "Failure") -> SpotifyError:
+def _refused(failure: Failure) -> SpotifyError:
     if failure.reason == "invalid_grant":
         return SpotifyError("Spotify no longer takes this login's code; try again")
     return SpotifyError(f"Spotify gives no token ({failure.status}): {failure.message}")

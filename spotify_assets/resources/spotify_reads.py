@@ -15,6 +15,7 @@ from spotify_assets.resources.spotify_errors import (
     RefusedError,
     UnavailableError,
 )
+from spotify_assets.resources.spotify_failures import PausedError
 
 if TYPE_CHECKING:
     from spotify_assets.resources.spotify_app import App
@@ -70,7 +71,7 @@ class Reads:
         self.probing.discard(app)
         try:
             answers = future.result()
-        except (BudgetSpentError, QuotaExhaustedError):
+        except (BudgetSpentError, PausedError, QuotaExhaustedError):
             self._ids.extendleft(reversed(batch))
             return []
         except RefusedError:
