@@ -20,8 +20,7 @@ from spotify_assets.resources.spotify_errors import (
     RefusedError,
     SpotifyError,
 )
-from spotify_assets.resources.spotify_failures import Failure, PausedError, StoppedError, patiently
-from spotify_assets.resources.spotify_http import log
+from spotify_assets.resources.spotify_failures import Failure, PausedError, StoppedError, log, patiently
 from spotify_assets.resources.spotify_state import SpotifyState
 from spotify_assets.resources.spotify_transport import Transport
 from spotify_assets.settings import variable

@@ -1,5 +1,6 @@
 """Calls that fail, without the request that caused it; and trying again."""
 
+import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from spotify_assets.resources.spotify_errors import SpotifyError, UnavailableErr
 ATTEMPTS = 5
 FIRST_WAIT, LAST_WAIT = 0.5, 30.0  # seconds, doubled each time
 WAITS = 10  # times that one call heeds a Retry-After
+
+log = logging.getLogger("spotify_assets.spotify")
 
 T = TypeVar("T")
 
@@ -30,6 +33,9 @@ class Failure:
     message: str
     reason: str = ""
     retry_after: int | None = None
+
+    def __str__(self) -> str:
+        return f"status {self.status}" if self.status else self.message
 
     @property
     def may_pass(self) -> bool:
@@ -94,8 +100,12 @@ def patiently(attempt: Callable[[], T | Failure], heed: Callable[[Failure], None
         elif outcome.may_pass:
             broken += 1
             if broken == ATTEMPTS:
-                raise _unavailable(outcome)
-            stop.wait(min(LAST_WAIT, FIRST_WAIT * 2 ** (broken - 1)) * random.uniform(0.5, 1))
+                raise UnavailableError(
+                    f"Spotify is unavailable: {ATTEMPTS} attempts, the last with {outcome}; try later"
+                )
+            seconds = min(LAST_WAIT, FIRST_WAIT * 2 ** (broken - 1)) * random.uniform(0.5, 1)
+            log.info("%s: trying again in %.1f s", outcome, seconds)
+            stop.wait(seconds)
         else:
             return outcome
 
@@ -103,8 +113,3 @@ def patiently(attempt: Callable[[], T | Failure], heed: Callable[[Failure], None
 def still_limited() -> UnavailableError:
     """Waiting as told did not help."""
     return UnavailableError(f"Spotify limits calls still, after {WAITS} waits; try again later")
-
-
-def _unavailable(failure: Failure) -> UnavailableError:
-    what = f"status {failure.status}" if failure.status else failure.message
-    return UnavailableError(f"Spotify is unavailable: {ATTEMPTS} attempts, the last with {what}; try again later")

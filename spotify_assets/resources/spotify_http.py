@@ -13,12 +13,10 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
-from spotify_assets.resources.spotify_failures import FailedError, Failure
+from spotify_assets.resources.spotify_failures import FailedError, Failure, log
 
 TIMEOUT = (5.0, 20.0)  # seconds to connect, and between two bytes of an answer
 MESSAGE_LENGTH = 200
-
-log = logging.getLogger("spotify_assets.spotify")
 
 
 def silence_spotipy() -> None:
@@ -69,7 +67,7 @@ class Session(requests.Session):
             "%s %s: %s in %.0f ms",
             method,
             parts.path,
-            (failure.status or failure.message) if failure else response.status_code,
+            failure or f"status {response.status_code}",
             (time.monotonic() - started) * 1000,
         )
         if failure:

@@ -19,6 +19,7 @@ from spotify_assets.settings import Settings, variable
 SCOPES = ("playlist-read-private", "playlist-read-collaborative", "user-read-recently-played")
 PATH = "/callback"
 REQUEST_SECONDS = 10
+LONGEST_PAUSE = 10  # seconds; the user waits
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>spotify-assets</title>
 <body style="font-family: sans-serif; margin: 4em auto; max-width: 32em"><h1>{title}</h1><p>{text}</p></body></html>
 """
@@ -155,7 +156,7 @@ _HEADERS = {
 
 
 def _heed(failure: Failure) -> None:
-    time.sleep(min(failure.retry_after or 1, REQUEST_SECONDS))
+    time.sleep(1 if failure.retry_after is None else min(failure.retry_after, LONGEST_PAUSE))
 
 
 def _refused(failure: Failure) -> SpotifyError:
