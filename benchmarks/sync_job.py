@@ -18,8 +18,7 @@ from spotify_assets.checks import history, model_checks
 from spotify_assets.definitions import resources
 from spotify_assets.ingest import ingest
 from spotify_assets.io_managers import DeltaLakeIOManager
-from spotify_assets.io_managers.delta_lake import window_predicate
-from spotify_assets.partitions import span_of, windows_of
+from spotify_assets.partitions import span_of, window_predicate, windows_of
 from spotify_assets.resources import LandingResource, SparkResource
 from spotify_assets.settings import Settings, load_settings
 

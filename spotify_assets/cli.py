@@ -8,8 +8,9 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -17,6 +18,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from spotify_assets.settings import SettingsError, folder_name, settings
+
+if TYPE_CHECKING:
+    from spotify_assets.resources import LandingResource
+    from spotify_assets.resources.spotify import SpotifyClient
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -30,7 +35,7 @@ listener_option = click.option(
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="spotify-assets")
 def cli(debug: bool) -> None:
-    """Your Spotify listening history as tables: landed files in, a star schema and metrics out.
+    """Your Spotify listening history and playlists as tables: landed files in, a star schema and metrics out.
 
     Files are landed below SPOTIFY_ASSETS_LANDING_URI (data/landing) and tables kept below
     SPOTIFY_ASSETS_LAKE_URI (data/lake), both relative to the current folder.
@@ -58,6 +63,80 @@ def import_(paths: tuple[Path, ...], listener: str) -> None:
 def sync() -> None:
     """Bring every table up to date with what is landed: only what is stale."""
     run_sync()
+
+
+@cli.command()
+@click.option("--refresh", is_flag=True, help="Capture again what is landed for today already.")
+def snapshot(refresh: bool) -> None:
+    """Capture today's playlists from Spotify, and sync.
+
+    Playlists are those of SPOTIFY_ASSETS_PLAYLISTS. What is landed for today (UTC) already is not asked for again.
+    """
+    from spotify_assets import fetch
+
+    if not settings().playlists:
+        raise click.ClickException("SPOTIFY_ASSETS_PLAYLISTS names no playlist: set it to ids or links, or to me")
+    today = datetime.now(UTC).date()
+    captured = fetch.capture_playlists(
+        spotify(), landing(), settings(), today, refresh=refresh, note=lambda line: console.print(escape(line))
+    )
+    if captured.present:
+        console.print(f"[dim]{len(captured.present):,} landed for {today} already; --refresh captures them again[/]")
+    for playlist, problem in captured.failed.items():
+        console.print(f"[yellow]![/] {escape(playlist)}: {escape(problem)}", soft_wrap=True)
+    if not captured.landed and not captured.present:
+        raise click.ClickException("no playlist was captured")
+    run_sync()
+
+
+@cli.command()
+def recent() -> None:
+    """Land the plays since the last poll from Spotify, and sync. Spotify tells the last 50 only."""
+    from spotify_assets import fetch
+
+    polled = fetch.poll_recent_plays(spotify(), landing(), settings())
+    console.print(str(polled))
+    if polled.may_have_missed:
+        console.print(
+            "[yellow]![/] All of the last 50 plays are new: some before them may be missing. Poll more often."
+        )
+    run_sync()
+
+
+@cli.command()
+@click.option("--budget", type=click.IntRange(1), help="Calls to make at most; else SPOTIFY_ASSETS_API_BUDGET.")
+def metadata(budget: int | None) -> None:
+    """Ask Spotify for metadata and artwork of what is most played and not known yet, and sync."""
+    from spotify_assets import fetch
+    from spotify_assets.lake import Lake
+
+    within = settings() if budget is None else settings().model_copy(update={"api_budget": budget})
+    with console.status("Asking Spotify") as status:
+        fetched = fetch.fetch_metadata(spotify(), landing(), Lake(within.lake_uri), within, note=status.update)
+    console.print(str(fetched))
+    if fetched.stopped:
+        console.print(f"[yellow]![/] Stopped early: {escape(fetched.stopped)}", soft_wrap=True)
+    run_sync()
+    if fetched.stopped and not fetched.answers:
+        raise click.ClickException("nothing was fetched")
+
+
+@cli.command()
+@click.option("--port", default=8888, show_default=True, help="Of http://127.0.0.1:PORT/callback, as registered.")
+@click.option("--browser/--no-browser", default=True, help="Open the browser; else only show the address.")
+def login(port: int, browser: bool) -> None:
+    """Log in to Spotify once, so that unattended runs may read your playlists and recent plays.
+
+    The address http://127.0.0.1:PORT/callback must be registered as a redirect URI of your app.
+    """
+    import webbrowser
+
+    from spotify_assets.resources import spotify_login
+
+    def say(line: str) -> None:
+        console.print(escape(line), soft_wrap=True)
+
+    spotify_login.login(settings(), port, webbrowser.open if browser else lambda address: False, say)
 
 
 @cli.command()
@@ -131,13 +210,24 @@ def forget(listener: str, yes: bool) -> None:
     "--plays", default=150_000, show_default=True, type=click.IntRange(1_000), help="How many plays to make."
 )
 def demo(plays: int) -> None:
-    """Make sample exports of two listeners, run the whole graph on them, and show what came out."""
+    """Make sample exports and playlists, run the whole graph on them, and show what came out.
+
+    Playlists and metadata come from a stand-in for Spotify's Web API on this machine.
+    """
     from spotify_assets import reports
+    from spotify_assets.sandbox.capture import capture_samples
     from spotify_assets.sandbox.exports import land_sample_exports
 
     with console.status(f"Making exports with {plays:,} plays"):
         made = land_sample_exports(Path(settings().landing_uri), plays)
     console.print(f"Sample exports of [bold]{' and '.join(made)}[/] are in {settings().landing_uri}/history")
+    run_sync()
+    with console.status("Asking a stand-in for Spotify's Web API"):
+        captured, fetched = capture_samples(settings(), plays)
+    console.print(
+        f"Captured [bold]{len(captured.landed) + len(captured.present)} playlists[/] from a stand-in for Spotify"
+    )
+    console.print(f"Metadata: {fetched}")
     run_sync()
     reports.print_demo(console, settings(), made)
 
@@ -152,6 +242,20 @@ def ui(port: int) -> None:
     workspace = Path(__file__).parent.parent / "workspace.yaml"
     arguments = ["-w", str(workspace)] if workspace.exists() else ["-m", "spotify_assets.definitions"]
     os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", "-p", str(port), *arguments])
+
+
+def spotify() -> "SpotifyClient":
+    """The Web API by the settings."""
+    from spotify_assets.resources.spotify import SpotifyClient
+
+    return SpotifyClient(settings())
+
+
+def landing() -> "LandingResource":
+    """The landing zone by the settings."""
+    from spotify_assets.resources import LandingResource
+
+    return LandingResource(uri=settings().landing_uri)
 
 
 def checked(listener: str) -> str:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from spotify_assets import jobs, sensors
+from spotify_assets import jobs, schedules, sensors
 from spotify_assets.assets import cleaned, dimensions, facts, metrics, raw
-from spotify_assets.checks import history, model_checks
+from spotify_assets.assets.recent_plays import recent_plays
+from spotify_assets.checks import history, model_checks, playlists
 from spotify_assets.io_managers import DeltaLakeIOManager
-from spotify_assets.resources import LandingResource, SparkResource
+from spotify_assets.resources import LandingResource, SparkResource, SpotifyResource
 from spotify_assets.settings import Settings, settings
 
 
@@ -19,16 +20,22 @@ def resources(settings: Settings) -> dict[str, object]:
         "settings": settings,
         "landing": LandingResource(uri=settings.landing_uri),
         "spark": spark,
+        "spotify": SpotifyResource(settings=settings),
         "lake": DeltaLakeIOManager(spark=spark, settings=settings),
     }
 
 
 def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] | None = None) -> dg.Definitions:
-    """Assets, checks, jobs, sensors and resources. Opens no connection and starts no engine."""
+    """Assets, checks, jobs, schedules, sensors and resources. Opens no connection and starts no engine."""
+    asks = bool(settings.apps)
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([raw, cleaned, dimensions, facts, metrics]),
-        asset_checks=[*model_checks.ALL, *history.ALL],
-        jobs=[jobs.read_history, jobs.refresh_tables],
+        assets=[
+            *dg.load_assets_from_modules([raw, cleaned, dimensions, facts, metrics]),
+            *([recent_plays] if asks else []),
+        ],
+        asset_checks=[*model_checks.ALL, *history.ALL, *playlists.ALL],
+        jobs=[jobs.read_history, jobs.refresh_tables, jobs.refresh_playlists, *(jobs.ASK_SPOTIFY if asks else [])],
+        schedules=schedules.ALL if asks else [],
         sensors=[sensors.landing_sensor, sensors.stale_sensor],
         resources=resources(settings),
         loggers=loggers,

@@ -4,8 +4,6 @@ A file counts only once `raw_files` lists it, and is taken off the list before i
 interrupts this, the next run reads again what is not listed.
 """
 
-import random
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,8 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import DeltaError
 
 from spotify_assets import lineage
 from spotify_assets.lake import Lake
@@ -31,7 +28,6 @@ from spotify_assets.settings import Settings
 STREAMED_BYTES = 64 << 20
 GROUP_BYTES = 128 << 20
 GROUP_FILES = 200
-ATTEMPTS = 10
 CLOCK_SKEW = timedelta(days=1)
 Progress = Callable[[str], None]
 
@@ -407,25 +403,12 @@ def _replace(
     values: Iterable[str],
     rows: list[pa.Table] | Callable[[], Iterator[pa.RecordBatch]],
 ) -> None:
-    """Replace the rows that have one of the values, in one commit; again where another writer was first."""
-    schema = derive.arrow_schema(table)
+    """Replace the rows that have one of the values, in one commit."""
     literals = ", ".join("'" + value.replace("'", "''") + "'" for value in sorted(values))
     if not literals:
         return
-    for attempt in range(1, ATTEMPTS + 1):
-        if isinstance(rows, list):
-            batches: Iterator[pa.RecordBatch] = (batch for part in rows for batch in part.to_batches())
-        else:
-            batches = rows()
-        try:
-            write_deltalake(
-                lake.table_uri(table),
-                pa.RecordBatchReader.from_batches(schema, batches),
-                mode="overwrite",
-                predicate=f"{column} IN ({literals})",
-            )
-            return
-        except CommitFailedError:
-            if attempt == ATTEMPTS:
-                raise
-            time.sleep(random.uniform(0.05, 0.3) * attempt)
+
+    def from_tables() -> Iterator[pa.RecordBatch]:
+        return (batch for part in rows for batch in part.to_batches())  # type: ignore[union-attr]  # a list
+
+    lake.replace(table, from_tables if isinstance(rows, list) else rows, predicate=f"{column} IN ({literals})")

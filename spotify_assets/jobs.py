@@ -1,17 +1,56 @@
-"""Two jobs: landed files into raw tables, and raw tables into everything else."""
+"""Jobs: landed files into raw tables, those into everything else, and what asks the Web API."""
 
 import dagster as dg
 
-RAW = dg.AssetSelection.groups("raw")
+from spotify_assets import lineage
+from spotify_assets.captures import KINDS, table_of
+from spotify_assets.model import derive
+
+
+def _refreshed(partitioning: str) -> dg.AssetSelection:
+    """Tables with these partitions, and those without any: Dagster allows one kind a job."""
+    tables = (table for table in lineage.refreshed_tables() if derive.partitioning(table) in (partitioning, None))
+    return dg.AssetSelection.assets(*tables)
+
 
 read_history = dg.define_asset_job(
     "read_history",
-    selection=RAW,
+    selection=dg.AssetSelection.assets("raw_plays", "raw_files"),
     description="Reads what is new or changed in the landing zone into raw_plays and raw_files.",
 )
 
 refresh_tables = dg.define_asset_job(
     "refresh_tables",
-    selection=dg.AssetSelection.all() - RAW,
+    selection=_refreshed(derive.PLAYS),
     description="Computes a range of months of plays, and everything that depends on them.",
 )
+
+refresh_playlists = dg.define_asset_job(
+    "refresh_playlists",
+    selection=_refreshed(derive.SNAPSHOTS),
+    description="Reads a range of days of landed playlist captures, and computes everything that depends on them.",
+)
+
+# By what the tables of a run are partitioned by.
+REFRESH = {derive.PLAYS: refresh_tables, derive.SNAPSHOTS: refresh_playlists, None: refresh_tables}
+
+capture_playlists = dg.define_asset_job(
+    "capture_playlists",
+    selection=dg.AssetSelection.assets("raw_playlist_files", "raw_playlists"),
+    description="Captures the playlists of SPOTIFY_ASSETS_PLAYLISTS as they are today.",
+)
+
+fetch_metadata = dg.define_asset_job(
+    "fetch_metadata",
+    selection=dg.AssetSelection.assets(*map(table_of, KINDS)),
+    description="Asks for metadata and artwork of what is most played and not known yet, within the budget.",
+)
+
+poll_recent_plays = dg.define_asset_job(
+    "poll_recent_plays",
+    selection=dg.AssetSelection.assets("recent_plays"),
+    description="Lands the plays since the last poll; landing_sensor has them read.",
+)
+
+# There only where credentials are set.
+ASK_SPOTIFY = [capture_playlists, fetch_metadata, poll_recent_plays]

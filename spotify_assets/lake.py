@@ -1,15 +1,19 @@
 """The lake: where its Delta tables are, and how they come to be. Engine-free: through `deltalake`."""
 
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from spotify_assets.model import TABLES, derive
+
+ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,39 @@ class Lake:
             schema = derive.arrow_schema(table)
             return (schema if columns is None else pa.schema([schema.field(name) for name in columns])).empty_table()
         return current.to_pyarrow_table(columns=columns)
+
+    def replace(
+        self,
+        table: str,
+        rows: Callable[[], Iterator[pa.RecordBatch]],
+        *,
+        predicate: str | None = None,
+        metadata: Callable[[DeltaTable], str] | None = None,
+    ) -> None:
+        """Replace rows in one commit, from Arrow; again where another writer was first.
+
+        Args:
+            table: The table; made where it is missing.
+            rows: Gives the new rows, once for each attempt.
+            predicate: SQL for the rows to be replaced; all where it is None.
+            metadata: Gives the commit's metadata for the table as it is before.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            current = self.ensure(table)
+            noted = {"userMetadata": metadata(current)} if metadata else None
+            try:
+                write_deltalake(
+                    self.table_uri(table),
+                    pa.RecordBatchReader.from_batches(derive.arrow_schema(table), rows()),
+                    mode="overwrite",
+                    predicate=predicate,
+                    commit_properties=CommitProperties(custom_metadata=noted) if noted else None,
+                )
+                return
+            except CommitFailedError:
+                if attempt == ATTEMPTS:
+                    raise
+                time.sleep(random.uniform(0.05, 0.3) * attempt)
 
     def tables(self) -> Iterator[tuple[str, DeltaTable]]:
         """Every table of the model that exists, by name."""

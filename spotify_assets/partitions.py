@@ -82,6 +82,16 @@ def span_of(keys: Iterable[str], windows: Mapping[str, Window]) -> Window:
     return Window(spans[0].start, spans[-1].end, spans[0].is_first)
 
 
+def window_predicate(table: str, span: Window) -> str:
+    """SQL for the rows of a span. The first window also takes what lies before it: plays once started earlier."""
+    column = derive.window_column(table)
+    literal = "DATE '{:%Y-%m-%d}'" if derive.partitioning(table) == derive.SNAPSHOTS else "TIMESTAMP '{:%Y-%m-%d %X}'"
+    until = f"{column} < {literal.format(span.end)}"
+    if span.is_first:
+        return until
+    return f"{column} >= {literal.format(span.start)} AND {until}"
+
+
 @lru_cache(maxsize=8)
 def _windows(first: datetime, grain: Grain, periods_ahead: int, today: date) -> dict[str, Window]:
     windows: dict[str, Window] = {}

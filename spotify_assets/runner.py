@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from spotify_assets import provenance, sync
+from spotify_assets import jobs, provenance, sync
 from spotify_assets.ingest import find_changes
 from spotify_assets.lake import Lake
 from spotify_assets.resources import LandingResource
@@ -138,7 +138,7 @@ class Runner:
             if not planned:
                 return done
             for run in planned:
-                self._run("refresh_tables", f"Computing {run}", list(run.tables), run.tags, done)
+                self._run(jobs.REFRESH[run.partitioning].name, f"Computing {run}", list(run.tables), run.tags, done)
                 done.runs.append(run)
         raise RunFailedError(
             f"after {MAX_ROUNDS} rounds there are still stale tables; is another process writing the same lake?"

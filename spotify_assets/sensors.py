@@ -17,6 +17,8 @@ from spotify_assets.settings import Settings
 SETTLE = timedelta(seconds=10)
 # A run that says nothing for this long was killed: Dagster keeps it as started for ever.
 SILENT = timedelta(hours=1)
+# Jobs that write what the stale sensor looks at.
+WRITING = ["read_history", "refresh_tables", "refresh_playlists", "capture_playlists", "fetch_metadata"]
 FIRST_RETRY = 60.0
 LAST_RETRY = 3600.0
 ACTIVE = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
@@ -77,22 +79,23 @@ def landing_sensor(
 
 
 @dg.sensor(
-    job=jobs.refresh_tables,
+    jobs=[jobs.refresh_tables, jobs.refresh_playlists],
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Asks for refresh_tables for exactly the months that are stale, a range at a time, until none is.",
+    description="Asks for refresh_tables for exactly the months that are stale, and for refresh_playlists for the days "
+    "of snapshots, a range at a time, until nothing is.",
 )
 def stale_sensor(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult | dg.SkipReason:
-    if busy := active_run(context, ["read_history", "refresh_tables"]):
+    if busy := active_run(context, WRITING):
         return dg.SkipReason(f"{busy}.")
     lake = Lake(settings.lake_uri)
     if lake.open("raw_files") is None:
-        return dg.SkipReason("Nothing has been read from the landing zone yet.")
+        return dg.SkipReason("Nothing has been read from the landing zone yet: landing_sensor asks for that first.")
     stale = provenance.stale(lake, settings)
     if not stale:
-        return dg.SkipReason("Every table is up to date with what was read from the landing zone.")
+        return dg.SkipReason("Every table is up to date with what is landed.")
     runs = sync.plan(stale, settings)
     wanted = json.dumps([runs[0].tables, runs[0].keys, provenance.inputs_version(lake)])
     cursor, reason = held_back(context.cursor, wanted, time.time())
@@ -100,5 +103,10 @@ def stale_sensor(
         return dg.SkipReason(f"Stale: {runs[0]}, but {reason}.")
     context.log.info(f"Stale: {', '.join(map(str, runs))}")
     return dg.SensorResult(
-        run_requests=[dg.RunRequest(asset_selection=runs[0].assets, tags=runs[0].tags)], cursor=cursor
+        run_requests=[
+            dg.RunRequest(
+                job_name=jobs.REFRESH[runs[0].partitioning].name, asset_selection=runs[0].assets, tags=runs[0].tags
+            )
+        ],
+        cursor=cursor,
     )

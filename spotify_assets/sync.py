@@ -12,6 +12,8 @@ from spotify_assets.partitions import windows
 from spotify_assets.provenance import Stale
 from spotify_assets.settings import Settings
 
+# A run with this tag reads what is landed, and asks the Web API for nothing.
+LANDED_ONLY = {"spotify_assets/source": "landed"}
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 # Dagster's bookkeeping of so many empty partitions costs what one more run would.
@@ -20,7 +22,7 @@ MAX_BRIDGED = 14
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run of `refresh_tables`: these tables, for this range of partitions (none for unpartitioned tables only)."""
+    """A run of one of the jobs `REFRESH`: these tables, for this range of partitions (none for unpartitioned tables only)."""
 
     tables: tuple[str, ...]
     keys: tuple[str, ...] = ()
@@ -32,8 +34,14 @@ class PlannedRun:
 
     @property
     def tags(self) -> dict[str, str]:
-        """Tags that make Dagster run the range at once."""
-        return {RANGE_START: self.keys[0], RANGE_END: self.keys[-1]} if self.keys else {}
+        """Tags that make Dagster run the range at once, from what is landed."""
+        of_range = {RANGE_START: self.keys[0], RANGE_END: self.keys[-1]} if self.keys else {}
+        return of_range | LANDED_ONLY
+
+    @property
+    def partitioning(self) -> str | None:
+        """What its partitioned tables are partitioned by."""
+        return next(filter(None, map(derive.partitioning, self.tables)), None)
 
     def __str__(self) -> str:
         if not self.keys:

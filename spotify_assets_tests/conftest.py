@@ -15,10 +15,9 @@ from pyspark.sql import DataFrame, SparkSession
 from spotify_assets import lineage, provenance, sync, transforms
 from spotify_assets.ingest import Ingested, ingest
 from spotify_assets.io_managers import DeltaLakeIOManager
-from spotify_assets.io_managers.delta_lake import window_predicate
 from spotify_assets.lake import Lake
 from spotify_assets.model import derive
-from spotify_assets.partitions import span_of, windows_of
+from spotify_assets.partitions import span_of, window_predicate, windows_of
 from spotify_assets.resources import LandingResource, SparkResource
 from spotify_assets.settings import Settings, load_settings
 
@@ -172,9 +171,28 @@ def frame(spark: SparkSession) -> Any:
     def make(table: str, rows: Iterable[Mapping[str, Any]]) -> DataFrame:
         import pyarrow as pa
 
-        return spark.createDataFrame(pa.Table.from_pylist([dict(row) for row in rows], derive.arrow_schema(table)))
+        known = pa.Table.from_pylist([dict(row) for row in rows], derive.arrow_schema(table))
+        # Without a row, PySpark wants a schema of its own.
+        types = ", ".join(f"`{name}` {type_}" for name, type_ in derive.spark_types(table).items())
+        return spark.createDataFrame(known) if len(known) else spark.createDataFrame([], types)
 
     return make
+
+
+@pytest.fixture
+def computed(frame: Any, spark: SparkSession) -> Any:
+    """What a table's transform gives for some of its inputs; those that are left out are empty."""
+
+    def compute(table: str, **inputs: Any) -> DataFrame:
+        upstreams = lineage.upstreams(table)
+        tables = [inputs.pop(name) if name in inputs else frame(name, []) for name in upstreams]
+        if lineage.takes(table, "settings"):
+            inputs.setdefault("settings", load_settings())
+        if lineage.takes(table, "spark"):
+            inputs["spark"] = spark
+        return getattr(transforms, table)(*tables, **inputs)
+
+    return compute
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,15 @@
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import dagster as dg
 import yaml
 
 from spotify_assets import lineage
-from spotify_assets.definitions import defs
+from spotify_assets.definitions import definitions, defs
 from spotify_assets.model import LAYERS, TABLES
+from spotify_assets.settings import load_settings
 
 LOADING = (
     "import sys, spotify_assets.definitions as d; d.defs.resolve_asset_graph(); "
@@ -50,9 +52,34 @@ def test_a_range_is_one_run():
         assert graph.get(dg.AssetKey(table)).backfill_policy == dg.BackfillPolicy.single_run(), table
 
 
-def test_two_jobs_and_two_sensors_that_run():
-    names = {job.name for job in defs.resolve_all_job_defs()} - {"__ASSET_JOB"}
-    assert names == {"read_history", "refresh_tables"}
+def jobs_of(definitions):
+    return {job.name for job in definitions.resolve_all_job_defs() if not job.name.startswith("__ASSET_JOB")}
+
+
+def test_without_credentials_nothing_asks_spotify():
+    assert jobs_of(defs) == {"read_history", "refresh_tables", "refresh_playlists"}
+    assert not list(defs.schedules or [])
+
+
+def test_with_credentials_there_are_schedules_that_are_stopped():
+    configured = definitions(load_settings(client_id="an-app", client_secret="its-secret"))
+    assert jobs_of(configured) - jobs_of(defs) == {"capture_playlists", "fetch_metadata", "poll_recent_plays"}
+    schedules = {schedule.name: schedule for schedule in configured.schedules or []}
+    assert set(schedules) == {"daily_playlists", "recent_plays_every_half_hour", "weekly_metadata"}
+    assert all(one.default_status == dg.DefaultScheduleStatus.STOPPED for one in schedules.values())
+    assert "recent_plays" in {spec.key.path[-1] for spec in configured.resolve_all_asset_specs()}
+
+
+def test_the_daily_capture_is_of_the_day_it_runs():
+    configured = definitions(load_settings(client_id="an-app", client_secret="its-secret"))
+    context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 11, 21, 12, tzinfo=UTC))
+    [schedule] = [one for one in configured.schedules or [] if one.name == "daily_playlists"]
+    [request] = schedule.evaluate_tick(context).run_requests
+    assert request.tags["dagster/asset_partition_range_start"] == "2026-11-21"
+    assert request.tags["dagster/asset_partition_range_end"] == "2026-11-21"
+
+
+def test_two_sensors_that_run():
     assert [sensor.name for sensor in defs.sensors or []] == ["landing_sensor", "stale_sensor"]
     assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in defs.sensors or [])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from spotify_assets import ingest as ingest_module
+from spotify_assets.lake import Lake
 from spotify_assets_tests.conftest import LANDED_AT, World, account, extended
 
 
@@ -193,11 +194,11 @@ def test_killed_between_commits_nothing_is_lost_or_doubled(world, monkeypatch, c
         if len(done) == commit:
             raise KeyboardInterrupt
 
-    write = ingest_module.write_deltalake
-    monkeypatch.setattr(ingest_module, "write_deltalake", killed_after)
+    write = Lake.replace
+    monkeypatch.setattr(Lake, "replace", killed_after)
     with pytest.raises(KeyboardInterrupt):
         world.ingest()
-    monkeypatch.setattr(ingest_module, "write_deltalake", write)
+    monkeypatch.setattr(Lake, "replace", write)
     (world.root / "landing/history/anna/y.json").unlink()
     world.ingest()
     assert files(world) == {"x.json": ("read", 2)}

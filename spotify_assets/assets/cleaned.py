@@ -21,6 +21,16 @@ def plays(
 
 
 @lake_table
+def playlist_tracks(raw_playlists: DataFrame) -> DataFrame:
+    return transforms.playlist_tracks(raw_playlists)
+
+
+@lake_table
+def track_catalogue(playlist_tracks: DataFrame, track_metadata: DataFrame) -> DataFrame:
+    return transforms.track_catalogue(playlist_tracks, track_metadata)
+
+
+@lake_table
 def rejected_plays(
     context: dg.AssetExecutionContext,
     raw_plays: DataFrame,

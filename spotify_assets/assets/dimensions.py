@@ -15,8 +15,8 @@ def dim_listener(hourly_listening: DataFrame, settings: dg.ResourceParam[Setting
 
 
 @lake_table
-def dim_date(hourly_listening: DataFrame) -> DataFrame:
-    return transforms.dim_date(hourly_listening)
+def dim_date(hourly_listening: DataFrame, raw_playlist_files: DataFrame) -> DataFrame:
+    return transforms.dim_date(hourly_listening, raw_playlist_files)
 
 
 @lake_table
@@ -35,25 +35,30 @@ def dim_platform(hourly_listening: DataFrame) -> DataFrame:
 
 
 @lake_table
-def dim_artist(monthly_content: DataFrame) -> DataFrame:
-    return transforms.dim_artist(monthly_content)
+def dim_artist(monthly_content: DataFrame, track_catalogue: DataFrame, artist_metadata: DataFrame) -> DataFrame:
+    return transforms.dim_artist(monthly_content, track_catalogue, artist_metadata)
 
 
 @lake_table
-def dim_album(monthly_content: DataFrame) -> DataFrame:
-    return transforms.dim_album(monthly_content)
+def dim_album(monthly_content: DataFrame, track_catalogue: DataFrame, album_metadata: DataFrame) -> DataFrame:
+    return transforms.dim_album(monthly_content, track_catalogue, album_metadata)
 
 
 @lake_table
-def dim_track(monthly_content: DataFrame) -> DataFrame:
-    return transforms.dim_track(monthly_content)
+def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFrame:
+    return transforms.dim_track(monthly_content, track_catalogue)
 
 
 @lake_table
-def dim_episode(monthly_content: DataFrame) -> DataFrame:
-    return transforms.dim_episode(monthly_content)
+def dim_episode(monthly_content: DataFrame, playlist_tracks: DataFrame) -> DataFrame:
+    return transforms.dim_episode(monthly_content, playlist_tracks)
 
 
 @lake_table
-def bridge_track_artist(dim_track: DataFrame) -> DataFrame:
-    return transforms.bridge_track_artist(dim_track)
+def bridge_track_artist(dim_track: DataFrame, track_catalogue: DataFrame) -> DataFrame:
+    return transforms.bridge_track_artist(dim_track, track_catalogue)
+
+
+@lake_table
+def dim_playlist(raw_playlist_files: DataFrame) -> DataFrame:
+    return transforms.dim_playlist(raw_playlist_files)

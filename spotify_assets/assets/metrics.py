@@ -34,8 +34,8 @@ def listening_clock(hourly_listening: DataFrame) -> DataFrame:
 
 
 @lake_table
-def track_metrics(monthly_content: DataFrame) -> DataFrame:
-    return transforms.track_metrics(monthly_content)
+def track_metrics(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFrame:
+    return transforms.track_metrics(monthly_content, track_catalogue)
 
 
 @lake_table
@@ -46,3 +46,13 @@ def artist_metrics(monthly_content: DataFrame, dim_artist: DataFrame) -> DataFra
 @lake_table
 def album_metrics(monthly_content: DataFrame, dim_album: DataFrame) -> DataFrame:
     return transforms.album_metrics(monthly_content, dim_album)
+
+
+@lake_table
+def playlist_changes(playlist_tracks: DataFrame, raw_playlist_files: DataFrame) -> DataFrame:
+    return transforms.playlist_changes(playlist_tracks, raw_playlist_files)
+
+
+@lake_table
+def playlist_track_tenure(playlist_tracks: DataFrame, raw_playlist_files: DataFrame) -> DataFrame:
+    return transforms.playlist_track_tenure(playlist_tracks, raw_playlist_files)

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from spotify_assets.io_managers import DeltaLakeIOManager
-from spotify_assets.io_managers.delta_lake import window_predicate
-from spotify_assets.partitions import Window, span_of, windows_of
+from spotify_assets.partitions import Window, span_of, window_predicate, windows_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

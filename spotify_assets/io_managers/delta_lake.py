@@ -15,7 +15,7 @@ from deltalake import CommitProperties, write_deltalake
 from spotify_assets import provenance
 from spotify_assets.lake import Lake
 from spotify_assets.model import derive
-from spotify_assets.partitions import Window, span_of, windows_of
+from spotify_assets.partitions import Window, span_of, window_predicate, windows_of
 from spotify_assets.resources.spark import SparkResource
 from spotify_assets.settings import Settings
 
@@ -139,16 +139,6 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
                 mode="append",
                 commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
             )
-
-
-def window_predicate(table: str, span: Window) -> str:
-    """SQL for the rows of a span. The first window also takes what lies before it: plays once started earlier."""
-    column = derive.window_column(table)
-    literal = "DATE '{:%Y-%m-%d}'" if derive.partitioning(table) == derive.SNAPSHOTS else "TIMESTAMP '{:%Y-%m-%d %X}'"
-    until = f"{column} < {literal.format(span.end)}"
-    if span.is_first:
-        return until
-    return f"{column} >= {literal.format(span.start)} AND {until}"
 
 
 def _checked(table: str, frame: "DataFrame") -> "DataFrame":

@@ -2,6 +2,7 @@
 
 from sqlalchemy import CheckConstraint
 
+from spotify_assets.model.catalogue import track_fields
 from spotify_assets.model.columns import (
     CONTENT_TYPES,
     COUNT,
@@ -11,6 +12,7 @@ from spotify_assets.model.columns import (
     KEY,
     LABEL,
     NUMBER,
+    PLAYLIST_CONTENT_TYPES,
     TEXT,
     TIME,
     key,
@@ -102,4 +104,48 @@ rejected_plays = table(
     *record_fields(),
     optional("raw_record", TEXT, "JSON type, length and the parser's message, where it is `unreadable`"),
     window="window_at",
+)
+
+playlist_tracks = table(
+    "playlist_tracks",
+    "cleaned",
+    "One row per playlist item of a day's snapshot; local files, removed tracks and episodes are kept and told apart.",
+    needed("snapshot_date", DAY, "Day of the snapshot (UTC)", primary_key=True),
+    key("playlist_id", "Spotify's id of the playlist", primary_key=True),
+    optional("playlist_name", TEXT, "Name of the playlist that day; null where the capture holds only its items"),
+    needed("position", NUMBER, "Place in the playlist (0-based)", primary_key=True),
+    needed(
+        "content_type",
+        LABEL,
+        "What it is: `local` is a file of the owner's, `removed` left Spotify",
+        info={"accepted": PLAYLIST_CONTENT_TYPES},
+    ),
+    needed("is_local", FLAG, "Whether it is a file of the owner's"),
+    optional("content_key", KEY, "Spotify's id; where there is only a name, `name:` and a hash of the names"),
+    optional("track_key", KEY, "`content_key` of a track or local file; null where there is none"),
+    optional("episode_key", KEY, "`content_key` of an episode; else null"),
+    optional("recording_key", HASH, "As in `plays`: hash of the normalized track and artist names"),
+    optional("artist_name", TEXT, "The album's artist, as in `plays`; else the track's first"),
+    optional("episode_name", TEXT, "Name of the episode; null for a track"),
+    optional("show_name", TEXT, "Podcast of the episode; null for a track"),
+    *track_fields(),
+    optional("added_at", TIME, "When it was added (UTC); null where the API doesn't tell"),
+    needed("source_file", TEXT, "File that it came from"),
+    CheckConstraint("position >= 0", name="position_from_zero"),
+    CheckConstraint("is_local = (content_type = 'local')", name="local_files_are_local"),
+    CheckConstraint("(content_type = 'removed') = (content_key IS NULL)", name="only_the_removed_have_no_key"),
+    window="snapshot_date",
+)
+
+track_catalogue = table(
+    "track_catalogue",
+    "cleaned",
+    "One row per track and spelling of its names that a playlist or the Web API ever told: a partial aggregate, from "
+    "which the dimensions are built.",
+    key("track_key", "Spotify's id; where there is only a name, `name:` and a hash of the names", primary_key=True),
+    needed("spelling_key", HASH, "Hash of the names as they are spelled", primary_key=True, autoincrement=False),
+    needed("recording_key", HASH, "As in `plays`: hash of the normalized track and artist names"),
+    optional("artist_name", TEXT, "The album's artist, as in `plays`; else the track's first"),
+    *track_fields(),
+    needed("seen_at", TIME, "When it was last told so: response or snapshot (UTC)"),
 )

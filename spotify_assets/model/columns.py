@@ -43,6 +43,7 @@ UNKNOWN_NUMBER = -1
 NOT_APPLICABLE_NUMBER = -2
 
 CONTENT_TYPES = ("track", "episode", "audiobook")
+PLAYLIST_CONTENT_TYPES = ("track", "episode", "local", "removed")
 
 
 def key(name: str, comment: str, references: str | None = None, type_: Any = KEY, **options: Any) -> Column:

@@ -4,7 +4,9 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, Column
 
+from spotify_assets.model.catalogue import length_and_flags, release_fields
 from spotify_assets.model.columns import (
+    COUNT,
     DAY,
     FLAG,
     HASH,
@@ -67,7 +69,7 @@ dim_listener = table(
 dim_date = table(
     "dim_date",
     "dimensions",
-    "One row per calendar day of the years in which anything was played.",
+    "One row per calendar day of the years in which anything was played, or a playlist captured.",
     primary("date_key", "The day as YYYYMMDD", type_=NUMBER, autoincrement=False),
     optional("date", DAY, "The day; null for unknown and not applicable"),
     optional("year", NUMBER, "Calendar year"),
@@ -105,6 +107,9 @@ dim_artist = table(
     "One row per artist by normalized name.",
     primary("artist_key", "Hash of the normalized name", type_=HASH, autoincrement=False),
     needed("artist_name", TEXT, "Latest spelling seen"),
+    optional("artist_id", LABEL, "Spotify's id, latest seen; null where no response names it"),
+    optional("image_url", TEXT, "Address of an image; null where unknown"),
+    optional("genres", TEXT, "Genres, with commas; null where unknown"),
     *[optional(column.name, TIME, column.comment or "") for column in seen("artist")],
 )
 
@@ -116,6 +121,13 @@ dim_album = table(
     needed("album_name", TEXT, "Latest spelling seen"),
     needed("artist_name", TEXT, "The album's artist, latest spelling seen"),
     hash_key("artist_key", "The album's artist", "dim_artist.artist_key"),
+    optional("album_id", LABEL, "Spotify's id, latest seen; null where no response names it"),
+    optional("album_type", LABEL, "`album`, `single` or `compilation`; null where unknown"),
+    optional("total_tracks", NUMBER, "Tracks on the album; null where unknown"),
+    *release_fields(),
+    optional("image_url", TEXT, "Address of the cover; null where unknown"),
+    optional("label", TEXT, "Record label; null where unknown"),
+    optional("genres", TEXT, "Genres, with commas; null where unknown"),
     *[optional(column.name, TIME, column.comment or "") for column in seen("album")],
 )
 
@@ -132,6 +144,10 @@ dim_track = table(
     hash_key("album_key", "The album", "dim_album.album_key"),
     hash_key("recording_key", "Hash of the latest normalized names: ids of one recording share it"),
     key("canonical_track_key", "The recording's most played id", "dim_track.track_key"),
+    *length_and_flags(),
+    optional("disc_number", NUMBER, "Disc that it is on; null where unknown"),
+    optional("track_number", NUMBER, "Number on that disc; null where unknown"),
+    optional("image_url", TEXT, "Address of its album's cover; null where unknown"),
     *[optional(column.name, TIME, column.comment or "") for column in seen("track")],
 )
 
@@ -149,6 +165,9 @@ dim_episode = table(
     ),
     needed("episode_name", TEXT, "Name of the episode or chapter, latest seen"),
     needed("show_name", TEXT, "Name of the podcast or audiobook, latest seen"),
+    optional("duration_ms", COUNT, "Length (ms); null where unknown"),
+    *release_fields(),
+    optional("image_url", TEXT, "Address of its image; null where unknown"),
     *[optional(column.name, TIME, column.comment or "") for column in seen("episode")],
 )
 
@@ -178,4 +197,25 @@ bridge_track_artist = table(
     hash_key("artist_key", "An artist on it", "dim_artist.artist_key", primary_key=True),
     needed("artist_position", NUMBER, "Order in which the track names them (0-based)"),
     CheckConstraint("artist_position >= 0", name="artist_position_from_zero"),
+)
+
+dim_playlist = table(
+    "dim_playlist",
+    "dimensions",
+    "One row per playlist and version of its name, description, owner and visibility (type 2).",
+    primary("playlist_key", "Hash of Spotify's id: the same for all versions", type_=HASH, autoincrement=False),
+    needed(
+        "valid_from", DAY, "First snapshot of the version; of the first version, of the playlist", primary_key=True
+    ),
+    optional("valid_to", DAY, "First snapshot of the next version (not included); null for the current one"),
+    needed("is_current", FLAG, "Whether it is the latest version"),
+    needed("playlist_id", LABEL, "Spotify's id"),
+    needed("playlist_name", TEXT, "Name; `unknown` where no capture tells"),
+    optional("description", TEXT, "Description, as its owner wrote it"),
+    optional("owner", LABEL, "`spotify`, or a hash of the owner's id; null where unknown"),
+    optional("is_public", FLAG, "Whether it shows on its owner's profile; null where unknown"),
+    optional("is_collaborative", FLAG, "Whether others may change it; null where unknown"),
+    optional("image_url", TEXT, "Address of its image in the version's last snapshot"),
+    CheckConstraint("valid_to > valid_from", name="versions_follow_each_other"),
+    CheckConstraint("is_current = (valid_to IS NULL)", name="the_current_version_is_open"),
 )

@@ -3,10 +3,12 @@
 from spotify_assets.model.columns import (
     CONTENT_TYPES,
     COUNT,
+    DAY,
     FLAG,
     KEY,
     LABEL,
     NUMBER,
+    PLAYLIST_CONTENT_TYPES,
     TIME,
     hash_key,
     key,
@@ -42,3 +44,23 @@ fct_plays = table(
     optional("incognito", FLAG, "Whether it was a private session; null where unknown"),
     window="played_at",
 )
+
+fct_playlist_tracks = table(
+    "fct_playlist_tracks",
+    "facts",
+    "One row per row of `playlist_tracks`: a key to every dimension. Join `dim_playlist` as of `snapshot_date`.",
+    needed("snapshot_date", DAY, "Day of the snapshot (UTC)", primary_key=True),
+    key("date_key", "Day of the snapshot", "dim_date.date_key", type_=NUMBER),
+    hash_key("playlist_key", "The playlist, of which a version is valid then", "dim_playlist.playlist_key",
+             primary_key=True),
+    needed("position", NUMBER, "Place in the playlist (0-based)", primary_key=True),
+    needed("content_type", LABEL, "What it is", info={"accepted": PLAYLIST_CONTENT_TYPES}),
+    key("track_key", "The track; `not_applicable` unless a track or local file", "dim_track.track_key"),
+    hash_key("recording_key", "The recording; -2 unless a track or local file"),
+    hash_key("artist_key", "The album's artist; -2 unless a track or local file", "dim_artist.artist_key"),
+    hash_key("album_key", "The album; -2 unless a track or local file", "dim_album.album_key"),
+    key("episode_key", "The episode; `not_applicable` unless an episode", "dim_episode.episode_key"),
+    optional("added_at", TIME, "When it was added (UTC); null where the API doesn't tell"),
+    optional("duration_ms", COUNT, "Length (ms); null where unknown"),
+    window="snapshot_date",
+)  # fmt: skip

@@ -6,6 +6,8 @@ from spotify_assets.model.columns import (
     CONTENT_TYPES,
     COUNT,
     DAY,
+    FLAG,
+    KEY,
     LABEL,
     NUMBER,
     RATE,
@@ -179,4 +181,53 @@ album_metrics = table(
     needed("album_name", TEXT, "As in `dim_album`"),
     needed("artist_name", TEXT, "As in `dim_album`"),
     *totals("album"),
+)
+
+
+def playlist_content(*more: Column) -> list[Column]:
+    """What of which playlist."""
+    return [
+        hash_key("playlist_key", "The playlist", "dim_playlist.playlist_key", primary_key=True),
+        *more,
+        key("content_key", "What it is: Spotify's id, or `name:` and a hash of the names", primary_key=True),
+        needed("content_type", LABEL, "What it is", info={"accepted": ("track", "episode", "local")}),
+        optional("track_key", KEY, "`content_key` of a track or local file; null for an episode"),
+        needed("name", TEXT, "Name of the track or episode, latest seen there"),
+        needed("artist_name", TEXT, "The album's artist, or the podcast, latest seen there"),
+    ]
+
+
+playlist_changes = table(
+    "playlist_changes",
+    "metrics",
+    "One row per playlist, snapshot and track or episode that entered, left or moved since the snapshot before. "
+    "The first snapshot of a playlist has none: what was there before is unknown.",
+    *playlist_content(needed("snapshot_date", DAY, "Day of the snapshot that shows it (UTC)", primary_key=True)),
+    needed("change", LABEL, "What happened", info={"accepted": ("entered", "left", "moved")}),
+    optional("position", NUMBER, "Its first place now (0-based); null where it left"),
+    optional("previous_position", NUMBER, "Its first place before (0-based); null where it entered"),
+    optional("places_up", NUMBER, "Places that it rose; negative where it fell; null unless it moved"),
+    needed("previous_snapshot_date", DAY, "The snapshot before: it happened after that (UTC)"),
+    needed("days", NUMBER, "Days between the two; more than 1 where days are missing"),
+    CheckConstraint("days > 0", name="snapshots_in_order"),
+    CheckConstraint("(change = 'left') = (position IS NULL)", name="what_left_has_no_position"),
+    CheckConstraint("(change = 'entered') = (previous_position IS NULL)", name="what_entered_had_no_position"),
+)
+
+playlist_track_tenure = table(
+    "playlist_track_tenure",
+    "metrics",
+    "One row per playlist and track or episode that was ever on it.",
+    *playlist_content(),
+    needed("first_seen_on", DAY, "First snapshot that has it (UTC)"),
+    needed("last_seen_on", DAY, "Latest snapshot that has it (UTC)"),
+    needed("days_on_list", NUMBER, "Snapshots that have it; days without a snapshot don't count"),
+    needed("entries", NUMBER, "Times that it was there after it wasn't; the first snapshot counts as one"),
+    needed("peak_position", NUMBER, "Its best place (0-based)"),
+    needed("peak_on", DAY, "First snapshot that has it there (UTC)"),
+    optional("current_position", NUMBER, "Its place in the latest snapshot (0-based); null where it is gone"),
+    needed("is_current", FLAG, "Whether the latest snapshot of the playlist has it"),
+    CheckConstraint("first_seen_on <= last_seen_on", name="seen_in_order"),
+    CheckConstraint("is_current = (current_position IS NOT NULL)", name="current_has_a_position"),
+    CheckConstraint("entries BETWEEN 1 AND days_on_list", name="entries_within_days"),
 )

@@ -2,13 +2,18 @@
 
 from sqlalchemy import CheckConstraint, Column
 
+from spotify_assets.model.catalogue import album_fields, track_fields
 from spotify_assets.model.columns import (
     COUNT,
+    DAY,
     FLAG,
     KEY,
     LABEL,
+    NUMBER,
     TEXT,
+    TEXTS,
     TIME,
+    key,
     listener,
     needed,
     optional,
@@ -112,4 +117,112 @@ raw_plays = table(
         "Only where the record can't be read as a play: its JSON type, length and the parser's message",
     ),
     landed="history",
+)
+
+CAPTURE_STATUSES = ("read", "replaced", "ignored", "unreadable")
+
+
+def playlist_attributes() -> list[Column]:
+    """What is told of a playlist itself, and may change."""
+    return [
+        optional("playlist_name", TEXT, "Name of the playlist; null where the capture holds only its items"),
+        optional("description", TEXT, "Its description, as its owner wrote it"),
+        optional(
+            "owner",
+            LABEL,
+            "`spotify`, or a hash of the owner's id, since people's ids were often their names",
+        ),
+        optional("is_public", FLAG, "Whether it shows on its owner's profile; null where unknown"),
+        optional("is_collaborative", FLAG, "Whether others may change it; null where unknown"),
+        optional("image_url", TEXT, "Address of its image"),
+    ]
+
+
+raw_playlist_files = table(
+    "raw_playlist_files",
+    "raw",
+    "One row per landed capture of a playlist: what it is, and what it tells of the playlist itself.",
+    needed("source_file", TEXT, "Path below the landing zone", primary_key=True),
+    needed("snapshot_date", DAY, "Day of the capture (UTC): its folder below `landing/playlists`"),
+    needed("playlist_id", LABEL, "Spotify's id; where the file tells none, its name up to the first dot"),
+    optional("captured_at", TIME, "When the capture was complete (UTC); null where neither file nor name tells"),
+    needed(
+        "status",
+        LABEL,
+        "`read` (the day's last capture of the playlist), `replaced` (an earlier one), `ignored` (no playlist) "
+        "or `unreadable`",
+        info={"accepted": CAPTURE_STATUSES},
+    ),
+    optional("detail", TEXT, "Why it was ignored or can't be read; else null"),
+    needed("items", COUNT, "Items in `raw_playlists`"),
+    *playlist_attributes(),
+    needed("size", COUNT, "Size of the file (bytes)"),
+    needed("landed_at", TIME, "When the file was last modified (UTC)"),
+    window="snapshot_date",
+    landed="playlists",
+)
+
+raw_playlists = table(
+    "raw_playlists",
+    "raw",
+    "One row per item of each playlist's last capture of a day, in the order of the playlist.",
+    needed("snapshot_date", DAY, "Day of the capture (UTC)", primary_key=True),
+    key("playlist_id", "Spotify's id of the playlist", primary_key=True),
+    needed("position", NUMBER, "Place in the playlist (0-based)", primary_key=True),
+    needed("source_file", TEXT, "File that it came from"),
+    optional("playlist_name", TEXT, "Name of the playlist that day; null where the capture holds only its items"),
+    needed("item", TEXT, "The item as captured (JSON), less who added it"),
+    optional("added_at", TIME, "When it was added (UTC); null where the API doesn't tell"),
+    needed("is_removed", FLAG, "Whether there is nothing where the track was: it left Spotify"),
+    needed("is_local", FLAG, "Whether it is a file of the owner's"),
+    optional("item_type", LABEL, "`track` or `episode`, as the API says"),
+    optional("item_id", LABEL, "Spotify's id; null for a local file or a removed item"),
+    *track_fields(),
+    optional("show_name", TEXT, "Podcast, for an episode"),
+    window="snapshot_date",
+    landed="playlists",
+)
+
+
+def response_fields(what: str) -> list[Column]:
+    """Of what a response is, and when it came."""
+    return [
+        key(f"{what}_id", f"Spotify's id of the {what}", primary_key=True),
+        needed("is_found", FLAG, "Whether Spotify knows it; if not, all that follows is null"),
+        optional("fetched_at", TIME, "When the response came (UTC); null where the file doesn't tell"),
+    ]
+
+
+track_metadata = table(
+    "track_metadata",
+    "raw",
+    "One row per track that the Web API was asked for: its latest response.",
+    *response_fields("track"),
+    *track_fields(),
+    landed="metadata/tracks",
+)
+
+album_metadata = table(
+    "album_metadata",
+    "raw",
+    "One row per album that the Web API was asked for: its latest response.",
+    *response_fields("album"),
+    *[column for column in album_fields() if column.name != "album_id"],
+    optional("label", TEXT, "Record label; development mode may not tell"),
+    optional("genres", TEXTS, "Genres; development mode may not tell"),
+    optional("upc", LABEL, "Universal Product Code"),
+    landed="metadata/albums",
+)
+
+artist_metadata = table(
+    "artist_metadata",
+    "raw",
+    "One row per artist that the Web API was asked for: its latest response.",
+    *response_fields("artist"),
+    optional("artist_name", TEXT, "Name of the artist"),
+    optional("genres", TEXTS, "Genres; development mode may not tell"),
+    optional("image_url", TEXT, "Address of the largest image"),
+    optional("popularity", NUMBER, "Spotify's popularity (0 to 100) at that time; development mode may not tell"),
+    optional("followers", COUNT, "Followers at that time; development mode may not tell"),
+    landed="metadata/artists",
 )

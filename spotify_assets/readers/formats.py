@@ -50,8 +50,17 @@ MAVEN_CSV = {
     "skipped": "skipped",
 }
 
+RECENTLY_PLAYED = "recently_played"
+# Fields that its reader makes of the Web API's.
+OF_RECENT_PLAYS = ("ts", "ms_played", "track_uri", "track_name", "artist_name", "album_name")
+
 # In the order in which they are tried: an extended export also has all that tells the Maven CSV.
-FIELDS = {"extended": EXTENDED, "account_data": ACCOUNT_DATA, "maven_csv": MAVEN_CSV}
+FIELDS = {
+    "extended": EXTENDED,
+    "account_data": ACCOUNT_DATA,
+    "maven_csv": MAVEN_CSV,
+    RECENTLY_PLAYED: {name: name for name in OF_RECENT_PLAYS},
+}
 TOLD_BY = {
     "extended": ({"ts", "ms_played"}, {"master_metadata_track_name", "spotify_episode_uri", "episode_name"}),
     "account_data": ({"endTime", "msPlayed"}, {"trackName", "episodeName", "chapterName"}),

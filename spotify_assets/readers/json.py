@@ -9,8 +9,9 @@ from typing import Any, BinaryIO
 import duckdb
 import pyarrow as pa
 
+from spotify_assets.readers import recently_played
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
-from spotify_assets.readers.formats import format_of
+from spotify_assets.readers.formats import RECENTLY_PLAYED, format_of
 from spotify_assets.readers.records import RecordShaper, cursor, sample_fields
 from spotify_assets.readers.text import blocks_of_lines, decoded, without_bom
 
@@ -44,9 +45,12 @@ def read_array(stream: BinaryIO, max_bytes: int) -> tuple[str, Iterator[pa.Table
         NoHistoryError: where no record is of a known format.
         UnreadableError: where it can't be parsed.
     """
-    records = _elements(whole_text(stream, max_bytes))
+    text = whole_text(stream, max_bytes)
+    records = _elements(text)
     source_format = recognized(records)
     if source_format is None:
+        if plays := recently_played.items_of(parsed(text)):
+            return _recent_plays(plays)
         raise NoHistoryError(f"a JSON array of {len(records):,} elements, none of them a play")
     return source_format, iter([RecordShaper(source_format).from_json(records)])
 
@@ -85,10 +89,10 @@ def parsed(text: str) -> Any:
 
 
 def read_object_or_lines(stream: BinaryIO, max_bytes: int) -> tuple[str, Iterator[pa.Table]]:
-    """Format and records of NDJSON.
+    """Format and records of NDJSON, or of a page of recently played tracks.
 
     Raises:
-        NoHistoryError: where it is one JSON object, or no line is of a known format.
+        NoHistoryError: where it is another JSON object, or no line is of a known format.
         UnreadableError: where it is neither.
     """
     blocks = blocks_of_lines(stream)
@@ -101,8 +105,15 @@ def read_object_or_lines(stream: BinaryIO, max_bytes: int) -> tuple[str, Iterato
         raise NoHistoryError("NDJSON, none of its first records a play")
     stream.seek(0)
     document = parsed(whole_text(stream, max_bytes))
+    if plays := recently_played.items_of(document):
+        return _recent_plays(plays)
     keys = ", ".join(_field_names(document))
     raise NoHistoryError(f"a JSON object, no list of plays (its fields: {keys})")
+
+
+def _recent_plays(items: list[Any]) -> tuple[str, Iterator[pa.Table]]:
+    table = recently_played.as_columns(items)
+    return RECENTLY_PLAYED, iter([RecordShaper(RECENTLY_PLAYED).from_columns(table)])
 
 
 def _field_names(document: Iterable[str]) -> list[str]:

@@ -2,5 +2,6 @@
 
 from spotify_assets.resources.landing import LandingResource
 from spotify_assets.resources.spark import SparkResource
+from spotify_assets.resources.spotify import SpotifyResource
 
-__all__ = ["LandingResource", "SparkResource"]
+__all__ = ["LandingResource", "SparkResource", "SpotifyResource"]

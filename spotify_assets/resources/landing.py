@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
 import dagster as dg
 
@@ -124,6 +125,24 @@ class LandingResource(dg.ConfigurableResource):
         files = [path for path in (root / HISTORY).glob("*") if path.is_file()]
         no_day = [path for path in (root / PLAYLISTS).glob("*") if not (path.is_dir() and day_of(path.name))]
         return sorted(path.relative_to(root).as_posix() for path in files + no_day if not path.name.startswith("."))
+
+    def land(self, path: str, content: bytes) -> None:
+        """Write a file whole: under another name, and then renamed."""
+        target = Path(self.uri) / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
+        try:
+            partial.write_bytes(content)
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def append(self, path: str, line: str) -> None:
+        """Add a line to a file in one write, so that a process that is killed leaves whole lines."""
+        target = Path(self.uri) / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("ab", buffering=0) as stream:
+            stream.write(line.encode("utf-8", "replace"))
 
     def open(self, path: str) -> BinaryIO:
         """The file, for reading.

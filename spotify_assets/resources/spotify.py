@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from functools import partial
 from itertools import islice
 from threading import Event, Lock, local
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import dagster as dg
 from pydantic import PrivateAttr, SecretStr
 
-from spotify_assets.resources.spotify_budget import Budget
+from spotify_assets.resources.spotify_budget import Budget, Terms
 from spotify_assets.resources.spotify_errors import (
     LOGIN,
     CredentialsError,
@@ -81,8 +80,6 @@ class SpotifyClient:
             App(client_id, secret, SecretStr("") if number else settings.refresh_token, self.state, self._transport)
             for number, (client_id, secret) in enumerate(settings.apps)
         ]
-        for app in self._apps:
-            app.another_is_free = partial(self._another_is_free, app)
         self._turns = 0
         self._lock = Lock()
         self._thread = _Thread()
@@ -176,7 +173,7 @@ class SpotifyClient:
                             break
                         app = self._in_turn(apps)
                         batch = reads.next(app)
-                        running[pool.submit(read, app, kind, batch, stop, budget)] = app, batch
+                        running[pool.submit(read, app, kind, batch, terms)] = app, batch
                 except SpotifyError as none_open:
                     error = none_open
                 yield from answers
@@ -250,10 +247,9 @@ class SpotifyClient:
 
     def _call(self, endpoint: Callable[[Any], Any], user: bool) -> dict[str, Any]:
         for _ in range(len(self._apps) + WAITS):
-            app = self._in_turn(self._open_apps(user))
-            # Either way, another app may be asked.
-            with suppress(PausedError, QuotaExhaustedError):
-                return app.call(endpoint, self._thread.stop, user)
+            apps = self._open_apps(user)
+            with suppress(PausedError, QuotaExhaustedError):  # another app may be asked
+                return self._in_turn(apps).call(endpoint, Terms(self._thread.stop, user, apps=apps))
         raise still_limited()
 
     def _open_apps(self, user: bool = False) -> "list[App]":
@@ -266,9 +262,6 @@ class SpotifyClient:
         if found := [app for app in apps if not app.is_blocked]:
             return found
         raise QuotaExhaustedError(min(app.blocked_until for app in apps if app.blocked_until))
-
-    def _another_is_free(self, app: "App") -> bool:
-        return any(not (other is app or other.is_blocked or other.pause_left) for other in self._apps)
 
     def _in_turn(self, apps: "list[App]") -> "App":
         """The next of them, rather one that has not been told to wait a little."""

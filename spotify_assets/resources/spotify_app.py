@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from threading import Event, Lock
+from threading import Lock
 from typing import Any
 
 from pydantic import SecretStr
 
-from spotify_assets.resources.spotify_budget import Budget
+from spotify_assets.resources.spotify_budget import Terms
 from spotify_assets.resources.spotify_errors import (
     LOGIN,
     CredentialsError,
@@ -54,16 +54,12 @@ class App:
 
     Args:
         given_token: Refresh token from the settings, which goes before the one in the state file.
-
-    Attributes:
-        another_is_free: Tells whether another app need not wait when this one is told to.
     """
 
     def __init__(
         self, client_id: str, secret: SecretStr, given_token: SecretStr, state: SpotifyState, transport: Transport
     ) -> None:
         self.client_id = client_id
-        self.another_is_free: Callable[[], bool] = lambda: False
         self._secret = secret
         self._given_token = given_token
         self._state = state
@@ -96,36 +92,28 @@ class App:
         """Whether a user has logged in to it."""
         return bool(self._refresh_token().get_secret_value())
 
-    def call(
-        self,
-        endpoint: Callable[[Any], Any],
-        stop: Event,
-        user: bool = False,
-        budget: Budget | None = None,
-    ) -> dict[str, Any]:
+    def call(self, endpoint: Callable[[Any], Any], terms: Terms) -> dict[str, Any]:
         """What an endpoint answers, on behalf of the user where one has logged in.
 
         Args:
             endpoint: Makes the call, given spotipy's client.
-            stop: Set when nobody waits for the answer any more.
-            user: It needs a user.
-            budget: Pays for each attempt.
+            terms: What it may cost, and who else may make it.
 
         Raises:
-            PausedError: where another app may be asked at once.
+            PausedError: where another app may be asked sooner.
             SpotifyError: in all its kinds; after `QuotaExhaustedError` the app is blocked.
         """
         sent: list[str] = []
 
         def attempt() -> dict[str, Any] | Failure:
-            self._wait_out_pause(stop)
-            sent.append(self._valid_token(user, stop))
-            return self._transport.get(endpoint, sent[-1], budget)
+            self._wait_out_pause(terms)
+            sent.append(self._valid_token(terms))
+            return self._transport.get(endpoint, sent[-1], terms.budget)
 
-        outcome = patiently(attempt, self._heed, stop)
+        outcome = patiently(attempt, self._heed, terms.stop)
         if isinstance(outcome, Failure) and outcome.status == 401:
             self._refuse(sent[-1])
-            outcome = patiently(attempt, self._heed, stop)
+            outcome = patiently(attempt, self._heed, terms.stop)
         if not isinstance(outcome, Failure):
             return outcome
         raise self._error(outcome)
@@ -148,9 +136,11 @@ class App:
                     self._remembered.add(kind)
                     self._state.read_singly(self.client_id, kind)
 
-    def _wait_out_pause(self, stop: Event) -> None:
+    def _wait_out_pause(self, terms: Terms) -> None:
         while left := self.pause_left:
-            if stop.wait(left):
+            if any(not app.is_blocked and app.pause_left < left for app in terms.apps if app is not self):
+                raise PausedError
+            if terms.stop.wait(left):
                 raise StoppedError
 
     def _heed(self, failure: Failure) -> None:
@@ -167,8 +157,6 @@ class App:
             self._paused_until = max(self._paused_until, paused_until)
         if news:
             log.info("%s: told to wait %s s", self, seconds)
-        if self.another_is_free():
-            raise PausedError
 
     def _block(self, seconds: int) -> None:
         until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=seconds + 1)
@@ -199,21 +187,21 @@ class App:
             if self._token and self._token.value == token:
                 self._token = None
 
-    def _valid_token(self, user: bool, stop: Event) -> str:
+    def _valid_token(self, terms: Terms) -> str:
         """An access token. Of threads that want one at once, one asks for it, and all have what comes of it."""
-        if (token := self._token) and token.serves(user):
+        if (token := self._token) and token.serves(terms.user):
             return token.value
-        if user and not self.has_login():
+        if terms.user and not self.has_login():
             raise LoginNeededError(f"this needs a user's login at Spotify: {LOGIN}")
         seen = self._renewals
         with self._renewing:
-            if (token := self._token) and token.serves(user):
+            if (token := self._token) and token.serves(terms.user):
                 return token.value
             if self._renewals != seen and self._failed_renewal:
                 raise copy.copy(self._failed_renewal)
             self._failed_renewal = None
             try:
-                self._token = token = self._renewed(stop)
+                self._token = token = self._renewed(terms)
             except SpotifyError as error:
                 self._failed_renewal = None if isinstance(error, StoppedError) else error
                 raise
@@ -221,16 +209,16 @@ class App:
                 self._renewals += 1
             return token.value
 
-    def _renewed(self, stop: Event) -> "_Token":
+    def _renewed(self, terms: Terms) -> "_Token":
         refresh_token = self._refresh_token().get_secret_value()
         asked_at = time.monotonic()
-        outcome = self._ask_for_token(refresh_token, stop)
+        outcome = self._ask_for_token(refresh_token, terms)
         if isinstance(outcome, Failure) and outcome.reason == "invalid_grant":
             # Another process may have logged in, or been given another token, meanwhile.
             latest = self._refresh_token().get_secret_value()
             if latest != refresh_token:
                 refresh_token = latest
-                outcome = self._ask_for_token(refresh_token, stop)
+                outcome = self._ask_for_token(refresh_token, terms)
         if isinstance(outcome, Failure):
             raise self._token_error(outcome)
         replaced = outcome.get("refresh_token")
@@ -244,16 +232,16 @@ class App:
             outcome["access_token"], bool(refresh_token), asked_at + max(lifetime - EXPIRY_MARGIN, lifetime / 2)
         )
 
-    def _ask_for_token(self, refresh_token: str, stop: Event) -> dict[str, Any] | Failure:
+    def _ask_for_token(self, refresh_token: str, terms: Terms) -> dict[str, Any] | Failure:
         secret = self._secret.get_secret_value()
 
         def ask() -> dict[str, Any] | Failure:
-            self._wait_out_pause(stop)
+            self._wait_out_pause(terms)
             if refresh_token:
                 return self._transport.user_token(self.client_id, secret, refresh_token)
             return self._transport.app_token(self.client_id, secret)
 
-        return patiently(ask, self._heed, stop)
+        return patiently(ask, self._heed, terms.stop)
 
     def _token_error(self, failure: Failure) -> SpotifyError:
         if failure.reason == "invalid_client":

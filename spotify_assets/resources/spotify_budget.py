@@ -1,8 +1,14 @@
-"""How much may be asked."""
+"""How much may be asked, and on what terms."""
 
-from threading import Lock
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Event, Lock
+from typing import TYPE_CHECKING
 
 from spotify_assets.resources.spotify_errors import SpotifyError
+
+if TYPE_CHECKING:
+    from spotify_assets.resources.spotify_app import App
 
 
 class BudgetSpentError(SpotifyError):
@@ -39,3 +45,20 @@ class Budget:
 
     def __repr__(self) -> str:
         return f"Budget({self._calls}, used={self._used})"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms a call is made.
+
+    Attributes:
+        stop: Set when nobody waits for the answer any more.
+        user: It needs a user.
+        budget: Pays for each attempt.
+        apps: All that may make it.
+    """
+
+    stop: Event
+    user: bool = False
+    budget: Budget | None = None
+    apps: "Sequence[App]" = ()

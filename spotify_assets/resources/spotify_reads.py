@@ -5,10 +5,9 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import Event
 from typing import TYPE_CHECKING, Any, Literal
 
-from spotify_assets.resources.spotify_budget import Budget, BudgetSpentError
+from spotify_assets.resources.spotify_budget import BudgetSpentError, Terms
 from spotify_assets.resources.spotify_errors import (
     NotFoundError,
     QuotaExhaustedError,
@@ -89,17 +88,17 @@ class Reads:
         return answers
 
 
-def read(app: "App", kind: Kind, batch: list[str], stop: Event, budget: Budget) -> list[Answer]:
+def read(app: "App", kind: Kind, batch: list[str], terms: Terms) -> list[Answer]:
     """Ask for ids in one call.
 
     Raises:
         SpotifyError: in all its kinds, but no NotFoundError for a single id.
     """
     if len(batch) == 1:
-        answer = _read_one(app, kind, batch[0], stop, budget)
+        answer = _read_one(app, kind, batch[0], terms)
         app.remember_single_reads(kind)
         return [answer]
-    body = app.call(lambda spotify: getattr(spotify, kind)(batch), stop, budget=budget)
+    body = app.call(lambda spotify: getattr(spotify, kind)(batch), terms)
     objects = body.get(kind)
     if not isinstance(objects, list) or len(objects) != len(batch):
         raise UnavailableError(f"Spotify answered for other {kind} than {len(batch)} that were asked for")
@@ -111,9 +110,9 @@ def is_id(text: str) -> bool:
     return bool(re.fullmatch("[0-9A-Za-z]{1,64}", text))
 
 
-def _read_one(app: "App", kind: Kind, key: str, stop: Event, budget: Budget) -> Answer:
+def _read_one(app: "App", kind: Kind, key: str, terms: Terms) -> Answer:
     try:
-        body = app.call(lambda spotify: getattr(spotify, kind.removesuffix("s"))(key), stop, budget=budget)
+        body = app.call(lambda spotify: getattr(spotify, kind.removesuffix("s"))(key), terms)
     except NotFoundError:
         return Answer(kind, key, 404, None)
     return Answer(kind, key, 200, body)

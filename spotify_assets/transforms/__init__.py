@@ -4,6 +4,7 @@ A parameter that is not keyword-only is a table that is read, and bears its name
 signatures (see `spotify_assets.lineage`). No Dagster and no I/O here.
 """
 
+from spotify_assets.transforms.catalogue import track_catalogue
 from spotify_assets.transforms.dimensions import (
     bridge_track_artist,
     dim_album,
@@ -16,7 +17,7 @@ from spotify_assets.transforms.dimensions import (
     dim_time,
     dim_track,
 )
-from spotify_assets.transforms.facts import fct_plays
+from spotify_assets.transforms.facts import fct_playlist_tracks, fct_plays
 from spotify_assets.transforms.metrics import (
     album_metrics,
     artist_metrics,
@@ -27,6 +28,7 @@ from spotify_assets.transforms.metrics import (
     monthly_content,
     track_metrics,
 )
+from spotify_assets.transforms.playlists import dim_playlist, playlist_changes, playlist_track_tenure, playlist_tracks
 from spotify_assets.transforms.plays import plays
 from spotify_assets.transforms.rejected_plays import rejected_plays
 
@@ -42,14 +44,20 @@ __all__ = [
     "dim_episode",
     "dim_listener",
     "dim_platform",
+    "dim_playlist",
     "dim_reason",
     "dim_time",
     "dim_track",
+    "fct_playlist_tracks",
     "fct_plays",
     "hourly_listening",
     "listening_clock",
     "monthly_content",
+    "playlist_changes",
+    "playlist_track_tenure",
+    "playlist_tracks",
     "plays",
     "rejected_plays",
+    "track_catalogue",
     "track_metrics",
 ]

@@ -1,6 +1,8 @@
 """Dimensions: attributes are the latest seen by time; every one has members for unknown and not applicable."""
 
 from collections.abc import Iterable
+from datetime import date
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -11,9 +13,12 @@ from spotify_assets.model.columns import NOT_APPLICABLE, NOT_APPLICABLE_NUMBER, 
 from spotify_assets.model.dimensions import REASONS
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.calendar import date_key, iso_day_of_week
-from spotify_assets.transforms.keys import artist_key, hashed
+from spotify_assets.transforms.judge import small_first
+from spotify_assets.transforms.keys import SEPARATOR, album_key, artist_key, hashed
 from spotify_assets.transforms.metrics import canonical_tracks, latest, sorts_latest_first
 
+# Since when the members for unknown and not applicable are valid.
+LONG_AGO = date(1970, 1, 1)
 # Tried in this order on the normalized name: a web player also names the system that it runs on.
 PLATFORM_WORDS = {
     "web": ("webplayer", "web_player", "web player"),
@@ -45,13 +50,17 @@ def dim_listener(hourly_listening: DataFrame, *, settings: Settings) -> DataFram
     )
 
 
-def dim_date(hourly_listening: DataFrame) -> DataFrame:
-    """One row per calendar day of the years in which anything was played.
+def dim_date(hourly_listening: DataFrame, raw_playlist_files: DataFrame) -> DataFrame:
+    """One row per calendar day of the years in which anything was played, or a playlist captured.
 
     Args:
         hourly_listening: All of it.
+        raw_playlist_files: All of it.
     """
-    years = hourly_listening.agg(F.min("date").alias("first"), F.max("date").alias("last")).where("first IS NOT NULL")
+    dates = hourly_listening.select("date").unionByName(
+        raw_playlist_files.select(F.col("snapshot_date").alias("date"))
+    )
+    years = dates.agg(F.min("date").alias("first"), F.max("date").alias("last")).where("first IS NOT NULL")
     new_year, new_years_eve = (
         F.make_date(F.year("first"), F.lit(1), F.lit(1)),
         F.make_date(F.year("last"), F.lit(12), F.lit(31)),
@@ -110,70 +119,143 @@ def dim_platform(hourly_listening: DataFrame) -> DataFrame:
     )
 
 
-def dim_artist(monthly_content: DataFrame) -> DataFrame:
-    """One row per artist by normalized name.
+def dim_artist(monthly_content: DataFrame, track_catalogue: DataFrame, artist_metadata: DataFrame) -> DataFrame:
+    """One row per artist by normalized name: of plays, of playlists, and of all that the Web API tells.
 
     Args:
         monthly_content: All of it.
+        track_catalogue: All of it.
+        artist_metadata: All of it.
     """
-    return with_members("dim_artist", _latest_by(monthly_content, "artist_key", "artist_name"))
+    played = _spelled(monthly_content, "artist_key", "artist_name")
+    on_albums = track_catalogue.select(
+        F.coalesce("album_artist_name", "artist_name").alias("artist_name"),
+        F.col("album_artist_id").alias("artist_id"),
+        "seen_at",
+    )
+    on_tracks = track_catalogue.select(
+        "seen_at",
+        F.explode(
+            F.arrays_zip(F.col("artist_ids").alias("artist_id"), F.col("artist_names").alias("artist_name"))
+        ).alias("artist"),
+    ).select("artist.artist_name", F.nullif("artist.artist_id", F.lit("")).alias("artist_id"), "seen_at")
+    responses = artist_metadata.where("is_found").select(
+        "artist_name", "artist_id", "image_url", _listed("genres"), _response_at()
+    )
+    told = (
+        _stacked(on_albums, on_tracks, responses)
+        .where("artist_name IS NOT NULL")
+        .withColumn("artist_key", artist_key(F.col("artist_name")))
+    )
+    return with_members(
+        "dim_artist", _latest_by("artist_key", played, told, "artist_name", "artist_id", "image_url", "genres")
+    )
 
 
-def dim_album(monthly_content: DataFrame) -> DataFrame:
-    """One row per album by normalized artist and name.
+def dim_album(monthly_content: DataFrame, track_catalogue: DataFrame, album_metadata: DataFrame) -> DataFrame:
+    """One row per album by normalized artist and name: of plays, of playlists, and of all that the Web API tells.
 
     Args:
         monthly_content: All of it.
+        track_catalogue: All of it.
+        album_metadata: All of it.
     """
-    albums = _latest_by(monthly_content, "album_key", "album_name", "artist_name")
+    attributes = ("album_id", "album_type", "total_tracks", "release_date", "release_date_precision", "image_url")
+    played = _spelled(monthly_content, "album_key", "album_name", "artist_name")
+    on_tracks = track_catalogue.select("album_name", "artist_name", *attributes, "seen_at")
+    responses = album_metadata.where("is_found").select(
+        "album_name",
+        F.col("album_artist_name").alias("artist_name"),
+        *attributes,
+        "label",
+        _listed("genres"),
+        _response_at(),
+    )
+    told = (
+        _stacked(on_tracks, responses)
+        .where("album_name IS NOT NULL AND artist_name IS NOT NULL")
+        .withColumn("album_key", album_key(F.col("artist_name"), F.col("album_name")))
+    )
+    albums = _latest_by("album_key", played, told, "album_name", "artist_name", *attributes, "label", "genres")
     return with_members("dim_album", albums.withColumn("artist_key", artist_key(F.col("artist_name"))))
 
 
-def dim_track(monthly_content: DataFrame) -> DataFrame:
-    """One row per track id (or name, where plays name no id).
+def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFrame:
+    """One row per track id (or name, where plays name no id): of plays, of playlists, and of the Web API.
 
     Args:
         monthly_content: All of it.
+        track_catalogue: All of it.
     """
-    spelled = ("track_name", "artist_name", "album_name", "artist_key", "album_key", "recording_key")
-    by_spelling = (
+    names = ("track_name", "artist_name", "album_name")
+    played = (
         monthly_content.where("content_type = 'track'")
-        .groupBy(F.col("content_key").alias("track_key"), "spelling_key", *spelled)
+        .groupBy(
+            F.col("content_key").alias("track_key"),
+            "spelling_key",
+            *names,
+            "artist_key",
+            "album_key",
+            "recording_key",
+        )
         .agg(
             F.max("content_uri").alias("track_uri"),
             F.min("first_played_at").alias("first_played_at"),
             F.max("last_played_at").alias("last_played_at"),
         )
-        .withColumn(
-            "order",
-            F.concat_ws(
-                "",
-                F.col("track_name").isNull().cast("int"),
-                sorts_latest_first("track_name", "artist_name", "album_name", F.col("spelling_key").cast("string")),
-            ),
-        )
+        .withColumn("seen_at", F.col("last_played_at"))
+    )
+    told = track_catalogue.select(
+        "track_key",
+        "spelling_key",
+        *names,
+        artist_key(F.col("artist_name")).alias("artist_key"),
+        album_key(F.col("artist_name"), F.col("album_name")).alias("album_key"),
+        "recording_key",
+        F.when(
+            ~F.col("track_key").startswith("name:"), F.concat_ws("", F.lit("spotify:track:"), F.col("track_key"))
+        ).alias("track_uri"),
+        "seen_at",
+    )
+    by_spelling = _stacked(told, played).withColumn(
+        "order",
+        F.concat_ws(
+            "",
+            F.col("track_name").isNull().cast("int"),
+            sorts_latest_first("seen_at", *names, F.col("spelling_key").cast("string")),
+        ),
     )
     seen = by_spelling.groupBy("track_key").agg(
         F.min("order").alias("order"),
+        F.max("track_uri").alias("track_uri"),
         F.min("first_played_at").alias("first_played_at"),
         F.max("last_played_at").alias("last_played_at"),
     )
+    # What was played and told in the same spelling, and seen at the same moment, is one.
     tracks = (
-        by_spelling.drop("first_played_at", "last_played_at")
+        by_spelling.select("track_key", "order", *names, "artist_key", "album_key", "recording_key")
+        .distinct()
         .join(seen, ["track_key", "order"])
         .fillna(UNKNOWN, ["track_name", "artist_name"])
     )
-    canonical = canonical_tracks(monthly_content)
-    return with_members("dim_track", tracks.join(canonical, "recording_key"))
+    attributes = ("duration_ms", "explicit", "isrc", "disc_number", "track_number", "image_url")
+    known = _typed(
+        "dim_track",
+        track_catalogue.groupBy("track_key").agg(*[latest(name, "seen_at").alias(name) for name in attributes]),
+        attributes,
+    )
+    canonical = canonical_tracks(monthly_content, track_catalogue)
+    return with_members("dim_track", small_first(known, tracks, "track_key", "right").join(canonical, "recording_key"))
 
 
-def dim_episode(monthly_content: DataFrame) -> DataFrame:
-    """One row per podcast episode or audiobook chapter.
+def dim_episode(monthly_content: DataFrame, playlist_tracks: DataFrame) -> DataFrame:
+    """One row per podcast episode or audiobook chapter, played or on a playlist.
 
     Args:
         monthly_content: All of it.
+        playlist_tracks: All of it.
     """
-    episodes = (
+    played = (
         monthly_content.where("content_type <> 'track'")
         .groupBy(F.col("content_key").alias("episode_key"))
         .agg(
@@ -184,21 +266,64 @@ def dim_episode(monthly_content: DataFrame) -> DataFrame:
             F.min("first_played_at").alias("first_played_at"),
             F.max("last_played_at").alias("last_played_at"),
         )
+        .withColumn("seen_at", F.col("last_played_at"))
     )
-    return with_members("dim_episode", episodes.fillna(UNKNOWN, ["episode_name", "show_name"]))
+    attributes = ("duration_ms", "release_date", "release_date_precision", "image_url")
+    uri = F.concat_ws("", F.lit("spotify:episode:"), F.col("episode_key"))
+    told = playlist_tracks.where("episode_key IS NOT NULL").select(
+        "episode_key",
+        F.lit("episode").alias("content_type"),
+        F.when(~F.col("episode_key").startswith("name:"), uri).alias("episode_uri"),
+        "episode_name",
+        "show_name",
+        *attributes,
+        F.col("snapshot_date").cast("timestamp").alias("seen_at"),
+    )
+    episodes = (
+        _stacked(told, played)
+        .groupBy("episode_key")
+        .agg(
+            # An audiobook's chapter is what was played as one.
+            F.min("content_type").alias("content_type"),
+            F.max("episode_uri").alias("episode_uri"),
+            F.min("first_played_at").alias("first_played_at"),
+            F.max("last_played_at").alias("last_played_at"),
+            *[latest(name, "seen_at").alias(name) for name in ("episode_name", "show_name", *attributes)],
+        )
+        .fillna(UNKNOWN, ["episode_name", "show_name"])
+    )
+    return with_members("dim_episode", _typed("dim_episode", episodes, attributes))
 
 
-def bridge_track_artist(dim_track: DataFrame) -> DataFrame:
-    """One row per track and artist on it. Exports name one, the album's.
+def bridge_track_artist(dim_track: DataFrame, track_catalogue: DataFrame) -> DataFrame:
+    """One row per track and artist on it. Exports name one, the album's; the Web API names all.
 
     Args:
         dim_track: All of it.
+        track_catalogue: All of it.
     """
-    named = dim_track.where(~F.col("artist_key").isin(UNKNOWN_NUMBER, NOT_APPLICABLE_NUMBER))
-    return named.select("track_key", "artist_key", F.lit(0).alias("artist_position"))
+    names = F.array_join("artist_names", SEPARATOR)
+    told = (
+        track_catalogue.where("artist_names IS NOT NULL")
+        .withColumn("names", names)
+        .groupBy("track_key")
+        .agg(F.split(latest("names", "seen_at"), SEPARATOR).alias("names"))
+    )
+    of_names = told.select("track_key", F.posexplode("names").alias("artist_position", "artist_name"))
+    only_one = (
+        dim_track.where(~F.col("artist_key").isin(UNKNOWN_NUMBER, NOT_APPLICABLE_NUMBER))
+        .join(told.select("track_key"), "track_key", "left_anti")
+        .select("track_key", "artist_key", F.lit(0).alias("artist_position"))
+    )
+    return (
+        of_names.select("track_key", artist_key(F.col("artist_name")).alias("artist_key"), "artist_position")
+        .unionByName(only_one)
+        .groupBy("track_key", "artist_key")
+        .agg(F.min("artist_position").cast("int").alias("artist_position"))
+    )
 
 
-def _latest_by(monthly_content: DataFrame, key: str, *names: str) -> DataFrame:
+def _spelled(monthly_content: DataFrame, key: str, *names: str) -> DataFrame:
     """Latest names, and when first and last played, by a key; what has no such key is left out."""
     return (
         monthly_content.where(~F.col(key).isin(UNKNOWN_NUMBER, NOT_APPLICABLE_NUMBER))
@@ -208,7 +333,51 @@ def _latest_by(monthly_content: DataFrame, key: str, *names: str) -> DataFrame:
             F.min("first_played_at").alias("first_played_at"),
             F.max("last_played_at").alias("last_played_at"),
         )
+        .withColumn("seen_at", F.col("last_played_at"))
     )
+
+
+def _latest_by(key: str, played: DataFrame, told: DataFrame, *attributes: str) -> DataFrame:
+    """Latest attributes by a key, of what was played and what was told."""
+    latest_of = (
+        _stacked(told, played)
+        .groupBy(key)
+        .agg(
+            F.min("first_played_at").alias("first_played_at"),
+            F.max("last_played_at").alias("last_played_at"),
+            *[latest(name, "seen_at").alias(name) for name in attributes],
+        )
+    )
+    return _typed({"artist_key": "dim_artist", "album_key": "dim_album"}[key], latest_of, attributes)
+
+
+def _stacked(*frames: DataFrame) -> DataFrame:
+    """All rows of all frames; columns that one lacks are null, of the type that they have in another.
+
+    `unionByName(allowMissingColumns=True)` leaves them without a type on Sail, which `min` then keeps.
+    """
+    types = {name: type_ for frame in frames for name, type_ in frame.dtypes}
+    whole = [
+        frame.select("*", *[F.lit(None).cast(types[name]).alias(name) for name in types if name not in frame.columns])
+        for frame in frames
+    ]
+    return reduce(DataFrame.unionByName, whole)
+
+
+def _typed(table: str, rows: DataFrame, attributes: Iterable[str]) -> DataFrame:
+    """Attributes as the table's types."""
+    types = derive.spark_types(table)
+    return rows.withColumns({name: F.col(name).cast(types[name]) for name in attributes})
+
+
+def _listed(name: str) -> Column:
+    """A list as text with commas; null where it is empty."""
+    return F.nullif(F.array_join(name, ", "), F.lit("")).alias(name)
+
+
+def _response_at() -> Column:
+    """When a response came; long ago where that isn't known."""
+    return F.coalesce("fetched_at", F.lit("1970-01-01").cast("timestamp")).alias("seen_at")
 
 
 def with_members(table: str, rows: DataFrame) -> DataFrame:
@@ -217,7 +386,8 @@ def with_members(table: str, rows: DataFrame) -> DataFrame:
     def member(column: Any, label: str, number: int) -> Any:
         if column.nullable:
             return None
-        return number if derive.spark_types(table)[column.name] in ("int", "bigint") else label
+        by_type = {"int": number, "bigint": number, "date": LONG_AGO, "boolean": True}
+        return by_type.get(derive.spark_types(table)[column.name], label)
 
     labels = ((UNKNOWN, UNKNOWN_NUMBER), (NOT_APPLICABLE, NOT_APPLICABLE_NUMBER))
     members = frame(

@@ -3,7 +3,7 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spotify_assets.model.columns import NOT_APPLICABLE
+from spotify_assets.model.columns import NOT_APPLICABLE, NOT_APPLICABLE_NUMBER
 from spotify_assets.model.dimensions import REASONS
 from spotify_assets.transforms.calendar import date_key
 from spotify_assets.transforms.keys import album_key, artist_key, hashed, of_tracks
@@ -38,6 +38,34 @@ def fct_plays(plays: DataFrame) -> DataFrame:
         "shuffle",
         "offline",
         "incognito",
+        "month",
+    )
+
+
+def fct_playlist_tracks(playlist_tracks: DataFrame) -> DataFrame:
+    """One row per row of `playlist_tracks`: a key to every dimension.
+
+    Args:
+        playlist_tracks: Items of snapshots.
+    """
+    has_track = F.col("track_key").isNotNull()
+
+    def of_track(key: Column) -> Column:
+        return F.when(has_track, key).otherwise(F.lit(NOT_APPLICABLE_NUMBER))
+
+    return playlist_tracks.select(
+        "snapshot_date",
+        date_key(F.col("snapshot_date")).alias("date_key"),
+        hashed(F.col("playlist_id")).alias("playlist_key"),
+        "position",
+        "content_type",
+        F.coalesce("track_key", F.lit(NOT_APPLICABLE)).alias("track_key"),
+        of_track(F.col("recording_key")).alias("recording_key"),
+        of_track(artist_key(F.col("artist_name"))).alias("artist_key"),
+        of_track(album_key(F.col("artist_name"), F.col("album_name"))).alias("album_key"),
+        F.coalesce("episode_key", F.lit(NOT_APPLICABLE)).alias("episode_key"),
+        "added_at",
+        "duration_ms",
         "month",
     )
 

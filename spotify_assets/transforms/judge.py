@@ -10,7 +10,7 @@ from spotify_assets.model.cleaned import MAX_MS_PLAYED
 from spotify_assets.partitions import Window as TimeWindow
 from spotify_assets.partitions import floor_to_grain
 from spotify_assets.settings import Settings
-from spotify_assets.transforms.keys import name_key, present, spotify_id
+from spotify_assets.transforms.keys import content_key, present, spotify_id
 
 WHOLE_NUMBER = "^[+-]?[0-9]+([.]0*)?$"
 ESTIMATED_FORMAT = "recently_played"
@@ -152,12 +152,9 @@ def _typed(records: DataFrame, settings: Settings) -> DataFrame:
     return records.withColumns(
         {
             "content_id": content_id,
-            "content_key": F.coalesce(
-                content_id,
-                F.when(is_track, _name_key("clean_artist_name", "clean_track_name")).otherwise(
-                    _name_key("clean_show_name", "clean_episode_name")
-                ),
-            ),
+            "content_key": F.when(
+                is_track, content_key(content_id, F.col("clean_artist_name"), F.col("clean_track_name"))
+            ).otherwise(content_key(content_id, F.col("clean_show_name"), F.col("clean_episode_name"))),
             "window_at": F.coalesce("played_at", F.lit(start.astimezone(UTC))),
             "reason": F.when(F.col("raw_record").isNotNull(), "unreadable")
             .when(F.col("played_at").isNull(), "bad_timestamp")
@@ -171,11 +168,6 @@ def _typed(records: DataFrame, settings: Settings) -> DataFrame:
             ),
         }
     )
-
-
-def _name_key(whose: str, name: str) -> Column:
-    """Key of the normalized names; a missing one counts as empty."""
-    return name_key(*[F.coalesce(part, F.lit("")) for part in (whose, name)])
 
 
 def _whole_number(text: Column) -> Column:

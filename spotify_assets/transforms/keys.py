@@ -51,6 +51,22 @@ def name_key(whose: Column, name: Column) -> Column:
     return F.concat_ws("", F.lit("name:"), F.md5(F.concat_ws(SEPARATOR, normalized(whose), normalized(name))))
 
 
+def content_key(content_id: Column, whose: Column, name: Column) -> Column:
+    """The id; where there is only a name, the key of the names. A missing name counts as empty."""
+    return F.coalesce(content_id, name_key(*[F.coalesce(part, F.lit("")) for part in (whose, name)]))
+
+
+def recording_key(artist: Column, track: Column, key: Column) -> Column:
+    """Hash of the normalized names; of the track's key where one of them is missing."""
+    both = artist.isNotNull() & track.isNotNull()
+    return F.when(both, hashed(normalized(artist), normalized(track))).otherwise(hashed(key))
+
+
+def spelling_key(*names: Column | str) -> Column:
+    """Hash of names as they are spelled. A hash passes over nulls, and would take the one name for the other."""
+    return hashed(*[F.coalesce(name, F.lit(SEPARATOR)) for name in names])
+
+
 def artist_key(name: Column) -> Column:
     """Key of an artist by name; unknown where there is none."""
     return F.when(name.isNotNull(), hashed(normalized(name))).otherwise(F.lit(UNKNOWN_NUMBER))

@@ -7,7 +7,7 @@ from spotify_assets.model.cleaned import STREAM_MS
 from spotify_assets.partitions import Window
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.judge import ESTIMATED_FORMAT, judged
-from spotify_assets.transforms.keys import SEPARATOR, hashed, normalized, present
+from spotify_assets.transforms.keys import SEPARATOR, normalized, present, recording_key
 
 
 def plays(
@@ -48,7 +48,9 @@ def plays(
             F.concat_ws("", F.when(is_track, "spotify:track:").otherwise("spotify:episode:"), F.col("content_id")),
         ).alias("content_uri"),
         F.when(is_track, F.col("content_key")).alias("track_key"),
-        F.when(is_track, _recording_key()).alias("recording_key"),
+        F.when(
+            is_track, recording_key(F.col("clean_artist_name"), F.col("clean_track_name"), F.col("content_key"))
+        ).alias("recording_key"),
         F.when(is_track, F.col("clean_track_name")).alias("track_name"),
         F.when(is_track, F.col("clean_artist_name")).alias("artist_name"),
         F.when(is_track, F.col("clean_album_name")).alias("album_name"),
@@ -69,13 +71,6 @@ def plays(
         "source_row",
         F.trunc("played_at", "month").alias("month"),
     )
-
-
-def _recording_key() -> Column:
-    """Hash of the normalized names; of the track's key where one of them is missing."""
-    artist, track = F.col("clean_artist_name"), F.col("clean_track_name")
-    both = artist.isNotNull() & track.isNotNull()
-    return F.when(both, hashed(normalized(artist), normalized(track))).otherwise(hashed(F.col("content_key")))
 
 
 def _label(text: Column) -> Column:

@@ -3,7 +3,6 @@ from datetime import date
 import pytest
 
 from spotify_assets import transforms
-from spotify_assets.settings import load_settings
 from spotify_assets.transforms.keys import hashed
 from spotify_assets_tests.transforms.test_metrics import episode, partials, played
 
@@ -16,31 +15,32 @@ def members(rows, key):
 
 
 @pytest.fixture
-def content(partials):
+def content(partials, computed):
     return lambda rows: partials(rows)["monthly_content"]
 
 
-def test_every_dimension_has_members_for_unknown_and_not_applicable(content, partials, spark):
+def test_every_dimension_has_members_for_unknown_and_not_applicable(content, partials, computed):
     monthly, hourly = (
         content([played("2024-01-31 12:00:00")]),
         partials([played("2024-01-31 12:00:00")])["hourly_listening"],
     )
     made = {
-        "listener_key": transforms.dim_listener(hourly, settings=load_settings()),
-        "date_key": transforms.dim_date(hourly),
-        "time_key": transforms.dim_time(spark=spark),
-        "reason_key": transforms.dim_reason(spark=spark),
-        "platform_key": transforms.dim_platform(hourly),
-        "artist_key": transforms.dim_artist(monthly),
-        "album_key": transforms.dim_album(monthly),
-        "track_key": transforms.dim_track(monthly),
-        "episode_key": transforms.dim_episode(monthly),
+        "listener_key": computed("dim_listener", hourly_listening=hourly),
+        "date_key": computed("dim_date", hourly_listening=hourly),
+        "time_key": computed("dim_time"),
+        "reason_key": computed("dim_reason"),
+        "platform_key": computed("dim_platform", hourly_listening=hourly),
+        "artist_key": computed("dim_artist", monthly_content=monthly),
+        "album_key": computed("dim_album", monthly_content=monthly),
+        "track_key": computed("dim_track", monthly_content=monthly),
+        "episode_key": computed("dim_episode", monthly_content=monthly),
+        "playlist_key": computed("dim_playlist"),
     }
     for key, frame in made.items():
         assert len(members(frame.collect(), key)) == 2, key
 
 
-def test_attributes_are_the_latest_seen_and_of_several_the_smallest(content):
+def test_attributes_are_the_latest_seen_and_of_several_the_smallest(content, computed):
     rows = [
         played("2024-01-01 12:00:00", "a", "band"),
         played("2024-03-01 12:00:00", "b", "Band"),
@@ -49,18 +49,20 @@ def test_attributes_are_the_latest_seen_and_of_several_the_smallest(content):
     ]
     names = {
         row["artist_name"]
-        for row in transforms.dim_artist(content(rows)).where("artist_key > -1 OR artist_key < -2").collect()
+        for row in computed("dim_artist", monthly_content=content(rows))
+        .where("artist_key > -1 OR artist_key < -2")
+        .collect()
     }
     assert names == {"BAND"}
 
 
-def test_a_track_takes_its_latest_row_whole(content):
+def test_a_track_takes_its_latest_row_whole(content, computed):
     rows = [
         played("2024-01-01 12:00:00", "a", "Old", track_name="Song", album_name="First", recording_key=1),
         played("2024-02-01 12:00:00", "a", "New", track_name="Song!", album_name=None, recording_key=2),
         played("2024-03-01 12:00:00", "a", None, track_name=None, album_name=None, recording_key=3),
     ]
-    [row] = transforms.dim_track(content(rows)).where("track_key = 'a'").collect()
+    [row] = computed("dim_track", monthly_content=content(rows)).where("track_key = 'a'").collect()
     assert (row["track_name"], row["artist_name"], row["album_name"], row["recording_key"]) == (
         "Song!",
         "New",
@@ -70,22 +72,22 @@ def test_a_track_takes_its_latest_row_whole(content):
     assert (f"{row['first_played_at']:%m}", f"{row['last_played_at']:%m}") == ("01", "03")
 
 
-def test_a_track_without_any_name_is_unknown_by_name(content):
+def test_a_track_without_any_name_is_unknown_by_name(content, computed):
     rows = [played("2024-01-01 12:00:00", "a", None, track_name=None, album_name=None)]
-    [row] = transforms.dim_track(content(rows)).where("track_key = 'a'").collect()
+    [row] = computed("dim_track", monthly_content=content(rows)).where("track_key = 'a'").collect()
     assert (row["track_name"], row["artist_key"], row["album_key"]) == ("unknown", -1, -1)
 
 
-def test_every_key_of_a_fact_is_in_its_dimension(frame, content, partials):
+def test_every_key_of_a_fact_is_in_its_dimension(frame, content, computed):
     rows = [played("2024-01-31 12:00:00"), played("2024-01-31 13:00:00", "b", None, album_name=None),
             episode("2024-01-31 14:00:00"), played("2024-01-31 15:00:00", "c", reason_end="new-code")]  # fmt: skip
     facts = transforms.fct_plays(frame("plays", rows)).collect()
     monthly = content(rows)
     for key, dimension in (
-        ("track_key", transforms.dim_track(monthly)),
-        ("artist_key", transforms.dim_artist(monthly)),
-        ("album_key", transforms.dim_album(monthly)),
-        ("episode_key", transforms.dim_episode(monthly)),
+        ("track_key", computed("dim_track", monthly_content=monthly)),
+        ("artist_key", computed("dim_artist", monthly_content=monthly)),
+        ("album_key", computed("dim_album", monthly_content=monthly)),
+        ("episode_key", computed("dim_episode", monthly_content=monthly)),
     ):
         assert {row[key] for row in facts} <= {row[key] for row in dimension.collect()}, key
     by_track = {row["track_key"]: row for row in facts}
@@ -93,9 +95,9 @@ def test_every_key_of_a_fact_is_in_its_dimension(frame, content, partials):
     assert by_track["c"]["reason_end_key"] == "other"
 
 
-def test_dates_are_whole_years_with_iso_weeks(partials):
+def test_dates_are_whole_years_with_iso_weeks(partials, computed):
     hourly = partials([played("2024-12-30 12:00:00")])["hourly_listening"]
-    days = {row["date_key"]: row for row in transforms.dim_date(hourly).collect()}
+    days = {row["date_key"]: row for row in computed("dim_date", hourly_listening=hourly).collect()}
     assert len(days) == 366 + 2
     monday, sunday = days[20241230], days[20240107]
     assert (monday["iso_year"], monday["iso_week"], monday["day_of_week"]) == (2025, 1, 1)
@@ -124,9 +126,13 @@ def test_dates_are_whole_years_with_iso_weeks(partials):
         ("fridge", "other"),
     ],
 )
-def test_families_of_devices(partials, platform, family):
+def test_families_of_devices(partials, computed, platform, family):
     hourly = partials([played("2024-01-31 12:00:00", platform=platform)])["hourly_listening"]
-    [row] = [row for row in transforms.dim_platform(hourly).collect() if row["platform_key"] not in (-1, -2)]
+    [row] = [
+        row
+        for row in computed("dim_platform", hourly_listening=hourly).collect()
+        if row["platform_key"] not in (-1, -2)
+    ]
     assert (row["platform"], row["platform_family"]) == (platform, family)
 
 
@@ -135,7 +141,7 @@ def test_keys_are_functions_of_the_name_alone(spark):
     assert row["key"] == spark.sql("SELECT xxhash64('band')").collect()[0][0]
 
 
-def test_a_bridge_row_for_every_named_artist(content):
+def test_a_bridge_row_for_every_named_artist(content, computed):
     rows = [played("2024-01-31 12:00:00", "a"), played("2024-01-31 13:00:00", "b", None)]
-    found = transforms.bridge_track_artist(transforms.dim_track(content(rows))).collect()
+    found = computed("bridge_track_artist", dim_track=computed("dim_track", monthly_content=content(rows))).collect()
     assert [(row["track_key"], row["artist_position"]) for row in found] == [("a", 0)]

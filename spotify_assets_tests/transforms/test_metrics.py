@@ -126,7 +126,7 @@ def test_the_clock_has_sunday_last(partials):
     assert [(row["day_of_week"], row["hour"], row["plays"]) for row in found] == [(1, 12, 1), (7, 12, 1)]
 
 
-def test_track_metrics_rank_by_time_and_then_key(partials):
+def test_track_metrics_rank_by_time_and_then_key(partials, computed):
     rows = [
         played("2024-01-31 12:00:00", "a", skipped=True),
         played("2024-02-28 12:00:00", "a", skipped=False),
@@ -134,7 +134,7 @@ def test_track_metrics_rank_by_time_and_then_key(partials):
         played("2024-01-31 14:00:00", "c", ms=1_000),
         episode("2024-01-31 15:00:00"),
     ]
-    found = transforms.track_metrics(partials(rows)["monthly_content"]).orderBy("rank").collect()
+    found = computed("track_metrics", monthly_content=partials(rows)["monthly_content"]).orderBy("rank").collect()
     figures = ("rank", "track_key", "total_plays", "total_streams", "total_ms_played", "avg_ms_played", "skip_rate")
     assert [tuple(row[name] for name in figures) for row in found] == [
         (1, "a", 2, 2, 400_000, 200_000.0, 0.5),
@@ -147,28 +147,28 @@ def test_track_metrics_rank_by_time_and_then_key(partials):
     )
 
 
-def test_ids_of_one_recording_are_one_row_under_the_most_played_id(partials):
+def test_ids_of_one_recording_are_one_row_under_the_most_played_id(partials, computed):
     rows = [
         played("2024-01-31 12:00:00", "b", recording_key=7),
         played("2024-01-31 13:00:00", "b", recording_key=7),
         played("2024-01-31 14:00:00", "a", recording_key=7),
         *[played(f"2024-02-0{day} 14:00:00", "name:x", recording_key=7, content_uri=None) for day in range(1, 6)],
     ]
-    [row] = transforms.track_metrics(partials(rows)["monthly_content"]).collect()
+    [row] = computed("track_metrics", monthly_content=partials(rows)["monthly_content"]).collect()
     assert (row["track_key"], row["total_plays"]) == ("b", 8)
 
 
-def test_metrics_of_artists_and_albums(frame, partials, spark):
+def test_metrics_of_artists_and_albums(partials, computed):
     rows = [played("2024-01-31 12:00:00", "a", "Band"), played("2024-01-31 13:00:00", "b", "BAND "),
             played("2024-01-31 14:00:00", "c", None)]  # fmt: skip
     content = partials(rows)["monthly_content"]
-    artists = transforms.artist_metrics(content, transforms.dim_artist(content)).collect()
-    albums = transforms.album_metrics(content, transforms.dim_album(content)).collect()
+    artists = transforms.artist_metrics(content, computed("dim_artist", monthly_content=content)).collect()
+    albums = transforms.album_metrics(content, computed("dim_album", monthly_content=content)).collect()
     assert [(row["artist_name"], row["total_plays"]) for row in artists] == [("BAND ", 2)]
     assert [(row["album_name"], row["artist_name"], row["total_plays"]) for row in albums] == [("Album", "BAND ", 2)]
 
 
-def test_listeners_are_ranked_apart(partials):
+def test_listeners_are_ranked_apart(partials, computed):
     rows = [played("2024-01-31 12:00:00"), played("2024-01-31 12:00:00", listener="ben")]
-    found = transforms.track_metrics(partials(rows)["monthly_content"]).collect()
+    found = computed("track_metrics", monthly_content=partials(rows)["monthly_content"]).collect()
     assert sorted((row["listener"], row["rank"]) for row in found) == [("anna", 1), ("ben", 1)]

@@ -1,0 +1,224 @@
+"""Landed responses of the Web API into the tables that mirror them. Needs no API: the landing zone is the source."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby, repeat
+from pathlib import PurePosixPath
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+
+from spotify_assets import provenance
+from spotify_assets.lake import Lake
+from spotify_assets.model import derive
+from spotify_assets.partitions import span_of, window_predicate, windows_of
+from spotify_assets.readers.errors import NoHistoryError, UnreadableError
+from spotify_assets.readers.metadata import read_metadata, singular
+from spotify_assets.readers.playlists import Playlist, captured_at, item_fields, read_playlist
+from spotify_assets.readers.responses import Fields
+from spotify_assets.resources.landing import Capture, LandingResource, OutsideLandingError
+from spotify_assets.settings import Settings
+
+OF_THE_FILE = ("snapshot_date", "playlist_id", "playlist_name", "source_file", "month")
+KINDS = ("tracks", "albums", "artists")
+MEGABYTE = 1_000_000
+LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Mirrored:
+    """What a run wrote: rows by table, and by day; and what could not be read, by file."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    rows_by_day: dict[str, Counter[str]] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+def mirror_playlists(landing: LandingResource, lake: Lake, settings: Settings, keys: Sequence[str]) -> Mirrored:
+    """Write the days' snapshots into `raw_playlists` and `raw_playlist_files`, each in one commit.
+
+    Args:
+        landing: The landing zone.
+        lake: The lake.
+        settings: Where snapshots start.
+        keys: Partition keys: days that follow each other.
+    """
+    window_of = windows_of("raw_playlists", settings)
+    span = span_of(keys, window_of)
+    expectation = provenance.Expectation(lake, settings)
+    fingerprints = {
+        table: expectation.fingerprints(table, [window_of[key] for key in keys])
+        for table in ("raw_playlists", "raw_playlist_files")
+    }
+    within = [
+        capture
+        for capture in expectation.captures("playlists")
+        if capture.window and span.start <= capture.window.start < span.end
+    ]
+    mirrored = Mirrored()
+    files, items = _snapshots(landing, within, settings, mirrored)
+    for table, rows in (("raw_playlists", items), ("raw_playlist_files", files)):
+        token, noted = uuid4().hex, fingerprints[table]
+        lake.replace(
+            table,
+            lambda rows=rows: iter(rows.to_batches()),
+            predicate=window_predicate(table, span),
+            metadata=lambda current, token=token, noted=noted: provenance.commit_metadata(current, token, noted, span),
+        )
+        mirrored.rows[table] = len(rows)
+        mirrored.rows_by_day[table] = Counter(
+            {str(day): count for day, count in zip(*_counted(rows["snapshot_date"]), strict=True)}
+        )
+    return mirrored
+
+
+def _counted(values: pa.ChunkedArray) -> tuple[list[Any], list[int]]:
+    counted = values.value_counts()
+    return counted.field("values").to_pylist(), counted.field("counts").to_pylist()
+
+
+def _snapshots(
+    landing: LandingResource, captures: Iterable[Capture], settings: Settings, mirrored: Mirrored
+) -> tuple[pa.Table, pa.Table]:
+    """Rows of `raw_playlist_files` and of `raw_playlists`."""
+    rows, items = _Columns("raw_playlist_files"), _Columns("raw_playlists")
+    for _, of_day in groupby(captures, key=lambda capture: capture.day):
+        files = [_file(landing, capture, settings) for capture in of_day]
+        latest: dict[str, _File] = {}
+        for file in sorted(files, key=lambda file: file.order):
+            if file.playlist is not None:
+                if file.playlist_id in latest:
+                    latest[file.playlist_id].row |= {"status": "replaced", "items": 0}
+                latest[file.playlist_id] = file
+            elif file.row["status"] == "unreadable":
+                mirrored.unreadable[file.row["source_file"]] = file.row["detail"]
+        for file in latest.values():
+            assert file.playlist is not None
+            shared = {name: file.row.get(name) for name in OF_THE_FILE}
+            items.extend([item_fields(item) for item in file.playlist.items], shared)
+        rows.extend([file.row for file in files])
+    return rows.table(), items.table()
+
+
+@dataclass
+class _File:
+    """A landed file: its row in the register, and the playlist in it."""
+
+    row: Fields
+    playlist: Playlist | None
+
+    @property
+    def playlist_id(self) -> str:
+        """Spotify's id, or what the file's name says."""
+        return self.row["playlist_id"]
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """The later capture comes last; of those that don't tell when, by name."""
+        return self.row["captured_at"] or LONG_AGO, self.row["source_file"]
+
+
+def _file(landing: LandingResource, capture: Capture, settings: Settings) -> _File:
+    assert capture.day is not None
+    name = PurePosixPath(capture.path).name
+    row: Fields = {
+        "source_file": capture.path,
+        "snapshot_date": capture.day,
+        "month": capture.day.replace(day=1),
+        "playlist_id": name.partition(".")[0],
+        "captured_at": captured_at(name, capture.day),
+        "status": "read",
+        "items": 0,
+        "size": capture.size,
+        "landed_at": capture.landed_at,
+    }
+    try:
+        with landing.open(capture.path) as stream:
+            playlist = read_playlist(stream, settings.max_json_mb * MEGABYTE)
+    except NoHistoryError as error:
+        return _File(row | {"status": "ignored", "detail": str(error)}, None)
+    except (UnreadableError, OutsideLandingError, OSError) as error:
+        reason = "permission denied" if isinstance(error, PermissionError) else str(error)
+        return _File(row | {"status": "unreadable", "detail": reason}, None)
+    row |= playlist.attributes
+    row |= {
+        "playlist_id": playlist.playlist_id or row["playlist_id"],
+        "captured_at": playlist.captured_at or row["captured_at"],
+        "items": len(playlist.items),
+    }
+    return _File(row, playlist)
+
+
+def mirror_metadata(landing: LandingResource, lake: Lake, settings: Settings, kind: str) -> Mirrored:
+    """Write the latest response for each id into the kind's table, in one commit."""
+    table = table_of(kind)
+    expectation = provenance.Expectation(lake, settings)
+    fingerprints = expectation.fingerprints(table, [])
+    mirrored = Mirrored()
+    responses = latest_responses(landing, expectation.captures(f"metadata/{kind}"), settings, kind, mirrored)
+    columns = _Columns(table)
+    columns.extend([responses[key] for key in sorted(responses)])
+    rows, token = columns.table(), uuid4().hex
+    lake.replace(
+        table,
+        lambda: iter(rows.to_batches()),
+        metadata=lambda current: provenance.commit_metadata(current, token, fingerprints, None),
+    )
+    mirrored.rows[table] = len(rows)
+    return mirrored
+
+
+def table_of(kind: str) -> str:
+    """The table that mirrors `landing/metadata/<kind>`."""
+    return f"{singular(kind)}_metadata"
+
+
+def latest_responses(
+    landing: LandingResource, captures: Iterable[Capture], settings: Settings, kind: str, mirrored: Mirrored
+) -> dict[str, Fields]:
+    """The latest response for each id; one that tells of it before one that says it is unknown."""
+    latest: dict[str, Fields] = {}
+    key = f"{singular(kind)}_id"
+
+    def order(fields: Fields) -> tuple[bool, datetime]:
+        return fields["is_found"], fields["fetched_at"] or LONG_AGO
+
+    for capture in captures:
+        broken = 0
+        try:
+            with landing.open(capture.path) as stream:
+                for fields in read_metadata(stream, capture.path, kind, settings.max_json_mb * MEGABYTE):
+                    if fields is None:
+                        broken += 1
+                    elif fields[key] not in latest or order(fields) >= order(latest[fields[key]]):
+                        latest[fields[key]] = fields
+        except (UnreadableError, OutsideLandingError, OSError) as error:
+            mirrored.unreadable[capture.path] = str(error)
+        if broken:
+            mirrored.unreadable[capture.path] = f"{broken:,} of its responses tell of nothing; the others are read"
+    return latest
+
+
+class _Columns:
+    """Rows of a table, gathered by column."""
+
+    def __init__(self, table: str) -> None:
+        self._schema = derive.arrow_schema(table)
+        self._columns: dict[str, list[Any]] = {name: [] for name in self._schema.names}
+
+    def extend(self, rows: Sequence[Fields], shared: Fields | None = None) -> None:
+        """Add rows; `shared` are columns that are the same for all, and `position` is counted from 0."""
+        for name, values in self._columns.items():
+            if shared is not None and name in shared:
+                values.extend(repeat(shared[name], len(rows)))
+            elif name == "position":
+                values.extend(range(len(rows)))
+            else:
+                values.extend([row.get(name) for row in rows])
+
+    def table(self) -> pa.Table:
+        arrays = [pa.array(values, self._schema.field(name).type) for name, values in self._columns.items()]
+        return pa.Table.from_arrays(arrays, schema=self._schema)

@@ -1,0 +1,57 @@
+"""What the Web API tells of tracks, albums and artists, as columns of the tables that hold it."""
+
+from sqlalchemy import Column
+
+from spotify_assets.model.columns import COUNT, DAY, FLAG, LABEL, NUMBER, TEXT, TEXTS, optional
+
+RELEASE_PRECISIONS = ("year", "month", "day")
+
+
+def album_fields() -> list[Column]:
+    """What a track, and an album itself, tell of the album."""
+    return [
+        optional("album_id", LABEL, "Spotify's id of the album"),
+        optional("album_name", TEXT, "Name of the album"),
+        optional("album_artist_id", LABEL, "Spotify's id of the album's first artist"),
+        optional("album_artist_name", TEXT, "Name of the album's first artist, which is what exports name"),
+        optional("album_type", LABEL, "`album`, `single` or `compilation`"),
+        optional("total_tracks", NUMBER, "Tracks on the album"),
+        *release_fields(),
+        optional("image_url", TEXT, "Address of the largest image of the cover"),
+    ]
+
+
+def release_fields() -> list[Column]:
+    """When something was released, and how exactly that is known."""
+    return [
+        optional("release_date", DAY, "Day of release; the first day of the year or month where only that is known"),
+        optional(
+            "release_date_precision",
+            LABEL,
+            "How exactly the release is known",
+            info={"accepted": RELEASE_PRECISIONS},
+        ),
+    ]
+
+
+def length_and_flags() -> list[Column]:
+    """What the API tells of a recording itself."""
+    return [
+        optional("duration_ms", COUNT, "Length of the track or episode (ms)"),
+        optional("explicit", FLAG, "Whether it is marked as explicit; null where unknown"),
+        optional("isrc", LABEL, "International Standard Recording Code (ISO 3901)"),
+    ]
+
+
+def track_fields() -> list[Column]:
+    """What the API tells of a track, its artists and its album."""
+    return [
+        optional("track_name", TEXT, "Name of the track"),
+        optional("artist_ids", TEXTS, "Spotify's ids of all its artists, in order; empty text where there is none"),
+        optional("artist_names", TEXTS, "Names of all its artists, in the same order"),
+        *length_and_flags(),
+        optional("disc_number", NUMBER, "Disc that it is on"),
+        optional("track_number", NUMBER, "Number on that disc"),
+        optional("popularity", NUMBER, "Spotify's popularity (0 to 100) at that time; development mode may not tell"),
+        *album_fields(),
+    ]

@@ -1,0 +1,73 @@
+"""Playlists and metadata from the stand-in, captured as they would be from Spotify."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from spotify_assets import fetch
+from spotify_assets.lake import Lake
+from spotify_assets.readers.responses import without_people
+from spotify_assets.resources.landing import PLAYLISTS, LandingResource
+from spotify_assets.resources.spotify import SpotifyClient
+from spotify_assets.sandbox.sample_playlists import USER
+from spotify_assets.sandbox.spotify_api import StandIn
+from spotify_assets.settings import Settings
+
+DAYS_BEFORE = 6
+BUDGET = 400
+
+
+def capture_samples(settings: Settings, plays: int) -> tuple[fetch.Captured, fetch.Fetched]:
+    """Capture today's sample playlists, and metadata of what is most played, from a stand-in that runs meanwhile.
+
+    Those of the six days before are landed as whole playlist objects, as a dump from elsewhere: an API only tells
+    the present.
+
+    Args:
+        settings: Where to land.
+        plays: Records of the sample exports: names and ids agree with theirs.
+    """
+    today = datetime.now(UTC).date()
+    landing = LandingResource(uri=settings.landing_uri)
+    for days in range(DAYS_BEFORE, 0, -1):
+        _land_dumps(today - timedelta(days=days), landing, settings, plays)
+    with _stand_in(today, settings, plays) as of_stand_in:
+        client = SpotifyClient(of_stand_in)
+        captured = fetch.capture_playlists(client, landing, of_stand_in, today)
+        return captured, fetch.fetch_metadata(client, landing, Lake(settings.lake_uri), of_stand_in)
+
+
+def _land_dumps(day: date, landing: LandingResource, settings: Settings, plays: int) -> None:
+    if landing.captures_of(day):
+        return
+    with _stand_in(day, settings, plays) as of_stand_in:
+        client = SpotifyClient(of_stand_in)
+        for playlist in client.my_playlists():
+            if playlist["owner"]["id"] != USER:
+                continue
+            items = [item for page in client.playlist_pages(playlist["id"]) for item in page["items"]]
+            document = playlist | {"items": {"items": items, "total": len(items)}}
+            landing.land(f"{PLAYLISTS}/{day}/{playlist['id']}.json", json.dumps(without_people(document)).encode())
+
+
+@contextmanager
+def _stand_in(day: date, settings: Settings, plays: int) -> Iterator[Settings]:
+    """Settings for a stand-in as on that day."""
+    with StandIn(plays, day) as api, tempfile.TemporaryDirectory() as folder:
+        yield settings.model_copy(
+            update={
+                "api_url": api.url,
+                "client_id": api.client_id,
+                "client_secret": SecretStr(api.client_secret),
+                "credentials": (),
+                "refresh_token": SecretStr(api.refresh_token),
+                "spotify_state": str(Path(folder) / "spotify.json"),
+                "playlists": ("me",),
+                "api_budget": BUDGET,
+            }
+        )
