@@ -165,10 +165,11 @@ class SpotifyClient:
         error: SpotifyError | None = None
         answers = reads.malformed
         with self._pool() as (pool, stop):
+            terms = Terms(stop, budget=budget, apps=self._apps)
             while True:
                 try:
                     while not error and reads and budget.left > 0 and len(running) < self._concurrency:
-                        apps = [app for app in self._open_apps() if app not in reads.probing]
+                        apps = reads.may_ask(self._open_apps())
                         if not apps:
                             break
                         app = self._in_turn(apps)

@@ -38,7 +38,6 @@ class Reads:
 
     Attributes:
         malformed: Answers for those that are no ids.
-        probing: Apps of which it is being found out whether they may read in batches.
     """
 
     def __init__(self, kind: Kind, ids: Iterable[str]) -> None:
@@ -47,10 +46,15 @@ class Reads:
         self._ids = deque(key for key in distinct if is_id(key))
         self._batches: deque[list[str]] = deque()
         self.malformed = [Answer(kind, key, 404, None) for key in distinct if not is_id(key)]
-        self.probing: set[App] = set()
+        self._probing: set[App] = set()  # of which it is being found out whether they may read in batches
 
     def __bool__(self) -> bool:
         return bool(self._ids or self._batches)
+
+    def may_ask(self, apps: "list[App]") -> "list[App]":
+        """Those of the apps that may be given something now; none where it is better to wait for a probe."""
+        soonest = min(app.pause_left for app in apps)
+        return [app for app in apps if app not in self._probing and app.pause_left <= soonest]
 
     def next(self, app: "App") -> list[str]:
         """What the app is to ask for in its next call."""
@@ -60,14 +64,14 @@ class Reads:
         if not self._ids:
             self._ids.extend(self._batches.popleft())
         if singly is None and len(self._ids) > 1:
-            self.probing.add(app)
+            self._probing.add(app)
             singly = False
         size = BATCH_SIZES[self._kind] if singly is False else 1
         return [self._ids.popleft() for _ in range(min(size, len(self._ids)))]
 
     def answered(self, app: "App", batch: list[str], future: "Future[list[Answer]]") -> list[Answer]:
         """The answers of a call that has ended; what it left unanswered is to be asked for again."""
-        self.probing.discard(app)
+        self._probing.discard(app)
         try:
             answers = future.result()
         except (BudgetSpentError, PausedError, QuotaExhaustedError):

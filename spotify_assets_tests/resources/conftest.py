@@ -23,8 +23,8 @@ def _stopping() -> Iterator[list[threading.Thread]]:
 
 @pytest.fixture
 def api(_stopping: list[threading.Thread], monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    monkeypatch.setattr(spotify_failures, "FIRST_WAIT", 0.01)
-    standin = StandIn(plays=3000).start()
+    monkeypatch.setattr(spotify_failures, "FIRST_WAIT", 0.002)
+    standin = StandIn(plays=2000).start()
     yield standin
     # It takes a fifth of a second, which no test waits for.
     _stopping.append(threading.Thread(target=standin.stop))
