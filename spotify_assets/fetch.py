@@ -20,6 +20,7 @@ from spotify_assets.readers.metadata import fields_of, landed_line
 from spotify_assets.readers.responses import Fields, moment, without_people
 from spotify_assets.resources.landing import HISTORY, PLAYLISTS, LandingResource
 from spotify_assets.resources.spotify import Answer, Budget, SpotifyClient, SpotifyError, UnavailableError
+from spotify_assets.resources.spotify_reads import Kind
 from spotify_assets.settings import Settings
 
 Note = Callable[[str], None]
@@ -245,9 +246,9 @@ class Wanted:
         if answer.kind == "tracks" and answer.body is not None:
             self._mention(answer.id, fields_of("tracks", answer.body))
 
-    def next(self, count: int) -> dict[str, list[str]]:
+    def next(self, count: int) -> dict[Kind, list[str]]:
         """The most played of what is unknown, by kind."""
-        ids: dict[str, list[str]] = {}
+        ids: dict[Kind, list[str]] = {}
         for _, kind, unknown in heapq.nsmallest(count, self._unknown()):
             ids.setdefault(kind, []).append(unknown)
         return ids
@@ -256,7 +257,7 @@ class Wanted:
         """How many are unknown, by kind."""
         return Counter(kind for _, kind, _ in self._unknown())
 
-    def _unknown(self) -> Iterator[tuple[int, str, str]]:
+    def _unknown(self) -> Iterator[tuple[int, Kind, str]]:
         for kind in KINDS:
             known = self._known[kind]
             yield from ((-plays, kind, one) for one, plays in self._weights[kind].items() if one not in known)

@@ -90,13 +90,19 @@ def _short(source_file: str) -> str:
 
 
 def totals(lake: Lake) -> dict[str, int]:
-    """Records landed, kept, and rejected by reason."""
+    """Records landed, kept, and rejected by reason; snapshots of playlists and their items; and known tracks."""
     rows = query(
         lake,
         """
         SELECT 'landed' AS what, count(*) AS records FROM raw_plays
         UNION ALL SELECT 'kept', count(*) FROM plays
         UNION ALL SELECT reason, count(*) FROM rejected_plays GROUP BY reason
+        UNION ALL SELECT 'playlist snapshots', count(*) FROM raw_playlist_files WHERE status = 'read'
+        UNION ALL SELECT 'playlist items', count(*) FROM playlist_tracks
+        UNION ALL SELECT 'tracks, albums and artists looked up', count(*) FROM (
+            SELECT track_id FROM track_metadata WHERE is_found
+            UNION ALL SELECT album_id FROM album_metadata WHERE is_found
+            UNION ALL SELECT artist_id FROM artist_metadata WHERE is_found)
         """,
     ).to_pylist()
     return {row["what"]: row["records"] for row in rows}
@@ -111,16 +117,21 @@ def print_changes(console: Console, done: Synced, before: dict[str, int], after:
     computed = f"{len(tables)} tables" + (f", {done.partitions:,} partitions" if done.partitions else "")
     console.print(f"Landing zone: [bold]{done.landing}[/]. Computed: [bold]{computed}[/].")
     table = Table(box=box.SIMPLE_HEAD)
-    for name, justify in (("records", "left"), ("now", "right"), ("change", "right")):
+    for name, justify in (("", "left"), ("now", "right"), ("change", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]  # rich wants literals
-    names = ["landed", "kept", *REJECTION_REASONS]
-    for name in names:
-        now, change = after.get(name, 0), after.get(name, 0) - before.get(name, 0)
-        if now or change:
-            label = name if name in ("landed", "kept") else f"rejected: {name}"
-            style = f"bold {GREEN}" if name == "kept" else ""
-            table.add_row(label, f"{now:,}", f"{change:+,}" if change else "[dim]0[/]", style=style)
-    console.print(table)
+    plays = {"landed": "records landed", "kept": "kept"} | {name: f"rejected: {name}" for name in REJECTION_REASONS}
+    others = {name: name for name in after if name not in plays}
+    for labels in (plays, others):
+        # What did not change at all says nothing of this sync.
+        if all(after.get(name, 0) == before.get(name, 0) for name in labels):
+            continue
+        for name, label in labels.items():
+            now, change = after.get(name, 0), after.get(name, 0) - before.get(name, 0)
+            if now or change:
+                style = f"bold {GREEN}" if name in ("kept", "playlist items") else ""
+                table.add_row(label, f"{now:,}", f"{change:+,}" if change else "[dim]0[/]", style=style)
+    if table.row_count:
+        console.print(table)
     for warning in sorted(set(done.warnings)):
         console.print(f"[yellow]![/] {escape(warning)}", soft_wrap=True)
 
@@ -184,8 +195,31 @@ def print_status(console: Console, settings: Settings) -> None:
         console.print(f"[{GREEN}]Every table is up to date.[/]")
 
 
+def _print_moves(console: Console, lake: Lake) -> None:
+    """What entered and left the playlist that changed most in its latest snapshot."""
+    moves = query(
+        lake,
+        """
+        WITH latest AS (SELECT playlist_key, max(snapshot_date) AS snapshot_date FROM playlist_changes GROUP BY ALL),
+        busiest AS (
+            SELECT playlist_key, snapshot_date FROM playlist_changes JOIN latest USING (playlist_key, snapshot_date)
+            GROUP BY ALL ORDER BY count(*) DESC, playlist_key LIMIT 1)
+        SELECT playlist_name, snapshot_date, change, name, artist_name,
+            coalesce(position, previous_position) + 1 AS place
+        FROM playlist_changes JOIN busiest USING (playlist_key, snapshot_date)
+        JOIN dim_playlist ON dim_playlist.playlist_key = playlist_changes.playlist_key AND is_current
+        WHERE change <> 'moved' ORDER BY change, place LIMIT 8
+        """,
+    ).to_pylist()
+    if moves:
+        title = f"{moves[0]['playlist_name']} on {moves[0]['snapshot_date']}"
+        rows = [(row["change"], row["place"], row["name"], row["artist_name"]) for row in moves]
+        console.print()
+        console.print(as_table(("change", "place", "track", "artist"), rows, title=escape(title)))
+
+
 def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -> None:
-    """Top artists, minutes a month, and what to type next."""
+    """Top artists, minutes a month, what moved on a playlist, and what to type next."""
     lake = Lake(settings.lake_uri)
     names = ", ".join("'" + name.replace("'", "''") + "'" for name in listeners)
     artists = query(
@@ -214,6 +248,7 @@ def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -
         eighths = round(row["minutes"] / most * BAR * 8)
         bar = "█" * (eighths // 8) + ("" if eighths % 8 == 0 else "▏▎▍▌▋▊▉"[eighths % 8 - 1])
         console.print(f"  {row['month']}  [{GREEN}]{bar:<{BAR}}[/] {row['minutes']:>8,}")
+    _print_moves(console, lake)
     console.print(
         f"""
 [bold]Next[/]

@@ -42,8 +42,11 @@ def test_groups_are_layers():
 
 
 def test_dimensions_come_before_facts():
-    upstream = {dep.asset_key.path[-1] for dep in specs()["fct_plays"].deps}
-    assert {table for table in TABLES if table.startswith("dim_")} <= upstream
+    upstream = {fact: {dep.asset_key.path[-1] for dep in specs()[fact].deps} for fact in TABLES if fact[:4] == "fct_"}
+    assert {table for table in TABLES if table.startswith("dim_")} == {
+        table for tables in upstream.values() for table in tables if table.startswith("dim_")
+    }
+    assert all("dim_track" in tables for tables in upstream.values())
 
 
 def test_a_range_is_one_run():

@@ -1,5 +1,5 @@
 from spotify_assets import documentation
-from spotify_assets.settings import PREFIX, Settings
+from spotify_assets.settings import Settings, variable
 
 
 def test_documentation_is_up_to_date():
@@ -11,7 +11,7 @@ def test_documentation_is_up_to_date():
 def test_every_setting_is_described():
     table = documentation.settings_table()
     for name, field in Settings.model_fields.items():
-        assert f"`{PREFIX}{name.upper()}`" in table
+        assert f"`{variable(name)}`" in table
         assert field.description
 
 

@@ -41,4 +41,4 @@ def test_materialize_everything(world):
         assert latest.metadata["dagster/row_count"].value == 4
         assert latest.metadata["dagster/uri"].value.endswith("lake/dimensions/dim_track")
     assert len(world.rows("plays")) == 6
-    assert len(dg.load_assets_from_modules([cleaned, dimensions, facts, metrics])) == 28
+    assert len(dg.load_assets_from_modules([cleaned, dimensions, facts, metrics])) == 27

@@ -22,10 +22,18 @@ def test_no_landing_zone_is_an_empty_one(world):
     assert world.landing.strays() == []
 
 
-def test_files_in_no_listeners_folder_are_strays(world):
+def test_files_in_no_listeners_and_no_days_folder_are_strays(world):
     world.land("my_spotify_data.zip", b"1")
+    for path in ("today/a.json", "2026-02-30/a.json", "2026-02-03/a.json", "2026-02-03/b.json.part", "a.json"):
+        world.landing.land(f"playlists/{path}", b"1")
     assert list(world.landing.history_files()) == []
-    assert world.landing.strays() == ["my_spotify_data.zip"]
+    assert [capture.path for capture in world.landing.captures("playlists")] == ["playlists/2026-02-03/a.json"]
+    assert world.landing.strays() == [
+        "history/my_spotify_data.zip",
+        "playlists/2026-02-30",
+        "playlists/a.json",
+        "playlists/today",
+    ]
 
 
 def test_times_keep_their_microseconds(world):
