@@ -14,25 +14,25 @@ import pyarrow as pa
 from spotify_assets import provenance
 from spotify_assets.lake import Lake
 from spotify_assets.model import derive
-from spotify_assets.partitions import span_of, window_predicate, windows_of
+from spotify_assets.partitions import Window, span_of, window_predicate, windows_of
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets.readers.metadata import read_metadata, singular
 from spotify_assets.readers.playlists import Playlist, captured_at, item_fields, read_playlist
 from spotify_assets.readers.responses import Fields
 from spotify_assets.resources.landing import Capture, LandingResource, OutsideLandingError
+from spotify_assets.resources.spotify_reads import Kind
 from spotify_assets.settings import Settings
 
 OF_THE_FILE = ("snapshot_date", "playlist_id", "playlist_name", "source_file", "month")
-KINDS = ("tracks", "albums", "artists")
+KINDS: tuple[Kind, ...] = ("tracks", "albums", "artists")
 MEGABYTE = 1_000_000
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass
 class Mirrored:
-    """What a run wrote: rows by table, and by day; and what could not be read, by file."""
+    """What a run wrote: rows by table and day; and what could not be read, by file."""
 
-    rows: dict[str, int] = field(default_factory=dict)
     rows_by_day: dict[str, Counter[str]] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
 
@@ -61,14 +61,7 @@ def mirror_playlists(landing: LandingResource, lake: Lake, settings: Settings, k
     mirrored = Mirrored()
     files, items = _snapshots(landing, within, settings, mirrored)
     for table, rows in (("raw_playlists", items), ("raw_playlist_files", files)):
-        token, noted = uuid4().hex, fingerprints[table]
-        lake.replace(
-            table,
-            lambda rows=rows: iter(rows.to_batches()),
-            predicate=window_predicate(table, span),
-            metadata=lambda current, token=token, noted=noted: provenance.commit_metadata(current, token, noted, span),
-        )
-        mirrored.rows[table] = len(rows)
+        _write(lake, table, rows, fingerprints[table], span)
         mirrored.rows_by_day[table] = Counter(
             {str(day): count for day, count in zip(*_counted(rows["snapshot_date"]), strict=True)}
         )
@@ -161,14 +154,19 @@ def mirror_metadata(landing: LandingResource, lake: Lake, settings: Settings, ki
     responses = latest_responses(landing, expectation.captures(f"metadata/{kind}"), settings, kind, mirrored)
     columns = _Columns(table)
     columns.extend([responses[key] for key in sorted(responses)])
-    rows, token = columns.table(), uuid4().hex
+    _write(lake, table, columns.table(), fingerprints, None)
+    return mirrored
+
+
+def _write(lake: Lake, table: str, rows: pa.Table, fingerprints: dict[str, str], span: Window | None) -> None:
+    """Replace the span's rows, or all, in a commit that tells what they were made from."""
+    token = uuid4().hex
     lake.replace(
         table,
         lambda: iter(rows.to_batches()),
-        metadata=lambda current: provenance.commit_metadata(current, token, fingerprints, None),
+        predicate=window_predicate(table, span) if span else None,
+        metadata=lambda current: provenance.commit_metadata(current, token, fingerprints, span),
     )
-    mirrored.rows[table] = len(rows)
-    return mirrored
 
 
 def table_of(kind: str) -> str:

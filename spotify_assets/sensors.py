@@ -82,8 +82,8 @@ def landing_sensor(
     jobs=[jobs.refresh_tables, jobs.refresh_playlists],
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Asks for refresh_tables for exactly the months that are stale, and for refresh_playlists for the days "
-    "of snapshots, a range at a time, until nothing is.",
+    description="Asks for refresh_tables for exactly the months that are stale, and for refresh_playlists for the "
+    "days of snapshots, a range at a time, until nothing is.",
 )
 def stale_sensor(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]

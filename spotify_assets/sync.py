@@ -22,7 +22,7 @@ MAX_BRIDGED = 14
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run of one of the jobs `REFRESH`: these tables, for this range of partitions (none for unpartitioned tables only)."""
+    """A run of one of the jobs `REFRESH`: these tables, for this range of partitions, or for none."""
 
     tables: tuple[str, ...]
     keys: tuple[str, ...] = ()

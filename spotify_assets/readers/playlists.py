@@ -154,7 +154,7 @@ def _fields_of(shown: str) -> Fields:
     """The columns of an item. Kept, as the same track stands in many snapshots."""
     item = json.loads(shown)
     entry = item if isinstance(item, dict) else {}
-    payload = next((entry[name] for name in PAYLOAD if isinstance(entry.get(name), dict)), {})
+    payload: Fields = next((entry[name] for name in PAYLOAD if isinstance(entry.get(name), dict)), {})
     is_episode = payload.get("type") == "episode" or payload.get("episode") is True
     item_id = spotify_id(payload, "episode" if is_episode else "track")
     fields = episode_fields(payload) if is_episode else track_fields(payload)
@@ -174,6 +174,7 @@ def captured_at(name: str, day: date) -> datetime | None:
     """The time in a file's name, `<playlist>.<HHMMSS>.json` (UTC); None where it has none."""
     found = re.fullmatch(r"(\d\d)(\d\d)(\d\d)", PurePosixPath(name).stem.rpartition(".")[2])
     try:
-        return datetime.combine(day, time(*map(int, found.groups())), UTC) if found else None
+        hour, minute, second = map(int, found.groups()) if found else (24, 0, 0)
+        return datetime.combine(day, time(hour, minute, second), UTC)
     except ValueError:
         return None
