@@ -103,12 +103,12 @@ class App:
             PausedError: where another app may be asked sooner.
             SpotifyError: in all its kinds; after `QuotaExhaustedError` the app is blocked.
         """
-        sent: list[str] = []
+        sent: list[_Token] = []
 
         def attempt() -> dict[str, Any] | Failure:
             self._wait_out_pause(terms)
             sent.append(self._valid_token(terms))
-            return self._transport.get(endpoint, sent[-1], terms.budget)
+            return self._transport.get(endpoint, sent[-1].value, terms.budget)
 
         outcome = patiently(attempt, self._heed, terms.stop)
         if isinstance(outcome, Failure) and outcome.status == 401:
@@ -116,7 +116,7 @@ class App:
             outcome = patiently(attempt, self._heed, terms.stop)
         if not isinstance(outcome, Failure):
             return outcome
-        raise self._error(outcome)
+        raise _error(outcome, sent[-1])
 
     def reads_singly(self, kind: str) -> bool | None:
         """Whether this kind may not be read in batches; None where that is not known yet."""
@@ -139,9 +139,9 @@ class App:
     def _wait_out_pause(self, terms: Terms) -> None:
         while left := self.pause_left:
             if any(not app.is_blocked and app.pause_left < left for app in terms.apps if app is not self):
-                raise PausedError
+                raise PausedError(f"{self}: told to wait; another app may be asked sooner")
             if terms.stop.wait(left):
-                raise StoppedError
+                raise StoppedError("nobody waits for the answer any more")
 
     def _heed(self, failure: Failure) -> None:
         """Pause all threads for a little while, or block the app for a longer one."""
@@ -171,32 +171,25 @@ class App:
             self._state.block(self.client_id, until)
         raise QuotaExhaustedError(self.blocked_until or until)
 
-    def _error(self, failure: Failure) -> SpotifyError:
-        if failure.status in (400, 404):
-            return NotFoundError(f"Spotify knows no such thing, or does not show it to apps ({failure.message})")
-        if failure.status == 401 and not (self._token and self._token.is_users):
-            return LoginNeededError(f"Spotify shows this only to a user who has logged in: {LOGIN}")
-        return RefusedError(f"Spotify refuses this ({failure.status}): {failure.message}")
-
     def _refresh_token(self) -> SecretStr:
         return self._given_token or self._state.of(self.client_id).refresh_token
 
-    def _refuse(self, token: str) -> None:
+    def _refuse(self, token: _Token) -> None:
         """The token was refused; nothing is lost where another thread has replaced it since."""
         with self._renewing:
-            if self._token and self._token.value == token:
+            if self._token is token:
                 self._token = None
 
-    def _valid_token(self, terms: Terms) -> str:
+    def _valid_token(self, terms: Terms) -> _Token:
         """An access token. Of threads that want one at once, one asks for it, and all have what comes of it."""
         if (token := self._token) and token.serves(terms.user):
-            return token.value
+            return token
         if terms.user and not self.has_login():
             raise LoginNeededError(f"this needs a user's login at Spotify: {LOGIN}")
         seen = self._renewals
         with self._renewing:
             if (token := self._token) and token.serves(terms.user):
-                return token.value
+                return token
             if self._renewals != seen and self._failed_renewal:
                 raise copy.copy(self._failed_renewal)
             self._failed_renewal = None
@@ -207,9 +200,9 @@ class App:
                 raise
             finally:
                 self._renewals += 1
-            return token.value
+            return token
 
-    def _renewed(self, terms: Terms) -> "_Token":
+    def _renewed(self, terms: Terms) -> _Token:
         refresh_token = self._refresh_token().get_secret_value()
         asked_at = time.monotonic()
         outcome = self._ask_for_token(refresh_token, terms)
@@ -250,3 +243,11 @@ class App:
             given = f"{variable('refresh_token')} holds an old one: unset it and " if self._given_token else ""
             return LoginNeededError(f"the login at Spotify has ended, as it does after six months: {given}{LOGIN}")
         return RefusedError(f"Spotify gives no token ({failure.status}): {failure.message}")
+
+
+def _error(failure: Failure, token: _Token) -> SpotifyError:
+    if failure.status in (400, 404):
+        return NotFoundError(f"Spotify knows no such thing, or does not show it to apps ({failure.message})")
+    if failure.status == 401 and not token.is_users:
+        return LoginNeededError(f"Spotify shows this only to a user who has logged in: {LOGIN}")
+    return RefusedError(f"Spotify refuses this ({failure.status}): {failure.message}")

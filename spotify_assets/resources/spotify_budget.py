@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 class BudgetSpentError(SpotifyError):
     """The budget allows no further call."""
 
-    def __init__(self) -> None:
-        super().__init__("the budget of calls is used up")
-
 
 class Budget:
     """Calls of the Web API that may still be made; batches and tries again count one each. Threads may share it."""

@@ -51,15 +51,9 @@ class Failure:
 class StoppedError(SpotifyError):
     """Nobody waits for the answer any more."""
 
-    def __init__(self) -> None:
-        super().__init__("stopped")
-
 
 class PausedError(SpotifyError):
     """An app was told to wait a little, and another one need not."""
-
-    def __init__(self) -> None:
-        super().__init__("told to wait; another app may be asked")
 
 
 class FailedError(Exception):
@@ -88,7 +82,7 @@ def patiently(attempt: Callable[[], T | Failure], heed: Callable[[Failure], None
     broken = limited = 0
     while True:
         if stop.is_set():
-            raise StoppedError
+            raise StoppedError("nobody waits for the answer any more")
         outcome = attempt()
         if not isinstance(outcome, Failure):
             return outcome

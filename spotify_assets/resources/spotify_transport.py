@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import BoundedSemaphore, Lock, local
 from typing import Any
 
-from spotipy import (  # type: ignore[import-untyped]  # it ships no types
+from spotipy import (
     MemoryCacheHandler,
     Spotify,
     SpotifyClientCredentials,
@@ -52,7 +52,7 @@ class Transport:
         """
         with self._slots:
             if budget and not budget.take():
-                raise BudgetSpentError
+                raise BudgetSpentError("the budget of calls is used up")
             with self._lock:
                 self.calls += 1
             self._bearer.token = token

@@ -218,6 +218,15 @@ class TestTokens:
 
         assert len(read(client, tracks(api, 9))) == 9
 
+    def test_an_app_that_has_to_wait_for_its_token_leaves_it_to_another(self, api):
+        api.apps |= dict([SECOND])
+        api.latency = 0.02
+        api.fail("/api/token", Status(429, retry_after=50))
+
+        started = time.monotonic()
+        assert len(read(client_for(api), tracks(api, 50))) == 50
+        assert time.monotonic() - started < 10
+
     def test_no_token_to_be_had(self, api, client):
         api.fail("/api/token", Status(503), times=None)
         api.latency = 0.02
@@ -854,7 +863,7 @@ def shown(error: BaseException) -> str:
 
 
 def test_nothing_leaks(api):
-    records: list[str] = []
+    records = []
 
     class Everything(logging.Handler):
         def emit(self, record):
@@ -867,7 +876,7 @@ def test_nothing_leaks(api):
     for logger, _ in levels:
         logger.setLevel(logging.DEBUG)
     root.addHandler(handler)
-    errors: list[str] = []
+    errors = []
     wrong, odd = "standin-secret-0", "standin-secret-é"
     try:
         settings = settings_for(api)
