@@ -323,7 +323,7 @@ def run(*, debug: bool) -> int:
         error.show()
         return 2
     except SettingsError as error:
-        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
+        errors.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
         return 2
     except (click.Abort, KeyboardInterrupt):
         errors.print("Stopped. Nothing is half-written: spotify-assets sync goes on where it was.")
@@ -332,7 +332,7 @@ def run(*, debug: bool) -> int:
         if debug:
             traceback.print_exc()
         message = error.format_message() if isinstance(error, click.ClickException) else str(error) or repr(error)
-        errors.print(f"[bold red]Error:[/] {escape(message.strip().splitlines()[0])}")
+        errors.print(f"[bold red]Error:[/] {escape(message.strip().splitlines()[0])}", soft_wrap=True)
         if not debug and not isinstance(error, click.ClickException):
             errors.print("[dim]spotify-assets --debug ... shows where it happened.[/]")
         return 1

@@ -13,6 +13,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from spotify_assets import lineage, provenance, sync, transforms
+from spotify_assets.captures import KINDS, mirror_metadata, mirror_playlists, table_of
 from spotify_assets.ingest import Ingested, ingest
 from spotify_assets.io_managers import DeltaLakeIOManager
 from spotify_assets.lake import Lake
@@ -117,10 +118,20 @@ class World:
         """Compute what is stale, by the same plan and writer as Dagster's runs, without Dagster."""
         runs = sync.plan(provenance.stale(self.lake, self.settings), self.settings)
         for run in runs:
-            for table in run.tables:
+            for table in self._mirrored(run):
                 keys = run.keys if lineage.is_partitioned(table) else ()
                 self.io_manager.write(table, self.compute(table, keys), keys)
         return runs
+
+    def _mirrored(self, run: sync.PlannedRun) -> list[str]:
+        """Write the run's tables that mirror landed responses; the others remain."""
+        remaining = [table for table in run.tables if table not in lineage.captured_tables()]
+        if {"raw_playlists", "raw_playlist_files"} & set(run.tables):
+            mirror_playlists(self.landing, self.lake, self.settings, run.keys)
+        for kind in KINDS:
+            if table_of(kind) in run.tables:
+                mirror_metadata(self.landing, self.lake, self.settings, kind)
+        return remaining
 
     def sync(self) -> list[sync.PlannedRun]:
         self.ingest()
@@ -155,7 +166,7 @@ class World:
         """Every row of every table, less what may depend on when it was written."""
         return {
             table: [{name: value for name, value in row.items() if name not in TIMELESS} for row in self.rows(table)]
-            for table in ("raw_files", "raw_plays", *lineage.computed_tables())
+            for table in ("raw_files", "raw_plays", *lineage.refreshed_tables())
         }
 
 

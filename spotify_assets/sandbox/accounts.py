@@ -60,6 +60,11 @@ class Accounts:
         """Who was given an access token; None where nobody was."""
         return self._callers.get(token)
 
+    @property
+    def access_tokens(self) -> tuple[str, ...]:
+        """Every access token given out so far."""
+        return tuple(self._callers)
+
     def expire_tokens(self) -> None:
         """Every access token given out so far is expired."""
         for token, caller in list(self._callers.items()):
