@@ -23,7 +23,7 @@ class AppState(BaseModel):
         refresh_token: Of the user who logged in; empty where nobody did.
         authorized_at: When that was (UTC).
         blocked_until: The quota is used up until then (UTC).
-        single_reads: Kinds (`tracks`, `albums`, `artists`) that it may not read in batches.
+        single_reads: Kinds (`tracks`, `albums`, `artists`) that it may not read in batches; never asked again.
     """
 
     refresh_token: SecretStr = SecretStr("")
