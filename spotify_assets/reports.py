@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -17,12 +18,15 @@ from spotify_assets.lake import Lake
 from spotify_assets.model import TABLES, derive
 from spotify_assets.model.cleaned import REJECTION_REASONS
 from spotify_assets.resources import LandingResource
+from spotify_assets.resources.spotify_state import SpotifyState
 from spotify_assets.runner import Synced
 from spotify_assets.settings import Settings
 
 GREEN = "#1db954"
 BAR = 40
 BAR_MONTHS = 24
+MAX_SHOWN = 30
+LOGIN_ENDS_SOON = timedelta(days=30)
 
 
 def query(lake: Lake, sql: str) -> pa.Table:
@@ -137,7 +141,7 @@ def print_changes(console: Console, done: Synced, before: dict[str, int], after:
 
 
 def print_status(console: Console, settings: Settings) -> None:
-    """What is landed, kept, rejected and stale, by listener and file."""
+    """What is landed, kept, rejected and stale, by listener and file; playlists; and the login at Spotify."""
     lake = Lake(settings.lake_uri)
     landing = LandingResource(uri=settings.landing_uri)
     changes = find_changes(landing, lake, settings)
@@ -177,7 +181,9 @@ def print_status(console: Console, settings: Settings) -> None:
         for note in notes.get(listener, []):
             style = "[yellow]" if note.startswith("unreadable") else "[dim]"
             console.print(f"  {style}{escape(note)}[/]", soft_wrap=True)
-    if not lines:
+    has_playlists = _print_playlists(console, lake)
+    _print_login(console, settings)
+    if not lines and not has_playlists:
         console.print('\nNothing is landed yet: spotify-assets import PATH --listener NAME, or "make demo".')
     if strays := landing.strays():
         console.print(
@@ -191,8 +197,52 @@ def print_status(console: Console, settings: Settings) -> None:
         periods = f"{count:,} partition{'s' * (count != 1)}" if count else "no partition"
         tables = len(stale.windows) + len(stale.whole)
         console.print(f"[yellow]Stale: {periods}, {tables} tables.[/] spotify-assets sync computes them.")
-    elif lines and not waiting:
+    elif (lines or has_playlists) and not waiting:
         console.print(f"[{GREEN}]Every table is up to date.[/]")
+
+
+def _print_playlists(console: Console, lake: Lake) -> bool:
+    """Every playlist that was captured; whether there is any."""
+    rows = query(
+        lake,
+        """
+        WITH seen AS (
+            SELECT playlist_id, count(*) AS snapshots, min(snapshot_date) AS first, max(snapshot_date) AS last,
+                arg_max(items, snapshot_date) AS items, arg_max(playlist_name, snapshot_date) AS name
+            FROM raw_playlist_files WHERE status = 'read' GROUP BY ALL)
+        SELECT coalesce(name, playlist_id) AS name, snapshots, items, first, last FROM seen ORDER BY name
+        """,
+    ).to_pylist()
+    if rows:
+        names = ("playlist", "snapshots", "items", "from", "until")
+        shown = [(row["name"], row["snapshots"], row["items"], row["first"], row["last"]) for row in rows[:MAX_SHOWN]]
+        console.print(as_table(names, shown, title="Playlists", one_line=True))
+        if len(rows) > MAX_SHOWN:
+            console.print(f"  [dim]and {len(rows) - MAX_SHOWN:,} more[/]")
+    broken = query(
+        lake, "SELECT source_file, detail FROM raw_playlist_files WHERE status = 'unreadable' ORDER BY source_file"
+    ).to_pylist()
+    for row in broken[:MAX_SHOWN]:
+        console.print(
+            f"  [yellow]unreadable: {escape(row['source_file'])} ({escape(row['detail'])})[/]", soft_wrap=True
+        )
+    return bool(rows or broken)
+
+
+def _print_login(console: Console, settings: Settings) -> None:
+    """Until when the login lasts, and which app's quota is used up; nothing without credentials."""
+    state = SpotifyState(settings.spotify_state)
+    for client_id, _ in settings.apps:
+        ends, blocked = state.login_ends_at(client_id), state.of(client_id).blocked_until
+        if ends:
+            soon = ends - datetime.now(UTC) < LOGIN_ENDS_SOON
+            style = "[yellow]" if soon else "[dim]"
+            advice = "; spotify-assets login renews it" if soon else ""
+            console.print(f"{style}The login of app {escape(client_id)} at Spotify ends on {ends:%Y-%m-%d}{advice}[/]")
+        if blocked and blocked > datetime.now(UTC):
+            console.print(
+                f"[yellow]The quota of app {escape(client_id)} is used up until {blocked:%Y-%m-%d %H:%M} UTC[/]"
+            )
 
 
 def _print_moves(console: Console, lake: Lake) -> None:

@@ -329,7 +329,8 @@ class TestThroughDagster:
         return {RANGE_START: f"{day}", RANGE_END: f"{day}"}
 
     def why(self, result) -> str:
-        return next(event.step_failure_data.error.cause.message for event in result.all_events if event.is_step_failure)
+        failures = (event.step_failure_data.error for event in result.all_events if event.is_step_failure)
+        return next(error.cause.message for error in failures)
 
     def test_todays_partition_is_captured_and_read(self, asking, api):
         with dg.instance_for_test() as instance:

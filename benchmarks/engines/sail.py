@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks.engines import PARTIAL_AGGREGATES, TABLES
 from spotify_assets import lineage, transforms
@@ -25,8 +25,17 @@ def run(session: SparkSession, history: Path, output: Path) -> Iterator[str]:
         if table not in TABLES + PARTIAL_AGGREGATES:
             continue
         options = {"settings": settings} if lineage.takes(table, "settings") else {}
+        for name in lineage.upstreams(table):
+            frames.setdefault(name, empty(session, name))
         frame = getattr(transforms, table)(*[frames[name] for name in lineage.upstreams(table)], **options)
         folder = str(output / table)
         frame.select(*derive.columns(table)).write.option("compression", "snappy").parquet(folder)
         frames[table] = session.read.parquet(folder)
         yield table
+
+
+def empty(session: SparkSession, table: str) -> DataFrame:
+    """A table without rows: a history alone has no playlists, and no metadata."""
+    return session.createDataFrame(
+        [], ", ".join(f"`{name}` {type_}" for name, type_ in derive.spark_types(table).items())
+    )

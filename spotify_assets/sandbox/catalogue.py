@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from functools import cache
 from typing import Any
 
-import numpy as np
-
-from spotify_assets.sandbox.history import BASE62, SHOWS, SONG, spotify_ids, track_names
+from spotify_assets.sandbox.history import BASE62, SHOWS, SONG, spotify_ids, track_lengths, track_names
 
 Document = dict[str, Any]
 
@@ -60,9 +58,7 @@ class Objects(MutableMapping[str, Document]):
 class Catalogue:
     """Tracks, albums, artists, episodes and shows: full objects by id, the same every time.
 
-    Ids and names are those of `land_sample_exports(landing, plays)`: with another number of plays the ids stay,
-    while the names change. Both sample listeners play these ids; the names are the ones in Anna's export, as the
-    generator gives an id another name in Ben's shorter history.
+    Ids, names and lengths are those of `land_sample_exports(landing, plays)`: all that both listeners play.
 
     Args:
         plays: Records in the sample exports.
@@ -70,8 +66,9 @@ class Catalogue:
 
     def __init__(self, plays: int = DEMO_PLAYS) -> None:
         count = _tracks_in(plays * 6 // 10)
-        titles, artists, albums = track_names(np.random.default_rng(7), count)
+        titles, artists, albums = track_names(count)
         ids = spotify_ids(count, 11).tolist()
+        self._lengths = dict(zip(ids, track_lengths(count).tolist(), strict=True))
         self._track_names = dict(zip(ids, zip(titles, artists, albums, strict=True), strict=True))
         self._number = {track_id: number for number, track_id in enumerate(ids)}
         self._ids = ids
@@ -108,7 +105,7 @@ class Catalogue:
             "artists": [self._simple_artist(name) for name in artists],
             "available_markets": list(MARKETS),
             "disc_number": 1,
-            "duration_ms": 90_000 + _pick(track_id, "duration", 280_000),
+            "duration_ms": self._lengths[track_id],
             "explicit": _pick(track_id, "explicit", 9) == 0,
             "is_local": False,
             "preview_url": None,

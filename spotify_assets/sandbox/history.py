@@ -13,6 +13,8 @@ import pyarrow.compute
 
 BASE62 = np.array(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))
 DAY_SECONDS = 24 * 60 * 60
+# Names are made by blocks of tracks.
+BLOCK, TRACKS_BY_ARTIST = 400, 4
 
 # Relative listening by local hour, from midnight; commuting and evenings stand out.
 HOURS = np.array([4, 2, 1, 1, 1, 2, 5, 9, 10, 8, 7, 7, 8, 8, 8, 9, 11, 12, 11, 10, 10, 11, 10, 7], float)
@@ -80,7 +82,7 @@ def extended_history(listening: Listening) -> pa.Table:
 
     tracks = max(20, min(unique // 9, 500_000))
     track = _heavy_tailed(rng, tracks, unique)
-    length = np.exp(rng.normal(np.log(212_000), 0.28, tracks)).astype(np.int64)[track]
+    length = track_lengths(tracks)[track]
     length[is_podcast] = np.exp(rng.normal(np.log(2_000_000), 0.5, int(is_podcast.sum()))).astype(np.int64)
 
     outcome = rng.random(unique)
@@ -134,20 +136,33 @@ def spotify_ids(count: int, seed: int) -> np.ndarray:
     return letters.view("<U22").reshape(-1)
 
 
-def track_names(rng: np.random.Generator, tracks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Track, artist and album name of every track; an artist has about four tracks on two albums."""
-    artists = max(5, tracks // 4)
-    numbers = np.arange(artists)
+def track_names(tracks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Track, artist and album name of every track; an artist has about four tracks on two albums.
+
+    The n-th has the same names whatever their number, as its id has.
+    """
+    blocks = range(-(-tracks // BLOCK))
+    numbers = np.arange(len(blocks) * BLOCK // TRACKS_BY_ARTIST)
     of_artist = np.array(
         [f"{FIRST[n % 30]} {SECOND[(n // 30) % 30]}" + (f" {n // 900 + 1}" if n >= 900 else "") for n in numbers],
         dtype=object,
     )
-    artist = rng.permutation(np.resize(numbers, tracks))
     titles = np.array([form.format(a=a, b=b) for form in SONG_FORM for a in SONG for b in SONG if a != b], object)
-    title = titles[rng.integers(0, len(titles), tracks)]
+    rngs = [np.random.default_rng((7, block)) for block in blocks]
+    by_block = [
+        rng.permutation(np.resize(part, BLOCK)) for rng, part in zip(rngs, np.split(numbers, len(blocks)), strict=True)
+    ]
+    artist = np.concatenate(by_block)[:tracks]
+    title = titles[np.concatenate([rng.integers(0, len(titles), BLOCK) for rng in rngs])[:tracks]]
+    side = np.concatenate([rng.integers(0, 2, BLOCK) for rng in rngs])[:tracks]
     album = np.array([f"{FIRST[(a + n) % 30]} {SONG[(a * 7 + n) % 30]}" for a, n in
-                      zip(artist, rng.integers(0, 2, tracks), strict=True)], object)  # fmt: skip
+                      zip(artist, side, strict=True)], object)  # fmt: skip
     return title, of_artist[artist], album
+
+
+def track_lengths(tracks: int) -> np.ndarray:
+    """Length (ms) of every track; the n-th has the same whatever their number."""
+    return np.exp(np.random.default_rng(17).normal(np.log(212_000), 0.28, tracks)).astype(np.int64)
 
 
 def _columns(
@@ -164,7 +179,7 @@ def _columns(
 ) -> dict[str, pa.Array]:
     """The keys of an extended export, one value a play."""
     plays = len(session)
-    title, artist, album = track_names(np.random.default_rng(7), tracks)
+    title, artist, album = track_names(tracks)
     nameless = rng.random(plays) < 0.001
     no_track = pa.array(is_podcast | nameless)
 

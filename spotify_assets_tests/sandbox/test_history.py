@@ -6,7 +6,7 @@ import pytest
 
 from spotify_assets.readers.formats import format_of
 from spotify_assets.sandbox.exports import land_sample_exports
-from spotify_assets.sandbox.history import Listening, extended_history
+from spotify_assets.sandbox.history import Listening, extended_history, track_lengths, track_names
 
 FIRST, LAST = datetime(2019, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -19,6 +19,12 @@ def history():
 def test_the_same_seed_gives_the_same_records(history):
     assert history.equals(extended_history(Listening(50_000, FIRST, LAST)))
     assert not history.equals(extended_history(Listening(50_000, FIRST, LAST, seed=2)))
+
+
+def test_a_track_has_the_same_names_and_length_in_every_history():
+    few, many = track_names(50), track_names(5_000)
+    assert all((a == b[:50]).all() for a, b in zip(few, many, strict=True))
+    assert (track_lengths(50) == track_lengths(5_000)[:50]).all()
 
 
 @pytest.mark.parametrize("plays", [1, 20, 1_000])

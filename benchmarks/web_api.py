@@ -1,0 +1,117 @@
+"""`python -m benchmarks.web_api`: metadata reads one by one, against the stand-in in a process of its own.
+
+Prints, and writes WEB_API.md. The floor is what the waiting alone takes: reads times latency, by calls in flight.
+"""
+
+import argparse
+import multiprocessing
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from spotify_assets import fetch
+from spotify_assets.lake import Lake
+from spotify_assets.model import derive
+from spotify_assets.resources.landing import LandingResource
+from spotify_assets.resources.spotify import Budget, SpotifyClient
+from spotify_assets.sandbox.spotify_api import StandIn
+from spotify_assets.settings import Settings, load_settings
+
+REPORT = Path(__file__).parent / "WEB_API.md"
+
+
+def serve(pipe: Connection, latency: float) -> None:
+    """The stand-in, until asked for what it saw."""
+    with StandIn() as api:
+        api.latency = latency
+        pipe.send((api.url, api.client_id, api.client_secret, list(api.catalogue.tracks)))
+        while pipe.recv() == "seen":
+            asked = Counter(call.path for call in api.calls if call.status == 200)
+            pipe.send((len(api.calls), max(asked.values(), default=0), api.max_in_flight))
+            api.calls.clear()
+            api.max_in_flight = 0
+
+
+@contextmanager
+def stand_in(latency: float) -> Iterator[tuple[Any, Connection]]:
+    """The stand-in's address and more, and a pipe to it."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    server = context.Process(target=serve, args=(theirs, latency), daemon=True)
+    server.start()
+    try:
+        yield ours.recv(), ours
+    finally:
+        ours.send("stop")
+        server.join(10)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--reads", type=int, default=2_000)
+    options.add_argument("--latency", type=float, default=0.05, help="seconds")
+    chosen = options.parse_args()
+    lines = []
+    with stand_in(chosen.latency) as ((url, client_id, secret, ids), pipe), tempfile.TemporaryDirectory() as folder:
+        settings = load_settings(
+            landing_uri=f"{folder}/landing",
+            lake_uri=f"{folder}/lake",
+            spotify_state=f"{folder}/spotify.json",
+            api_url=url,
+            client_id=client_id,
+            client_secret=secret,
+            api_budget=chosen.reads + 1,
+        )
+        floor = chosen.reads * chosen.latency / settings.api_concurrency
+        for name, measured in (("reads alone", reads), ("asked for, landed, most played first", landed)):
+            started = time.perf_counter()
+            answers = measured(settings, ids[: chosen.reads])
+            seconds = time.perf_counter() - started
+            pipe.send("seen")
+            calls, most, in_flight = pipe.recv()
+            figures = (f"{seconds / floor:.2f}", f"{seconds:.1f} s", f"{answers:,}", f"{calls:,}", in_flight, most)
+            lines.append(f"| {name} | {' | '.join(map(str, figures))} |")
+    report = "\n".join(
+        [
+            "# Reads of the Web API\n",
+            f"`python -m benchmarks.web_api`: {chosen.reads:,} single reads, {chosen.latency * 1000:.0f} ms of "
+            f"latency, {settings.api_concurrency} calls in flight, so that waiting alone takes {floor:.1f} s. One "
+            "more call finds out that batches are refused.\n",
+            "| | against waiting alone | | answers | calls | most in flight | most calls for an id |",
+            "|---|---|---|---|---|---|---|",
+            *lines,
+        ]
+    )
+    print(report)
+    REPORT.write_text(report + "\n")
+
+
+def reads(settings: Settings, ids: list[str]) -> int:
+    """The client alone; how many answers came."""
+    return sum(1 for _ in SpotifyClient(settings).metadata("tracks", ids, Budget(settings.api_budget)))
+
+
+def landed(settings: Settings, ids: list[str]) -> int:
+    """As a metadata run does it, for tracks that were played; how many answers came."""
+    lake, month = Lake(settings.lake_uri), datetime(2024, 1, 1, tzinfo=UTC)
+    plays = [
+        {"content_type": "track", "content_key": one, "plays": number, "month": month.date(), "window_at": month}
+        for number, one in enumerate(ids)
+    ]
+    rows = pa.Table.from_pylist(plays, derive.arrow_schema("monthly_content"))
+    lake.replace("monthly_content", lambda: iter(rows.to_batches()))
+    landing = LandingResource(uri=settings.landing_uri)
+    return fetch.fetch_metadata(SpotifyClient(settings), landing, lake, settings).answers.total()
+
+
+if __name__ == "__main__":
+    main()
