@@ -6,7 +6,6 @@ import dagster as dg
 
 from spotify_assets import jobs, schedules, sensors
 from spotify_assets.assets import cleaned, dimensions, facts, metrics, raw
-from spotify_assets.assets.recent_plays import recent_plays
 from spotify_assets.checks import history, model_checks, playlists
 from spotify_assets.io_managers import DeltaLakeIOManager
 from spotify_assets.resources import LandingResource, SparkResource, SpotifyResource
@@ -30,8 +29,8 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
     asks = bool(settings.apps)
     return dg.Definitions(
         assets=[
-            *dg.load_assets_from_modules([raw, cleaned, dimensions, facts, metrics]),
-            *([recent_plays] if asks else []),
+            *dg.load_assets_from_modules([cleaned, dimensions, facts, metrics]),
+            *raw.assets(polls=asks),
         ],
         asset_checks=[*model_checks.ALL, *history.ALL, *playlists.ALL],
         jobs=[jobs.read_history, jobs.refresh_tables, jobs.refresh_playlists, *(jobs.ASK_SPOTIFY if asks else [])],

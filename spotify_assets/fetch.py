@@ -29,6 +29,7 @@ MINE = "me"
 # Polls of recent plays are followed until nothing is new; Spotify tells the last 50 only.
 MAX_POLLS = 4
 FULL_PAGE = 50
+MAX_VERSIONS = 4
 # So many ids are asked for before it is looked again what is wanted most: a track tells its album and artists.
 ROUND = 200
 METADATA = "metadata"
@@ -75,8 +76,7 @@ def capture_playlists(
     to_ask = [one for one in wanted if one not in captured.present]
 
     def capture(playlist_id: str) -> str:
-        playlist = client.playlist(playlist_id)
-        pages = client.playlist_pages(playlist_id)
+        playlist, pages = _as_at_one_moment(client, playlist_id)
         captured_at = datetime.now(UTC)
         about = {name: value for name, value in playlist.items() if name not in ("items", "tracks")}
         document = {"captured_at": captured_at.isoformat(), "playlist": about, "pages": pages}
@@ -94,6 +94,21 @@ def capture_playlists(
             captured.landed.append(playlist_id)
             note(f"Captured {outcome}")
     return captured
+
+
+def _as_at_one_moment(client: SpotifyClient, playlist_id: str) -> tuple[Fields, list[Fields]]:
+    """The playlist and its pages, of one and the same version.
+
+    A track that moves while pages are read would else be there twice, or not at all, and nothing would tell.
+    """
+    playlist = client.playlist(playlist_id)
+    for _ in range(MAX_VERSIONS):
+        pages = client.playlist_pages(playlist_id)
+        after = playlist if len(pages) <= 1 else client.playlist(playlist_id)
+        if after.get("snapshot_id") == playlist.get("snapshot_id"):
+            return playlist, pages
+        playlist = after
+    raise UnavailableError(f"playlist {playlist_id} changed each time while it was read; try again later")
 
 
 def _wanted_playlists(client: SpotifyClient, settings: Settings) -> list[str]:

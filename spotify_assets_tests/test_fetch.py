@@ -143,6 +143,36 @@ class TestPlaylists:
         assert landed(asking) == []
         assert capture(asking).landed == [long]
 
+    def test_a_playlist_that_changes_while_it_is_read_is_read_again(self, asking, api):
+        long = next(one for one in api.playlists.values() if len(one.items) > 100)
+        asking.overrides |= {"playlists": (long.id,)}
+        client = SpotifyClient(asking.settings)
+        read = client.playlist_pages
+
+        def while_somebody_turns_it_over(playlist_id: str, times=[1]):  # noqa: B006  # counts down over all calls
+            pages = read(playlist_id)
+            if times and times.pop():
+                long.items.reverse()
+            return pages
+
+        client.playlist_pages = while_somebody_turns_it_over
+        captured = fetch.capture_playlists(client, asking.landing, asking.settings, TODAY)
+
+        assert captured.landed == [long.id]
+        asking.sync()
+        expected = [item.id for item in long.items]
+        assert [row["item_id"] for row in asking.rows("raw_playlists")] == expected
+
+    def test_a_playlist_that_never_rests_is_reported(self, asking, api):
+        long = next(one for one in api.playlists.values() if len(one.items) > 100)
+        asking.overrides |= {"playlists": (long.id,)}
+        client = SpotifyClient(asking.settings)
+        read = client.playlist_pages
+        client.playlist_pages = lambda playlist_id: (long.items.reverse(), read(playlist_id))[1]
+        captured = fetch.capture_playlists(client, asking.landing, asking.settings, TODAY)
+        assert "changed each time" in captured.failed[long.id]
+        assert landed(asking) == []
+
     def test_an_exhausted_quota_keeps_what_came_and_says_when_to_come_back(self, asking, api):
         for number in range(12):
             one = Playlist(f"{number:02d}".rjust(22, "P"), f"List {number}", items=[Item.removed()])

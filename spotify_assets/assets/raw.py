@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from spotify_assets import fetch, lineage
-from spotify_assets.assets.declare import common
+from spotify_assets.assets.declare import OWNERS, common
 from spotify_assets.captures import KINDS, Mirrored, mirror_metadata, mirror_playlists, table_of
 from spotify_assets.ingest import ingest
 from spotify_assets.lake import Lake
@@ -181,3 +181,33 @@ def read_metadata(
                 fetched=fetched.answers[kind],
                 still_unknown=fetched.left[kind],
             )
+
+
+@dg.asset(
+    group_name="raw",
+    kinds={"spotify", "json"},
+    owners=OWNERS,
+    tags={"layer": "raw", "domain": "listening"},
+    description="Plays since the last poll, landed below history/<SPOTIFY_ASSETS_LISTENER>/recent; read from there.",
+)
+def recent_plays(
+    context: dg.AssetExecutionContext,
+    landing: LandingResource,
+    spotify: SpotifyResource,
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult:
+    polled = fetch.poll_recent_plays(spotify.client, landing, settings)
+    context.log.info(str(polled))
+    if polled.may_have_missed:
+        context.log.warning("Spotify tells the last 50 plays only, and all of them are new: poll more often.")
+    return dg.MaterializeResult(metadata={"plays": polled.plays, "files": len(polled.files)})
+
+
+def assets(*, polls: bool) -> list[dg.AssetsDefinition]:
+    """The raw tables; and, where recent plays can be polled, what lands them for `raw_plays`."""
+    if not polls:
+        return [read_landing, read_playlists, read_metadata]
+    after_polls = read_landing.map_asset_specs(
+        lambda spec: spec.merge_attributes(deps=["recent_plays"]) if spec.key == dg.AssetKey("raw_plays") else spec
+    )
+    return [after_polls, read_playlists, read_metadata, recent_plays]
