@@ -15,12 +15,13 @@ from spotify_assets import provenance
 from spotify_assets.lake import Lake
 from spotify_assets.model import derive
 from spotify_assets.partitions import Window, span_of, window_predicate, windows_of
+from spotify_assets.readers import should_hold_data
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets.readers.metadata import read_metadata, singular
-from spotify_assets.readers.playlists import Playlist, captured_at, item_fields, read_playlist
+from spotify_assets.readers.playlists import captured_at, item_fields, read_playlist
 from spotify_assets.readers.responses import Fields
 from spotify_assets.resources.landing import Capture, LandingResource, OutsideLandingError
-from spotify_assets.resources.spotify_reads import Kind
+from spotify_assets.resources.spotify.reads import Kind
 from spotify_assets.settings import Settings
 
 OF_THE_FILE = ("snapshot_date", "playlist_id", "playlist_name", "source_file", "month")
@@ -79,29 +80,27 @@ def _snapshots(
     """Rows of `raw_playlist_files` and of `raw_playlists`."""
     rows, items = _Columns("raw_playlist_files"), _Columns("raw_playlists")
     for _, of_day in groupby(captures, key=lambda capture: capture.day):
-        files = [_file(landing, capture, settings) for capture in of_day]
+        files = [file for capture in of_day if (file := _file(landing, capture, settings))]
         latest: dict[str, _File] = {}
         for file in sorted(files, key=lambda file: file.order):
-            if file.playlist is not None:
+            if file.row["status"] == "read":
                 if file.playlist_id in latest:
                     latest[file.playlist_id].row |= {"status": "replaced", "items": 0}
                 latest[file.playlist_id] = file
             elif file.row["status"] == "unreadable":
                 mirrored.unreadable[file.row["source_file"]] = file.row["detail"]
         for file in latest.values():
-            assert file.playlist is not None
-            shared = {name: file.row.get(name) for name in OF_THE_FILE}
-            items.extend([item_fields(item) for item in file.playlist.items], shared)
+            items.extend(file.items, {name: file.row.get(name) for name in OF_THE_FILE})
         rows.extend([file.row for file in files])
     return rows.table(), items.table()
 
 
 @dataclass
 class _File:
-    """A landed file: its row in the register, and the playlist in it."""
+    """A landed file: its row in the register, and the items in it, in the columns of `raw_playlists`."""
 
     row: Fields
-    playlist: Playlist | None
+    items: list[Fields] = field(default_factory=list)
 
     @property
     def playlist_id(self) -> str:
@@ -114,7 +113,8 @@ class _File:
         return self.row["captured_at"] or LONG_AGO, self.row["source_file"]
 
 
-def _file(landing: LandingResource, capture: Capture, settings: Settings) -> _File:
+def _file(landing: LandingResource, capture: Capture, settings: Settings) -> _File | None:
+    """What a landed file holds; None where it was deleted since it was listed."""
     assert capture.day is not None
     name = PurePosixPath(capture.path).name
     row: Fields = {
@@ -131,18 +131,31 @@ def _file(landing: LandingResource, capture: Capture, settings: Settings) -> _Fi
     try:
         with landing.open(capture.path) as stream:
             playlist = read_playlist(stream, settings.max_json_mb * MEGABYTE)
+        items = [item_fields(item) for item in playlist.items]
+    except FileNotFoundError:
+        return None
     except NoHistoryError as error:
-        return _File(row | {"status": "ignored", "detail": str(error)}, None)
-    except (UnreadableError, OutsideLandingError, OSError) as error:
-        reason = "permission denied" if isinstance(error, PermissionError) else str(error)
-        return _File(row | {"status": "unreadable", "detail": reason}, None)
+        return _File(row | {"status": "ignored", "detail": str(error)})
+    except Exception as error:
+        # Whatever a hostile file makes a parser raise: that file is unreadable, and the rest goes on.
+        status = "unreadable" if should_hold_data(name) else "ignored"
+        return _File(row | {"status": status, "detail": _reason(error)})
     row |= playlist.attributes
     row |= {
         "playlist_id": playlist.playlist_id or row["playlist_id"],
         "captured_at": playlist.captured_at or row["captured_at"],
-        "items": len(playlist.items),
+        "items": len(items),
     }
-    return _File(row, playlist)
+    return _File(row, items)
+
+
+def _reason(error: Exception) -> str:
+    """Why a file can't be read; nothing of what is in it, or of where the landing zone is."""
+    if isinstance(error, UnreadableError | OutsideLandingError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return f"its reading failed ({type(error).__name__})"
 
 
 def mirror_metadata(landing: LandingResource, lake: Lake, settings: Settings, kind: str) -> Mirrored:
@@ -193,8 +206,12 @@ def latest_responses(
                         broken += 1
                     elif fields[key] not in latest or order(fields) >= order(latest[fields[key]]):
                         latest[fields[key]] = fields
-        except (UnreadableError, OutsideLandingError, OSError) as error:
-            mirrored.unreadable[capture.path] = str(error)
+        except FileNotFoundError:
+            continue
+        except Exception as error:
+            # Whatever a hostile file makes a parser raise: that file is unreadable, and the rest goes on.
+            if should_hold_data(capture.path):
+                mirrored.unreadable[capture.path] = _reason(error)
         if broken:
             mirrored.unreadable[capture.path] = f"{broken:,} of its responses tell of nothing; the others are read"
     return latest

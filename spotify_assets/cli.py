@@ -131,12 +131,12 @@ def login(port: int, browser: bool) -> None:
     """
     import webbrowser
 
-    from spotify_assets.resources import spotify_login
+    from spotify_assets.resources.spotify.login import login as log_in
 
     def say(line: str) -> None:
         console.print(escape(line), soft_wrap=True)
 
-    spotify_login.login(settings(), port, webbrowser.open if browser else lambda address: False, say)
+    log_in(settings(), port, webbrowser.open if browser else lambda address: False, say)
 
 
 @cli.command()

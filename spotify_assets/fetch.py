@@ -20,7 +20,7 @@ from spotify_assets.readers.metadata import fields_of, landed_line
 from spotify_assets.readers.responses import Fields, moment, without_people
 from spotify_assets.resources.landing import HISTORY, PLAYLISTS, LandingResource
 from spotify_assets.resources.spotify import Answer, Budget, SpotifyClient, SpotifyError, UnavailableError
-from spotify_assets.resources.spotify_reads import Kind
+from spotify_assets.resources.spotify.reads import Kind
 from spotify_assets.settings import Settings
 
 Note = Callable[[str], None]

@@ -18,7 +18,7 @@ from spotify_assets.lake import Lake
 from spotify_assets.model import TABLES, derive
 from spotify_assets.model.cleaned import REJECTION_REASONS
 from spotify_assets.resources import LandingResource
-from spotify_assets.resources.spotify_state import SpotifyState
+from spotify_assets.resources.spotify.state import SpotifyState
 from spotify_assets.runner import Synced
 from spotify_assets.settings import Settings
 

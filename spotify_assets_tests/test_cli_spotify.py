@@ -23,7 +23,7 @@ from spotify_assets.resources.spotify import SpotifyClient
 from spotify_assets.sandbox.sample_playlists import USER_NAME
 from spotify_assets.sandbox.spotify_api import Item, Playlist, StandIn, Status
 from spotify_assets.settings import load_settings
-from spotify_assets_tests.resources.conftest import free_port, visit
+from spotify_assets_tests.resources.spotify.conftest import free_port, visit
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from pydantic import SecretStr
 
 from spotify_assets import fetch
 from spotify_assets.definitions import definitions
-from spotify_assets.resources import spotify_failures
-from spotify_assets.resources.spotify import LoginNeededError, SpotifyClient
+from spotify_assets.resources.spotify import LoginNeededError, SpotifyClient, failures
 from spotify_assets.sandbox.spotify_api import Item, Playlist, StandIn, Status
 from spotify_assets.sync import RANGE_END, RANGE_START
 from spotify_assets_tests.conftest import World, account, extended
@@ -22,7 +21,7 @@ EDITORIAL = "37i9dQZEVXbMDoHDwVN2tF"
 
 @pytest.fixture
 def api(monkeypatch):
-    monkeypatch.setattr(spotify_failures, "FIRST_WAIT", 0.002)
+    monkeypatch.setattr(failures, "FIRST_WAIT", 0.002)
     with StandIn(plays=2_000) as api:
         yield api
 

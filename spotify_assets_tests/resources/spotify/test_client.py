@@ -18,7 +18,6 @@ from unittest.mock import Mock
 import dagster as dg
 import pytest
 
-from spotify_assets.resources import spotify_app, spotify_failures, spotify_http
 from spotify_assets.resources.spotify import (
     Answer,
     Budget,
@@ -31,14 +30,17 @@ from spotify_assets.resources.spotify import (
     SpotifyError,
     SpotifyResource,
     UnavailableError,
+    app,
+    failures,
+    http,
 )
-from spotify_assets.resources.spotify_app import App
-from spotify_assets.resources.spotify_login import login
-from spotify_assets.resources.spotify_reads import Reads
-from spotify_assets.resources.spotify_state import SpotifyState
+from spotify_assets.resources.spotify.app import App
+from spotify_assets.resources.spotify.login import login
+from spotify_assets.resources.spotify.reads import Reads
+from spotify_assets.resources.spotify.state import SpotifyState
 from spotify_assets.sandbox.spotify_api import Close, Cut, Garbage, Item, Playlist, Slow, StandIn, Status
 from spotify_assets.settings import load_settings
-from spotify_assets_tests.resources.conftest import free_port, settings_for, visit
+from spotify_assets_tests.resources.spotify.conftest import free_port, settings_for, visit
 
 SECOND, THIRD = ("second-app", "second-secret"), ("third-app", "third-secret")
 WAYS_TO_BREAK = (Status(503), Status(500, text="oops"), Close(), Cut(), Garbage(), Garbage("[]"))
@@ -478,7 +480,7 @@ class TestMetadata:
         assert (api.calls, api.token_calls) == ([], [])
 
     def test_nothing_is_asked_after_the_consumer_stops(self, api, client, monkeypatch):
-        monkeypatch.setattr(spotify_failures, "FIRST_WAIT", 0.05)
+        monkeypatch.setattr(failures, "FIRST_WAIT", 0.05)
         api.latency = 0.02
         api.fail("/v1/tracks/", Status(503), times=None)
         answers = client.metadata("tracks", ["no id", *tracks(api, 100)], Budget(1000))
@@ -627,7 +629,7 @@ class TestQuotas:
         assert len(api.calls) == 1
 
     def test_a_limit_of_unknown_length(self, api, client, monkeypatch):
-        monkeypatch.setattr(spotify_app, "UNKNOWN_PAUSE", 0.05)
+        monkeypatch.setattr(app, "UNKNOWN_PAUSE", 0.05)
         api.fail("/v1/", Status(429))
 
         assert client.playlist(next(iter(api.playlists)))
@@ -637,7 +639,7 @@ class TestQuotas:
 
         with pytest.raises(UnavailableError, match="limits"):
             client.playlist(next(iter(api.playlists)))
-        assert len(api.calls) == spotify_failures.WAITS
+        assert len(api.calls) == failures.WAITS
 
     def test_the_next_process_asks_no_app_whose_quota_is_used_up(self, api, client):
         api.quota, api.quota_retry_after, api.latency = 20, 3600, 0.01
@@ -709,7 +711,7 @@ class TestBrokenAnswers:
         assert len(api.calls) == 2
 
     def test_an_answer_that_comes_too_late(self, api, client, monkeypatch):
-        monkeypatch.setattr(spotify_http, "TIMEOUT", (1, 0.3))
+        monkeypatch.setattr(http, "TIMEOUT", (1, 0.3))
         api.fail("/v1/", Slow(0.5))
 
         assert client.playlist(next(iter(api.playlists)))
@@ -742,7 +744,7 @@ class TestWayOut:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
             monkeypatch.delenv(name, raising=False)
             monkeypatch.delenv(name.lower(), raising=False)
-        monkeypatch.setattr(spotify_failures, "FIRST_WAIT", 0.01)
+        monkeypatch.setattr(failures, "FIRST_WAIT", 0.01)
 
     def test_loopback_is_asked_without_a_proxy(self, api, client, monkeypatch):
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
@@ -766,7 +768,7 @@ class TestWayOut:
             client = SpotifyClient(load_settings(client_id="an-app", client_secret="its-secret"))
             with pytest.raises(UnavailableError, match="ProxyError"):
                 client.playlist("0" * 22)
-            client._apps[0]._token = spotify_app._Token("a-token", False, float("inf"))
+            client._apps[0]._token = app._Token("a-token", False, float("inf"))
             with pytest.raises(UnavailableError, match="ProxyError"):
                 client.playlist("0" * 22)
             proxy.shutdown()

@@ -7,11 +7,10 @@ from itertools import islice
 from threading import Event, Lock, local
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import dagster as dg
-from pydantic import PrivateAttr, SecretStr
+from pydantic import SecretStr
 
-from spotify_assets.resources.spotify_budget import Budget, Terms
-from spotify_assets.resources.spotify_errors import (
+from spotify_assets.resources.spotify.budget import Budget, Terms
+from spotify_assets.resources.spotify.errors import (
     LOGIN,
     CredentialsError,
     LoginNeededError,
@@ -21,27 +20,13 @@ from spotify_assets.resources.spotify_errors import (
     SpotifyError,
     UnavailableError,
 )
-from spotify_assets.resources.spotify_failures import WAITS, PausedError, still_limited
-from spotify_assets.resources.spotify_reads import Answer, Kind, Reads, is_id, read
-from spotify_assets.resources.spotify_state import SpotifyState
+from spotify_assets.resources.spotify.failures import WAITS, PausedError, still_limited
+from spotify_assets.resources.spotify.reads import Answer, Kind, Reads, is_id, read
+from spotify_assets.resources.spotify.state import SpotifyState
 from spotify_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from spotify_assets.resources.spotify_app import App
-
-__all__ = [
-    "Answer",
-    "Budget",
-    "CredentialsError",
-    "LoginNeededError",
-    "NotFoundError",
-    "QuotaExhaustedError",
-    "RefusedError",
-    "SpotifyClient",
-    "SpotifyError",
-    "SpotifyResource",
-    "UnavailableError",
-]
+    from spotify_assets.resources.spotify.app import App
 
 PAGE_SIZE = 50
 PLAYLIST_RESTARTS = 3
@@ -70,8 +55,8 @@ class SpotifyClient:
 
     def __init__(self, settings: Settings) -> None:
         # Here, as they import spotipy, and that takes a third of a second.
-        from spotify_assets.resources.spotify_app import App
-        from spotify_assets.resources.spotify_transport import Transport
+        from spotify_assets.resources.spotify.app import App
+        from spotify_assets.resources.spotify.transport import Transport
 
         self.state = SpotifyState(settings.spotify_state)
         self._concurrency = settings.api_concurrency
@@ -285,26 +270,6 @@ class SpotifyClient:
         finally:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-class SpotifyResource(dg.ConfigurableResource):
-    """The Web API, by the apps that the settings name."""
-
-    settings: dg.ResourceDependency[Settings]
-    _client: SpotifyClient | None = PrivateAttr(None)
-
-    @property
-    def client(self) -> SpotifyClient:
-        """The client, made when it is first asked for."""
-        with _making:
-            if self._client is None:
-                self._client = SpotifyClient(self.settings)
-            return self._client
-
-    @property
-    def is_configured(self) -> bool:
-        """Whether any app is set."""
-        return bool(self.settings.apps)
 
 
 def _page(endpoint: str, offset: int, **more: Any) -> Callable[[Any], Any]:

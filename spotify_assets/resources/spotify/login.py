@@ -11,9 +11,9 @@ from threading import Event, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from spotify_assets.resources.spotify_errors import DASHBOARD, CredentialsError, SpotifyError
-from spotify_assets.resources.spotify_failures import Failure, patiently
-from spotify_assets.resources.spotify_state import SpotifyState
+from spotify_assets.resources.spotify.errors import DASHBOARD, CredentialsError, SpotifyError
+from spotify_assets.resources.spotify.failures import Failure, patiently
+from spotify_assets.resources.spotify.state import SpotifyState
 from spotify_assets.settings import Settings, variable
 
 SCOPES = ("playlist-read-private", "playlist-read-collaborative", "user-read-recently-played")
@@ -46,7 +46,7 @@ def login(
         SpotifyError: where the user denies, nobody answers in time, or the port is not to be had.
     """
     # Here, as it imports spotipy, and that takes a third of a second.
-    from spotify_assets.resources.spotify_transport import Transport
+    from spotify_assets.resources.spotify.transport import Transport
 
     if not settings.apps:
         raise CredentialsError.none_set()

@@ -7,17 +7,17 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from spotify_assets.resources.spotify_budget import BudgetSpentError, Terms
-from spotify_assets.resources.spotify_errors import (
+from spotify_assets.resources.spotify.budget import BudgetSpentError, Terms
+from spotify_assets.resources.spotify.errors import (
     NotFoundError,
     QuotaExhaustedError,
     RefusedError,
     UnavailableError,
 )
-from spotify_assets.resources.spotify_failures import PausedError
+from spotify_assets.resources.spotify.failures import PausedError
 
 if TYPE_CHECKING:
-    from spotify_assets.resources.spotify_app import App
+    from spotify_assets.resources.spotify.app import App
 
 Kind = Literal["tracks", "albums", "artists"]
 BATCH_SIZES: dict[Kind, int] = {"tracks": 50, "albums": 20, "artists": 50}

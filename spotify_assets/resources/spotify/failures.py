@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TypeVar
 
-from spotify_assets.resources.spotify_errors import SpotifyError, UnavailableError
+from spotify_assets.resources.spotify.errors import SpotifyError, UnavailableError
 
 ATTEMPTS = 5
 FIRST_WAIT, LAST_WAIT = 0.5, 30.0  # seconds, doubled each time

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
-from spotify_assets.resources.spotify_errors import SpotifyError
+from spotify_assets.resources.spotify.errors import SpotifyError
 
 if TYPE_CHECKING:
-    from spotify_assets.resources.spotify_app import App
+    from spotify_assets.resources.spotify.app import App
 
 
 class BudgetSpentError(SpotifyError):

@@ -15,9 +15,9 @@ from spotipy import (
     SpotifyOAuth,
 )
 
-from spotify_assets.resources.spotify_budget import Budget, BudgetSpentError
-from spotify_assets.resources.spotify_failures import FailedError, Failure
-from spotify_assets.resources.spotify_http import Session, silence_spotipy
+from spotify_assets.resources.spotify.budget import Budget, BudgetSpentError
+from spotify_assets.resources.spotify.failures import FailedError, Failure
+from spotify_assets.resources.spotify.http import Session, silence_spotipy
 
 ACCOUNTS_URL = "https://accounts.spotify.com"
 

@@ -9,11 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from spotify_assets.resources.spotify import CredentialsError, SpotifyClient, SpotifyError
-from spotify_assets.resources.spotify_login import login
-from spotify_assets.resources.spotify_state import SpotifyState
+from spotify_assets.resources.spotify.login import login
+from spotify_assets.resources.spotify.state import SpotifyState
 from spotify_assets.sandbox.spotify_api import Garbage, Status
 from spotify_assets.settings import load_settings
-from spotify_assets_tests.resources.conftest import free_port, settings_for, visit
+from spotify_assets_tests.resources.spotify.conftest import free_port, settings_for, visit
 
 
 class Browser:

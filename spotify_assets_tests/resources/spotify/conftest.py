@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from spotify_assets.resources import spotify_failures
+from spotify_assets.resources.spotify import failures
 from spotify_assets.sandbox.spotify_api import StandIn
 from spotify_assets.settings import Settings, load_settings
 
@@ -23,7 +23,7 @@ def _stopping() -> Iterator[list[threading.Thread]]:
 
 @pytest.fixture
 def api(_stopping: list[threading.Thread], monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    monkeypatch.setattr(spotify_failures, "FIRST_WAIT", 0.002)
+    monkeypatch.setattr(failures, "FIRST_WAIT", 0.002)
     standin = StandIn(plays=2000).start()
     yield standin
     # It takes a fifth of a second, which no test waits for.

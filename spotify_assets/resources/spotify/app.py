@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from spotify_assets.resources.spotify_budget import Terms
-from spotify_assets.resources.spotify_errors import (
+from spotify_assets.resources.spotify.budget import Terms
+from spotify_assets.resources.spotify.errors import (
     LOGIN,
     CredentialsError,
     LoginNeededError,
@@ -20,9 +20,9 @@ from spotify_assets.resources.spotify_errors import (
     RefusedError,
     SpotifyError,
 )
-from spotify_assets.resources.spotify_failures import Failure, PausedError, StoppedError, log, patiently
-from spotify_assets.resources.spotify_state import SpotifyState
-from spotify_assets.resources.spotify_transport import Transport
+from spotify_assets.resources.spotify.failures import Failure, PausedError, StoppedError, log, patiently
+from spotify_assets.resources.spotify.state import SpotifyState
+from spotify_assets.resources.spotify.transport import Transport
 from spotify_assets.settings import variable
 
 LONGEST_PAUSE = 60  # seconds; told to wait longer, the app is left alone instead

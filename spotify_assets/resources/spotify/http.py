@@ -13,7 +13,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
-from spotify_assets.resources.spotify_failures import FailedError, Failure, log
+from spotify_assets.resources.spotify.failures import FailedError, Failure, log
 
 TIMEOUT = (5.0, 20.0)  # seconds to connect, and between two bytes of an answer
 MESSAGE_LENGTH = 200

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import AwareDatetime, BaseModel, RootModel, SecretStr, ValidationError, field_serializer
 
-from spotify_assets.resources.spotify_errors import SpotifyError
+from spotify_assets.resources.spotify.errors import SpotifyError
 
 LOGIN_MONTHS = 6  # Spotify's limit; refreshing doesn't extend it
 LOCK_SECONDS = 30
