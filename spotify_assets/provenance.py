@@ -244,10 +244,12 @@ class Expectation:
 
     def _from_captures(self, table: str, windows: list[Window]) -> dict[str, str]:
         by_window: dict[str, list[str]] = {window_name(window): [] for window in windows} or {WHOLE: []}
+        largest = self.settings.max_json_mb * 1_000_000
         for capture in self.captures(str(derive.landed_folder(table))):
             name = window_name(capture.window) if capture.window else WHOLE
             if name in by_window:
-                by_window[name].append(f"{capture.path}@{capture.size}@{capture.landed_at.isoformat()}")
+                refused = "@too large" if capture.size > largest else ""
+                by_window[name].append(f"{capture.path}@{capture.size}@{capture.landed_at.isoformat()}{refused}")
         return {name: self._hashed(table, files) if files else EMPTY for name, files in by_window.items()}
 
     def _from_windows(self, table: str, window: str) -> list[str]:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from math import isfinite
 from typing import Any, BinaryIO
 
 import duckdb
@@ -74,7 +75,7 @@ def parsed(text: str) -> Any:
         UnreadableError: saying where it is broken, without quoting it.
     """
     try:
-        return json.loads(text, parse_constant=str)
+        return json.loads(text, parse_constant=str, parse_float=_finite)
     except json.JSONDecodeError as error:
         cut = (
             " (was the download cut off?)"
@@ -86,6 +87,14 @@ def parsed(text: str) -> Any:
         ) from None
     except RecursionError:
         raise UnreadableError("it is JSON nested too deeply to be listening history") from None
+    except ValueError:
+        raise UnreadableError("it has a whole number of thousands of digits") from None
+
+
+def _finite(text: str) -> float | str:
+    """The number; its text where no number is that large, as JSON has no infinity to write it back."""
+    number = float(text)
+    return number if isfinite(number) else text
 
 
 def read_object_or_lines(stream: BinaryIO, max_bytes: int) -> tuple[str, Iterator[pa.Table]]:

@@ -10,13 +10,13 @@ from spotify_assets.readers.responses import (
     Fields,
     artist_fields,
     full_album_fields,
-    listed,
     moment,
     spotify_id,
     track_fields,
 )
-from spotify_assets.readers.text import blocks_of_lines
+from spotify_assets.readers.text import decoded, without_bom
 
+NOT_FOUND = 404
 FIELDS_OF = {"tracks": track_fields, "albums": full_album_fields, "artists": artist_fields}
 
 
@@ -44,10 +44,11 @@ def read_metadata(stream: BinaryIO, name: str, kind: str, max_bytes: int) -> Ite
         UnreadableError: where it can't be read.
     """
     if name.lower().endswith(".ndjson"):
-        for block in blocks_of_lines(stream):
-            yield from (_of_line(line, kind) for line in block.to_pylist())
+        for line in iter(lambda: stream.readline(max_bytes + 1), b""):
+            if line.strip():
+                yield from _of_line(line, kind)
     else:
-        yield from (_fields(entry, kind) for entry in _entries(parsed(whole_text(stream, max_bytes)), kind))
+        yield from _of_document(whole_text(stream, max_bytes), kind)
 
 
 def fields_of(kind: str, body: Fields) -> Fields:
@@ -55,17 +56,18 @@ def fields_of(kind: str, body: Fields) -> Fields:
     return FIELDS_OF[kind](body)
 
 
-def _of_line(line: str, kind: str) -> Fields | None:
+def _of_line(line: bytes, kind: str) -> list[Fields | None]:
+    """Of a line alone: one that was cut off, even within a letter, costs no other."""
     try:
-        return _fields(parsed(line), kind)
+        return _of_document(without_bom(decoded(line)), kind)
     except UnreadableError:
-        return None
+        return [None]
 
 
-def _entries(document: Any, kind: str) -> list[Any]:
-    if isinstance(document, dict) and isinstance(document.get(kind), list):
-        return listed(document[kind])
-    return document if isinstance(document, list) else [document]
+def _of_document(text: str, kind: str) -> list[Fields | None]:
+    document = parsed(text)
+    several = document.get(kind) if isinstance(document, dict) and "id" not in document else document
+    return [_fields(entry, kind) for entry in (several if isinstance(several, list) else [document])]
 
 
 def _fields(entry: Any, kind: str) -> Fields | None:
@@ -73,14 +75,17 @@ def _fields(entry: Any, kind: str) -> Fields | None:
     if not isinstance(entry, dict):
         return None
     is_ours = "body" in entry and "status" in entry
-    body = entry.get("body") if is_ours else entry
+    body = entry["body"] if is_ours else entry
+    is_found = isinstance(body, dict) and "error" not in body
     thing_id = spotify_id(entry if is_ours else body, singular(kind))
-    if thing_id is None:
+    if thing_id is None or (is_found and body.get("type", singular(kind)) != singular(kind)):
         return None
-    is_found = isinstance(body, dict)
-    return {
+    if not is_found and entry.get("status") != NOT_FOUND:
+        return None
+    told = fields_of(kind, body) if is_found else {}
+    # The id that was asked for: the object may bear the one that Spotify has moved it to.
+    return told | {
         f"{singular(kind)}_id": thing_id,
         "is_found": is_found,
         "fetched_at": moment(entry.get("fetched_at")) if is_ours else None,
-        **(fields_of(kind, body) if isinstance(body, dict) else {}),
     }

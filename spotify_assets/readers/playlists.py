@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets.readers.json import parsed, whole_text
 from spotify_assets.readers.responses import (
+    PEOPLE,
     Fields,
     episode_fields,
     flag,
@@ -20,6 +21,7 @@ from spotify_assets.readers.responses import (
     spotify_id,
     text,
     track_fields,
+    without_people,
 )
 
 # `items` today, `tracks` in older responses; and `item` in each of them, or `track`.
@@ -54,45 +56,61 @@ def read_playlist(stream: BinaryIO, max_bytes: int) -> Playlist:
     if not content.strip():
         raise UnreadableError("it is empty")
     document = parsed(content)
-    if _is_envelope(document):
-        captured_at, about, pages = moment(document.get("captured_at")), document["playlist"], document["pages"]
-    else:
-        captured_at = None
-        about, pages = _playlist_and_pages(document)
-    if not isinstance(pages, list) or not all(_is_page(page) for page in pages):
-        raise UnreadableError("its pages are no lists of items")
+    # A list of one is as good as the one.
+    if isinstance(document, list) and len(document) == 1 and not _are_items(document):
+        document = document[0]
+    captured_at = moment(document.get("captured_at")) if _is_envelope(document) else None
+    about, pages = _playlist_and_pages(document)
     return Playlist(spotify_id(about, "playlist"), captured_at, _attributes(about), _all_items(pages))
+
+
+def _playlist_and_pages(document: Any) -> tuple[Any, list[Any]]:
+    """The playlist object, and its pages."""
+    if isinstance(document, list):
+        return {}, _pages_in_list(document)
+    if not isinstance(document, dict):
+        raise NoPlaylistError("JSON, but no playlist")
+    if _is_envelope(document):
+        pages = document["pages"]
+        # Without a page, nothing tells an empty playlist from one that could not be read.
+        if not isinstance(pages, list) or not pages or not all(_is_page(page) for page in pages):
+            raise UnreadableError("its pages are no lists of a playlist's items")
+        return document["playlist"], pages
+    if document.get("type", "playlist") != "playlist":
+        raise NoPlaylistError("a JSON object, no playlist")
+    if paging := _paging_of(document):
+        return document, [paging]
+    if _is_page(document):
+        return document, [document]
+    if "type" in document:
+        raise NoPlaylistError("a playlist without its items")
+    raise NoPlaylistError("a JSON object, no playlist")
+
+
+def _pages_in_list(elements: list[Any]) -> list[Any]:
+    if not elements:
+        raise UnreadableError("it is an empty list, which doesn't tell that a playlist is empty; land its pages")
+    if all(_is_page(element) for element in elements):
+        return elements
+    if _are_items(elements):
+        return [{"items": elements}]
+    if all(_is_envelope(element) or (isinstance(element, dict) and _paging_of(element)) for element in elements):
+        raise UnreadableError(f"it holds {len(elements):,} playlists; land one a file")
+    raise NoPlaylistError(f"a JSON array of {len(elements):,} elements that are no pages of a playlist")
 
 
 def _is_envelope(document: Any) -> bool:
     return isinstance(document, dict) and {"playlist", "pages"} <= set(document)
 
 
-def _playlist_and_pages(document: Any) -> tuple[Any, Any]:
-    """The playlist object, and its pages; a list of one is as good as the one."""
-    if isinstance(document, list):
-        if len(document) == 1 and isinstance(document[0], dict) and not _is_item(document[0]):
-            return _playlist_and_pages(document[0])
-        if all(_is_page(page) for page in document):
-            return {}, document
-        if all(_is_item(item) for item in document):
-            return {}, [{"items": document}]
-        if all(isinstance(element, dict) and _paging_of(element) for element in document):
-            raise UnreadableError(f"it holds {len(document):,} playlists; land one a file")
-        raise NoPlaylistError(f"a JSON array of {len(document):,} elements that are no pages of a playlist")
-    if not isinstance(document, dict):
-        raise NoPlaylistError("JSON, but no playlist")
-    if paging := _paging_of(document):
-        return document, [paging]
-    if _is_page(document) and all(_is_item(item) for item in document["items"]):
-        return {}, [document]
-    if document.get("type") == "playlist":
-        raise NoPlaylistError("a playlist without its items")
-    raise NoPlaylistError("a JSON object, no playlist")
-
-
 def _is_page(page: Any) -> bool:
-    return isinstance(page, dict) and isinstance(page.get("items"), list)
+    items = page.get("items") if isinstance(page, dict) else None
+    return isinstance(items, list) and (not items or _are_items(items))
+
+
+def _are_items(elements: list[Any]) -> bool:
+    """Whether these are a playlist's items: some may be broken, not all."""
+    return any(map(_is_item, elements))
 
 
 def _is_item(item: Any) -> bool:
@@ -104,18 +122,22 @@ def _paging_of(playlist: Fields) -> Any:
 
 
 def _all_items(pages: list[Any]) -> list[Any]:
-    """The items of all pages, in order of their offset.
+    """The items of all pages, each at its place where the pages tell their offset.
 
     Raises:
-        UnreadableError: where they are fewer than the playlist has.
+        UnreadableError: where they are not as many as the playlist has.
     """
-    offsets = [page.get("offset") for page in pages]
-    if all(isinstance(offset, int) for offset in offsets):
-        pages = list({page["offset"]: page for page in sorted(pages, key=lambda page: page["offset"])}.values())
-    items = [item for page in pages for item in page["items"]]
-    total = max((page["total"] for page in pages if isinstance(page.get("total"), int)), default=len(items))
-    if len(items) < total:
-        raise UnreadableError(f"it holds {len(items):,} of {total:,} items; land all pages of the playlist")
+    if all(isinstance(page.get("offset"), int) for page in pages):
+        pages = sorted(pages, key=lambda page: page["offset"])
+        at_place = {page["offset"] + place: item for page in pages for place, item in enumerate(page["items"])}
+        items = [at_place[place] for place in sorted(at_place)]
+    else:
+        items = [item for page in pages for item in page["items"]]
+    total = max((page["total"] for page in pages if isinstance(page.get("total"), int)), default=None)
+    if total is None and pages[-1].get("next"):
+        raise UnreadableError(f"after its {len(items):,} items there are more; land all pages of the playlist")
+    if total is not None and len(items) != total:
+        raise UnreadableError(f"it holds {len(items):,} of {total:,} items; land each page of the playlist once")
     return items
 
 
@@ -146,7 +168,11 @@ def item_fields(item: Any) -> Fields:
     """One item of a playlist, in the columns of `raw_playlists`; not to be changed, as others share it."""
     if isinstance(item, dict) and "added_by" in item:
         item = {name: value for name, value in item.items() if name != "added_by"}
-    return _fields_of(TO_JSON(item))
+    shown = TO_JSON(item)
+    # Searched, as walking through every item of every day would take longer than all else.
+    if any(f'"{name}":' in shown for name in PEOPLE):
+        shown = TO_JSON(without_people(item))
+    return _fields_of(shown)
 
 
 @lru_cache(maxsize=20_000)

@@ -47,13 +47,15 @@ def flag(value: Any) -> bool | None:
 
 
 def moment(value: Any) -> datetime | None:
-    """A time in ISO 8601; UTC where it names no zone. Spotify's year 1970 stands for "unknown"."""
+    """A time in ISO 8601; UTC where it names no zone. Spotify's year 1970 stands for "unknown", and none is far off:
+    microseconds since 1970 have 17 digits where the latest is sought.
+    """
     try:
         parsed = datetime.fromisoformat(value)
         at = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         return None
-    return at if at.year > 1970 else None
+    return at if 1970 < at.year < 3000 else None
 
 
 def release(value: Any, precision: Any) -> tuple[date | None, str | None]:
@@ -62,7 +64,7 @@ def release(value: Any, precision: Any) -> tuple[date | None, str | None]:
     if not found:
         return None, None
     year, month, day = (int(part) if part else None for part in found.groups())
-    known = "day" if day else "month" if month else "year"
+    known = "day" if month and day else "month" if month else "year"
     if precision in ("year", "month") and known != "year":
         known = precision
     if not year or not 1 <= (month or 1) <= 12 or not 1 <= (day or 1) <= monthrange(year, month or 1)[1]:

@@ -40,7 +40,7 @@ def track_catalogue(playlist_tracks: DataFrame, track_metadata: DataFrame) -> Da
             {
                 "spelling_key": spelling_key(*SPELLED),
                 "recording_key": recording_key(F.col("artist_name"), F.col("track_name"), F.col("track_key")),
-                **{name: _split(F.col(name)) for name in LISTS},
+                **{name: _split(F.col(name), F.col("artist_names")) for name in LISTS},
                 **{name: F.col(name).cast(types[name]) for name in ATTRIBUTES},
             }
         )
@@ -48,6 +48,6 @@ def track_catalogue(playlist_tracks: DataFrame, track_metadata: DataFrame) -> Da
     )
 
 
-def _split(joined: Column) -> Column:
-    """The list that was joined; an empty one where there was nothing."""
-    return F.when(joined != "", F.split(joined, SEPARATOR))
+def _split(joined: Column, names: Column) -> Column:
+    """The list that was joined, null where there are no artists: a single one without an id is empty text, too."""
+    return F.when(names != "", F.split(joined, SEPARATOR))

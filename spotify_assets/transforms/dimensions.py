@@ -153,7 +153,9 @@ def dim_artist(monthly_content: DataFrame, track_catalogue: DataFrame, artist_me
 
 
 def dim_album(monthly_content: DataFrame, track_catalogue: DataFrame, album_metadata: DataFrame) -> DataFrame:
-    """One row per album by normalized artist and name: of plays, of playlists, and of all that the Web API tells.
+    """One row per album by normalized artist and name: of plays, of playlists, and of tracks in responses.
+
+    An album that nothing mentions but a response on itself is left out: its artist may be in no dimension.
 
     Args:
         monthly_content: All of it.
@@ -161,8 +163,14 @@ def dim_album(monthly_content: DataFrame, track_catalogue: DataFrame, album_meta
         album_metadata: All of it.
     """
     attributes = ("album_id", "album_type", "total_tracks", "release_date", "release_date_precision", "image_url")
+    key = album_key(F.col("artist_name"), F.col("album_name"))
     played = _spelled(monthly_content, "album_key", "album_name", "artist_name")
-    on_tracks = track_catalogue.select("album_name", "artist_name", *attributes, "seen_at")
+    on_tracks = (
+        track_catalogue.select("album_name", "artist_name", *attributes, "seen_at")
+        .where("album_name IS NOT NULL AND artist_name IS NOT NULL")
+        .withColumn("album_key", key)
+    )
+    mentioned = on_tracks.select("album_key").unionByName(played.select("album_key")).distinct()
     responses = album_metadata.where("is_found").select(
         "album_name",
         F.col("album_artist_name").alias("artist_name"),
@@ -171,11 +179,8 @@ def dim_album(monthly_content: DataFrame, track_catalogue: DataFrame, album_meta
         _listed("genres"),
         _response_at(),
     )
-    told = (
-        _stacked(on_tracks, responses)
-        .where("album_name IS NOT NULL AND artist_name IS NOT NULL")
-        .withColumn("album_key", album_key(F.col("artist_name"), F.col("album_name")))
-    )
+    of_mentioned = small_first(responses.withColumn("album_key", key), mentioned, "album_key", "left_semi")
+    told = _stacked(on_tracks, of_mentioned)
     albums = _latest_by("album_key", played, told, "album_name", "artist_name", *attributes, "label", "genres")
     return with_members("dim_album", albums.withColumn("artist_key", artist_key(F.col("artist_name"))))
 
