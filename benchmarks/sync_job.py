@@ -61,6 +61,7 @@ def _computed(table: str, keys: tuple[str, ...], lake: DeltaLakeIOManager, setti
     spark: SparkResource = lake.spark
 
     def load(upstream: str) -> "DataFrame":
+        lake.lake.ensure(upstream)  # there are no playlists, and no metadata
         frame = spark.session.read.format("delta").load(lake.lake.table_uri(upstream))
         return frame.where(window_predicate(upstream, span)) if span and lineage.is_partitioned(upstream) else frame
 

@@ -329,11 +329,13 @@ def run(*, debug: bool) -> int:
         errors.print("Stopped. Nothing is half-written: spotify-assets sync goes on where it was.")
         return 1
     except Exception as error:
+        from spotify_assets.resources.spotify import SpotifyError
+
         if debug:
             traceback.print_exc()
         message = error.format_message() if isinstance(error, click.ClickException) else str(error) or repr(error)
         errors.print(f"[bold red]Error:[/] {escape(message.strip().splitlines()[0])}", soft_wrap=True)
-        if not debug and not isinstance(error, click.ClickException):
+        if not debug and not isinstance(error, (click.ClickException, SpotifyError)):
             errors.print("[dim]spotify-assets --debug ... shows where it happened.[/]")
         return 1
     return 0
