@@ -128,13 +128,12 @@ def _all_items(pages: list[Any]) -> list[Any]:
         UnreadableError: where they are not as many as the playlist has.
     """
     if all(isinstance(page.get("offset"), int) for page in pages):
-        pages = sorted(pages, key=lambda page: page["offset"])
         at_place = {page["offset"] + place: item for page in pages for place, item in enumerate(page["items"])}
         items = [at_place[place] for place in sorted(at_place)]
     else:
         items = [item for page in pages for item in page["items"]]
     total = max((page["total"] for page in pages if isinstance(page.get("total"), int)), default=None)
-    if total is None and pages[-1].get("next"):
+    if total is None and all(page.get("next") for page in pages):
         raise UnreadableError(f"after its {len(items):,} items there are more; land all pages of the playlist")
     if total is not None and len(items) != total:
         raise UnreadableError(f"it holds {len(items):,} of {total:,} items; land each page of the playlist once")

@@ -35,9 +35,10 @@ def test_every_item_once(captured, check):
     assert (found.passed, found.metadata["kept"].value) == (True, 3)
 
 
-@pytest.mark.parametrize("table", ["playlist_tracks", "raw_playlists"])
-def test_a_lost_item_is_noticed_on_its_day_only(captured, check, table):
-    captured.lake.open(table).delete("snapshot_date = DATE '2024-01-02' AND position = 1")
+@pytest.mark.parametrize("tables", [["playlist_tracks"], ["raw_playlists"], ["playlist_tracks", "raw_playlists"]])
+def test_a_lost_item_is_noticed_on_its_day_only(captured, check, tables):
+    for table in tables:
+        captured.lake.open(table).delete("snapshot_date = DATE '2024-01-02' AND position = 1")
     found = check(captured, "playlist_tracks", "every_item_once")
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert "The captures have 5 items" in found.description

@@ -195,6 +195,11 @@ def test_pages_out_of_order_twice_and_overlapping():
     assert names(read([last, first, last, overlapping])) == ["A", "B", "C", "D"]
 
 
+def test_pages_without_a_total_are_whole_where_one_is_the_last():
+    first = {"items": ITEMS[:1], "offset": 0, "next": "https://api.spotify.com/v1/playlists/x/items?offset=1"}
+    assert names(read([{"items": ITEMS[1:], "offset": 1, "next": None}, first])) == ["A", "B"]
+
+
 def test_a_page_twice_that_does_not_tell_its_offset_is_refused():
     one = {"items": ITEMS, "total": 2}
     with pytest.raises(UnreadableError, match="4 of 2 items"):

@@ -248,6 +248,7 @@ def test_a_bridge_row_for_each_artist_of_a_track(spark, content, catalogue, comp
     told = catalogue(
         raw_items(1, track("Song", "Band", "Guest")),
         raw_items(2, track("Song", "Band", "New guest", "BAND"), local("Demo", "Me", "You")),
+        raw_items(3, track("Theirs", "Guest", album=track("x", "Band")["album"])),
     )
     dim_track = computed("dim_track", monthly_content=monthly, track_catalogue=told)
     bridge = computed("bridge_track_artist", dim_track=dim_track, track_catalogue=told)
@@ -260,6 +261,7 @@ def test_a_bridge_row_for_each_artist_of_a_track(spark, content, catalogue, comp
         ("Other", 0, "else"),
         ("Song", 0, "band"),
         ("Song", 1, "new guest"),
+        ("Theirs", 0, "guest"),
     ]
     assert bridge.count() == len(rows)
 

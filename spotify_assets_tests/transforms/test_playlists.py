@@ -153,6 +153,12 @@ def test_what_makes_a_version_of_a_playlist(computed, frame, change):
     ]
 
 
+def test_a_text_that_moves_from_one_attribute_to_another_makes_a_version(computed, frame):
+    files = [raw_file(1, description="x", owner=None), raw_file(2, description=None, owner="x")]
+    rows = computed("dim_playlist", raw_playlist_files=frame("raw_playlist_files", files)).collect()
+    assert versions(rows) == [("Morning", day(1), day(2), False), ("Morning", day(2), None, True)]
+
+
 def test_another_image_makes_no_version_and_neither_does_what_tells_nothing(computed, frame):
     files = [
         raw_file(1, playlist_name=None),
