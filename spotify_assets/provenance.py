@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from deltalake import DeltaTable
@@ -62,6 +63,7 @@ class LandedFile:
         return window.meets(self.first_played_at, self.last_played_at) or (window.is_first and self.has_undated)
 
 
+@lru_cache(maxsize=20_000)
 def window_name(window: Window) -> str:
     """Name of a window in a commit's metadata; windows of one grain sort by time."""
     return f"{window.start:%Y-%m-%d}/{window.end:%Y-%m-%d}"

@@ -442,7 +442,7 @@ ALWAYS = {"playlists/2024-01-02/q.json": documents}
 
 
 @settings(
-    max_examples=4,
+    max_examples=3,
     # To shrink what fails takes minutes, and it is small.
     phases=[Phase.generate],
     deadline=None,

@@ -47,8 +47,6 @@ def test_from_an_export_to_nothing(run, tmp_path):
     assert "cut.json" in imported  # the check that warns names it
     assert "DEBUG" not in imported
 
-    assert "Everything is up to date." in run("sync")
-
     status = run("status")
     assert "anna" in status
     assert "unreadable: cut.json" in status
@@ -58,8 +56,6 @@ def test_from_an_export_to_nothing(run, tmp_path):
     assert list(rows) == [{"track_name": "Song", "ms_played": "200000"}]
     as_json = json.loads(run("query", "SELECT count(*) AS n, max(played_at) AS t FROM fct_plays", "--format", "json"))
     assert as_json == [{"n": 1, "t": "2024-01-31 13:37:00+00:00"}]
-    assert "track_metrics" in run("query", "SHOW TABLES")
-
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "StreamingHistory0.json").write_text(
         json.dumps([account("2021-04-22 05:41", track="Unique Title")])

@@ -110,21 +110,18 @@ def test_from_a_login_to_tables(run, start, api, tmp_path):
     assert (status, login.wait(30)) == (200, 0), page
     assert (tmp_path / "data/spotify.json").stat().st_mode & 0o077 == 0
 
-    captured = run("snapshot", SPOTIFY_ASSETS_REFRESH_TOKEN="")
+    followed = next(one.id for one in api.playlists.values() if one.owner_id != api.user)
+    captured = run("snapshot", SPOTIFY_ASSETS_REFRESH_TOKEN="", SPOTIFY_ASSETS_PLAYLISTS=f"me,{followed}")
     assert "Captured Evening Drive: 120 items" in captured
+    assert f"! {followed}: playlist {followed}: in development mode only" in captured
     assert "playlist snapshots" in captured
     assert "3 landed" in run("snapshot")
     [counts] = rows(run, "SELECT count(*) AS items, count(DISTINCT playlist_id) AS playlists FROM playlist_tracks")
     assert counts == {"items": 130, "playlists": 2}
 
 
-def test_a_snapshot_fails_only_where_no_playlist_landed(run, api):
-    own, others = (
-        next(one.id for one in api.playlists.values() if (one.owner_id == api.user) is mine) for mine in (True, False)
-    )
-    some = run("snapshot", SPOTIFY_ASSETS_PLAYLISTS=f"{own},{others}")
-    assert f"{others}: " in some
-    assert "owns or collaborates" in some
+def test_a_snapshot_without_any_playlist_fails_and_says_why(run, api):
+    others = next(one.id for one in api.playlists.values() if one.owner_id != api.user)
     none = run("snapshot", SPOTIFY_ASSETS_PLAYLISTS=others, expect=1)
     assert "no playlist was captured" in none
     assert "names no playlist" in run("snapshot", SPOTIFY_ASSETS_PLAYLISTS="", expect=1)
