@@ -82,9 +82,11 @@ class _Read:
     last: datetime | None = None
 
 
-def reader_version(settings: Settings) -> str:
-    """What besides a file's content decides how it is read."""
-    return f"{lineage.reader_version()} from {floor_to_grain(settings.plays_start, settings.plays_grain):%Y-%m-%d}"
+def reader_version(settings: Settings, statuses: Iterable[str]) -> str:
+    """What besides a file's content decides how it is read; for one that can't be read, that is its limits, too."""
+    start = floor_to_grain(settings.plays_start, settings.plays_grain)
+    limits = f" up to {settings.max_json_mb}/{settings.max_unzipped_mb} MB" if "unreadable" in statuses else ""
+    return f"{lineage.reader_version()} from {start:%Y-%m-%d}{limits}"
 
 
 def latest_valid(landed_at: datetime, settings: Settings, now: datetime) -> datetime:
@@ -119,7 +121,7 @@ def find_changes(
         if rows and (rows[0]["size"], rows[0]["landed_at"], rows[0]["reader_version"]) == (
             file.size,
             file.landed_at,
-            reader_version(settings),
+            reader_version(settings, [row["status"] for row in rows]),
         ):
             continue
         if settled_before and file.landed_at > settled_before and file.landed_at <= now:
@@ -138,7 +140,8 @@ def _is_only_touched(
     file: LandedFile, rows: list[dict[str, Any]], landing: LandingResource, settings: Settings, now: datetime
 ) -> bool:
     """Whether only the time of modification changed, and no record's validity with it."""
-    if rows[0]["size"] != file.size or rows[0]["reader_version"] != reader_version(settings):
+    version = reader_version(settings, [row["status"] for row in rows])
+    if rows[0]["size"] != file.size or rows[0]["reader_version"] != version:
         return False
     bound = latest_valid(file.landed_at, settings, now)
     depends_on_time = any(
@@ -236,7 +239,13 @@ def _read_group(
     if collected:
         _replace(lake, "raw_plays", "source_file", {read.source for read in reads}, collected)
     loaded_at = datetime.now(UTC)
-    rows = [_listed(read, digests[read.file.path], loaded_at, settings) for read in reads]
+    statuses: dict[str, list[str]] = {}
+    for read in reads:
+        statuses.setdefault(read.file.path, []).append(read.status)
+    rows = [
+        _listed(read, digests[read.file.path], loaded_at, reader_version(settings, statuses[read.file.path]))
+        for read in reads
+    ]
     _replace(
         lake,
         "raw_files",
@@ -359,7 +368,7 @@ def _unreadable(read: _Read, detail: str) -> pa.Table:
     return pa.Table.from_pylist([row], derive.arrow_schema("raw_plays"))
 
 
-def _listed(read: _Read, sha256: str, loaded_at: datetime, settings: Settings) -> dict[str, Any]:
+def _listed(read: _Read, sha256: str, loaded_at: datetime, version: str) -> dict[str, Any]:
     """A row of `raw_files`."""
     return {
         "listener": read.file.listener,
@@ -377,7 +386,7 @@ def _listed(read: _Read, sha256: str, loaded_at: datetime, settings: Settings) -
         "last_played_at": read.last if read.status == "read" else None,
         "landed_at": read.file.landed_at,
         "loaded_at": loaded_at,
-        "reader_version": reader_version(settings),
+        "reader_version": version,
     }
 
 

@@ -187,8 +187,8 @@ def print_status(console: Console, settings: Settings) -> None:
         console.print('\nNothing is landed yet: spotify-assets import PATH --listener NAME, or "make demo".')
     if strays := landing.strays():
         console.print(
-            f"[yellow]Not read, as they lie in no listener's and no day's folder: {escape(', '.join(strays))}.[/] "
-            "Move them to history/NAME/ or playlists/YYYY-MM-DD/."
+            "[yellow]Not read, as they lie in no listener's and no day's folder, or have a name that is no UTF-8: "
+            f"{escape(', '.join(strays))}.[/] Move them to history/NAME/ or playlists/YYYY-MM-DD/, or rename them."
         )
     if waiting:
         console.print(f"[yellow]Not read yet: {changes.summary()}.[/] spotify-assets sync reads them.")

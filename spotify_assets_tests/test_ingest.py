@@ -223,3 +223,15 @@ def test_two_processes_that_read_the_same_files_double_nothing(world):
     assert len(rows) == len({(row["source_file"], row["source_row"]) for row in rows}) == 6_000
     assert len(world.rows("raw_files")) == 12
     assert not world.ingest().changes
+
+
+def test_a_larger_limit_has_what_was_too_large_read_again(world):
+    world.land("anna/x.json", [extended("2024-01-31T13:37:00Z", platform="p" * 1_100_000)])
+    world.land("anna/y.json", [extended("2024-01-31T13:37:00Z")])
+    world.overrides = {"max_json_mb": 1}
+    world.ingest()
+    assert files(world) == {"x.json": ("unreadable", 1), "y.json": ("read", 1)}
+    world.overrides = {}
+    assert [file.path for file in world.ingest().changes.to_read] == ["history/anna/x.json"]
+    assert files(world)["x.json"] == ("read", 1)
+    assert not world.ingest().changes

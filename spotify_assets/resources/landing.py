@@ -68,7 +68,7 @@ class LandingResource(dg.ConfigurableResource):
         """Every file of every listener, in order of path; half-copied files are left out."""
         root = Path(self.uri)
         for path in sorted((root / HISTORY).glob("*/**/*")):
-            if path.name.lower().endswith(PARTIAL_SUFFIXES):
+            if path.name.lower().endswith(PARTIAL_SUFFIXES) or not _is_text(str(path)):
                 continue
             try:
                 if not path.is_file() and not path.is_symlink():
@@ -108,7 +108,7 @@ class LandingResource(dg.ConfigurableResource):
         except FileNotFoundError:
             return
         for entry in entries:
-            if entry.name.startswith(".") or entry.name.lower().endswith(PARTIAL_SUFFIXES):
+            if entry.name.startswith(".") or entry.name.lower().endswith(PARTIAL_SUFFIXES) or not _is_text(entry.name):
                 continue
             try:
                 if entry.is_dir():
@@ -120,11 +120,15 @@ class LandingResource(dg.ConfigurableResource):
                 continue  # deleted since it was listed, or a link to nowhere
 
     def strays(self) -> list[str]:
-        """What nobody reads: files in `history` itself, that are no listener's, and what is no day in `playlists`."""
+        """What nobody reads: files in `history` itself, that are no listener's, what is no day in `playlists`, and
+        whatever has a name that is no UTF-8.
+        """
         root = Path(self.uri)
         files = [path for path in (root / HISTORY).glob("*") if path.is_file()]
         no_day = [path for path in (root / PLAYLISTS).glob("*") if not (path.is_dir() and day_of(path.name))]
-        return sorted(path.relative_to(root).as_posix() for path in files + no_day if not path.name.startswith("."))
+        odd = [path for path in root.glob("*/**/*") if not _is_text(path.name)]
+        strays = {path for path in (*files, *no_day, *odd) if not path.name.startswith(".")}
+        return sorted(path.relative_to(root).as_posix().encode("utf-8", "replace").decode() for path in strays)
 
     def land(self, path: str, content: bytes) -> None:
         """Write a file whole: under another name, and then renamed."""
@@ -171,6 +175,15 @@ def day_of(name: str) -> date | None:
         return datetime.strptime(name, "%Y-%m-%d").date() if len(name) == len("YYYY-MM-DD") else None
     except ValueError:
         return None
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written down: file systems allow any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _modified_at(status: os.stat_result) -> datetime:

@@ -1,3 +1,4 @@
+import os
 from datetime import UTC, datetime
 
 import pytest
@@ -48,3 +49,12 @@ def test_a_path_that_leads_out_is_refused(world, path):
     (world.root / "landing/history/anna").mkdir(parents=True)
     with pytest.raises(OutsideLandingError):
         world.landing.open(path)
+
+
+def test_a_name_that_is_no_text_is_a_stray_and_stops_nothing(world):
+    for folder in ("history/anna", "playlists/2026-02-03"):
+        (world.root / "landing" / folder).mkdir(parents=True)
+        (world.root / os.fsdecode(b"landing/" + folder.encode() + b"/caf\xe9.json")).write_bytes(b"[]")
+    assert list(world.landing.history_files()) == []
+    assert list(world.landing.captures("playlists")) == []
+    assert world.landing.strays() == ["history/anna/caf?.json", "playlists/2026-02-03/caf?.json"]
