@@ -209,15 +209,20 @@ def forget(listener: str, yes: bool) -> None:
 @click.option(
     "--plays", default=150_000, show_default=True, type=click.IntRange(1_000), help="How many plays to make."
 )
-def demo(plays: int) -> None:
+@click.option("--remove", is_flag=True, help="Remove all that the demo landed, and sync.")
+def demo(plays: int, remove: bool) -> None:
     """Make sample exports and playlists, run the whole graph on them, and show what came out.
 
     Playlists and metadata come from a stand-in for Spotify's Web API on this machine.
     """
     from spotify_assets import reports
-    from spotify_assets.sandbox.capture import capture_samples
+    from spotify_assets.sandbox.capture import capture_samples, remove_samples
     from spotify_assets.sandbox.exports import land_sample_exports
 
+    if remove:
+        console.print(f"{remove_samples(settings()):,} sample files removed")
+        run_sync()
+        return
     with console.status(f"Making exports with {plays:,} plays"):
         made = land_sample_exports(Path(settings().landing_uri), plays)
     console.print(f"Sample exports of [bold]{' and '.join(made)}[/] are in {settings().landing_uri}/history")

@@ -195,18 +195,32 @@ class Fetched:
 
 
 def fetch_metadata(
-    client: SpotifyClient, landing: LandingResource, lake: Lake, settings: Settings, *, note: Note = _silent
+    client: SpotifyClient,
+    landing: LandingResource,
+    lake: Lake,
+    settings: Settings,
+    *,
+    prefix: str = "",
+    note: Note = _silent,
 ) -> Fetched:
     """Land what Spotify knows of tracks, albums and artists that plays and playlists mention, most played first.
 
     Every answer is landed as it comes, those too that say that there is nothing. It ends when nothing is unknown,
     when the budget is used up, or when Spotify refuses to say more; what came is kept.
+
+    Args:
+        client: The Web API.
+        landing: Where to.
+        lake: What plays and playlists mention.
+        settings: The budget.
+        prefix: Of the names of files that are landed.
+        note: Told of the progress.
     """
     wanted = Wanted(lake, landing, settings)
     budget = Budget(settings.api_budget)
     fetched = Fetched()
     now = datetime.now(UTC)
-    name = f"{now:%Y-%m-%d}/{now:%H%M%S}-{uuid4().hex[:6]}.ndjson"
+    name = f"{now:%Y-%m-%d}/{prefix}{now:%H%M%S}-{uuid4().hex[:6]}.ndjson"
     try:
         while budget.left > 0 and (next_ids := wanted.next(ROUND)):
             for kind, ids in next_ids.items():

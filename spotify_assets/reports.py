@@ -300,13 +300,13 @@ def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -
         console.print(f"  {row['month']}  [{GREEN}]{bar:<{BAR}}[/] {row['minutes']:>8,}")
     _print_moves(console, lake)
     console.print(
-        f"""
+        """
 [bold]Next[/]
   make ui                                               the asset graph at http://localhost:3000
   .venv/bin/spotify-assets query "SELECT * FROM track_metrics ORDER BY rank LIMIT 10"
   .venv/bin/spotify-assets status                       what is landed, kept and rejected
   .venv/bin/spotify-assets import my_spotify_data.zip --listener me
-  .venv/bin/spotify-assets forget --listener {listeners[0]}    when you have seen enough of it
+  .venv/bin/spotify-assets demo --remove                when you have seen enough of it
 """,
         soft_wrap=True,
     )

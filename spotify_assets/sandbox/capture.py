@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -12,13 +12,15 @@ from pydantic import SecretStr
 from spotify_assets import fetch
 from spotify_assets.lake import Lake
 from spotify_assets.readers.responses import without_people
-from spotify_assets.resources.landing import PLAYLISTS, LandingResource
+from spotify_assets.resources.landing import HISTORY, PLAYLISTS, LandingResource
 from spotify_assets.resources.spotify import SpotifyClient
-from spotify_assets.sandbox.sample_playlists import USER
+from spotify_assets.sandbox.exports import LISTENERS
+from spotify_assets.sandbox.sample_playlists import USER, sample_playlists
 from spotify_assets.sandbox.spotify_api import StandIn
 from spotify_assets.settings import Settings
 
 DAYS_BEFORE = 6
+PREFIX = "demo-"
 BUDGET = 400
 
 
@@ -39,7 +41,29 @@ def capture_samples(settings: Settings, plays: int) -> tuple[fetch.Captured, fet
     with _stand_in(today, settings, plays) as of_stand_in:
         client = SpotifyClient(of_stand_in)
         captured = fetch.capture_playlists(client, landing, of_stand_in, today)
-        return captured, fetch.fetch_metadata(client, landing, Lake(settings.lake_uri), of_stand_in)
+        lake = Lake(settings.lake_uri)
+        return captured, fetch.fetch_metadata(client, landing, lake, of_stand_in, prefix=PREFIX)
+
+
+def remove_samples(settings: Settings) -> int:
+    """Remove all that the demo landed: exports, playlists and metadata; nothing else.
+
+    Returns:
+        How many files were removed.
+    """
+    root = Path(settings.landing_uri)
+    playlists = sample_playlists(datetime.now(UTC).date())
+    files = [
+        *[file for listener in LISTENERS for file in (root / HISTORY / listener).rglob("*") if file.is_file()],
+        *[file for one in playlists for file in (root / PLAYLISTS).glob(f"*/{one}*.json")],
+        *(root / fetch.METADATA).glob(f"*/*/{PREFIX}*.ndjson"),
+    ]
+    for file in files:
+        file.unlink()
+    for folder in sorted({parent for file in files for parent in file.relative_to(root).parents}, reverse=True):
+        with suppress(OSError):  # something else is in it
+            (root / folder).rmdir()
+    return len(files)
 
 
 def _land_dumps(day: date, landing: LandingResource, settings: Settings, plays: int) -> None:
