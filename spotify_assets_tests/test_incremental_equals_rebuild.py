@@ -81,7 +81,7 @@ def apply(world: World, step: tuple) -> None:
 
 
 @settings(
-    max_examples=5,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     database=None,
