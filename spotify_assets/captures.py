@@ -20,9 +20,11 @@ from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets.readers.metadata import read_metadata, singular
 from spotify_assets.readers.playlists import captured_at, item_fields, read_playlist
 from spotify_assets.readers.responses import Fields
-from spotify_assets.resources.landing import Capture, LandingResource, OutsideLandingError
+from spotify_assets.resources.landing import Capture, LandingResource
 from spotify_assets.resources.spotify.reads import Kind
 from spotify_assets.settings import Settings
+from spotify_assets.storage import OutsideStorageError, StorageError
+from spotify_assets.storage.base import Opener
 
 OF_THE_FILE = ("snapshot_date", "playlist_id", "playlist_name", "source_file", "month")
 KINDS: tuple[Kind, ...] = ("tracks", "albums", "artists")
@@ -79,8 +81,8 @@ def _snapshots(
 ) -> tuple[pa.Table, pa.Table]:
     """Rows of `raw_playlist_files` and of `raw_playlists`."""
     rows, items = _Columns("raw_playlist_files"), _Columns("raw_playlists")
-    for _, of_day in groupby(captures, key=lambda capture: capture.day):
-        files = [file for capture in of_day if (file := _file(landing, capture, settings))]
+    for _, of_day in groupby(landing.fetch(captures), key=lambda fetched: fetched[0].day):
+        files = [file for capture, opener in of_day if (file := _file(capture, opener, settings))]
         latest: dict[str, _File] = {}
         for file in sorted(files, key=lambda file: file.order):
             if file.row["status"] == "read":
@@ -113,7 +115,7 @@ class _File:
         return self.row["captured_at"] or LONG_AGO, self.row["source_file"]
 
 
-def _file(landing: LandingResource, capture: Capture, settings: Settings) -> _File | None:
+def _file(capture: Capture, opener: Opener, settings: Settings) -> _File | None:
     """What a landed file holds; None where it was deleted since it was listed."""
     assert capture.day is not None
     name = PurePosixPath(capture.path).name
@@ -129,11 +131,13 @@ def _file(landing: LandingResource, capture: Capture, settings: Settings) -> _Fi
         "landed_at": capture.landed_at,
     }
     try:
-        with landing.open(capture.path) as stream:
+        with opener() as stream:
             playlist = read_playlist(stream, settings.max_json_mb * MEGABYTE)
         items = [item_fields(item) for item in playlist.items]
     except FileNotFoundError:
         return None
+    except StorageError:
+        raise
     except NoHistoryError as error:
         return _File(row | {"status": "ignored", "detail": str(error)})
     except Exception as error:
@@ -151,7 +155,7 @@ def _file(landing: LandingResource, capture: Capture, settings: Settings) -> _Fi
 
 def _reason(error: Exception) -> str:
     """Why a file can't be read; nothing of what is in it, or of where the landing zone is."""
-    if isinstance(error, UnreadableError | OutsideLandingError):
+    if isinstance(error, UnreadableError | OutsideStorageError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
@@ -197,10 +201,10 @@ def latest_responses(
     def order(fields: Fields) -> tuple[bool, datetime]:
         return fields["is_found"], fields["fetched_at"] or LONG_AGO
 
-    for capture in captures:
+    for capture, opener in landing.fetch(captures):
         broken = 0
         try:
-            with landing.open(capture.path) as stream:
+            with opener() as stream:
                 for fields in read_metadata(stream, capture.path, kind, settings.max_json_mb * MEGABYTE):
                     if fields is None:
                         broken += 1
@@ -208,6 +212,8 @@ def latest_responses(
                         latest[fields[key]] = fields
         except FileNotFoundError:
             continue
+        except StorageError:
+            raise
         except Exception as error:
             # Whatever a hostile file makes a parser raise: that file is unreadable, and the rest goes on.
             if should_hold_data(capture.path):

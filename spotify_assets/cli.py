@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -52,7 +51,7 @@ def import_(paths: tuple[Path, ...], listener: str) -> None:
     """
     from spotify_assets.importer import copy_into_landing
 
-    copied = copy_into_landing(list(paths), checked(listener), settings())
+    copied = copy_into_landing(list(paths), checked(listener), landing())
     console.print(
         f"[bold]{copied:,}[/] file{'s' * (copied != 1)} copied to {settings().landing_uri}/history/{listener}"
     )
@@ -182,21 +181,19 @@ def forget(listener: str, yes: bool) -> None:
     from spotify_assets.importer import landed_by
     from spotify_assets.lake import Lake
 
-    folder, files = landed_by(checked(listener), settings())
+    files = landed_by(checked(listener), landing())
     known = Lake(settings().lake_uri).read("raw_files", ["listener"])["listener"].to_pylist()
-    if not folder.exists() and listener not in known:
+    if not files and listener not in known:
         raise click.ClickException(f"nothing is landed or known of {listener!r}; spotify-assets status lists who is")
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("forget asks before it deletes; without a terminal, say --yes")
         click.confirm(
-            f"Delete {len(files):,} files in {folder}, and everything in the lake that came from them?",
+            f"Delete {len(files):,} files below {settings().landing_uri}/history/{listener}, "
+            "and everything in the lake that came from them?",
             abort=True,
         )
-    if folder.is_symlink():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder)
+    landing().remove(files)
     run_sync()
     with console.status("Removing old versions"):
         removed = Lake(settings().lake_uri).drop_history()
@@ -224,7 +221,7 @@ def demo(plays: int, remove: bool) -> None:
         run_sync()
         return
     with console.status(f"Making exports with {plays:,} plays"):
-        made = land_sample_exports(Path(settings().landing_uri), plays)
+        made = land_sample_exports(landing(), plays)
     console.print(f"Sample exports of [bold]{' and '.join(made)}[/] are in {settings().landing_uri}/history")
     run_sync()
     with console.status("Asking a stand-in for Spotify's Web API"):

@@ -7,6 +7,7 @@ import heapq
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -221,17 +222,18 @@ def fetch_metadata(
     fetched = Fetched()
     now = datetime.now(UTC)
     name = f"{now:%Y-%m-%d}/{prefix}{now:%H%M%S}-{uuid4().hex[:6]}.ndjson"
-    try:
-        while budget.left > 0 and (next_ids := wanted.next(ROUND)):
-            for kind, ids in next_ids.items():
-                for answer in client.metadata(kind, ids, budget):
-                    line = landed_line(answer.id, answer.status, answer.body, datetime.now(UTC).isoformat())
-                    landing.append(f"{METADATA}/{kind}/{name}", line)
-                    wanted.answered(answer)
-                    fetched.answers[kind] += 1
-            note(f"{sum(fetched.answers.values()):,} answers in {budget.used:,} of {settings.api_budget:,} calls")
-    except SpotifyError as error:
-        fetched.stopped = str(error)
+    with ExitStack() as landed:
+        land = {kind: landed.enter_context(landing.lines(f"{METADATA}/{kind}/{name}")) for kind in KINDS}
+        try:
+            while budget.left > 0 and (next_ids := wanted.next(ROUND)):
+                for kind, ids in next_ids.items():
+                    for answer in client.metadata(kind, ids, budget):
+                        land[kind](landed_line(answer.id, answer.status, answer.body, datetime.now(UTC).isoformat()))
+                        wanted.answered(answer)
+                        fetched.answers[kind] += 1
+                note(f"{sum(fetched.answers.values()):,} answers in {budget.used:,} of {settings.api_budget:,} calls")
+        except SpotifyError as error:
+            fetched.stopped = str(error)
     fetched.calls = budget.used
     fetched.left = wanted.left()
     return fetched

@@ -1,27 +1,22 @@
 """Copies files into the landing zone, so that nobody sees half of one."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import click
 
-from spotify_assets.resources.landing import HISTORY
-from spotify_assets.settings import Settings
+from spotify_assets.resources.landing import HISTORY, LandingResource
 
 
-def landed_by(listener: str, settings: Settings) -> tuple[Path, list[Path]]:
-    """The listener's folder in the landing zone, and the files in it."""
-    folder = Path(settings.landing_uri) / HISTORY / listener
-    return folder, [path for path in folder.rglob("*") if path.is_file()]
+def landed_by(listener: str, landing: LandingResource) -> list[str]:
+    """Paths of the listener's files, half-copied ones and links included."""
+    return [file.path for file in landing.storage.files(f"{HISTORY}/{listener}")]
 
 
-def copy_into_landing(paths: list[Path], listener: str, settings: Settings) -> int:
-    """Copy files, and folders with all that is in them, each under a temporary name and then renamed.
+def copy_into_landing(paths: list[Path], listener: str, landing: LandingResource) -> int:
+    """Copy files, and folders with all that is in them, each whole or not at all.
 
-    A file that is there already is replaced. Modification times are kept: they bound what a file can tell of.
+    A file that is there already is replaced.
 
     Returns:
         How many files were copied.
@@ -29,10 +24,9 @@ def copy_into_landing(paths: list[Path], listener: str, settings: Settings) -> i
     Raises:
         click.ClickException: where there is nothing to copy, or two files would get one name.
     """
-    folder, _ = landed_by(listener, settings)
-    targets: dict[Path, Path] = {}
+    targets: dict[str, Path] = {}
     for source, name in _files(paths):
-        target = folder / name
+        target = f"{HISTORY}/{listener}/{name.as_posix()}"
         if target in targets and targets[target] != source:
             raise click.ClickException(
                 f"{targets[target]} and {source} would both be landed as {name}; import one by one"
@@ -41,17 +35,7 @@ def copy_into_landing(paths: list[Path], listener: str, settings: Settings) -> i
     if not targets:
         raise click.ClickException(f"no files in {', '.join(map(str, paths))}")
     for target, source in targets.items():
-        if source.resolve() == target.resolve():
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
-        try:
-            shutil.copyfile(source, partial)
-            shutil.copystat(source, partial)
-            partial.chmod(0o644)
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+        landing.copy_in(source, target)
     return len(targets)
 
 

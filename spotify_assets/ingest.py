@@ -22,8 +22,9 @@ from spotify_assets.partitions import floor_to_grain
 from spotify_assets.readers import read_history
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets.readers.sources import Source, sources
-from spotify_assets.resources.landing import LandedFile, LandingResource, OutsideLandingError
+from spotify_assets.resources.landing import LandedFile, LandingResource, sha256
 from spotify_assets.settings import Settings
+from spotify_assets.storage import OutsideStorageError
 
 STREAMED_BYTES = 64 << 20
 GROUP_BYTES = 128 << 20
@@ -118,11 +119,12 @@ def find_changes(
     for file in landing.history_files():
         present.add(file.path)
         rows = listed.get(file.path)
-        if rows and (rows[0]["size"], rows[0]["landed_at"], rows[0]["reader_version"]) == (
+        if rows and [rows[0][name] for name in ("size", "landed_at", "etag", "reader_version")] == [
             file.size,
             file.landed_at,
+            file.etag or None,
             reader_version(settings, [row["status"] for row in rows]),
-        ):
+        ]:
             continue
         if settled_before and file.landed_at > settled_before and file.landed_at <= now:
             continue
@@ -150,8 +152,8 @@ def _is_only_touched(
         for row in rows
     )
     try:
-        return not depends_on_time and landing.sha256(file.path) == rows[0]["sha256"]
-    except (OSError, OutsideLandingError):
+        return not depends_on_time and sha256(partial(landing.open, file.path)) == rows[0]["sha256"]
+    except (OSError, OutsideStorageError):
         return False
 
 
@@ -216,10 +218,10 @@ def _read_group(
     reads: list[_Read] = []
     digests: dict[str, str] = {}
     collected: list[pa.Table] = []
-    for file in group:
+    for file, opener in landing.fetch(group):
         try:
-            digests[file.path] = landing.sha256(file.path)
-            with sources(file.path, partial(landing.open, file.path), settings.max_unzipped_mb * 1_000_000) as parts:
+            digests[file.path] = sha256(opener)
+            with sources(file.path, opener, settings.max_unzipped_mb * 1_000_000) as parts:
                 for source in parts:
                     read = _Read(file, source.name)
                     if file.size > STREAMED_BYTES and source.open:
@@ -229,8 +231,8 @@ def _read_group(
                     reads.append(read)
         except FileNotFoundError:
             continue  # deleted since it was listed: the next run sees it gone
-        except (OSError, OutsideLandingError) as error:
-            reason = "permission denied" if isinstance(error, PermissionError) else str(error)
+        except (OSError, OutsideStorageError) as error:
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
             digests.setdefault(file.path, "")
             read = _Read(file, file.path)
             collected += [_unreadable(read, reason)]
@@ -376,6 +378,7 @@ def _listed(read: _Read, sha256: str, loaded_at: datetime, version: str) -> dict
         "landed_file": read.file.path,
         "sha256": sha256,
         "size": read.file.size,
+        "etag": read.file.etag or None,
         "source_format": read.source_format if read.status == "read" else None,
         "status": read.status,
         "detail": read.detail,
@@ -392,15 +395,16 @@ def _listed(read: _Read, sha256: str, loaded_at: datetime, version: str) -> dict
 
 def _update_touched(lake: Lake, touched: list[LandedFile]) -> None:
     """Note the new time of files whose content did not change."""
-    landed_at = {file.path: file.landed_at for file in touched}
-    rows = [row for row in lake.read("raw_files").to_pylist() if row["landed_file"] in landed_at]
+    files = {file.path: file for file in touched}
+    rows = [row for row in lake.read("raw_files").to_pylist() if row["landed_file"] in files]
     for row in rows:
-        row["landed_at"] = landed_at[row["landed_file"]]
+        file = files[row["landed_file"]]
+        row |= {"landed_at": file.landed_at, "etag": file.etag or None}
     _replace(
         lake,
         "raw_files",
         "landed_file",
-        landed_at,
+        files,
         [pa.Table.from_pylist(rows, derive.arrow_schema("raw_files"))],
     )
 

@@ -1,37 +1,53 @@
 """The lake: where its Delta tables are, and how they come to be. Engine-free: through `deltalake`."""
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
+from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from spotify_assets.model import TABLES, derive
+from spotify_assets.storage import Bucket, engine_environment, is_s3, storage, storage_options
 
 ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
 class Lake:
-    """Delta tables below one folder, `<uri>/<layer>/<table>/`."""
+    """Delta tables below one folder, or one prefix of an S3 bucket: `<uri>/<layer>/<table>/`."""
 
     uri: str
 
+    def folder(self, table: str) -> str:
+        """Folder of the table, below the lake."""
+        return f"{TABLES[table].info['layer']}/{table}"
+
     def table_uri(self, table: str) -> str:
-        """Folder of the table."""
-        return f"{self.uri}/{TABLES[table].info['layer']}/{table}"
+        """Where the table is."""
+        return f"{self.uri}/{self.folder(table)}"
 
     def open(self, table: str) -> DeltaTable | None:
-        """The table as it is now, or None where it was never written."""
+        """The table as it is now, or None where it was never written.
+
+        Raises:
+            StorageError: where the lake can't be reached.
+        """
+        _reach(self.uri)
         try:
-            return DeltaTable(self.table_uri(table))
+            return DeltaTable(self.table_uri(table), storage_options=storage_options(self.uri))
         except TableNotFoundError:
             return None
+
+    def write(self, table: str, rows: Any, **options: Any) -> None:
+        """Write rows through `deltalake`, which takes the options."""
+        write_deltalake(self.table_uri(table), rows, storage_options=storage_options(self.uri), **options)
 
     def ensure(self, table: str) -> DeltaTable:
         """The table, made empty from the model where it is missing.
@@ -42,7 +58,6 @@ class Lake:
         partition_by = [derive.LAYOUT_COLUMN] if derive.window_column(table) else None
         current = self.open(table)
         if current is None:
-            Path(self.table_uri(table)).mkdir(parents=True, exist_ok=True)
             # Two runs may both find it missing: the second finds it made.
             with suppress(DeltaError):
                 DeltaTable.create(
@@ -52,18 +67,22 @@ class Lake:
                     partition_by=partition_by,
                     name=table,
                     description=TABLES[table].comment,
+                    storage_options=storage_options(self.uri),
                 )
-            current = DeltaTable(self.table_uri(table))
+            current = self._existing(table)
         if _shape(current) != [(field.name, field.type) for field in schema]:
-            write_deltalake(
-                self.table_uri(table),
+            self.write(
+                table,
                 pa.Table.from_batches([], schema),
                 mode="overwrite",
                 schema_mode="overwrite",
                 partition_by=partition_by,
             )
-            current = DeltaTable(self.table_uri(table))
+            current = self._existing(table)
         return current
+
+    def _existing(self, table: str) -> DeltaTable:
+        return DeltaTable(self.table_uri(table), storage_options=storage_options(self.uri))
 
     def read(self, table: str, columns: list[str] | None = None) -> pa.Table:
         """A small table, whole; empty where it was never written."""
@@ -93,8 +112,8 @@ class Lake:
             current = self.ensure(table)
             noted = {"userMetadata": metadata(current)} if metadata else None
             try:
-                write_deltalake(
-                    self.table_uri(table),
+                self.write(
+                    table,
                     pa.RecordBatchReader.from_batches(derive.arrow_schema(table), rows()),
                     mode="overwrite",
                     predicate=predicate,
@@ -122,22 +141,33 @@ class Lake:
             How many files were removed.
         """
         removed = 0
-        for name, _ in self.tables():
-            uri = self.table_uri(name)
+        files = storage(self.uri)
+        for name, former in self.tables():
             removed += len(
-                DeltaTable(uri).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+                former.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
             )
-            present = DeltaTable(uri)
+            present = self._existing(name)
             present.create_checkpoint()
             # What each window was computed from stands in the latest commit of ours: it and later ones stay.
             ours = [commit["version"] for commit in present.history() if commit.get("userMetadata")]
             oldest = max(ours, default=present.version())
-            for entry in Path(uri, "_delta_log").iterdir():
-                version = entry.name.partition(".")[0]
-                if version.isdigit() and int(version) < oldest:
-                    entry.unlink()
-                    removed += 1
-        return removed
+            entries = {
+                entry.path: entry.path.rpartition("/")[2].partition(".")[0]
+                for entry in files.files(f"{self.folder(name)}/_delta_log")
+            }
+            removed += files.remove(
+                path for path, version in entries.items() if version.isdigit() and int(version) < oldest
+            )
+        return removed + files.remove_old_versions()
+
+
+@cache
+def _reach(uri: str) -> None:
+    """Raises, in one clear line, where the bucket isn't there or can't be listed; asked once a process."""
+    if is_s3(uri):
+        Bucket(uri).check()
+        # The embedded engine reads them when it first meets a bucket.
+        os.environ.update(engine_environment(uri))
 
 
 def _shape(table: DeltaTable) -> list[tuple[str, pa.DataType]]:

@@ -251,7 +251,8 @@ class Expectation:
             name = window_name(capture.window) if capture.window else WHOLE
             if name in by_window:
                 refused = "@too large" if capture.size > largest else ""
-                by_window[name].append(f"{capture.path}@{capture.size}@{capture.landed_at.isoformat()}{refused}")
+                tag = f"@{capture.etag}" if capture.etag else ""
+                by_window[name].append(f"{capture.path}@{capture.size}@{capture.landed_at.isoformat()}{tag}{refused}")
         return {name: self._hashed(table, files) if files else EMPTY for name, files in by_window.items()}
 
     def _from_windows(self, table: str, window: str) -> list[str]:

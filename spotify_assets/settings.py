@@ -34,9 +34,16 @@ class Settings(BaseSettings):
     )
 
     landing_uri: str = Field(
-        "data/landing", description="Folder that files are dropped into: `history/<listener>/...`"
+        "data/landing",
+        description="Where files are dropped: a folder or `s3://bucket/prefix`, `history/<listener>/...`",
     )
-    lake_uri: str = Field("data/lake", description="Folder of the Delta tables: `<layer>/<table>/`")
+    lake_uri: str = Field(
+        "data/lake", description="Where the Delta tables are: a folder or `s3://bucket/prefix`, `<layer>/<table>/`"
+    )
+    landing_queue_url: str = Field(
+        "",
+        description="SQS queue that the bucket's notifications go to; the landing sensor reads it and lists nothing",
+    )
     plays_start: datetime = Field(
         datetime(2008, 10, 1, tzinfo=UTC),
         description="No play is older (UTC date, floored to the grain); Spotify opened in October 2008",
@@ -159,12 +166,33 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r}: expected nothing, sc://host:port or local[*]")
         return value
 
-    @field_validator("landing_uri", "lake_uri", "spotify_state")
+    @field_validator("landing_uri", "lake_uri")
     @classmethod
-    def _absolute(cls, value: str) -> str:
+    def _folder_or_s3(cls, value: str) -> str:
+        if value.startswith(("s3://", "s3a://")):
+            bucket, _, prefix = value.partition("://")[2].partition("/")
+            if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
+                raise ValueError(f"{value!r} names no bucket; expected s3://bucket/prefix")
+            return f"s3://{bucket}/{prefix.strip('/')}".rstrip("/")
         if "://" in value:
-            raise ValueError(f"{value!r}: expected a folder on this machine")
-        return str(Path(value).expanduser().absolute())
+            raise ValueError(f"{value!r}: expected a folder on this machine, or s3://bucket/prefix")
+        return _absolute(value)
+
+    @field_validator("spotify_state")
+    @classmethod
+    def _on_this_machine(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError(f"{value!r}: expected a file on this machine")
+        return _absolute(value)
+
+    @field_validator("landing_queue_url")
+    @classmethod
+    def _is_a_queue(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^/]+/.+", value):
+            raise ValueError(
+                f"{value!r}: expected the queue's address, as https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
+            )
+        return value
 
     @property
     def apps(self) -> tuple[tuple[str, SecretStr], ...]:
@@ -234,6 +262,10 @@ def folder_name(listener: str) -> str:
 def settings() -> Settings:
     """The settings of this process."""
     return load_settings()
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def zone(name: str) -> ZoneInfo:

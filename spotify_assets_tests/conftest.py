@@ -3,11 +3,12 @@
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
@@ -21,9 +22,18 @@ from spotify_assets.model import derive
 from spotify_assets.partitions import span_of, window_predicate, windows_of
 from spotify_assets.resources import LandingResource, SparkResource
 from spotify_assets.settings import Settings, load_settings
+from spotify_assets_tests.s3_servers import running
 
 LANDED_AT = datetime(2025, 1, 10, tzinfo=UTC)
 TIMELESS = ("landed_at", "loaded_at", "reader_version")
+AWS = {
+    "AWS_ACCESS_KEY_ID": "a-key",
+    "AWS_SECRET_ACCESS_KEY": "a-secret-key",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +48,41 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith("SPOTIFY_ASSETS_"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """Address of a server that speaks AWS's protocols."""
+    with running("moto") as address:
+        yield address
+
+
+def use_s3(address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Set the environment for the server, and make a bucket of its own: its URI."""
+    import boto3
+
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    for name, value in AWS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    bucket = f"bucket-{uuid4().hex[:12]}"
+    boto3.client("s3").create_bucket(Bucket=bucket)
+    return f"s3://{bucket}"
+
+
+@pytest.fixture
+def bucket(moto: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """URI of an empty bucket; the environment leads to it."""
+    return use_s3(moto, monkeypatch)
+
+
+@pytest.fixture
+def s3_world(bucket: str, world: "World") -> "World":
+    """A world whose landing zone and lake are in a bucket."""
+    world.uri = bucket
+    return world
 
 
 def utc(text: str) -> datetime:
@@ -77,17 +122,17 @@ def account(end_time: str, ms_played: int = 200_000, track: str = "Song", artist
 
 @dataclass
 class World:
-    """A landing zone and a lake of its own."""
+    """A landing zone and a lake of its own: in a folder, or wherever `uri` says."""
 
     root: Path
     spark: SparkSession
     overrides: dict[str, Any] = field(default_factory=dict)
+    uri: str = ""
 
     @property
     def settings(self) -> Settings:
-        return load_settings(
-            landing_uri=str(self.root / "landing"), lake_uri=str(self.root / "lake"), **self.overrides
-        )
+        place = self.uri or self.root
+        return load_settings(landing_uri=f"{place}/landing", lake_uri=f"{place}/lake", **self.overrides)
 
     @property
     def lake(self) -> Lake:
@@ -102,13 +147,13 @@ class World:
         return DeltaLakeIOManager(spark=SparkResource(), settings=self.settings)
 
     def land(self, path: str, content: Any, landed_at: datetime = LANDED_AT) -> Path:
-        """Land a file below `landing/history`: bytes, text, or a document as JSON."""
-        target = self.root / "landing" / "history" / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        """Land a file below `landing/history`: bytes, text, or a document as JSON. S3 says itself when it landed."""
         if isinstance(content, str):
             content = content.encode()
-        target.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-        os.utime(target, (landed_at.timestamp(), landed_at.timestamp()))
+        self.landing.land(f"history/{path}", content if isinstance(content, bytes) else json.dumps(content).encode())
+        target = self.root / "landing" / "history" / path
+        if not self.uri:
+            os.utime(target, (landed_at.timestamp(), landed_at.timestamp()))
         return target
 
     def ingest(self) -> Ingested:
@@ -207,17 +252,33 @@ def computed(frame: Any, spark: SparkSession) -> Any:
 
 
 @pytest.fixture(scope="session")
-def _small_history(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession) -> Path:
-    root = tmp_path_factory.mktemp("small_history")
-    template = World(root, spark)
-    template.land("anna/a.json", [extended("2024-01-31T13:37:00Z")])
-    template.land("anna/b.json", [extended("2024-03-31T13:37:00Z")])
-    template.sync()
-    return root
+def _templates() -> dict[str, Path]:
+    return {}
 
 
 @pytest.fixture
-def synced(_small_history: Path, world: World) -> World:
+def prepared(
+    world: World, _templates: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Mapping[str, Any]], World]:
+    """A world in which these files of history are synced: computed once for all tests that begin with the same."""
+
+    def prepare(files: Mapping[str, Any]) -> World:
+        name = json.dumps(files)
+        if name not in _templates:
+            template = World(tmp_path_factory.mktemp("template"), world.spark)
+            for path, content in files.items():
+                template.land(path, content)
+            template.sync()
+            _templates[name] = template.root
+        shutil.copytree(_templates[name], world.root, dirs_exist_ok=True)
+        return world
+
+    return prepare
+
+
+@pytest.fixture
+def synced(prepared: Any) -> World:
     """A world in which a play of January and one of March 2024 are synced."""
-    shutil.copytree(_small_history, world.root, dirs_exist_ok=True)
-    return world
+    return prepared(
+        {"anna/a.json": [extended("2024-01-31T13:37:00Z")], "anna/b.json": [extended("2024-03-31T13:37:00Z")]}
+    )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from spotify_assets import captures, provenance
 from spotify_assets.captures import mirror_metadata, mirror_playlists
 from spotify_assets.model import TABLES, derive
+from spotify_assets.storage import Folder
 from spotify_assets_tests.conftest import World, account, extended
 from spotify_assets_tests.readers.test_metadata import album, full_artist, line
 from spotify_assets_tests.readers.test_playlists import (
@@ -193,8 +194,8 @@ def test_a_file_that_goes_or_cannot_be_opened(world, monkeypatch):
         return read(stream, max_bytes)
 
     monkeypatch.setattr(captures, "read_playlist", denied)
-    opened = type(world.landing).open
-    monkeypatch.setattr(type(world.landing), "open", lambda self, path: (gone.unlink(True), opened(self, path))[1])
+    opened = Folder.open
+    monkeypatch.setattr(Folder, "open", lambda self, path: (gone.unlink(True), opened(self, path))[1])
     assert mirror(world).unreadable == {
         "playlists/2024-01-02/link.json": "it is a link that leads out of the landing zone; copy the file itself",
         "playlists/2024-01-02/p.json": "permission denied",

@@ -261,11 +261,10 @@ class TestRecentPlays:
 
 class TestMetadata:
     @pytest.fixture
-    def heard(self, asking, api):
+    def heard(self, asking, api, prepared):
         """Five tracks that were played one to five times; landed and synced."""
         ids = track_ids(api, 5)
-        asking.land("me/a.json", plays_of(ids))
-        asking.sync()
+        prepared({"me/a.json": plays_of(ids)})
         return ids
 
     def test_the_most_played_come_first_within_the_budget(self, asking, api, heard):

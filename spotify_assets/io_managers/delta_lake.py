@@ -10,7 +10,7 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, write_deltalake
+from deltalake import CommitProperties
 
 from spotify_assets import provenance
 from spotify_assets.lake import Lake
@@ -133,8 +133,8 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         writer.save(self.lake.table_uri(table))
         # Sail makes no commit where there is nothing to add and nothing to remove; that, too, is to be recorded.
         if provenance.version_of(self.lake.ensure(table), token) is None:
-            write_deltalake(
-                self.lake.table_uri(table),
+            self.lake.write(
+                table,
                 derive.arrow_schema(table).empty_table(),
                 mode="append",
                 commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),

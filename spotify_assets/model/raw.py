@@ -64,6 +64,7 @@ raw_files = table(
     needed("landed_file", TEXT, "Path of the landed file itself (of the zip, for its members)"),
     needed("sha256", KEY, "SHA-256 of the landed file's content"),
     needed("size", COUNT, "Size of the landed file (bytes)"),
+    optional("etag", LABEL, "S3's tag of the landed file's content; null on disk"),
     optional(
         "source_format",
         LABEL,

@@ -1,37 +1,42 @@
 """The landing zone: what people drop in, listed and opened, never changed."""
 
 import hashlib
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
-from uuid import uuid4
+from typing import Any, BinaryIO, Self
 
 import dagster as dg
 
 from spotify_assets.partitions import Window
+from spotify_assets.storage import Storage, StoredFile, is_text, storage
+from spotify_assets.storage.base import File, Opener
 
 HISTORY = "history"
 PLAYLISTS = "playlists"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Being copied: `spotify-assets import` and most programs write under such a name first.
 PARTIAL_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".download")
 DIGEST_BLOCK = 1 << 20
 
 
-class OutsideLandingError(Exception):
-    """A path leads out of the landing zone."""
+@dataclass(frozen=True)
+class _Landed(StoredFile):
+    @property
+    def landed_at(self) -> datetime:
+        """Time of last modification (UTC)."""
+        return self.modified_at
+
+    @classmethod
+    def of(cls, file: StoredFile, **more: Any) -> Self:
+        """The file, as what it is to the landing zone."""
+        return cls(**{field.name: getattr(file, field.name) for field in fields(StoredFile)}, **more)
 
 
 @dataclass(frozen=True)
-class LandedFile:
-    """A file in the landing zone: its path below it, size (bytes) and time of last modification (UTC)."""
-
-    path: str
-    size: int
-    landed_at: datetime
+class LandedFile(_Landed):
+    """A file of listening history in the landing zone."""
 
     @property
     def listener(self) -> str:
@@ -40,14 +45,9 @@ class LandedFile:
 
 
 @dataclass(frozen=True)
-class Capture:
-    """Responses of the Web API as landed: the file's path below the landing zone, size (bytes) and time of last
-    modification (UTC); and the day that it was captured, for playlists.
-    """
+class Capture(_Landed):
+    """Responses of the Web API as landed; and the day that they were captured, for playlists."""
 
-    path: str
-    size: int
-    landed_at: datetime
     day: date | None = None
 
     @property
@@ -60,113 +60,106 @@ class Capture:
 
 
 class LandingResource(dg.ConfigurableResource):
-    """Folder that files are dropped into."""
+    """Folder, or prefix of an S3 bucket, that files are dropped into."""
 
     uri: str
 
+    @property
+    def storage(self) -> Storage:
+        """Where the files are."""
+        return storage(self.uri)
+
     def history_files(self) -> Iterator[LandedFile]:
         """Every file of every listener, in order of path; half-copied files are left out."""
-        root = Path(self.uri)
-        for path in sorted((root / HISTORY).glob("*/**/*")):
-            if path.name.lower().endswith(PARTIAL_SUFFIXES) or not _is_text(str(path)):
-                continue
-            try:
-                if not path.is_file() and not path.is_symlink():
-                    continue
-                status = path.stat()
-            except OSError:
-                continue  # deleted since it was listed, or a link to nowhere
-            yield LandedFile(path.relative_to(root).as_posix(), status.st_size, _modified_at(status))
+        for file in self._files(HISTORY):
+            if is_history(file.path):
+                yield LandedFile.of(file)
 
     def captures(self, folder: str) -> Iterator[Capture]:
         """Landed responses below a folder of the landing zone, in order of path; half-copied files are left out.
 
         Below `playlists`, those in folders named by a day (YYYY-MM-DD); others are strays.
         """
-        if folder != PLAYLISTS:
-            yield from self._captures(folder, None)
-            return
-        for name in self._folders(PLAYLISTS):
-            if day := day_of(name):
-                yield from self._captures(f"{PLAYLISTS}/{name}", day)
+        for file in self._files(folder):
+            if any(part.startswith(".") for part in file.path.split("/")):
+                continue
+            if folder.partition("/")[0] != PLAYLISTS:
+                yield Capture.of(file)
+            elif day := playlists_day(file.path):
+                yield Capture.of(file, day=day)
 
     def captures_of(self, day: date) -> list[Capture]:
         """Playlists captured on a day."""
-        return list(self._captures(f"{PLAYLISTS}/{day:%Y-%m-%d}", day))
+        return list(self.captures(f"{PLAYLISTS}/{day:%Y-%m-%d}"))
 
-    def _folders(self, folder: str) -> list[str]:
-        try:
-            with os.scandir(Path(self.uri) / folder) as entries:
-                return sorted(entry.name for entry in entries if entry.is_dir())
-        except FileNotFoundError:
-            return []
-
-    def _captures(self, folder: str, day: date | None) -> Iterator[Capture]:
-        try:
-            with os.scandir(Path(self.uri) / folder) as scanned:
-                entries = sorted(scanned, key=lambda entry: entry.name)
-        except FileNotFoundError:
-            return
-        for entry in entries:
-            if entry.name.startswith(".") or entry.name.lower().endswith(PARTIAL_SUFFIXES) or not _is_text(entry.name):
-                continue
-            try:
-                if entry.is_dir():
-                    yield from self._captures(f"{folder}/{entry.name}", day)
-                elif entry.is_file():
-                    status = entry.stat()
-                    yield Capture(f"{folder}/{entry.name}", status.st_size, _modified_at(status), day)
-            except OSError:
-                continue  # deleted since it was listed, or a link to nowhere
+    def _files(self, folder: str) -> Iterator[StoredFile]:
+        """Files below a folder; those that are being copied, or whose name can't be written down, are left out."""
+        for file in self.storage.files(folder):
+            if not file.path.lower().endswith(PARTIAL_SUFFIXES) and is_text(file.path):
+                yield file
 
     def strays(self) -> list[str]:
-        """What nobody reads: files in `history` itself, that are no listener's, what is no day in `playlists`, and
-        whatever has a name that is no UTF-8.
+        """What nobody reads: files in `history` itself, that are no listener's, what is in no day's folder in
+        `playlists`, and whatever has a name that is no UTF-8.
         """
-        root = Path(self.uri)
-        files = [path for path in (root / HISTORY).glob("*") if path.is_file()]
-        no_day = [path for path in (root / PLAYLISTS).glob("*") if not (path.is_dir() and day_of(path.name))]
-        odd = [path for path in root.glob("*/**/*") if not _is_text(path.name)]
-        strays = {path for path in (*files, *no_day, *odd) if not path.name.startswith(".")}
-        return sorted(path.relative_to(root).as_posix().encode("utf-8", "replace").decode() for path in strays)
+        strays = set()
+        for folder in (HISTORY, PLAYLISTS, "metadata", "catalog"):
+            for file in self.storage.files(folder):
+                if not is_text(file.path) or (folder == HISTORY and not is_history(file.path)):
+                    strays.add(file.path)
+                elif folder == PLAYLISTS and not playlists_day(file.path):
+                    strays.add("/".join(file.path.split("/")[:2]))
+        shown = (path for path in strays if not path.rpartition("/")[2].startswith("."))
+        return sorted(path.encode("utf-8", "replace").decode() for path in shown)
 
     def land(self, path: str, content: bytes) -> None:
-        """Write a file whole: under another name, and then renamed."""
-        target = Path(self.uri) / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
-        try:
-            partial.write_bytes(content)
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+        """Write a file whole."""
+        self.storage.write(path, content)
 
-    def append(self, path: str, line: str) -> None:
-        """Add a line to a file in one write, so that a process that is killed leaves whole lines."""
-        target = Path(self.uri) / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("ab", buffering=0) as stream:
-            stream.write(line.encode("utf-8", "replace"))
+    def lines(self, path: str) -> AbstractContextManager[Callable[[str], None]]:
+        """Add lines to a file as they come, so that a process that is killed leaves whole lines."""
+        return self.storage.lines(path)
+
+    def copy_in(self, source: Path, path: str) -> None:
+        """Copy a file of this machine, whole."""
+        self.storage.upload(source, path)
+
+    def remove(self, paths: Iterable[str]) -> int:
+        """Remove landed files, with all their versions; tell how many there were."""
+        return self.storage.remove(paths)
+
+    def fetch(self, files: Iterable[File]) -> Iterator[tuple[File, Opener]]:
+        """Each file, and how to open it until the next is asked for; see `Storage.fetch`."""
+        return self.storage.fetch(files)
 
     def open(self, path: str) -> BinaryIO:
         """The file, for reading.
 
         Raises:
-            OutsideLandingError: where a link in it leads out of the landing zone.
+            OutsideStorageError: where a link in it leads out of the landing zone.
         """
-        root = Path(self.uri).resolve()
-        target = (root / path).resolve()
-        if not target.is_relative_to(root):
-            raise OutsideLandingError("it is a link that leads out of the landing zone; copy the file itself")
-        return target.open("rb")
+        return self.storage.open(path)
 
-    def sha256(self, path: str) -> str:
-        """SHA-256 of the file's content, in hexadecimal."""
-        digest = hashlib.sha256()
-        with self.open(path) as stream:
-            while block := stream.read(DIGEST_BLOCK):
-                digest.update(block)
-        return digest.hexdigest()
+
+def is_history(path: str) -> bool:
+    """Whether a path below the landing zone is of a file of some listener."""
+    folder, *below = path.split("/")
+    return folder == HISTORY and len(below) > 1 and bool(below[0])
+
+
+def playlists_day(path: str) -> date | None:
+    """The day in whose folder a capture of playlists lies; None where it lies elsewhere."""
+    parts = path.split("/")
+    return day_of(parts[1]) if len(parts) > 2 else None
+
+
+def sha256(opener: Opener) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    digest = hashlib.sha256()
+    with opener() as stream:
+        while block := stream.read(DIGEST_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def day_of(name: str) -> date | None:
@@ -175,16 +168,3 @@ def day_of(name: str) -> date | None:
         return datetime.strptime(name, "%Y-%m-%d").date() if len(name) == len("YYYY-MM-DD") else None
     except ValueError:
         return None
-
-
-def _is_text(name: str) -> bool:
-    """Whether a name can be written down: file systems allow any bytes."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _modified_at(status: os.stat_result) -> datetime:
-    return EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000)

@@ -3,16 +3,17 @@
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import SecretStr
 
 from spotify_assets import fetch
+from spotify_assets.importer import landed_by
 from spotify_assets.lake import Lake
 from spotify_assets.readers.responses import without_people
-from spotify_assets.resources.landing import HISTORY, PLAYLISTS, LandingResource
+from spotify_assets.resources.landing import PLAYLISTS, LandingResource
 from spotify_assets.resources.spotify import SpotifyClient
 from spotify_assets.sandbox.exports import LISTENERS
 from spotify_assets.sandbox.sample_playlists import USER, sample_playlists
@@ -51,19 +52,14 @@ def remove_samples(settings: Settings) -> int:
     Returns:
         How many files were removed.
     """
-    root = Path(settings.landing_uri)
-    playlists = sample_playlists(datetime.now(UTC).date())
-    files = [
-        *[file for listener in LISTENERS for file in (root / HISTORY / listener).rglob("*") if file.is_file()],
-        *[file for one in playlists for file in (root / PLAYLISTS).glob(f"*/{one}*.json")],
-        *(root / fetch.METADATA).glob(f"*/*/{PREFIX}*.ndjson"),
+    landing = LandingResource(uri=settings.landing_uri)
+    playlists = tuple(sample_playlists(datetime.now(UTC).date()))
+    exports = [path for listener in LISTENERS for path in landed_by(listener, landing)]
+    captures = [
+        *[one for one in landing.captures(PLAYLISTS) if PurePosixPath(one.path).name.startswith(playlists)],
+        *[one for one in landing.captures(fetch.METADATA) if PurePosixPath(one.path).name.startswith(PREFIX)],
     ]
-    for file in files:
-        file.unlink()
-    for folder in sorted({parent for file in files for parent in file.relative_to(root).parents}, reverse=True):
-        with suppress(OSError):  # something else is in it
-            (root / folder).rmdir()
-    return len(files)
+    return landing.remove([*exports, *[one.path for one in captures]])
 
 
 def _land_dumps(day: date, landing: LandingResource, settings: Settings, plays: int) -> None:

@@ -3,8 +3,10 @@
 import io
 import json
 import os
+import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spotify_assets.resources.landing import HISTORY, LandingResource
 from spotify_assets.sandbox.history import Listening, extended_history
 
 RECORDS_A_FILE = 16_000
@@ -22,8 +25,8 @@ EXTENDED_FOLDER = "Spotify Extended Streaming History"
 ACCOUNT_FOLDER = "Spotify Account Data"
 
 
-def land_sample_exports(landing: Path, plays: int) -> tuple[str, ...]:
-    """Write the exports of two listeners below `landing/history`, the same bytes every time.
+def land_sample_exports(landing: LandingResource, plays: int) -> tuple[str, ...]:
+    """Land the exports of two listeners, the same bytes every time.
 
     Anna: a zip with her extended history, 2019 to 2024. Ben: a folder with an extended history until mid-2024,
     and account data of the last year, most of which the former supersedes.
@@ -35,9 +38,9 @@ def land_sample_exports(landing: Path, plays: int) -> tuple[str, ...]:
     Returns:
         The listeners' names.
     """
-    anna, ben = (landing / "history" / listener for listener in LISTENERS)
+    anna, ben = LISTENERS
     annas = Listening(plays * 6 // 10, datetime(2019, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC), seed=1)
-    _write_zip(anna / "my_spotify_data.zip", _anna(annas))
+    _land(landing, f"{anna}/my_spotify_data.zip", _zipped(_anna(annas)))
     bens = Listening(
         plays - annas.plays,
         datetime(2020, 3, 1, tzinfo=UTC),
@@ -47,7 +50,7 @@ def land_sample_exports(landing: Path, plays: int) -> tuple[str, ...]:
         podcast_share=0.15,
     )
     for name, content in _ben(bens):
-        _write(ben / name, content)
+        _land(landing, f"{ben}/{name}", content)
     return LISTENERS
 
 
@@ -124,20 +127,22 @@ def as_json(document: Any) -> bytes:
     return json.dumps(document, ensure_ascii=False, indent=1).encode()
 
 
-def _write_zip(path: Path, members: Iterator[tuple[str, bytes]]) -> None:
+def _zipped(members: Iterator[tuple[str, bytes]]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, data in members:
             archive.writestr(zipfile.ZipInfo(name, LANDED_AT.timetuple()[:6]), data, zipfile.ZIP_DEFLATED, 1)
-    _write(path, content.getvalue())
+    return content.getvalue()
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write under a temporary name, unless it is there already."""
-    if path.exists() and path.read_bytes() == content:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    partial.write_bytes(content)
-    os.utime(partial, (LANDED_AT.timestamp(), LANDED_AT.timestamp()))
-    partial.replace(path)
+def _land(landing: LandingResource, path: str, content: bytes) -> None:
+    """Land a file of history as of `LANDED_AT`, unless it is there already."""
+    target = f"{HISTORY}/{path}"
+    with suppress(FileNotFoundError), landing.open(target) as stream:
+        if stream.read() == content:
+            return
+    with tempfile.NamedTemporaryFile() as written:
+        written.write(content)
+        written.flush()
+        os.utime(written.name, (LANDED_AT.timestamp(), LANDED_AT.timestamp()))
+        landing.copy_in(Path(written.name), target)

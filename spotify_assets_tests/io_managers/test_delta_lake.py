@@ -10,10 +10,8 @@ from spotify_assets_tests.conftest import extended
 
 
 @pytest.fixture
-def landed(world):
-    world.land("anna/a.json", [extended("2024-01-31T13:37:00Z"), extended("2024-02-29T13:37:00Z")])
-    world.sync()
-    return world
+def landed(prepared):
+    return prepared({"anna/a.json": [extended("2024-01-31T13:37:00Z"), extended("2024-02-29T13:37:00Z")]})
 
 
 def months(world):

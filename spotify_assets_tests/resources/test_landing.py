@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from spotify_assets.resources.landing import OutsideLandingError
+from spotify_assets.storage import OutsideStorageError
 from spotify_assets_tests.conftest import LANDED_AT
 
 
@@ -47,7 +47,7 @@ def test_times_keep_their_microseconds(world):
 @pytest.mark.parametrize("path", ["history/anna/../../../outside", "/etc/hostname"])
 def test_a_path_that_leads_out_is_refused(world, path):
     (world.root / "landing/history/anna").mkdir(parents=True)
-    with pytest.raises(OutsideLandingError):
+    with pytest.raises(OutsideStorageError):
         world.landing.open(path)
 
 

@@ -11,7 +11,7 @@ def test_samples_are_captured_and_taken_away_again_and_nothing_else_is(world: Wo
     for path in own:
         world.landing.land(path, b"[]")
     landing = Path(world.settings.landing_uri)
-    land_sample_exports(landing, 2_000)
+    land_sample_exports(world.landing, 2_000)
 
     captured, fetched = capture_samples(world.settings, 2_000)
 

@@ -1,0 +1,25 @@
+"""Where files are: a folder on this machine, or a prefix of an S3 bucket; the same few operations on both."""
+
+from spotify_assets.storage.aws import engine_environment, is_s3, storage_options
+from spotify_assets.storage.base import OutsideStorageError, Storage, StorageError, StoredFile, is_text
+from spotify_assets.storage.bucket import Bucket
+from spotify_assets.storage.folder import Folder
+
+__all__ = [
+    "Bucket",
+    "Folder",
+    "OutsideStorageError",
+    "Storage",
+    "StorageError",
+    "StoredFile",
+    "engine_environment",
+    "is_s3",
+    "is_text",
+    "storage",
+    "storage_options",
+]
+
+
+def storage(uri: str) -> Storage:
+    """What is below a folder's path, or below `s3://bucket/prefix`."""
+    return Bucket(uri) if is_s3(uri) else Folder(uri)

@@ -1,0 +1,240 @@
+"""A prefix of an S3 bucket, on AWS or on whatever speaks its protocol."""
+
+import io
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, cast
+
+from spotify_assets.storage.aws import NO_CREDENTIALS, s3_client
+from spotify_assets.storage.base import File, Opener, StorageError, StoredFile
+
+# Objects that are got before they are asked for, and how much of them (bytes).
+AHEAD = 8
+AHEAD_BYTES = 64 << 20
+# Larger ones go through a file.
+IN_MEMORY_BYTES = 8 << 20
+ATTEMPTS = 4
+# Lines wait for others until there are so many, or so long (seconds): an object is written whole or not at all.
+LINES_AN_OBJECT = 25
+LINES_WAIT = 5.0
+DELETED_AT_ONCE = 1000
+MISSING = ("NoSuchKey", "404", "NoSuchVersion")
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Objects below `s3://bucket/prefix`."""
+
+    uri: str
+
+    @property
+    def name(self) -> str:
+        """The bucket."""
+        return self.uri.removeprefix("s3://").partition("/")[0]
+
+    @property
+    def prefix(self) -> str:
+        """What all keys begin with: empty, or with a slash at its end."""
+        below = self.uri.removeprefix("s3://").partition("/")[2].strip("/")
+        return f"{below}/" if below else ""
+
+    @property
+    def client(self) -> Any:
+        """S3, as the environment says."""
+        return s3_client()
+
+    def check(self) -> None:
+        """Raises StorageError where the bucket can't be listed, saying what to do."""
+        with self._told():
+            self.client.list_objects_v2(Bucket=self.name, Prefix=self.prefix, MaxKeys=1)
+
+    def files(self, folder: str = "") -> Iterator[StoredFile]:
+        below = f"{self.prefix}{folder}/" if folder else self.prefix
+        with self._told():
+            for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=below):
+                for item in page.get("Contents", []):
+                    # Consoles make objects that end with a slash, to show an empty folder.
+                    if not item["Key"].endswith("/"):
+                        yield StoredFile(
+                            item["Key"].removeprefix(self.prefix),
+                            item["Size"],
+                            item["LastModified"],
+                            item["ETag"].strip('"'),
+                        )
+
+    def fetch(self, files: Iterable[File]) -> Iterator[tuple[File, Opener]]:
+        """As everywhere; several are got at once, ahead of being asked for."""
+        ahead: deque[tuple[File, Future[_Content]]] = deque()
+        with ThreadPoolExecutor(AHEAD) as pool, tempfile.TemporaryDirectory() as folder:
+            coming = iter(files)
+            is_last = False
+            while ahead or not is_last:
+                while not is_last and len(ahead) < AHEAD and sum(one.size for one, _ in ahead) < AHEAD_BYTES:
+                    file = next(coming, None)
+                    if file is None:
+                        is_last = True
+                    else:
+                        ahead.append((file, pool.submit(self._got, file.path, file.size, folder)))
+                if not ahead:
+                    return
+                file, got = ahead.popleft()
+                yield file, partial(_opened, got)
+                if not got.exception():
+                    got.result().drop()
+
+    def _got(self, path: str, size: int, folder: str) -> "_Content":
+        """The object's content at hand: in memory, or in a file of the folder where it is large."""
+        if size <= IN_MEMORY_BYTES:
+            return _Content(self._content(path))
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as target, self._told(path):
+            self.client.download_fileobj(self.name, self.prefix + path, target)
+        return _Content(Path(target.name))
+
+    def _content(self, path: str) -> bytes:
+        from botocore.exceptions import BotoCoreError
+
+        for attempt in range(1, ATTEMPTS + 1):
+            with self._told(path):
+                answer = self.client.get_object(Bucket=self.name, Key=self.prefix + path)
+                try:
+                    return answer["Body"].read()
+                except BotoCoreError:  # the connection broke
+                    if attempt == ATTEMPTS:
+                        raise
+            time.sleep(0.2 * attempt)
+        raise AssertionError("unreachable")
+
+    def open(self, path: str) -> BinaryIO:
+        stream = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115  (the caller closes it)
+        with self._told(path):
+            self.client.download_fileobj(self.name, self.prefix + path, stream)
+        stream.seek(0)
+        return cast(BinaryIO, stream)
+
+    def write(self, path: str, content: bytes) -> None:
+        with self._told(path):
+            self.client.put_object(Bucket=self.name, Key=self.prefix + path, Body=content)
+
+    def upload(self, source: Path, path: str) -> None:
+        with self._told(path):
+            self.client.upload_file(str(source), self.name, self.prefix + path)
+
+    @contextmanager
+    def lines(self, path: str) -> Iterator[Callable[[str], None]]:
+        """Lines go into objects of some lines each: a process that is killed loses those of the last seconds."""
+        target = PurePosixPath(path)
+        waiting: list[str] = []
+        since = time.monotonic()
+        written = 0
+
+        def flush() -> None:
+            nonlocal written, since
+            if waiting:
+                written += 1
+                part = target.with_name(f"{target.stem}-{written:04d}{target.suffix}")
+                self.write(str(part), "".join(waiting).encode("utf-8", "replace"))
+                waiting.clear()
+            since = time.monotonic()
+
+        def add(line: str) -> None:
+            waiting.append(line)
+            if len(waiting) >= LINES_AN_OBJECT or time.monotonic() - since > LINES_WAIT:
+                flush()
+
+        try:
+            yield add
+        finally:
+            flush()
+
+    def remove(self, paths: Iterable[str]) -> int:
+        keys = {self.prefix + path for path in paths}
+        if not keys:
+            return 0
+        if not self._is_versioned():
+            self._delete([{"Key": key} for key in sorted(keys)])
+            return len(keys)
+        self._delete([one for one in self._versions(lambda _: True) if one["Key"] in keys])
+        return len(keys)
+
+    def remove_old_versions(self) -> int:
+        if not self._is_versioned():
+            return 0
+        old = list(self._versions(lambda version: not version["IsLatest"] or "Size" not in version))
+        self._delete(old)
+        return len(old)
+
+    def _is_versioned(self) -> bool:
+        with self._told():
+            return "Status" in self.client.get_bucket_versioning(Bucket=self.name)
+
+    def _versions(self, wanted: Callable[[Any], bool]) -> Iterator[dict[str, str]]:
+        """Versions, and markers of deletion, below the prefix."""
+        with self._told():
+            for page in self.client.get_paginator("list_object_versions").paginate(
+                Bucket=self.name, Prefix=self.prefix
+            ):
+                for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                    if wanted(version):
+                        yield {"Key": version["Key"], "VersionId": version["VersionId"]}
+
+    def _delete(self, objects: list[dict[str, str]]) -> None:
+        for first in range(0, len(objects), DELETED_AT_ONCE):
+            batch = objects[first : first + DELETED_AT_ONCE]
+            with self._told():
+                answer = self.client.delete_objects(Bucket=self.name, Delete={"Objects": batch, "Quiet": True})
+            if failed := answer.get("Errors"):
+                raise StorageError(
+                    f"s3://{self.name}/{failed[0].get('Key')}: can't be deleted: {failed[0].get('Message')}"
+                )
+
+    @contextmanager
+    def _told(self, path: str | None = None) -> Iterator[None]:
+        """Says in one line what S3 refused: of one object as an OSError, of all of them as a StorageError."""
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+
+        try:
+            yield
+        except (NoCredentialsError, PartialCredentialsError):
+            raise StorageError(NO_CREDENTIALS.format(uri=self.uri)) from None
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            message = error.response.get("Error", {}).get("Message") or code
+            if path is not None and code in MISSING:
+                raise FileNotFoundError(path) from None
+            if path is not None and code in ("AccessDenied", "403"):
+                raise PermissionError(13, "permission denied", path) from None
+            if path is not None and code == "InvalidObjectState":
+                raise OSError(0, "it is archived; restore it from S3 Glacier first", path) from None
+            if code in ("NoSuchBucket", "404"):
+                raise StorageError(f"{self.uri}: there is no bucket {self.name}; make it, or name another") from None
+            if code in ("AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"):
+                raise StorageError(f"{self.uri}: S3 refused access ({code}: {message})") from None
+            raise StorageError(f"{self.uri}: S3 answered {code}: {message}") from None
+        except (BotoCoreError, Boto3Error) as error:
+            raise StorageError(f"{self.uri}: {error}") from None
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What an object holds, at hand."""
+
+    held: bytes | Path
+
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self.held) if isinstance(self.held, bytes) else self.held.open("rb")
+
+    def drop(self) -> None:
+        if isinstance(self.held, Path):
+            self.held.unlink(missing_ok=True)
+
+
+def _opened(got: "Future[_Content]") -> BinaryIO:
+    return got.result().open()

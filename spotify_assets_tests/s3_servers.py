@@ -1,0 +1,93 @@
+"""Two implementations of S3 over HTTP, each in a process of its own: moto's, and localbucket, which keeps files."""
+
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from xml.etree import ElementTree
+
+SERVERS = ("moto", "localbucket")
+STARTS_WITHIN = 30
+
+
+@contextmanager
+def running(server: str) -> Iterator[str]:
+    """Address of a server that runs meanwhile."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            [sys.executable, "-m", __name__, server, str(port), folder],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            _wait_for(port, process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(port: int, process: subprocess.Popen) -> None:
+    until = time.monotonic() + STARTS_WITHIN
+    while time.monotonic() < until and process.poll() is None:
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"the server on port {port} did not start")
+
+
+def _serve_moto(port: int) -> None:
+    from moto.server import ThreadedMotoServer
+
+    ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False).start()
+    while True:
+        time.sleep(3600)
+
+
+def _serve_localbucket(port: int, folder: str) -> None:
+    from http import HTTPStatus
+    from http.server import ThreadingHTTPServer
+    from pathlib import Path
+
+    import localbucket
+
+    class Handler(localbucket.S3Handler):
+        """With the one call that it lacks: several objects deleted at once."""
+
+        data_root = Path(folder)
+
+        def _post_request(self, bucket: str, key: str) -> None:
+            if key or "delete" not in self.query:
+                super()._post_request(bucket, key)
+                return
+            body = self._read_body()
+            answer = ElementTree.Element("DeleteResult")
+            for name in re.findall(rb"<Key>(.*?)</Key>", body):
+                text = ElementTree.fromstring(b"<k>" + name + b"</k>").text or ""
+                self._object_path(bucket, text).unlink(missing_ok=True)
+                ElementTree.SubElement(ElementTree.SubElement(answer, "Deleted"), "Key").text = text
+            self._send(
+                HTTPStatus.OK, ElementTree.tostring(answer, xml_declaration=True), {"Content-Type": "application/xml"}
+            )
+
+    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+
+
+def main(server: str, port: str, folder: str) -> None:
+    """Serve until killed."""
+    if server == "moto":
+        _serve_moto(int(port))
+    else:
+        _serve_localbucket(int(port), folder)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
