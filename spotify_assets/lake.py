@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -21,9 +21,16 @@ ATTEMPTS = 10
 
 @dataclass(frozen=True)
 class Lake:
-    """Delta tables below one folder, or one prefix of an S3 bucket: `<uri>/<layer>/<table>/`."""
+    """Delta tables below one folder, or one prefix of an S3 bucket: `<uri>/<layer>/<table>/`.
+
+    For the time of a run or a command: it keeps tables open, and asks for later commits only. A table that is
+    deleted meanwhile by somebody else stays as it was.
+    """
 
     uri: str
+    _opened: dict[str, tuple[dict[str, str] | None, DeltaTable]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def folder(self, table: str) -> str:
         """Folder of the table, below the lake."""
@@ -40,10 +47,17 @@ class Lake:
             StorageError: where the lake can't be reached.
         """
         _reach(self.uri)
+        options = storage_options(self.uri)
+        known, opened = self._opened.get(table, (None, None))
+        if opened and known == options:  # credentials are renewed now and then
+            opened.update_incremental()
+            return opened
         try:
-            return DeltaTable(self.table_uri(table), storage_options=storage_options(self.uri))
+            opened = DeltaTable(self.table_uri(table), storage_options=options)
         except TableNotFoundError:
             return None
+        self._opened[table] = (options, opened)
+        return opened
 
     def write(self, table: str, rows: Any, **options: Any) -> None:
         """Write rows through `deltalake`, which takes the options."""
@@ -69,7 +83,8 @@ class Lake:
                     description=TABLES[table].comment,
                     storage_options=storage_options(self.uri),
                 )
-            current = self._existing(table)
+            current = self.open(table)
+            assert current is not None
         if _shape(current) != [(field.name, field.type) for field in schema]:
             self.write(
                 table,
@@ -78,11 +93,8 @@ class Lake:
                 schema_mode="overwrite",
                 partition_by=partition_by,
             )
-            current = self._existing(table)
+            current.update_incremental()
         return current
-
-    def _existing(self, table: str) -> DeltaTable:
-        return DeltaTable(self.table_uri(table), storage_options=storage_options(self.uri))
 
     def read(self, table: str, columns: list[str] | None = None) -> pa.Table:
         """A small table, whole; empty where it was never written."""
@@ -142,11 +154,11 @@ class Lake:
         """
         removed = 0
         files = storage(self.uri)
-        for name, former in self.tables():
+        for name, present in self.tables():
             removed += len(
-                former.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+                present.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
             )
-            present = self._existing(name)
+            present.update_incremental()
             present.create_checkpoint()
             # What each window was computed from stands in the latest commit of ours: it and later ones stay.
             ours = [commit["version"] for commit in present.history() if commit.get("userMetadata")]

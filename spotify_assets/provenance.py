@@ -99,7 +99,8 @@ def state_of(table: DeltaTable | None) -> State:
 def _commits_since_base(table: DeltaTable) -> tuple[dict[int, Any], int, dict[str, Any] | None]:
     """Commits by version back to the base of our latest, that base, and that latest commit's metadata."""
     commits: dict[int, Any] = {}
-    for limit in (RECENT_COMMITS, None):
+    # Mostly the latest is ours and tells all; on S3 each costs a request.
+    for limit in (1, RECENT_COMMITS, None):
         commits = {commit["version"]: commit for commit in table.history(limit)}
         latest = next(filter(None, (_metadata(commits[version]) for version in sorted(commits, reverse=True))), None)
         if latest and min(commits) <= latest["base"] + 1:
@@ -161,9 +162,10 @@ def commit_metadata(table: DeltaTable, token: str, fingerprints: Mapping[str, st
 
 def version_of(table: DeltaTable, token: str) -> Mapping[str, Any] | None:
     """The commit that carries this token."""
-    for commit in table.history(RECENT_COMMITS * 5):
-        if token in (commit.get("userMetadata") or ""):
-            return commit
+    for limit in (1, RECENT_COMMITS * 5):
+        for commit in table.history(limit):
+            if token in (commit.get("userMetadata") or ""):
+                return commit
     return None
 
 

@@ -26,8 +26,7 @@ def run_window(table: str, context: dg.AssetCheckExecutionContext, lake: DeltaLa
 
 def rows_of(table: str, context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager) -> "DataFrame":
     """The table's rows of the run's window."""
-    lake.lake.ensure(table)
-    frame = lake.spark.session.read.format("delta").load(lake.lake.table_uri(table))
+    frame = lake.frame(table)
     window = run_window(table, context, lake)
     if window:
         return frame.where(window_predicate(table, window))

@@ -1,5 +1,6 @@
 """Delta tables as inputs and outputs of assets: a window is replaced in one commit."""
 
+import hashlib
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -11,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties
+from pydantic import PrivateAttr
 
-from spotify_assets import provenance
+from spotify_assets import lineage, provenance
 from spotify_assets.lake import Lake
 from spotify_assets.model import derive
 from spotify_assets.partitions import Window, span_of, window_predicate, windows_of
@@ -44,20 +46,38 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
     spark: SparkResource
     settings: dg.ResourceDependency[Settings]
 
+    _lake: Lake | None = PrivateAttr(None)
+    _seen: dict[str, int] = PrivateAttr(default_factory=dict)
+
     @property
     def lake(self) -> Lake:
         """The lake that the settings name."""
-        return Lake(self.settings.lake_uri)
+        if self._lake is None:
+            self._lake = Lake(self.settings.lake_uri)
+        return self._lake
 
     def load_input(self, context: dg.InputContext) -> "DataFrame":
         """The upstream table; of a partitioned one, the run's window, unless the asset is unpartitioned."""
         table = context.asset_key.path[-1]
-        self.lake.ensure(table)
-        frame = self.spark.session.read.format("delta").load(self.lake.table_uri(table))
+        frame = self.frame(table)
         if context.has_asset_partitions:
             span = span_of(context.asset_partition_keys, windows_of(table, self.settings))
             return frame.where(window_predicate(table, span))
         return frame
+
+    def frame(self, table: str) -> "DataFrame":
+        """The table as it is now, under a name that a query can refer to more than once.
+
+        All that refers to the name sees one version; without it, an engine opens the table at each reference, which
+        takes seven requests on S3, and may see another version each time.
+        """
+        version = self.lake.ensure(table).version()
+        view = f"{table}_{hashlib.sha256(self.lake.uri.encode()).hexdigest()[:8]}"
+        if self._seen.get(table) != version:
+            frame = self.spark.session.read.format("delta").load(self.lake.table_uri(table))
+            frame.createOrReplaceTempView(view)
+            self._seen[table] = version
+        return self.spark.session.table(view)
 
     def handle_output(self, context: dg.OutputContext, obj: "DataFrame") -> None:
         """Replaces the run's window, or the whole of an unpartitioned table."""
@@ -99,7 +119,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
     def write(self, table: str, frame: "DataFrame", keys: Sequence[str]) -> Mapping[str, Any]:
         """Write in one commit, again where another writer was first, and return the commit.
 
-        Inputs are read as the write runs, and again with each attempt; their fingerprint is taken before.
+        Inputs are read as they are after their fingerprint was taken, and again with each attempt.
         """
         frame = _checked(table, frame)
         span = span_of(keys, windows_of(table, self.settings)) if keys else None
@@ -123,6 +143,8 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         windows = windows_of(table, self.settings)
         expectation = provenance.Expectation(self.lake, self.settings)
         fingerprints = expectation.fingerprints(table, [windows[key] for key in keys])
+        for upstream in set(lineage.upstreams(table)) & set(self._seen):
+            self.frame(upstream)
         metadata = provenance.commit_metadata(delta, token, fingerprints, span)
         predicate = window_predicate(table, span) if span else None
         if span:
@@ -161,7 +183,7 @@ def _inside(table: str, span: Window, frame: "DataFrame") -> "DataFrame":
     checked: Column = F.when(F.expr(window_predicate(table, span)), F.col(column)).otherwise(
         refuse.cast(derive.spark_types(table)[column])
     )
-    return frame.withColumn(column, checked).select(*frame.columns)
+    return frame.withColumn(column, checked)
 
 
 def _rows_by_month(delta: "DeltaTable") -> dict[str, int]:
