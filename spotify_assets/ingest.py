@@ -35,12 +35,13 @@ Progress = Callable[[str], None]
 
 @dataclass
 class Changes:
-    """How the landing zone differs from what `raw_files` lists."""
+    """How the landing zone differs from what `raw_files` lists; and how many files of history it holds."""
 
     to_read: list[LandedFile] = field(default_factory=list)
     touched: list[LandedFile] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
+    files: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.to_read or self.touched or self.gone)
@@ -135,6 +136,7 @@ def find_changes(
         if rows:
             changes.changed.add(file.path)
     changes.gone = sorted(set(listed) - present)
+    changes.files = len(present)
     return changes
 
 

@@ -4,6 +4,8 @@ import json
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 
@@ -11,7 +13,9 @@ from spotify_assets import jobs, provenance, sync
 from spotify_assets.ingest import Changes, find_changes
 from spotify_assets.lake import Lake
 from spotify_assets.resources import LandingResource
+from spotify_assets.resources.landing_queue import LandingQueue
 from spotify_assets.settings import Settings
+from spotify_assets.storage import Bucket, is_s3
 
 # Files touched since then may still be copied.
 SETTLE = timedelta(seconds=10)
@@ -21,6 +25,13 @@ SILENT = timedelta(hours=1)
 WRITING = ["read_history", "refresh_tables", "refresh_playlists", "capture_playlists", "fetch_metadata"]
 FIRST_RETRY = 60.0
 LAST_RETRY = 3600.0
+FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+MESSAGES_TAG = "spotify_assets/landing_messages"
+# Messages whose run is asked for on one tick, and that are looked at for it.
+MAX_MESSAGES = 100
+MAX_RECEIVED = 1000
+# Clocks of S3 and of this machine may differ by so much.
+CLOCK_SKEW = timedelta(minutes=5)
 ACTIVE = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
           dg.DagsterRunStatus.STARTED]  # fmt: skip
 
@@ -67,15 +78,64 @@ def landing_sensor(
     if busy := active_run(context, ["read_history"]):
         return dg.SkipReason(f"{busy}.")
     lake = Lake(settings.lake_uri)
-    changes = find_changes(landing, lake, settings, settled_before=datetime.now(UTC) - SETTLE)
+    if settings.landing_queue_url:
+        return _from_queue(context, LandingQueue(settings.landing_queue_url, Bucket(settings.landing_uri)), lake)
+    # An object comes whole.
+    settled_before = None if is_s3(landing.uri) else datetime.now(UTC) - SETTLE
+    changes = find_changes(landing, lake, settings, settled_before)
     if not changes:
-        listed = sum(1 for _ in landing.history_files())
-        return dg.SkipReason(f"{listed:,} files below {landing.uri}/history, all of them read or too fresh to be.")
+        return dg.SkipReason(
+            f"{changes.files:,} files below {landing.uri}/history, all of them read or too fresh to be."
+        )
     cursor, reason = held_back(context.cursor, _named(changes), time.time())
     if reason:
         return dg.SkipReason(f"{changes.summary()}, but {reason}.")
     context.log.info(f"Landing zone: {changes.summary()}")
     return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=cursor)
+
+
+def _from_queue(
+    context: dg.SensorEvaluationContext, queue: LandingQueue, lake: Lake
+) -> dg.SensorResult | dg.SkipReason:
+    """What messages tell of, and what a run that failed left unread.
+
+    A message is deleted on the tick after the one that asked for its run, once that run is found; should that never
+    be, it comes again. What tells of nothing new is deleted at once.
+    """
+    asked = json.loads(context.cursor) if context.cursor else {}
+    if asked.get("receipts") and _runs(context, tags={MESSAGES_TAG: asked["messages"]}):
+        queue.delete(asked["receipts"])
+    succeeded = next(iter(_runs(context, statuses=[dg.DagsterRunStatus.SUCCESS])), None)
+    started = succeeded.start_time if succeeded else None
+    read_since = datetime.fromtimestamp(started, UTC) - CLOCK_SKEW if started else None
+    news: list[str] = []
+    others: list[str] = []
+    for message in queue.receive(MAX_RECEIVED):
+        (news if message.tells_news_since(read_since) else others).append(message.receipt)
+        if len(news) >= MAX_MESSAGES:
+            break
+    queue.delete(others)
+    name = uuid4().hex
+    if news:
+        cursor = json.dumps({"messages": name, "receipts": news})
+        context.log.info(f"{len(news):,} messages tell of new, changed or deleted files")
+        return dg.SensorResult(run_requests=[dg.RunRequest(tags={MESSAGES_TAG: name})], cursor=cursor)
+    last = next(iter(_runs(context)), None)
+    failed = last.dagster_run.run_id if last and last.dagster_run.status in FAILED else ""
+    if lake.open("raw_files") is None or failed:
+        cursor, reason = held_back(context.cursor if "wanted" in asked else None, f"after {failed}", time.time())
+        if reason is None:
+            context.log.info("No message, but what is landed was not read")
+            return dg.SensorResult(run_requests=[dg.RunRequest(tags={MESSAGES_TAG: name})], cursor=cursor)
+        return dg.SkipReason(f"The last run failed; {reason}.")
+    return dg.SensorResult(
+        skip_reason=f"No news in {queue.url}; {len(others):,} messages told of none.", cursor=json.dumps({})
+    )
+
+
+def _runs(context: dg.SensorEvaluationContext, **wanted: Any) -> Sequence[dg.RunRecord]:
+    """The latest run of read_history, of those wanted."""
+    return context.instance.get_run_records(dg.RunsFilter(job_name=jobs.read_history.name, **wanted), limit=1)
 
 
 @dg.sensor(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Grain = Literal["daily", "weekly", "monthly"]
@@ -187,7 +187,9 @@ class Settings(BaseSettings):
 
     @field_validator("landing_queue_url")
     @classmethod
-    def _is_a_queue(cls, value: str) -> str:
+    def _is_a_queue(cls, value: str, info: ValidationInfo) -> str:
+        if value and not str(info.data.get("landing_uri", "s3://")).startswith("s3://"):
+            raise ValueError(f"{value!r}: a queue tells what lands in a bucket; set SPOTIFY_ASSETS_LANDING_URI to one")
         if value and not re.fullmatch(r"https?://[^/]+/.+", value):
             raise ValueError(
                 f"{value!r}: expected the queue's address, as https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
