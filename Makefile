@@ -2,16 +2,17 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+JARS := data/spark/jars
 
 # The newest Python that runs; a name on the PATH may be a shim without one behind it.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test format ui bench docs clean
+.PHONY: help setup demo test test-spark format ui bench docs spark-jars spark-cluster clean
 
 help:  ## List these commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: $(READY)  ## Make .venv with the pinned dependencies
 
@@ -23,6 +24,10 @@ test: $(READY)  ## Run linter, type checker and all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+test-spark: $(READY) $(JARS)  ## Compare Apache Spark with the embedded engine, on a cluster on this machine (needs Java 17)
+	@$(NEEDS_JAVA)
+	$(BIN)/pytest -n 0 spotify_assets_tests/spark
 
 ui: $(READY)  ## Open Dagster's UI at http://localhost:3000
 	@$(BIN)/spotify-assets ui
@@ -37,6 +42,12 @@ format: $(READY)  ## Format the code
 docs: $(READY)  ## Make those parts of the documentation that follow from the code
 	$(BIN)/python -m spotify_assets.documentation
 
+spark-jars: $(JARS)  ## Fetch the jars that Apache Spark needs beside PySpark's (needs Java 17 and Maven)
+
+spark-cluster: $(READY) $(JARS)  ## Run an Apache Spark cluster on this machine until Ctrl-C (needs Java 17)
+	@$(NEEDS_JAVA)
+	@$(BIN)/python -m spotify_assets.sandbox.spark_cluster
+
 clean:  ## Remove .venv and all that was computed; what you landed stays
 	rm -rf $(VENV) data/lake data/dagster
 
@@ -50,3 +61,14 @@ $(READY): pyproject.toml constraints.txt
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'; \
 	fi
 	@touch $@
+
+NEEDS_JAVA = "$${JAVA_HOME:+$$JAVA_HOME/bin/}java" -version >/dev/null 2>&1 || \
+	{ echo "Java 17 or newer is needed: apt-get install openjdk-17-jre-headless, or brew install openjdk@17"; exit 1; }
+
+# Only what is complete gets the name.
+$(JARS): infra/spark/pom.xml
+	@$(NEEDS_JAVA)
+	@command -v mvn >/dev/null || { echo "Maven is needed: apt-get install maven, or brew install maven"; exit 1; }
+	@rm -rf $(JARS).part
+	mvn -B -ntp -q -f infra/spark/pom.xml dependency:copy-dependencies -DoutputDirectory="$(CURDIR)/$(JARS).part"
+	@rm -rf $(JARS) && mv $(JARS).part $(JARS) && touch $(JARS)

@@ -2,21 +2,38 @@
 
 import logging
 import os
+from collections.abc import Mapping
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 
+from spotify_assets.resources.apache_spark import SparkError, local_server
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# What transforms and tables rely on, on whichever engine.
+SESSION_SETTINGS = {
+    # Left to the machine's zone, a replaceWhere that rewrites a file fails on Timestamp(UTC) against
+    # Timestamp(Etc/UTC), and dates depend on where they were computed.
+    "spark.sql.session.timeZone": "UTC",
+    # Spark's default are the 96-bit times that Parquet has long given up, and that leave no statistics.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+}
+REACH_SECONDS = 10
+
 _starting = Lock()
 _embedded: list[Any] = []
+_local: dict[str, tuple[Any, str]] = {}
+_reached: set[str] = set()
 
 
 class SparkResource(dg.ConfigurableResource):
-    """A session on Sail in this process, or on the Spark Connect server that `remote` names.
+    """A session on Sail in this process, on the Spark Connect server that `remote` names, or on Apache Spark in a
+    Java of this machine, where it is `local[*]`.
 
     It starts when it is first asked for, and is shared by all runs of the process.
     """
@@ -25,17 +42,21 @@ class SparkResource(dg.ConfigurableResource):
 
     @property
     def session(self) -> "SparkSession":
-        """The session; its time zone is UTC."""
-        config = {
-            "spark.remote": self.remote or embedded_remote(),
-            # Left to the machine's zone, a replaceWhere that rewrites a file fails on Timestamp(UTC) against
-            # Timestamp(Etc/UTC), and dates depend on where they were computed.
-            "spark.sql.session.timeZone": "UTC",
-        }
+        """The session; its time zone is UTC.
+
+        Raises:
+            SparkError: where there is no such engine.
+        """
+        config = {"spark.remote": self._address(), **SESSION_SETTINGS}
         # It prints what it is about to raise, as a page of JSON.
         logging.getLogger("pyspark.sql.connect.logging").setLevel(logging.CRITICAL + 1)
         with _starting:
             return LazyPySparkResource(spark_config=config).spark_session
+
+    def _address(self) -> str:
+        if self.remote.startswith("local"):
+            return local_remote(self.remote)
+        return reached(self.remote) if self.remote else embedded_remote()
 
 
 def embedded_remote() -> str:
@@ -51,3 +72,40 @@ def embedded_remote() -> str:
             _embedded.append(server)
         _, port = _embedded[0].listening_address
         return f"sc://localhost:{port}"
+
+
+def local_remote(master: str, extra: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Address of Apache Spark in a Java of this machine, started when first asked for.
+
+    It ends with this process, even with one that is killed.
+
+    Args:
+        master: `local[*]`, or `local[2]` for two cores.
+        extra: More settings of Spark's.
+    """
+    with _starting:
+        if master not in _local:
+            _local[master] = local_server(master, extra)
+        return _local[master][1]
+
+
+def reached(remote: str) -> str:
+    """The address, once somebody was found to listen there: PySpark would try for minutes to reach nobody."""
+    with _starting:
+        if remote not in _reached:
+            import grpc
+            from pyspark.sql.connect.client import DefaultChannelBuilder
+
+            builder = DefaultChannelBuilder(remote)
+            channel = builder.toChannel()
+            try:
+                grpc.channel_ready_future(channel).result(timeout=REACH_SECONDS)
+            except grpc.FutureTimeoutError:
+                # Its parameters may be credentials.
+                raise SparkError(
+                    f"SPOTIFY_ASSETS_SPARK_REMOTE: no Spark Connect server answers at sc://{builder.endpoint}"
+                ) from None
+            finally:
+                channel.close()
+            _reached.add(remote)
+    return remote

@@ -1,0 +1,160 @@
+"""A standalone cluster of Apache Spark on loopback, for trying and testing: `make spark-cluster`."""
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+
+from spotify_assets.resources.apache_spark import (
+    QUICK_JAVA,
+    SparkError,
+    SparkProcess,
+    connect_server,
+    jars,
+    require_java,
+)
+
+WORKERS = 2
+LOGS = Path("data/spark/logs")
+DAEMON = {
+    "SPARK_DAEMON_MEMORY": "256m",
+    "SPARK_DAEMON_JAVA_OPTS": QUICK_JAVA,
+    # It would take a port of its own, always the same.
+    "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false",
+}
+
+
+class SparkCluster:
+    """A master, workers of one core each, and a Spark Connect server, from `with` to its end.
+
+        with SparkCluster(logs) as cluster:
+            spark = SparkResource(remote=cluster.remote).session
+
+    Attributes:
+        remote: Address for clients: `sc://127.0.0.1:<port>`.
+        ui: Address of the Spark UI, and below `/api/v1` of its REST API.
+
+    Args:
+        logs: Folder of the logs.
+        workers: How many.
+        extra: More settings of Spark's.
+    """
+
+    def __init__(self, logs: Path, workers: int = WORKERS, extra: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.logs = logs.absolute()
+        self.workers = workers
+        self.extra = extra
+        self.remote = ""
+        self.ui = ""
+        self._parts: list[SparkProcess] = []
+
+    def __enter__(self) -> "SparkCluster":
+        """Start all of it.
+
+        Raises:
+            SparkError: where Java or the jars are missing, or a part doesn't start.
+        """
+        require_java()
+        jars()
+        self.logs.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as started:
+            started.callback(self._stop)
+            self._start()
+            started.pop_all()
+        return self
+
+    def __exit__(
+        self, type_: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def wait(self) -> None:
+        """Wait until a part dies.
+
+        Raises:
+            SparkError: saying which.
+        """
+        while True:
+            for part in self._parts:
+                if part.has_ended:
+                    raise SparkError(f"Apache Spark's {part.name} has ended, see {part.log}")
+            time.sleep(0.5)
+
+    def _start(self) -> None:
+        work = Path(tempfile.mkdtemp(prefix="spotify-assets-spark-"))
+        # It is stopped last, and takes the folder away.
+        master = self._daemon("master", "master.Master", ["--port", "0"], work, leftover=work)
+        address = master.wait_for(r"Starting Spark master at (spark://\S+)")
+        workers = [
+            self._daemon(
+                f"worker {number}",
+                "worker.Worker",
+                ["--cores", "1", "--memory", "1g", "--work-dir", f"{work}/{number}", address],
+                work,
+            )
+            for number in range(1, self.workers + 1)
+        ]
+        settings = {
+            "spark.ui.port": "0",
+            "spark.cores.max": str(self.workers),
+            "spark.executor.cores": "1",
+            "spark.executor.memory": "1g",
+            "spark.executor.extraJavaOptions": QUICK_JAVA,
+            # No job starts before all executors are there.
+            "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+            **self.extra,
+        }
+        server, port = connect_server(address, self.logs, work, settings, memory="1g")
+        self._parts.append(server)
+        for worker in workers:
+            worker.wait_for("(Successfully registered with master)")
+        self.remote = f"sc://127.0.0.1:{port}"
+        self.ui = "http://127.0.0.1:" + server.wait_for(r"'SparkUI' on port (\d+)")
+
+    def _daemon(
+        self, name: str, program: str, options: list[str], work: Path, leftover: Path | None = None
+    ) -> SparkProcess:
+        command = [f"org.apache.spark.deploy.{program}", "--host", "127.0.0.1", "--webui-port", "0", *options]
+        part = SparkProcess(name, command, self.logs, work, DAEMON, leftover)
+        self._parts.append(part)
+        return part
+
+    def _stop(self) -> None:
+        """Stop all parts: the Connect server first, then the workers, and the master."""
+        while self._parts:
+            self._parts.pop().stop()
+
+
+def main() -> int:
+    """Start a cluster; stop it on Ctrl-C, on SIGTERM, or when a part of it dies."""
+    parser = argparse.ArgumentParser(prog="make spark-cluster", description=main.__doc__)
+    parser.add_argument("--logs", type=Path, default=LOGS, help="folder of the logs (default: %(default)s)")
+    options = parser.parse_args()
+    # A shell makes what it runs in the background deaf to Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        with SparkCluster(options.logs) as cluster:
+            _say(f"SPOTIFY_ASSETS_SPARK_REMOTE={cluster.remote}")
+            _say(f"Its jobs are shown at {cluster.ui}, its logs are in {options.logs}. Ctrl-C stops it.")
+            cluster.wait()
+    except SparkError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        _say("Stopped.")
+    return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
