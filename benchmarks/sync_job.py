@@ -39,8 +39,8 @@ def directly(settings: Settings) -> dict[str, float]:
     work of the asset checks.
     """
     given = resources(settings)
-    lake: DeltaLakeIOManager = given["lake"]  # type: ignore[assignment]  # they are objects of several kinds
-    landing: LandingResource = given["landing"]  # type: ignore[assignment]
+    lake: DeltaLakeIOManager = given["lake"]
+    landing: LandingResource = given["landing"]
     began = time.perf_counter()
     ingest(landing, lake.lake, settings)
     planned = sync.plan(provenance.stale(lake.lake, settings), settings)

@@ -174,6 +174,22 @@ def status() -> None:
 
 
 @cli.command()
+def maintain() -> None:
+    """Compact the lake's tables, and remove former versions older than SPOTIFY_ASSETS_RETENTION_DAYS."""
+    from spotify_assets import reports
+    from spotify_assets.definitions import resources
+    from spotify_assets.maintenance import maintain as maintain_tables
+
+    with console.status("Looking at the tables") as status:
+        done = maintain_tables(
+            resources(settings())["lake"],
+            settings(),
+            lambda maintained: status.update(f"{maintained.table} is done"),
+        )
+    reports.print_maintained(console, done)
+
+
+@cli.command()
 @listener_option
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def forget(listener: str, yes: bool) -> None:

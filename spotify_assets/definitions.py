@@ -1,6 +1,7 @@
 """The whole project on one page."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -12,7 +13,7 @@ from spotify_assets.resources import LandingResource, SparkResource, SpotifyReso
 from spotify_assets.settings import Settings, settings
 
 
-def resources(settings: Settings) -> dict[str, object]:
+def resources(settings: Settings) -> dict[str, Any]:
     """Where everything is, by the settings."""
     spark = SparkResource(remote=settings.spark_remote)
     return {
@@ -33,8 +34,14 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
             *raw.assets(polls=asks),
         ],
         asset_checks=[*model_checks.ALL, *history.ALL, *playlists.ALL],
-        jobs=[jobs.read_history, jobs.refresh_tables, jobs.refresh_playlists, *(jobs.ASK_SPOTIFY if asks else [])],
-        schedules=schedules.ALL if asks else [],
+        jobs=[
+            jobs.read_history,
+            jobs.refresh_tables,
+            jobs.refresh_playlists,
+            jobs.maintain_tables,
+            *(jobs.ASK_SPOTIFY if asks else []),
+        ],
+        schedules=[schedules.weekly_maintenance, *(schedules.ASK_SPOTIFY if asks else [])],
         sensors=[sensors.landing_sensor, sensors.stale_sensor],
         resources=resources(settings),
         loggers=loggers,

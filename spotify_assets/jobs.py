@@ -4,6 +4,7 @@ import dagster as dg
 
 from spotify_assets import lineage
 from spotify_assets.captures import KINDS, table_of
+from spotify_assets.maintenance import maintain
 from spotify_assets.model import derive
 
 
@@ -51,6 +52,41 @@ poll_recent_plays = dg.define_asset_job(
     selection=dg.AssetSelection.assets("recent_plays"),
     description="Lands the plays since the last poll; landing_sensor has them read.",
 )
+
+
+@dg.op(
+    description="Makes large files of small ones, and removes what no version of late needs.",
+    required_resource_keys={"lake", "settings"},
+)
+def compact_and_vacuum(context: dg.OpExecutionContext) -> None:
+    done = maintain(
+        context.resources.lake, context.resources.settings, lambda maintained: context.log.info(str(maintained))
+    )
+    tables = [
+        dg.TableRecord(
+            {
+                "table": one.table,
+                "files before": one.before.files,
+                "files after": one.after.files,
+                "bytes before": one.before.bytes,
+                "bytes after": one.after.bytes,
+            }
+        )
+        for one in done
+    ]
+    total = {
+        "files_before": sum(one.before.files for one in done),
+        "files_after": sum(one.after.files for one in done),
+        "bytes_before": sum(one.before.bytes for one in done),
+        "bytes_after": sum(one.after.bytes for one in done),
+    }
+    context.add_output_metadata(total | ({"tables": dg.MetadataValue.table(tables)} if tables else {}))
+
+
+@dg.job(description="Compacts and vacuums every table of the lake; safe beside other runs.")
+def maintain_tables() -> None:
+    compact_and_vacuum()
+
 
 # There only where credentials are set.
 ASK_SPOTIFY = [capture_playlists, fetch_metadata, poll_recent_plays]

@@ -17,6 +17,8 @@ from spotify_assets.model import TABLES, derive
 from spotify_assets.storage import Bucket, engine_environment, is_s3, storage, storage_options
 
 ATTEMPTS = 10
+# What tables were computed from stands in their log (30 days, Delta's own, are soon over for a table of last year).
+PROPERTIES = {"delta.logRetentionDuration": "interval 3650 days"}
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Lake:
                     partition_by=partition_by,
                     name=table,
                     description=TABLES[table].comment,
+                    configuration=PROPERTIES,
                     storage_options=storage_options(self.uri),
                 )
             current = self.open(table)

@@ -31,6 +31,8 @@ KIND = "spotify_assets/1"
 # Operations that change no row.
 HARMLESS = ("CREATE TABLE", "OPTIMIZE", "VACUUM", "FSCK", "SET TBLPROPERTIES", "CREATE OR REPLACE")
 RECENT_COMMITS = 20
+# It meets no window.
+NO_SPAN = ("9999-12-31", "0001-01-01")
 
 
 @dataclass(frozen=True)
@@ -145,19 +147,19 @@ def commit_metadata(table: DeltaTable, token: str, fingerprints: Mapping[str, st
         fingerprints: Of the inputs of each window that is written, by its name.
         span: From when until when rows are replaced; None for the whole table.
     """
-    before = {name: (known.fingerprint, known.version) for name, known in state_of(table).items()} if span else {}
     first = "0001-01-01" if span is None or span.is_first else f"{span.start:%Y-%m-%d}"
-    return json.dumps(
-        {
-            "kind": KIND,
-            "token": token,
-            "base": table.version(),
-            "before": before,
-            "windows": dict(fingerprints),
-            "span": (first, f"{span.end:%Y-%m-%d}" if span else "9999-12-31"),
-        },
-        separators=(",", ":"),
-    )
+    end = f"{span.end:%Y-%m-%d}" if span else "9999-12-31"
+    return _entry(table, state_of(table) if span else {}, token=token, windows=dict(fingerprints), span=(first, end))
+
+
+def carried_metadata(table: DeltaTable) -> str:
+    """Metadata for a commit that changes no row: it tells the state of all windows on, so that one commit suffices."""
+    return _entry(table, state_of(table), token="", windows={}, span=NO_SPAN)
+
+
+def _entry(table: DeltaTable, state: State, **more: Any) -> str:
+    before = {name: (known.fingerprint, known.version) for name, known in state.items()}
+    return json.dumps({"kind": KIND, "base": table.version(), "before": before} | more, separators=(",", ":"))
 
 
 def version_of(table: DeltaTable, token: str) -> Mapping[str, Any] | None:

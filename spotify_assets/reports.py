@@ -9,12 +9,14 @@ import duckdb
 import pyarrow as pa
 from rich import box
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
 from spotify_assets import provenance
 from spotify_assets.ingest import find_changes
 from spotify_assets.lake import Lake
+from spotify_assets.maintenance import Maintained, Size
 from spotify_assets.model import TABLES, derive
 from spotify_assets.model.cleaned import REJECTION_REASONS
 from spotify_assets.resources import LandingResource
@@ -199,6 +201,28 @@ def print_status(console: Console, settings: Settings) -> None:
         console.print(f"[yellow]Stale: {periods}, {tables} tables.[/] spotify-assets sync computes them.")
     elif (lines or has_playlists) and not waiting:
         console.print(f"[{GREEN}]Every table is up to date.[/]")
+
+
+def print_maintained(console: Console, done: Sequence[Maintained]) -> None:
+    """Files and bytes of each table before and after; of those that changed."""
+    changed = [one for one in done if one.before != one.after]
+    total = [
+        Maintained(
+            "all tables",
+            *(
+                Size(sum(getattr(one, when).files for one in done), sum(getattr(one, when).bytes for one in done))
+                for when in ("before", "after")
+            ),
+        )
+    ]
+    rows = [
+        (one.table, one.before.files, one.after.files, decimal(one.before.bytes), decimal(one.after.bytes))
+        for one in [*changed, *total]
+    ]
+    names = ("table", "files", "now", "size", "now ")
+    console.print(as_table(names, rows, one_line=True))
+    if not changed:
+        console.print("Nothing to compact, and nothing to remove.")
 
 
 def _print_playlists(console: Console, lake: Lake) -> bool:

@@ -1,4 +1,6 @@
-"""Schedules that ask the Web API; stopped until you start them, and there only where credentials are set."""
+"""Schedules: upkeep of the lake; and what asks the Web API, stopped until you start it, and there only where
+credentials are set.
+"""
 
 import dagster as dg
 
@@ -33,4 +35,13 @@ weekly_metadata = dg.ScheduleDefinition(
     description="Asks for metadata and artwork every Monday, within SPOTIFY_ASSETS_API_BUDGET calls.",
 )
 
-ALL = [daily_playlists, recent_plays_every_half_hour, weekly_metadata]
+weekly_maintenance = dg.ScheduleDefinition(
+    name="weekly_maintenance",
+    job=jobs.maintain_tables,
+    cron_schedule="0 3 * * 0",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Compacts and vacuums the tables every Sunday, keeping SPOTIFY_ASSETS_RETENTION_DAYS of versions.",
+)
+
+ASK_SPOTIFY = [daily_playlists, recent_plays_every_half_hour, weekly_metadata]

@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     spotify_state: str = Field(
         "data/spotify.json", description="File, for you alone, that keeps the login and what is known of quotas"
     )
+    retention_days: int = Field(
+        7, ge=0, description="Days for which maintenance keeps former versions of tables, for those who read them"
+    )
     max_json_mb: int = Field(
         256,
         ge=1,

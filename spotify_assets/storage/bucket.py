@@ -171,8 +171,15 @@ class Bucket:
         return len(old)
 
     def _is_versioned(self) -> bool:
+        from botocore.exceptions import ClientError
+
         with self._told():
-            return "Status" in self.client.get_bucket_versioning(Bucket=self.name)
+            try:
+                return "Status" in self.client.get_bucket_versioning(Bucket=self.name)
+            except ClientError as error:
+                if error.response["Error"].get("Code") == "NotImplemented":  # S3 is spoken in many dialects
+                    return False
+                raise
 
     def _versions(self, wanted: Callable[[Any], bool]) -> Iterator[dict[str, str]]:
         """Versions, and markers of deletion, below the prefix."""

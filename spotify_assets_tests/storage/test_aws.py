@@ -137,7 +137,7 @@ def test_uris(given, taken):
 
 @pytest.mark.parametrize("given", ["s3://", "s3:///lake", "s3://Bad_Bucket/x", "gs://bucket/x", "hdfs://host/x"])
 def test_other_uris_are_refused(given):
-    with pytest.raises(SettingsError, match="SPOTIFY_ASSETS_LAKE_URI.*expected"):
+    with pytest.raises(SettingsError, match=r"SPOTIFY_ASSETS_LAKE_URI.*expected"):
         load_settings(lake_uri=given)
 
 

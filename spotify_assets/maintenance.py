@@ -1,0 +1,130 @@
+"""Upkeep of the lake's tables: small files become large ones, and what no version of late needs is removed.
+
+Both are safe beside runs that read or write: a compaction that meets another commit is tried again, and nothing is
+removed that was part of a table, or written, within the retention.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import CommitFailedError
+
+from spotify_assets import lineage, provenance
+from spotify_assets.io_managers import DeltaLakeIOManager
+from spotify_assets.lake import Lake
+from spotify_assets.model import TABLES
+from spotify_assets.settings import Settings
+from spotify_assets.storage import storage
+
+ATTEMPTS = 8
+HOURS = 24
+
+
+@dataclass(frozen=True)
+class Size:
+    """Data files of a table, those of former versions included, and their bytes; the log is left out."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Maintained:
+    """A table before and after."""
+
+    table: str
+    before: Size
+    after: Size
+
+    def __str__(self) -> str:
+        return (
+            f"{self.table}: {self.before.files:,} files of {self.before.bytes:,} bytes, "
+            f"now {self.after.files:,} of {self.after.bytes:,}"
+        )
+
+
+def maintain(
+    lake: DeltaLakeIOManager, settings: Settings, note: Callable[[Maintained], None] = lambda _: None
+) -> list[Maintained]:
+    """Compact and vacuum every table that exists.
+
+    Tables that Apache Spark writes are maintained by it: on S3 its commits are safe beside its own only.
+
+    Args:
+        lake: The lake, and the engine that writes it.
+        settings: For how many days former versions are kept.
+        note: Told of each table.
+    """
+    done = []
+    for table in _tables(lake.lake):
+        before = size_of(lake.lake, table)
+        hours = settings.retention_days * HOURS
+        if not (lake.spark.remote and table in lineage.computed_tables() and _by_server(lake, table, hours)):
+            _compact(lake.lake, table)
+            _vacuum(lake.lake, table, hours)
+        maintained = Maintained(table, before, size_of(lake.lake, table))
+        note(maintained)
+        done.append(maintained)
+    return done
+
+
+def size_of(lake: Lake, table: str) -> Size:
+    """What the table's folder holds."""
+    folder = lake.folder(table)
+    sizes = [
+        file.size for file in storage(lake.uri).files(folder) if not file.path.startswith(f"{folder}/_delta_log/")
+    ]
+    return Size(len(sizes), sum(sizes))
+
+
+def _tables(lake: Lake) -> Iterator[str]:
+    return (table for table in TABLES if lake.open(table) is not None)
+
+
+def _compact(lake: Lake, table: str) -> None:
+    for attempt in range(1, ATTEMPTS + 1):
+        delta = lake.ensure(table)
+        try:
+            delta.optimize.compact(commit_properties=_carried(delta))
+            return
+        except CommitFailedError:
+            if attempt == ATTEMPTS:
+                raise
+            time.sleep(random.uniform(0.2, 1) * attempt)
+
+
+def _vacuum(lake: Lake, table: str, hours: int) -> None:
+    """Files that runs which were killed left are removed, too."""
+    lake.ensure(table).vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True)
+
+
+def _by_server(lake: DeltaLakeIOManager, table: str, hours: int) -> bool:
+    """Have the Spark Connect server do it; False where it can't, as a Sail cluster."""
+    from pyspark.errors import IllegalArgumentException
+
+    session, name = lake.spark.session, f"delta.`{lake.lake.table_uri(table)}`"
+    try:
+        session.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
+        session.conf.set(
+            "spark.databricks.delta.commitInfo.userMetadata", provenance.carried_metadata(lake.lake.ensure(table))
+        )
+        session.sql(f"OPTIMIZE {name}").collect()
+        session.conf.unset("spark.databricks.delta.commitInfo.userMetadata")
+        session.sql(f"VACUUM {name} RETAIN {hours} HOURS").collect()
+    except IllegalArgumentException as error:
+        if "found OPTIMIZE" in str(error):
+            return False
+        raise
+    finally:
+        session.conf.unset("spark.databricks.delta.commitInfo.userMetadata")
+    return True
+
+
+def _carried(delta: DeltaTable) -> CommitProperties | None:
+    """So that the latest commits tell what the windows were computed from; None where nothing is known of any."""
+    if not provenance.state_of(delta):
+        return None
+    return CommitProperties(custom_metadata={"userMetadata": provenance.carried_metadata(delta)})
