@@ -59,6 +59,7 @@ class LandedFile:
     first_played_at: datetime | None
     last_played_at: datetime | None
     has_undated: bool
+    records: int
 
     def meets(self, window: Window) -> bool:
         """Whether a record of it can belong to the window."""
@@ -184,6 +185,7 @@ def landed_files(lake: Lake) -> list[LandedFile]:
             row["first_played_at"],
             row["last_played_at"],
             row["undated_records"] > 0,
+            row["records"],
         )
         for row in lake.read("raw_files", columns).to_pylist()
         if row["records"]
@@ -279,12 +281,14 @@ class Expectation:
 class Stale:
     """What is not up to date: partition keys by partitioned table, and unpartitioned tables.
 
-    `empty_days` are days without snapshots: nothing is known of them, and nothing landed.
+    `empty_days` are days without snapshots: nothing is known of them, and nothing landed. `records` are landed records
+    of plays by partition key, about: as if those of a file were spread evenly over its time.
     """
 
     windows: dict[str, list[str]]
     whole: list[str]
     empty_days: set[str]
+    records: Mapping[str, float]
 
     def __bool__(self) -> bool:
         return bool(self.windows or self.whole)
@@ -334,7 +338,22 @@ def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
         },
         [table for table in lineage.refreshed_tables() if table in stale_tables and table not in stale_windows],
         {keys[derive.SNAPSHOTS][name] for name in empty_days},
+        _records(expected.files(), windows(derive.PLAYS, settings, now)) if stale_windows else {},
     )
+
+
+def _records(files: Iterable[LandedFile], of_plays: Mapping[str, Window]) -> dict[str, float]:
+    """Records by partition key, as if those of a file were spread evenly over its time."""
+    records = dict.fromkeys(of_plays, 0.0)
+    for file in files:
+        if file.first_played_at is None or file.last_played_at is None:
+            continue
+        length = (file.last_played_at - file.first_played_at).total_seconds() + 1
+        for key, window in of_plays.items():
+            if window.meets(file.first_played_at, file.last_played_at):
+                first, last = max(window.start, file.first_played_at), min(window.end, file.last_played_at)
+                records[key] += file.records * ((last - first).total_seconds() + 1) / length
+    return records
 
 
 def _meeting(others: set[str], windows: list[Window]) -> set[str]:

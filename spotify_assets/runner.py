@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from filelock import FileLock
 
 from spotify_assets import jobs, provenance, sync
 from spotify_assets.ingest import find_changes
@@ -60,8 +61,11 @@ def dagster_home() -> Path:
 @contextmanager
 def instance() -> Iterator[dg.DagsterInstance]:
     """The persistent instance. Runs of processes of this machine that died are marked as failed."""
-    dagster_home()
-    with dg.DagsterInstance.get() as persistent:
+    home = dagster_home()
+    # Of two that make its databases at once, one would fail.
+    with FileLock(home / "opening.lock"):
+        opened = dg.DagsterInstance.get()
+    with opened as persistent:
         _bury_dead_runs(persistent)
         yield persistent
 

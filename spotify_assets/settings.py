@@ -95,6 +95,11 @@ class Settings(BaseSettings):
     max_unzipped_mb: int = Field(
         20_000, ge=1, description="A zip that unpacks to more than this (MB) is refused as a zip bomb"
     )
+    max_records_a_run: int = Field(
+        10_000_000,
+        ge=1,
+        description="A longer history is computed range by range, of about so many records each: memory follows it",
+    )
     max_rejected_share: float = Field(
         0.25, ge=0, le=1, description="A check warns when one reason rejects a larger share of the records"
     )

@@ -1,6 +1,7 @@
 """What has to run so that every table is up to date with what has landed: one question, asked by all who sync."""
 
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -70,12 +71,25 @@ def contiguous(stale: Sequence[str], every: Sequence[str], empty: Collection[str
     return [tuple(keys) for keys in ranges]
 
 
+def bounded(keys: Sequence[str], records: Mapping[str, float], most: int) -> list[tuple[str, ...]]:
+    """A range of partitions cut into as few ranges as hold at most about so many records each, all about alike."""
+    total = sum(records.get(key, 0) for key in keys)
+    each = total / max(math.ceil(total / most), 1)
+    ranges: dict[int, list[str]] = {}
+    before = 0.0
+    for key in keys:
+        middle = before + records.get(key, 0) / 2
+        ranges.setdefault(int(middle / each) if each else 0, []).append(key)
+        before += records.get(key, 0)
+    return [tuple(range_) for range_ in ranges.values()]
+
+
 def plan(stale: Stale, settings: Settings, now: datetime | None = None) -> list[PlannedRun]:
     """Runs that bring everything up to date, to be made one after another.
 
-    One range of partitions is one run. Of several, all but the last compute what comes before dimensions, the last
-    computes everything, and then come the facts of the others: facts refer to dimensions, and dimensions are built
-    once, from all partitions.
+    One range of partitions is one run, unless it holds too many records for the memory of one. Of several, all but the
+    last compute what comes before dimensions, the last computes everything, and then come the facts of the others:
+    facts refer to dimensions, and dimensions are built once, from all partitions.
 
     Args:
         stale: What is not up to date.
@@ -83,11 +97,12 @@ def plan(stale: Stale, settings: Settings, now: datetime | None = None) -> list[
         now: Until when.
     """
     ranges = [
-        (kind, keys)
+        (kind, part)
         for kind in (derive.SNAPSHOTS, derive.PLAYS)
         for keys in contiguous(
             stale.keys(kind), list(windows(kind, settings, now)), stale.empty_days if kind == derive.SNAPSHOTS else ()
         )
+        for part in bounded(keys, stale.records, settings.max_records_a_run)
     ]
     if not ranges:
         return [PlannedRun(tuple(stale.whole))] if stale.whole else []

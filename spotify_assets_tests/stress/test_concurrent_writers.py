@@ -1,0 +1,69 @@
+"""Several processes at once, on one lake: all finish, nothing is lost, nothing is there twice."""
+
+import pytest
+
+from spotify_assets_tests.conftest import World, extended, use_s3
+from spotify_assets_tests.s3_servers import running
+from spotify_assets_tests.stress import processes
+
+MONTHS = [f"2024-{month:02}-01" for month in range(1, 9)]
+PLAYS = {month: 20 + number for number, month in enumerate(MONTHS)}
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request, world, monkeypatch):
+    """A world of eight months, read and not computed."""
+    if request.param == "folder":
+        yield landed(world)
+        return
+    with running("localbucket") as address:
+        world.uri = use_s3(address, monkeypatch)
+        yield landed(world)
+
+
+def landed(world: World) -> World:
+    for month, plays in PLAYS.items():
+        records = [
+            extended(f"{month[:7]}-15T12:{number:02}:00Z", track=f"Song {number % 7}") for number in range(plays)
+        ]
+        world.land(f"anna/{month}.json", records)
+    world.ingest()
+    for table in ("plays", "hourly_listening"):
+        world.lake.ensure(table)
+    return world
+
+
+def by_month(world, table="plays"):
+    months = [str(row["month"]) for row in world.rows(table, "month")]
+    return {month: months.count(month) for month in sorted(set(months))}
+
+
+def all_at_once(there: World, remote: str, shares: list[list[str]]) -> None:
+    """Writers of shares of the months, a reader, and maintenance."""
+    arguments = (there.root, there.uri)
+    processes.finish(
+        *[processes.start(processes.write_months, *arguments, remote, "plays", share) for share in shares],
+        processes.start(processes.read, *arguments, "plays", PLAYS, 12),
+        processes.start(processes.keep_tidy, *arguments, remote, 2),
+    )
+
+
+def test_different_months_at_once(place):
+    all_at_once(place, "", [MONTHS[::3], MONTHS[1::3], MONTHS[2::3]])
+    assert by_month(place) == PLAYS
+
+
+def test_the_same_months_at_once(place):
+    all_at_once(place, "", [MONTHS[:3], MONTHS[:3], MONTHS[:3]])
+    assert by_month(place) == {month: PLAYS[month] for month in MONTHS[:3]}
+
+
+def test_whole_syncs_at_once(place):
+    processes.finish(*[processes.start(processes.sync, place.root, place.uri) for _ in range(2)])
+    assert by_month(place) == PLAYS
+    assert processes.nothing_is_stale(place)
+    undisturbed = World(place.root / "undisturbed", place.spark)
+    landed(undisturbed)
+    undisturbed.sync()
+    expected, found = undisturbed.everything(), place.everything()
+    assert {table for table in expected if expected[table] != found[table] and table != "raw_files"} == set()

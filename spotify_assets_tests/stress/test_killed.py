@@ -1,0 +1,78 @@
+"""A sync that is killed at a random moment, again and again: the next one finishes, and tables are as undisturbed."""
+
+import random
+import shutil
+import time
+
+import pytest
+
+from spotify_assets_tests.conftest import World, account, extended, use_s3
+from spotify_assets_tests.s3_servers import running
+from spotify_assets_tests.stress import processes
+from spotify_assets_tests.test_captures import DAYS, capture, track
+from spotify_assets_tests.test_captures import land as land_capture
+
+
+def change(world: World, chance: random.Random) -> None:
+    """Land, replace or delete something."""
+    month = chance.randint(1, 6)
+    name = f"{chance.choice(('anna', 'ben'))}/{month}.json"
+    match chance.randint(0, 4):
+        case 0:
+            world.landing.remove([f"history/{name}"])
+        case 1:
+            land_capture(
+                world, f"playlists/{chance.choice(DAYS)}/p.json", capture(track("A"), track(f"{chance.random()}"))
+            )
+        case 2:
+            world.land(f"anna/account{month}.json", [account(f"2024-{month:02}-15 12:00")])
+        case _:
+            seconds = chance.sample(range(60), 10)
+            world.land(
+                name, [extended(f"2024-{month:02}-15T12:00:{second:02}Z", track=f"{second}") for second in seconds]
+            )
+
+
+@pytest.mark.parametrize(("where", "kills"), [("folder", 30), ("bucket", 10)])
+def test_after_every_kill_the_next_sync_goes_on(where, kills, world, monkeypatch, request):
+    chance = random.Random(f"killed in a {where}")
+    if where == "bucket":
+        address = request.getfixturevalue("localbucket")
+        world.uri = use_s3(address, monkeypatch)
+    for _ in range(8):
+        change(world, chance)
+    began = time.monotonic()
+    processes.finish(processes.start(processes.sync, world.root, world.uri))
+    whole = time.monotonic() - began
+    killed = 0
+    while killed < kills:
+        change(world, chance)
+        victim = processes.start(processes.sync, world.root, world.uri)
+        time.sleep(chance.uniform(0, whole))
+        killed += processes.kill(victim)
+        if killed % 10 == 0:
+            processes.finish(processes.start(processes.sync, world.root, world.uri))
+            assert processes.nothing_is_stale(world)
+    processes.finish(processes.start(processes.sync, world.root, world.uri))
+    assert processes.nothing_is_stale(world)
+    after_kills = world.everything()
+    empty(world)
+    processes.finish(processes.start(processes.sync, world.root, world.uri))
+    assert {table for table, rows in world.everything().items() if rows != after_kills[table]} == set()
+
+
+def empty(world: World) -> None:
+    """Take the lake away."""
+    if world.uri:
+        from spotify_assets.storage import storage
+
+        files = storage(world.settings.lake_uri)
+        files.remove([file.path for file in files.files()])
+    else:
+        shutil.rmtree(world.settings.lake_uri)
+
+
+@pytest.fixture
+def localbucket():
+    with running("localbucket") as address:
+        yield address
