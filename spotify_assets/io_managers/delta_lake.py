@@ -27,9 +27,14 @@ if TYPE_CHECKING:
 
 UTC_TIME = pa.timestamp("us", "UTC")
 ATTEMPTS = 12
-# What engines say when another writer was first.
-CONFLICTS = ("Failed to commit transaction", "ConcurrentAppend", "ConcurrentModification", "DELTA_CONCURRENT",
-             "ConcurrentDelete", "ConcurrentTransaction", "MetadataChanged", "concurrent")  # fmt: skip
+# What engines say when another writer was first: Sail and deltalake, and the error classes of Delta on Spark.
+CONFLICTS = (
+    "Failed to commit transaction",
+    "[DELTA_CONCURRENT_",
+    "[DELTA_METADATA_CHANGED",
+    "[DELTA_PROTOCOL_CHANGED",
+    "[DELTA_MAX_COMMIT_RETRIES_EXCEEDED",
+)
 
 
 class RowsOutsideWindowError(Exception):
@@ -154,6 +159,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             writer = writer.option("replaceWhere", predicate)
         writer.save(self.lake.table_uri(table))
         # Sail makes no commit where there is nothing to add and nothing to remove; that, too, is to be recorded.
+        # Apache Spark makes one, as its session is told to: on S3, one beside its own could be lost.
         if provenance.version_of(self.lake.ensure(table), token) is None:
             self.lake.write(
                 table,
