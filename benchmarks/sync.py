@@ -68,9 +68,9 @@ def new_month(folder: Path, plays: int) -> NewMonth:
     """
     landing, aside = folder / "landing", folder / "aside"
     measure.require(["-m", "benchmarks.history", "land_with_new_month", str(plays), str(landing), str(aside)], folder)
-    first, first_peak = _run("sync", folder)
+    first, first_peak = run("sync", folder)
     shutil.copytree(aside, landing, dirs_exist_ok=True)
-    month, month_peak = _run("sync", folder)
+    month, month_peak = run("sync", folder)
     if month["partitions"] != 1:
         # As when somebody edits a transform meanwhile: all that it computes is stale then.
         raise measure.FailedError(f"the new month made {month['partitions']:,.0f} partitions stale, and not one")
@@ -85,19 +85,18 @@ def dagster_share(folder: Path, plays: int, repeats: int) -> DagsterShare:
             own = folder / f"{what}_{repeat}"
             own.mkdir()
             measure.require(["-m", "benchmarks.history", "land", str(plays), str(own / "landing")], own)
-            for name, seconds in _run(what, own)[0].items():
+            for name, seconds in run(what, own)[0].items():
                 measured.setdefault(name, []).append(seconds)
             shutil.rmtree(own)
     return DagsterShare(plays, *[median(measured[name]) for name in ("sync", "work", "checks")])
 
 
-def _run(what: str, folder: Path) -> tuple[dict[str, float], int]:
+def run(what: str, folder: Path, **environment: str) -> tuple[dict[str, float], int]:
     """Seconds of the parts of one run in a process of its own, and its peak memory."""
-    finished = measure.require(
-        ["-m", "benchmarks.sync_job", what, "result.json"],
-        folder,
-        DAGSTER_HOME=str(folder / "dagster"),
-        SPOTIFY_ASSETS_LANDING_URI=str(folder / "landing"),
-        SPOTIFY_ASSETS_LAKE_URI=str(folder / "lake"),
-    )
+    places = {
+        "DAGSTER_HOME": str(folder / "dagster"),
+        "SPOTIFY_ASSETS_LANDING_URI": str(folder / "landing"),
+        "SPOTIFY_ASSETS_LAKE_URI": str(folder / "lake"),
+    }
+    finished = measure.require(["-m", "benchmarks.sync_job", what, "result.json"], folder, **places | environment)
     return json.loads((folder / "result.json").read_text()), finished.peak_bytes

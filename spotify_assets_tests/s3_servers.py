@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from xml.etree import ElementTree
 
 SERVERS = ("moto", "localbucket")
@@ -15,14 +16,14 @@ STARTS_WITHIN = 30
 
 
 @contextmanager
-def running(server: str) -> Iterator[str]:
-    """Address of a server that runs meanwhile."""
+def running(server: str, latency: float = 0) -> Iterator[str]:
+    """Address of a server that runs meanwhile; localbucket can take its time (seconds) to answer."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__, server, str(port), folder],
+            [sys.executable, "-m", __name__, server, str(port), folder, str(latency)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -52,7 +53,7 @@ def _serve_moto(port: int) -> None:
         time.sleep(3600)
 
 
-def _serve_localbucket(port: int, folder: str) -> None:
+def _serve_localbucket(port: int, folder: str, latency: float) -> None:
     from http import HTTPStatus
     from http.server import ThreadingHTTPServer
     from pathlib import Path
@@ -66,6 +67,10 @@ def _serve_localbucket(port: int, folder: str) -> None:
         # It writes headers and body one after another, and the other side would wait 40 ms to acknowledge the first.
         disable_nagle_algorithm = True
         wbufsize = 1 << 16
+
+        def _dispatch(self, action: Any) -> None:
+            time.sleep(latency)
+            super()._dispatch(action)
 
         def _post_request(self, bucket: str, key: str) -> None:
             if key or "delete" not in self.query:
@@ -84,12 +89,12 @@ def _serve_localbucket(port: int, folder: str) -> None:
     ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 
 
-def main(server: str, port: str, folder: str) -> None:
+def main(server: str, port: str, folder: str, latency: str) -> None:
     """Serve until killed."""
     if server == "moto":
         _serve_moto(int(port))
     else:
-        _serve_localbucket(int(port), folder)
+        _serve_localbucket(int(port), folder, float(latency))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,149 @@
+"""`python -m benchmarks.places`: the same sync in other places and at other sizes, and PLACES.md.
+
+From and to S3 (a server on this machine, without and with the time that a request to AWS takes), on an Apache Spark
+cluster of this machine, and on the embedded engine from one to fifty million plays, with the peak memory of each.
+"""
+
+import argparse
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from benchmarks import measure, sync
+
+PLAYS = 150_000
+GROWTH = (1_000_000, 10_000_000, 50_000_000)
+# To S3 in the same region.
+LATENCY_SECONDS = 0.02
+REPORT = Path(__file__).parent / "PLACES.md"
+PLACES = ("disk", "s3", "distant s3", "cluster")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A first sync, and the peak memory of its process; a cluster's own is not counted."""
+
+    where: str
+    plays: int
+    seconds: float
+    peak_bytes: int
+
+
+def main() -> None:
+    options = _options()
+    places: list[Measured] = []
+    growth: list[Measured] = []
+    with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=options.folder) as folder:
+        for where in options.places:
+            places.append(_sync(where, options.plays, Path(folder, where.replace(" ", "_"))))
+            _keep(places, growth)
+        for plays in options.growth:
+            growth.append(_sync("disk", plays, Path(folder, str(plays))))
+            _keep(places, growth)
+
+
+def _sync(where: str, plays: int, folder: Path) -> Measured:
+    folder.mkdir()
+    measure.require(["-m", "benchmarks.history", "land", str(plays), str(folder / "landing")], folder)
+    with ExitStack() as stack:
+        environment = stack.enter_context(_place(where, folder))
+        seconds, peak = sync.run("sync", folder, **environment)
+    shutil.rmtree(folder)
+    measured = Measured(where, plays, seconds["sync"], peak)
+    print(f"{time.strftime('%H:%M:%S')} {measured}", flush=True)
+    return measured
+
+
+@contextmanager
+def _place(where: str, folder: Path) -> Iterator[dict[str, str]]:
+    """Settings for a sync there of what is landed in the folder."""
+    if where == "disk":
+        yield {}
+    elif where == "cluster":
+        from spotify_assets.sandbox.spark_cluster import SparkCluster
+
+        with SparkCluster(folder / "logs") as cluster:
+            yield {"SPOTIFY_ASSETS_SPARK_REMOTE": cluster.remote}
+    else:
+        import boto3
+
+        from spotify_assets.resources import LandingResource
+        from spotify_assets_tests.conftest import AWS
+        from spotify_assets_tests.s3_servers import running
+
+        with running("localbucket", LATENCY_SECONDS if where == "distant s3" else 0) as address:
+            environment = AWS | {"AWS_ENDPOINT_URL": address}
+            os.environ.update(environment)
+            bucket = f"bucket-{uuid4().hex[:12]}"
+            boto3.client("s3").create_bucket(Bucket=bucket)
+            landing = LandingResource(uri=f"s3://{bucket}/landing")
+            for file in LandingResource(uri=str(folder / "landing")).history_files():
+                landing.copy_in(folder / "landing" / file.path, file.path)
+            yield environment | {
+                "SPOTIFY_ASSETS_LANDING_URI": landing.uri,
+                "SPOTIFY_ASSETS_LAKE_URI": f"s3://{bucket}/lake",
+            }
+
+
+def _keep(places: list[Measured], growth: list[Measured]) -> None:
+    """Write the report so far."""
+    lines = ["# The same sync in other places, and at other sizes", "", __doc__.split("\n\n")[1].strip(), ""]
+    if places:
+        first = places[0]
+        lines += [
+            f"A first sync of {first.plays:,} plays, checks included:",
+            "",
+            "| Where | Against disk | Seconds | Peak memory (GB), without a cluster's own |",
+            "|---|---|---|---|",
+        ]
+        lines += [
+            f"| {_named(one.where)} | {one.seconds / first.seconds:.1f} | {one.seconds:.0f} "
+            f"| {one.peak_bytes / 1e9:.1f} |"
+            for one in places
+        ]
+        lines.append("")
+    if growth:
+        first = growth[0]
+        lines += [
+            "On the embedded engine, on disk, from one size to the next:",
+            "",
+            "| Plays | Times the rows | Times the seconds | Seconds | Peak memory (GB) |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {one.plays:,} | {one.plays / first.plays:.0f} | {one.seconds / first.seconds:.1f} "
+            f"| {one.seconds:.0f} | {one.peak_bytes / 1e9:.1f} |"
+            for one in growth
+        ]
+        lines.append("")
+    REPORT.write_text("\n".join(lines))
+
+
+def _named(where: str) -> str:
+    return {
+        "disk": "Folder, embedded engine",
+        "s3": "S3 on this machine",
+        "distant s3": f"S3 on this machine, {LATENCY_SECONDS * 1000:.0f} ms a request",
+        "cluster": "Folder, Apache Spark: a master, two workers, on this machine",
+    }[where]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.places", description=__doc__)
+    parser.add_argument("--plays", type=int, default=PLAYS, help=f"of each place (default {PLAYS:,})")
+    parser.add_argument("--places", type=lambda text: text.split(",") if text else [], default=list(PLACES))
+    parser.add_argument(
+        "--growth", type=lambda text: [int(part) for part in text.split(",") if part], default=list(GROWTH)
+    )
+    parser.add_argument("--folder", type=Path, help="folder for some 15 GB of temporary files")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
