@@ -1,6 +1,6 @@
 """Where files are: a folder on this machine, or a prefix of an S3 bucket; the same few operations on both."""
 
-from spotify_assets.storage.aws import engine_environment, is_s3, storage_options
+from spotify_assets.storage.aws import engine_environment, is_s3, spark_settings, storage_options
 from spotify_assets.storage.base import OutsideStorageError, Storage, StorageError, StoredFile, is_text
 from spotify_assets.storage.bucket import Bucket
 from spotify_assets.storage.folder import Folder
@@ -15,6 +15,7 @@ __all__ = [
     "engine_environment",
     "is_s3",
     "is_text",
+    "spark_settings",
     "storage",
     "storage_options",
 ]

@@ -96,6 +96,26 @@ def engine_environment(*uris: str) -> dict[str, str]:
     return place(s3_client()) if any(map(is_s3, uris)) else {}
 
 
+def spark_settings(uri: str) -> dict[str, str]:
+    """Settings by which Apache Spark in a Java of this machine reaches S3; none for a folder.
+
+    Credentials are not among them: AWS's library for Java finds and renews them in the same places, and what is on a
+    command line shows.
+    """
+    if not is_s3(uri):
+        return {}
+    found = place(s3_client())
+    settings = {"aws.credentials.provider": JAVA_CREDENTIALS, "endpoint.region": found["AWS_REGION"]}
+    if endpoint := found.get("AWS_ENDPOINT"):
+        settings |= {
+            "endpoint": endpoint,
+            "path.style.access": "true",
+            "connection.ssl.enabled": str("AWS_ALLOW_HTTP" not in found).lower(),
+        }
+    return {f"spark.hadoop.fs.s3a.{name}": value for name, value in settings.items()}
+
+
+JAVA_CREDENTIALS = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider"
 NO_CREDENTIALS = (
     "{uri}: no AWS credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run aws sso login"
 )

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from spotify_assets.settings import SettingsError, load_settings
-from spotify_assets.storage import aws, engine_environment, storage, storage_options
+from spotify_assets.storage import aws, engine_environment, spark_settings, storage, storage_options
 
 
 def without_keys(monkeypatch):
@@ -29,6 +29,15 @@ def test_from_variables(bucket, moto, monkeypatch):
         "AWS_ENDPOINT": moto,
         "AWS_ALLOW_HTTP": "true",
     }
+
+
+def test_apache_spark_is_told_where_and_no_secret(bucket, moto):
+    settings = spark_settings(bucket)
+    assert settings["spark.hadoop.fs.s3a.endpoint"] == moto
+    assert settings["spark.hadoop.fs.s3a.connection.ssl.enabled"] == "false"
+    assert settings["spark.hadoop.fs.s3a.endpoint.region"] == "us-east-1"
+    assert not any("key" in value for value in settings.values())
+    assert spark_settings("/data/lake") == {}
 
 
 def test_aws_itself_needs_no_endpoint(bucket, monkeypatch):
