@@ -5,11 +5,14 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
 from spotify_assets import fetch
+from spotify_assets.captures import mirror_metadata, mirror_playlists
 from spotify_assets.definitions import definitions
+from spotify_assets.model import derive
 from spotify_assets.resources.spotify import LoginNeededError, SpotifyClient, failures
 from spotify_assets.sandbox.spotify_api import Item, Playlist, StandIn, Status
 from spotify_assets.sync import RANGE_END, RANGE_START
@@ -391,3 +394,30 @@ class TestThroughDagster:
         [run] = asking.sync()
         assert run.tables[:2] == ("raw_playlist_files", "raw_playlists")
         assert api.calls == []
+
+
+class TestInABucket:
+    def test_playlists_plays_and_metadata_are_landed_and_read_and_not_asked_for_again(self, asking, api, bucket):
+        asking.uri = bucket
+        first = capture(asking)
+        assert poll(asking).plays
+        asking.overrides |= {"api_budget": 60}
+        mirror_playlists(asking.landing, asking.lake, asking.settings, [f"{TODAY}"])
+        assert len(asking.rows("raw_playlist_files")) == len(first.landed)
+        month = datetime(2024, 1, 1, tzinfo=UTC)
+        played = [
+            {"content_type": "track", "content_key": one, "plays": 1, "month": month.date(), "window_at": month}
+            for one in track_ids(api, 40)
+        ]
+        rows = pa.Table.from_pylist(played, derive.arrow_schema("monthly_content"))
+        asking.lake.replace("monthly_content", lambda: iter(rows.to_batches()))
+
+        answers = fetched(asking).answers
+
+        mirror_metadata(asking.landing, asking.lake, asking.settings, "tracks")
+        assert len(asking.rows("track_metadata")) == answers["tracks"] == 40
+        assert len(landed(asking, "metadata/tracks")) < 40
+        api.calls.clear()
+        assert (capture(asking).landed, poll(asking).plays) == ([], 0)
+        fetched(asking)
+        assert not [call for call in api.calls if call.path.startswith("/v1/tracks/")]
