@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python;
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-spark test-stress format ui bench docs spark-jars spark-cluster clean
+.PHONY: help setup demo test test-spark test-slow format ui bench docs spark-jars spark-cluster clean
 
 help:  ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -29,8 +29,8 @@ test-spark: $(READY) $(JARS)  ## Compare Apache Spark with the embedded engine, 
 	@$(NEEDS_JAVA)
 	$(BIN)/pytest -n 0 spotify_assets_tests/spark
 
-test-stress: $(READY)  ## Kill syncs at random moments, and let several processes write one lake
-	$(BIN)/pytest spotify_assets_tests/stress
+test-slow: $(READY)  ## Run what takes long: the whole job in S3, syncs that are killed, several writers at once
+	$(BIN)/pytest spotify_assets_tests/slow
 
 ui: $(READY)  ## Open Dagster's UI at http://localhost:3000
 	@$(BIN)/spotify-assets ui

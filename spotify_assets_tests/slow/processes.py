@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 240
 def start(function: Callable[..., None], *arguments: Any) -> ForkServerProcess:
     """Begin to run a function of this module in a process of its own, with this process's environment."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["spotify_assets.definitions", "spotify_assets_tests.stress.processes", "pysail"])
+    context.set_forkserver_preload(["spotify_assets.definitions", "spotify_assets_tests.slow.processes", "pysail"])
     process = context.Process(target=_alone, args=(dict(os.environ), function, arguments))
     process.start()
     return process

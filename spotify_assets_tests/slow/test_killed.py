@@ -8,7 +8,7 @@ import pytest
 
 from spotify_assets_tests.conftest import World, account, extended, use_s3
 from spotify_assets_tests.s3_servers import running
-from spotify_assets_tests.stress import processes
+from spotify_assets_tests.slow import processes
 from spotify_assets_tests.test_captures import DAYS, capture, track
 from spotify_assets_tests.test_captures import land as land_capture
 
@@ -41,16 +41,19 @@ def test_after_every_kill_the_next_sync_goes_on(where, kills, world, monkeypatch
         world.uri = use_s3(address, monkeypatch)
     for _ in range(8):
         change(world, chance)
-    began = time.monotonic()
-    processes.finish(processes.start(processes.sync, world.root, world.uri))
-    whole = time.monotonic() - began
+    whole = 5.0
     killed = 0
     while killed < kills:
         change(world, chance)
+        began = time.monotonic()
         victim = processes.start(processes.sync, world.root, world.uri)
-        time.sleep(chance.uniform(0, whole))
-        killed += processes.kill(victim)
-        if killed % 10 == 0:
+        victim.join(chance.uniform(0, whole))
+        if processes.kill(victim):
+            killed += 1
+            whole *= 1.1
+        else:
+            whole = time.monotonic() - began
+        if killed == kills // 2:
             processes.finish(processes.start(processes.sync, world.root, world.uri))
             assert processes.nothing_is_stale(world)
     processes.finish(processes.start(processes.sync, world.root, world.uri))
