@@ -3,10 +3,11 @@
 import random
 import shutil
 import time
+from datetime import timedelta
 
 import pytest
 
-from spotify_assets_tests.conftest import World, account, extended, use_s3
+from spotify_assets_tests.conftest import LANDED_AT, World, account, extended, use_s3
 from spotify_assets_tests.s3_servers import running
 from spotify_assets_tests.slow import processes
 from spotify_assets_tests.test_captures import DAYS, capture, track
@@ -28,9 +29,9 @@ def change(world: World, chance: random.Random) -> None:
             world.land(f"anna/account{month}.json", [account(f"2024-{month:02}-15 12:00")])
         case _:
             seconds = chance.sample(range(60), 10)
-            world.land(
-                name, [extended(f"2024-{month:02}-15T12:00:{second:02}Z", track=f"{second}") for second in seconds]
-            )
+            plays = [extended(f"2024-{month:02}-15T12:00:{second:02}Z", track=f"{second}") for second in seconds]
+            # On disk a file of the same size and time is the same file.
+            world.land(name, plays, landed_at=LANDED_AT + timedelta(seconds=chance.randint(1, 10**6)))
 
 
 @pytest.mark.parametrize(("where", "kills"), [("folder", 30), ("bucket", 10)])
