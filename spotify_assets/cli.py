@@ -186,7 +186,7 @@ def maintain() -> None:
             settings(),
             lambda maintained: status.update(f"{maintained.table} is done"),
         )
-    reports.print_maintained(console, done)
+    reports.print_maintained(console, done, settings().retention_days)
 
 
 @cli.command()

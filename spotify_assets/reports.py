@@ -203,7 +203,7 @@ def print_status(console: Console, settings: Settings) -> None:
         console.print(f"[{GREEN}]Every table is up to date.[/]")
 
 
-def print_maintained(console: Console, done: Sequence[Maintained]) -> None:
+def print_maintained(console: Console, done: Sequence[Maintained], retention_days: int) -> None:
     """Files and bytes of each table before and after; of those that changed."""
     changed = [one for one in done if one.before != one.after]
     total = [
@@ -219,10 +219,12 @@ def print_maintained(console: Console, done: Sequence[Maintained]) -> None:
         (one.table, one.before.files, one.after.files, decimal(one.before.bytes), decimal(one.after.bytes))
         for one in [*changed, *total]
     ]
-    names = ("table", "files", "now", "size", "now ")
+    names = ("table", "files before", "now", "size before", "now ")
     console.print(as_table(names, rows, one_line=True))
     if not changed:
         console.print("Nothing to compact, and nothing to remove.")
+    else:
+        console.print(f"[dim]What was replaced is kept for {retention_days} days.[/]")
 
 
 def _print_playlists(console: Console, lake: Lake) -> bool:

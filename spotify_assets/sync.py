@@ -74,12 +74,12 @@ def contiguous(stale: Sequence[str], every: Sequence[str], empty: Collection[str
 def bounded(keys: Sequence[str], records: Mapping[str, float], most: int) -> list[tuple[str, ...]]:
     """A range of partitions cut into as few ranges as hold at most about so many records each, all about alike."""
     total = sum(records.get(key, 0) for key in keys)
-    each = total / max(math.ceil(total / most), 1)
+    count = max(math.ceil(total / most), 1)
     ranges: dict[int, list[str]] = {}
     before = 0.0
     for key in keys:
         middle = before + records.get(key, 0) / 2
-        ranges.setdefault(int(middle / each) if each else 0, []).append(key)
+        ranges.setdefault(min(int(middle / total * count), count - 1) if total else 0, []).append(key)
         before += records.get(key, 0)
     return [tuple(range_) for range_ in ranges.values()]
 
