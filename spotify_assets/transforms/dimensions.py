@@ -22,7 +22,7 @@ LONG_AGO = date(1970, 1, 1)
 # Tried in this order on the normalized name: a web player also names the system that it runs on.
 PLATFORM_WORDS = {
     "web": ("webplayer", "web_player", "web player"),
-    "speaker_or_tv": tuple("partner cast tv sonos speaker playstation xbox alexa echo google.home".split()),
+    "speaker_or_tv": tuple("partner cast tv sonos speaker playstation xbox alexa echo google[^a-z]home".split()),
     "android": ("android",),
     "ios": ("ios", "iphone", "ipad"),
     "windows": ("windows",),

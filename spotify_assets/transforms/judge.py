@@ -10,9 +10,9 @@ from spotify_assets.model.cleaned import MAX_MS_PLAYED
 from spotify_assets.partitions import Window as TimeWindow
 from spotify_assets.partitions import floor_to_grain
 from spotify_assets.settings import Settings
-from spotify_assets.transforms.keys import content_key, present, spotify_id
+from spotify_assets.transforms.keys import BLANKS, content_key, present, spotify_id
 
-WHOLE_NUMBER = "^[+-]?[0-9]+([.]0*)?$"
+WHOLE_NUMBER = r"^[+-]?[0-9]+([.]0*)?\z"
 ESTIMATED_FORMAT = "recently_played"
 MAX_FILE_ROWS = 1 << 40
 COARSE_RANKS = (2, 3)
@@ -172,8 +172,8 @@ def _typed(records: DataFrame, settings: Settings) -> DataFrame:
 
 def _whole_number(text: Column) -> Column:
     """A whole number as bigint, `60000.0` included; null for anything else."""
-    trimmed = F.trim(text)
-    decimal = F.when(trimmed.rlike(WHOLE_NUMBER), F.regexp_replace(trimmed, "[.]0*$", ""))
+    trimmed = F.btrim(text, F.lit(BLANKS))
+    decimal = F.when(trimmed.rlike(WHOLE_NUMBER), F.regexp_replace(trimmed, r"[.]0*\z", ""))
     return F.coalesce(trimmed.try_cast("bigint"), decimal.try_cast("bigint"))
 
 

@@ -10,8 +10,11 @@ SEPARATOR = "\x1f"
 # Engines' own `trim` leaves all but spaces.
 SPACES = [0x20, 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF]
 WHITE_SPACE = "".join(map(chr, [*range(0x09, 0x0E), *range(0x2000, 0x200C), *SPACES]))
+# What a cast to a number passes over: white space on Sail, every control character on Apache Spark.
+BLANKS = "".join(map(chr, [*range(0x21), 0x7F]))
 ID_LENGTH = 22
-BARE_ID = f"^[0-9A-Za-z]{{{ID_LENGTH}}}$"
+# To the very end: Java's `$` is before a last line break, too.
+BARE_ID = rf"^[0-9A-Za-z]{{{ID_LENGTH}}}\z"
 
 
 def present(text: Column) -> Column:

@@ -93,6 +93,7 @@ def test_a_good_record_is_kept(reasons):
         ({"ms_played": "500"}, None),
         ({"ms_played": "60000.0"}, None),
         ({"ms_played": " 60000 "}, None),
+        ({"ms_played": "\x0060000.0\n"}, None),
         ({"ms_played": "86400000"}, None),
         ({"track_uri": None}, None),
         ({"track_name": None, "artist_name": None}, None),

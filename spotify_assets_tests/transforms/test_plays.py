@@ -37,7 +37,9 @@ def test_a_track_id_in_any_spelling(play, uri):
     assert row["content_uri"] == f"spotify:track:{ID}"
 
 
-@pytest.mark.parametrize("uri", ["spotify:local:a:b:c:1", "spotify:track:short", "not an id but 22 long!", None, ""])
+@pytest.mark.parametrize(
+    "uri", ["spotify:local:a:b:c:1", "spotify:track:short", "not an id but 22 long!", f"{ID}\n", None, ""]
+)
 def test_what_has_no_id_is_known_by_its_names(play, uri):
     names = hashlib.md5(b"band\x1fsong").hexdigest()
     row = play(track_uri=uri)
