@@ -60,14 +60,15 @@ def jobs_of(definitions):
 
 
 def test_without_credentials_nothing_asks_spotify():
-    assert jobs_of(defs) == {"read_history", "refresh_tables", "refresh_playlists"}
-    assert not list(defs.schedules or [])
+    assert jobs_of(defs) == {"read_history", "refresh_tables", "refresh_playlists", "maintain_tables"}
+    assert [schedule.name for schedule in defs.schedules or []] == ["weekly_maintenance"]
 
 
 def test_with_credentials_there_are_schedules_that_are_stopped():
     configured = definitions(load_settings(client_id="an-app", client_secret="its-secret"))
     assert jobs_of(configured) - jobs_of(defs) == {"capture_playlists", "fetch_metadata", "poll_recent_plays"}
     schedules = {schedule.name: schedule for schedule in configured.schedules or []}
+    assert schedules.pop("weekly_maintenance").default_status == dg.DefaultScheduleStatus.RUNNING
     assert set(schedules) == {"daily_playlists", "recent_plays_every_half_hour", "weekly_metadata"}
     assert all(one.default_status == dg.DefaultScheduleStatus.STOPPED for one in schedules.values())
     assert "recent_plays" in {spec.key.path[-1] for spec in configured.resolve_all_asset_specs()}

@@ -1,16 +1,14 @@
 import io
 import json
-import multiprocessing
 import os
 import zipfile
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from spotify_assets import ingest as ingest_module
 from spotify_assets.lake import Lake
-from spotify_assets_tests.conftest import LANDED_AT, World, account, extended
+from spotify_assets_tests.conftest import LANDED_AT, account, extended
 
 
 def zipped(members, compression=zipfile.ZIP_DEFLATED):
@@ -203,26 +201,6 @@ def test_killed_between_commits_nothing_is_lost_or_doubled(world, monkeypatch, c
     world.ingest()
     assert files(world) == {"x.json": ("read", 2)}
     assert [row["ts"] for row in world.rows("raw_plays")] == ["2024-01-31T13:37:00Z", "2024-01-31T13:40:00Z"]
-
-
-def _ingest(root):
-    World(Path(root), None).ingest()  # needs no engine
-
-
-def test_two_processes_that_read_the_same_files_double_nothing(world):
-    for number in range(12):
-        world.land(f"anna/{number}.json", [extended(f"2024-{number + 1:02d}-01T13:37:00Z") for _ in range(500)])
-    context = multiprocessing.get_context("spawn")
-    readers = [context.Process(target=_ingest, args=(str(world.root),)) for _ in range(3)]
-    for reader in readers:
-        reader.start()
-    for reader in readers:
-        reader.join(timeout=120)
-        assert reader.exitcode == 0
-    rows = world.rows("raw_plays")
-    assert len(rows) == len({(row["source_file"], row["source_row"]) for row in rows}) == 6_000
-    assert len(world.rows("raw_files")) == 12
-    assert not world.ingest().changes
 
 
 def test_a_larger_limit_has_what_was_too_large_read_again(world):

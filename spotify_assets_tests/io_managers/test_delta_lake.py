@@ -1,4 +1,3 @@
-import multiprocessing
 from datetime import timedelta
 
 import pytest
@@ -90,31 +89,3 @@ def test_a_table_of_an_older_shape_takes_the_models_and_is_computed_anew(landed)
     write_deltalake(uri, pa.table({"old": [1]}), mode="overwrite", schema_mode="overwrite")
     landed.refresh()
     assert landed.everything() == before
-
-
-def _write_months(root, keys):
-    from pathlib import Path
-
-    from spotify_assets.resources import SparkResource
-    from spotify_assets_tests.conftest import World
-
-    world = World(Path(root), SparkResource().session)
-    for key in keys:
-        world.io_manager.write("plays", world.compute("plays", [key]), [key])
-
-
-def test_two_processes_write_one_table_and_nothing_is_lost_or_doubled(world):
-    keys = [f"2024-{month:02d}-01" for month in range(1, 7)]
-    world.land("anna/a.json", [extended(f"{key[:7]}-15T12:00:00Z") for key in keys])
-    world.ingest()
-    context = multiprocessing.get_context("spawn")
-    writers = [
-        context.Process(target=_write_months, args=(str(world.root), share))
-        for share in (keys[::2], keys[1::2] + keys[:1])
-    ]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(timeout=120)
-        assert writer.exitcode == 0
-    assert sorted(months(world)) == [key[:7] for key in keys]

@@ -78,6 +78,11 @@ def sync(root: Path, uri: str) -> None:
         runner.Runner(settings, instance).sync()
 
 
+def ingest(root: Path, uri: str) -> None:
+    """Read what is landed."""
+    World(root, None, uri=uri).ingest()  # type: ignore[arg-type]  # no engine
+
+
 def write_months(root: Path, uri: str, remote: str, table: str, months: Sequence[str]) -> None:
     """Materialize months of a table, each by itself."""
     there = world(root, uri, remote)

@@ -67,3 +67,13 @@ def test_whole_syncs_at_once(place):
     undisturbed.sync()
     expected, found = undisturbed.everything(), place.everything()
     assert {table for table in expected if expected[table] != found[table] and table != "raw_files"} == set()
+
+
+def test_readers_of_the_same_files_double_nothing(world):
+    for number in range(12):
+        world.land(f"anna/{number}.json", [extended(f"2024-{number + 1:02d}-01T13:37:00Z") for _ in range(500)])
+    processes.finish(*[processes.start(processes.ingest, world.root, world.uri) for _ in range(3)])
+    rows = world.rows("raw_plays")
+    assert len(rows) == len({(row["source_file"], row["source_row"]) for row in rows}) == 6_000
+    assert len(world.rows("raw_files")) == 12
+    assert not world.ingest().changes

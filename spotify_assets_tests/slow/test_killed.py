@@ -12,6 +12,7 @@ from spotify_assets_tests.s3_servers import running
 from spotify_assets_tests.slow import processes
 from spotify_assets_tests.test_captures import DAYS, capture, track
 from spotify_assets_tests.test_captures import land as land_capture
+from spotify_assets_tests.test_incremental_equals_rebuild import sync_and_die
 
 
 def change(world: World, chance: random.Random) -> None:
@@ -80,3 +81,20 @@ def empty(world: World) -> None:
 def localbucket():
     with running("localbucket") as address:
         yield address
+
+
+def test_killed_after_every_commit_in_turn(world):
+    """The second of two exports is synced again and again, each time dying one commit later."""
+    world.land("anna/a.json", [extended("2024-01-31T12:00:00Z")])
+    world.sync()
+    world.land("anna/b.json", [extended("2024-01-31T12:00:30Z"), extended("2024-02-01T00:30:00Z", track="Other")])
+    (world.root / "landing/history/anna/a.json").unlink()
+    for commits in (1, 2, 3, 4, 5, 8):
+        sync_and_die(world, commits)
+    world.land("anna/a.json", [extended("2024-01-31T12:00:00Z")])
+    sync_and_die(world, 6)
+    world.sync()
+    incremental = world.everything()
+    empty(world)
+    world.sync()
+    assert incremental == world.everything()
