@@ -15,7 +15,7 @@ from spotify_assets.settings import Settings, settings
 
 def resources(settings: Settings) -> dict[str, Any]:
     """Where everything is, by the settings."""
-    spark = SparkResource(remote=settings.spark_remote)
+    spark = SparkResource(remote=settings.spark_remote, lake_uri=settings.lake_uri)
     return {
         "settings": settings,
         "landing": LandingResource(uri=settings.landing_uri),

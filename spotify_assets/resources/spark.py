@@ -11,6 +11,7 @@ import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 
 from spotify_assets.resources.apache_spark import SparkError, local_server
+from spotify_assets.storage import spark_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -41,6 +42,8 @@ class SparkResource(dg.ConfigurableResource):
     """
 
     remote: str = ""
+    # Where Apache Spark in a Java of this machine has to find its way.
+    lake_uri: str = ""
 
     @property
     def session(self) -> "SparkSession":
@@ -57,7 +60,7 @@ class SparkResource(dg.ConfigurableResource):
 
     def _address(self) -> str:
         if self.remote.startswith("local"):
-            return local_remote(self.remote)
+            return local_remote(self.remote, spark_settings(self.lake_uri))
         return reached(self.remote) if self.remote else embedded_remote()
 
 
