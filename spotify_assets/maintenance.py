@@ -21,6 +21,8 @@ from spotify_assets.storage import storage
 
 ATTEMPTS = 8
 HOURS = 24
+# Of a VACUUM by Spark, which has ten thousand by default.
+TASKS_THAT_LIST = "16"
 
 
 @dataclass(frozen=True)
@@ -106,20 +108,19 @@ def _by_server(lake: DeltaLakeIOManager, table: str, hours: int) -> bool:
     from pyspark.errors import IllegalArgumentException
 
     session, name = lake.spark.session, f"delta.`{lake.lake.table_uri(table)}`"
+    noted = "spark.databricks.delta.commitInfo.userMetadata"
+    session.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
+    session.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", TASKS_THAT_LIST)
     try:
-        session.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
-        session.conf.set(
-            "spark.databricks.delta.commitInfo.userMetadata", provenance.carried_metadata(lake.lake.ensure(table))
-        )
+        session.conf.set(noted, provenance.carried_metadata(lake.lake.ensure(table)))
         session.sql(f"OPTIMIZE {name}").collect()
-        session.conf.unset("spark.databricks.delta.commitInfo.userMetadata")
-        session.sql(f"VACUUM {name} RETAIN {hours} HOURS").collect()
     except IllegalArgumentException as error:
         if "found OPTIMIZE" in str(error):
             return False
         raise
     finally:
-        session.conf.unset("spark.databricks.delta.commitInfo.userMetadata")
+        session.conf.unset(noted)
+    session.sql(f"VACUUM {name} RETAIN {hours} HOURS").collect()
     return True
 
 

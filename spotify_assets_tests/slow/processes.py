@@ -16,7 +16,7 @@ from spotify_assets.resources import SparkResource
 from spotify_assets.settings import load_settings
 from spotify_assets_tests.conftest import World
 
-PATIENCE_SECONDS = 240
+PATIENCE_SECONDS = 600
 
 
 def start(function: Callable[..., None], *arguments: Any) -> ForkServerProcess:

@@ -38,13 +38,13 @@ def by_month(world, table="plays"):
     return {month: months.count(month) for month in sorted(set(months))}
 
 
-def all_at_once(there: World, remote: str, shares: list[list[str]]) -> None:
-    """Writers of shares of the months, a reader, and maintenance."""
+def all_at_once(there: World, remote: str, shares: list[list[str]], tidied: int = 2) -> None:
+    """Writers of shares of the months, a reader, and maintenance, so many times."""
     arguments = (there.root, there.uri)
     processes.finish(
         *[processes.start(processes.write_months, *arguments, remote, "plays", share) for share in shares],
         processes.start(processes.read, *arguments, "plays", PLAYS, 12),
-        processes.start(processes.keep_tidy, *arguments, remote, 2),
+        processes.start(processes.keep_tidy, *arguments, remote, tidied),
     )
 
 
