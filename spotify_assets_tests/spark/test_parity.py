@@ -1,0 +1,84 @@
+"""The whole job on the cluster and on the embedded engine: the same tables, row for row and type for type."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from spotify_assets.model import TABLES
+from spotify_assets.resources import LandingResource
+from spotify_assets.sandbox.spark_cluster import SparkCluster
+from spotify_assets_tests.spark.lakes import Place, assert_same_tables, on_disk
+from spotify_assets_tests.spark.landing_zone import (
+    COARSE,
+    FINE,
+    land_everything,
+    land_one_more_day,
+    land_one_more_month,
+)
+
+UP_TO_DATE = "Everything is up to date."
+
+
+class Pair:
+    """One landing zone, and what each engine said when it last synced it into a lake of its own."""
+
+    def __init__(self, root: Path, cluster: SparkCluster) -> None:
+        self.embedded, self.spark = on_disk(root / "embedded"), on_disk(root / "spark")
+        self.cluster = cluster
+
+    @property
+    def places(self) -> tuple[Place, Place]:
+        return self.embedded, self.spark
+
+    def sync(self, remote: str) -> list[list[str]]:
+        """Sync the embedded engine's lake there, and the other where `remote` says."""
+        return [self.embedded.sync(), self.spark.sync(remote)]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory, cluster: SparkCluster) -> Pair:
+    pair = Pair(tmp_path_factory.mktemp("parity"), cluster)
+    land_everything(LandingResource(uri=f"{pair.embedded.uri}/landing"))
+    shutil.copytree(f"{pair.embedded.uri}/landing", f"{pair.spark.uri}/landing")
+    return pair
+
+
+# The tests follow each other: what one leaves is where the next begins.
+
+
+def test_the_whole_job(pair):
+    told = pair.sync(pair.cluster.remote)
+    assert told[0] == told[1]
+    assert_same_tables(*(place.lake for place in pair.places))
+    rows = {name: pair.spark.lake.read(name).num_rows for name in TABLES}
+    assert [name for name, count in rows.items() if not count] == []
+
+
+def test_the_whole_job_in_a_bucket(pair, s3_bucket, tmp_path):
+    place = Place(tmp_path, s3_bucket)
+    land_everything(LandingResource(uri=f"{s3_bucket}/landing"))
+    place.sync(pair.cluster.remote)
+    assert_same_tables(pair.embedded.lake, place.lake)
+
+
+def test_the_embedded_engine_goes_on_where_the_cluster_was(pair):
+    """It sees nothing stale, and brings both lakes up to date with another day of a playlist, and plays deleted."""
+    assert UP_TO_DATE in pair.spark.sync()
+    for place in pair.places:
+        land_one_more_day(LandingResource(uri=f"{place.uri}/landing"))
+        Path(place.uri, "landing", COARSE).unlink()
+    told = pair.sync(remote="")
+    assert told[0] == told[1]
+    assert_same_tables(*(place.lake for place in pair.places))
+
+
+def test_the_cluster_goes_on_where_the_embedded_engine_was(pair):
+    """With one more month of plays, and a deleted file."""
+    assert UP_TO_DATE in pair.spark.sync(pair.cluster.remote)
+    for place in pair.places:
+        land_one_more_month(LandingResource(uri=f"{place.uri}/landing"))
+        Path(place.uri, "landing", FINE).unlink()
+    told = pair.sync(pair.cluster.remote)
+    assert told[0] == told[1]
+    assert_same_tables(*(place.lake for place in pair.places))
