@@ -193,7 +193,7 @@ def connect_server(
     classes = f"{jars()}/*"
     of_folders = {
         "spark.driver.extraClassPath": classes,
-        "spark.driver.extraJavaOptions": QUICK_JAVA,
+        "spark.driver.extraJavaOptions": f"{QUICK_JAVA} -Djava.io.tmpdir={work}",
         "spark.executor.extraClassPath": classes,
         "spark.sql.warehouse.dir": str(work / "warehouse"),
         "spark.local.dir": str(work),

@@ -104,7 +104,7 @@ class SparkCluster:
             "spark.cores.max": str(self.workers),
             "spark.executor.cores": "1",
             "spark.executor.memory": "1g",
-            "spark.executor.extraJavaOptions": QUICK_JAVA,
+            "spark.executor.extraJavaOptions": f"{QUICK_JAVA} -Djava.io.tmpdir={work}",
             # No job starts before all executors are there.
             "spark.scheduler.minRegisteredResourcesRatio": "1.0",
             **self.extra,

@@ -72,7 +72,7 @@ def test_two_at_once_and_each_lets_in_only_whom_it_knows(temporary):
 
 
 def test_one_that_does_not_start_says_why_and_keeps_its_log(temporary):
-    with pytest.raises(SparkError, match=r"Connect server did not start, see .*\.log: .*no\.such\.Plugin") as raised:
+    with pytest.raises(SparkError, match=r"did not start, .*\.log says why: .*no\.such\.Plugin") as raised:
         local_server("local[1]", {"spark.plugins": "no.such.Plugin", "spark.hadoop.fs.s3a.secret.key": "a-secret"})
     [folder] = temporary.iterdir()
     assert str(folder) in str(raised.value)
