@@ -32,8 +32,6 @@ LOOPBACK_SETTINGS = {
     "spark.databricks.delta.snapshotPartitions": "2",
 }
 LOOPBACK = {"SPARK_LOCAL_IP": "127.0.0.1"}
-# Java's second compiler takes more than it gives where most code runs a few times.
-QUICK_JAVA = "-XX:TieredStopAtLevel=1"
 
 OLDEST_JAVA = 17
 JARS = Path("data/spark/jars")
@@ -193,7 +191,7 @@ def connect_server(
     classes = f"{jars()}/*"
     of_folders = {
         "spark.driver.extraClassPath": classes,
-        "spark.driver.extraJavaOptions": f"{QUICK_JAVA} -Djava.io.tmpdir={work}",
+        "spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={work}",
         "spark.executor.extraClassPath": classes,
         "spark.sql.warehouse.dir": str(work / "warehouse"),
         "spark.local.dir": str(work),
