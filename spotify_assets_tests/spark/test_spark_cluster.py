@@ -5,10 +5,28 @@ import re
 import signal
 import subprocess
 import sys
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from spotify_assets_tests.spark.processes import left_in, running_in, wait_until_running
+
+TASKS = 16
+COUNT = """
+import sys
+from spotify_assets.resources import SparkResource
+session = SparkResource(remote=sys.argv[1]).session
+session.range(0, 16_000_000, 1, int(sys.argv[2])).selectExpr("max(xxhash64(id))").collect()
+"""
+
+
+def get(address: str) -> Any:
+    """What the Spark UI's REST API says there."""
+    answer = requests.get(address, timeout=30)
+    answer.raise_for_status()
+    return answer.json()
 
 
 @pytest.fixture
@@ -46,3 +64,20 @@ def test_interrupted_while_it_starts(started, temporary, number):
     output, _ = started.communicate(timeout=60)
     assert (output, started.returncode) == ("Stopped.\n", 0)
     assert left_in(temporary) == ([], [])
+
+
+def test_tasks_of_one_job_run_on_both_workers(cluster):
+    """As the Spark UI tells it; all hosts are 127.0.0.1, so workers are known by the address of their logs."""
+    subprocess.run([sys.executable, "-c", COUNT, cluster.remote, str(TASKS)], check=True)
+    api = f"{cluster.ui}/api/v1/applications"
+    application = f"{api}/{get(api)[0]['id']}"
+    executors = get(f"{application}/executors")
+    workers = {one["id"]: urlsplit(one["executorLogs"].get("stdout", "")).netloc for one in executors}
+    jobs = [job for job in get(f"{application}/jobs?status=succeeded") if job["numCompletedTasks"] == TASKS]
+    latest = max(jobs, key=lambda job: job["jobId"])
+    ran_on = {
+        workers[task["executorId"]]
+        for stage in latest["stageIds"]
+        for task in get(f"{application}/stages/{stage}/0/taskList?length=100")
+    }
+    assert len(ran_on) == cluster.workers == 2
