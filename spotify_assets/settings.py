@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     spark_remote: str = Field(
         "",
         description="Engine: empty is Sail, embedded; `sc://host:port` a Spark Connect server; "
-        "`local[*]` Apache Spark on this machine (needs Java, and Delta Lake's jars)",
+        "`local[*]` Apache Spark on this machine (needs Java 17, and `make spark-jars`)",
     )
     snapshots_start: datetime = Field(
         datetime(2020, 1, 1, tzinfo=UTC), description="No playlist snapshot is older (UTC date)"
