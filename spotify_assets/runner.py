@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 from filelock import FileLock
@@ -170,8 +169,11 @@ class Runner:
             self._progress(*self._current, event.step_key)
 
 
-def why_failed(result: Any, warnings: list[str]) -> str:
-    """The first failed step, and the message at the root of its failure."""
+def why_failed(result: dg.ExecuteInProcessResult, warnings: list[str]) -> str:
+    """The first failed step, and the message at the root of its failure: of a check, what it found."""
+    for found in result.get_asset_check_evaluations():
+        if not found.passed and found.severity is dg.AssetCheckSeverity.ERROR:
+            return f"{found.asset_key.path[-1]}: {found.check_name}: {found.description or 'failed'}"
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error

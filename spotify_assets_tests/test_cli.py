@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from spotify_assets.lake import Lake
 from spotify_assets_tests.conftest import account, extended
 
 
@@ -97,6 +98,17 @@ def test_debug_shows_where_it_happened(tmp_path):
     )
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+def test_a_check_that_stops_a_sync_says_what_it_found(run, tmp_path):
+    landing = tmp_path / "data/landing/history/anna"
+    landing.mkdir(parents=True)
+    (landing / "a.json").write_text(json.dumps([extended("2024-01-31T13:37:00Z")]))
+    run("sync")
+    lake = Lake(str(tmp_path / "data/lake"))
+    lake.write("raw_files", lake.read("raw_files"), mode="append")
+    (landing / "b.json").write_text(json.dumps([extended("2024-02-28T13:37:00Z")]))
+    assert "raw_files: primary_key: source_file: 1 rows" in run("sync", expect=1)
 
 
 def test_a_run_that_was_killed_blocks_nothing(run, tmp_path):

@@ -151,13 +151,12 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         for upstream in set(lineage.upstreams(table)) & set(self._seen):
             self.frame(upstream)
         metadata = provenance.commit_metadata(delta, token, fingerprints, span)
-        predicate = window_predicate(table, span) if span else None
+        # Without one, Sail takes an overwrite of an empty table for an append: two at once would double its rows.
+        predicate = window_predicate(table, span) if span else "true"
         if span:
             frame = _inside(table, span, frame)
         writer = frame.write.format("delta").mode("overwrite").option("userMetadata", metadata)
-        if predicate:
-            writer = writer.option("replaceWhere", predicate)
-        writer.save(self.lake.table_uri(table))
+        writer.option("replaceWhere", predicate).save(self.lake.table_uri(table))
         # Sail makes no commit where there is nothing to add and nothing to remove; that, too, is to be recorded.
         # Apache Spark makes one, as its session is told to: on S3, one beside its own could be lost.
         if provenance.version_of(self.lake.ensure(table), token) is None:

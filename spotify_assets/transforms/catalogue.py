@@ -1,6 +1,6 @@
 """`track_catalogue`: what playlists and the Web API tell of tracks."""
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spotify_assets.model import TABLES, derive
@@ -30,24 +30,28 @@ def track_catalogue(playlist_tracks: DataFrame, track_metadata: DataFrame) -> Da
         *ATTRIBUTES,
         F.coalesce("fetched_at", F.lit("1970-01-01").cast("timestamp")).alias("seen_at"),
     )
-    # Lists as text: engines group by text at once.
-    told = of_responses.unionByName(of_playlists).withColumns({name: F.array_join(name, SEPARATOR) for name in LISTS})
+    # Engines group by text at once, and so by lists as text. The lists go through as they are: to Sail, elements of
+    # one that is made here have another name than the table's, and it would refuse to write them.
+    text = {name: f"{name}_text" for name in LISTS}
+    told = of_responses.unionByName(of_playlists).withColumns(
+        {text[name]: F.array_join(name, SEPARATOR) for name in LISTS}
+    )
+    spelled = [text.get(name, name) for name in SPELLED]
     types = derive.spark_types("track_catalogue")
     return (
-        told.groupBy("track_key", *SPELLED)
-        .agg(F.max("seen_at").alias("seen_at"), *[latest(name, "seen_at").alias(name) for name in ATTRIBUTES])
+        told.groupBy("track_key", *spelled)
+        .agg(
+            F.max("seen_at").alias("seen_at"),
+            *[F.first(name).alias(name) for name in LISTS],
+            *[latest(name, "seen_at").alias(name) for name in ATTRIBUTES],
+        )
         .withColumns(
             {
-                "spelling_key": spelling_key(*SPELLED),
+                "spelling_key": spelling_key(*spelled),
                 "recording_key": recording_key(F.col("artist_name"), F.col("track_name"), F.col("track_key")),
-                **{name: _split(F.col(name), F.col("artist_names")) for name in LISTS},
+                **{name: F.when(F.col(text["artist_names"]) != "", F.col(name)) for name in LISTS},
                 **{name: F.col(name).cast(types[name]) for name in ATTRIBUTES},
             }
         )
         .select(*TABLES["track_catalogue"].columns.keys())
     )
-
-
-def _split(joined: Column, names: Column) -> Column:
-    """The list that was joined, null where there are no artists: a single one without an id is empty text, too."""
-    return F.when(names != "", F.split(joined, SEPARATOR))

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,13 @@ from spotify_assets.settings import load_settings
 from spotify_assets_tests.conftest import World
 
 PATIENCE_SECONDS = 600
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["spotify_assets.definitions", "spotify_assets_tests.slow.processes", "pysail"])
 
 
 def start(function: Callable[..., None], *arguments: Any) -> ForkServerProcess:
     """Begin to run a function of this module in a process of its own, with this process's environment."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["spotify_assets.definitions", "spotify_assets_tests.slow.processes", "pysail"])
-    process = context.Process(target=_alone, args=(dict(os.environ), function, arguments))
+    process = CONTEXT.Process(target=_alone, args=(dict(os.environ), function, arguments))
     process.start()
     return process
 
@@ -89,6 +90,16 @@ def write_months(root: Path, uri: str, remote: str, table: str, months: Sequence
     lake = DeltaLakeIOManager(spark=SparkResource(remote=remote), settings=there.settings)
     for month in months:
         lake.write(table, there.compute(table, [month]), [month])
+
+
+def write_at_once(root: Path, uri: str, tables: Sequence[str], ready: Barrier) -> None:
+    """Materialize each table as soon as all others are ready to."""
+    there = world(root, uri)
+    lake = DeltaLakeIOManager(spark=SparkResource(remote=""), settings=there.settings)
+    for table in tables:
+        frame = there.compute(table, [])
+        ready.wait()
+        lake.write(table, frame, [])
 
 
 def read(root: Path, uri: str, table: str, expected: dict[str, int], seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from spotify_assets.model import derive
 from spotify_assets_tests.conftest import World, extended, use_s3
 from spotify_assets_tests.s3_servers import running
 from spotify_assets_tests.slow import processes
@@ -56,6 +57,18 @@ def test_different_months_at_once(place):
 def test_the_same_months_at_once(place):
     all_at_once(place, "", [MONTHS[:3], MONTHS[:3], MONTHS[:3]])
     assert by_month(place) == {month: PLAYS[month] for month in MONTHS[:3]}
+
+
+def test_the_same_tables_for_the_first_time_at_once(place):
+    tables = ["dim_playlist", "dim_listener", "dim_platform", "dim_reason"]
+    ready = processes.CONTEXT.Barrier(3)
+    processes.finish(
+        *[processes.start(processes.write_at_once, place.root, place.uri, tables, ready) for _ in range(3)]
+    )
+    for table in tables:
+        found = place.rows(table)
+        keys = {tuple(row[key] for key in derive.primary_key(table)) for row in found}
+        assert len(found) == len(keys) > 0
 
 
 def test_whole_syncs_at_once(place):
