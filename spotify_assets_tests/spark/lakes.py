@@ -75,7 +75,7 @@ def on_disk(folder: Path) -> Place:
 def assert_same_tables(one: Lake, other: Lake) -> None:
     """Every table of both, type for type and row for row, less what may depend on when it was written."""
     different = {name: found for name in TABLES if (found := _difference(name, one.open(name), other.open(name)))}
-    assert different == {}
+    assert not different, different
 
 
 def _difference(name: str, one: Any, other: Any) -> Any:
