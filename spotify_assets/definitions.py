@@ -6,10 +6,10 @@ from typing import Any
 import dagster as dg
 
 from spotify_assets import jobs, schedules, sensors
-from spotify_assets.assets import cleaned, dimensions, facts, metrics, raw
+from spotify_assets.assets import cleaned, dimensions, facts, metrics, published, raw
 from spotify_assets.checks import history, model_checks, playlists
 from spotify_assets.io_managers import DeltaLakeIOManager
-from spotify_assets.resources import LandingResource, SparkResource, SpotifyResource
+from spotify_assets.resources import LandingResource, SparkResource, SpotifyResource, targets
 from spotify_assets.settings import Settings, settings
 
 
@@ -22,27 +22,31 @@ def resources(settings: Settings) -> dict[str, Any]:
         "spark": spark,
         "spotify": SpotifyResource(settings=settings),
         "lake": DeltaLakeIOManager(spark=spark, settings=settings),
+        **targets(settings),
     }
 
 
 def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] | None = None) -> dg.Definitions:
     """Assets, checks, jobs, schedules, sensors and resources. Opens no connection and starts no engine."""
     asks = bool(settings.apps)
+    stores = targets(settings).values()
     return dg.Definitions(
         assets=[
             *dg.load_assets_from_modules([cleaned, dimensions, facts, metrics]),
             *raw.assets(polls=asks),
+            *map(published.published, stores),
         ],
-        asset_checks=[*model_checks.ALL, *history.ALL, *playlists.ALL],
+        asset_checks=[*model_checks.ALL, *history.ALL, *playlists.ALL, *map(published.same_rows, stores)],
         jobs=[
             jobs.read_history,
             jobs.refresh_tables,
             jobs.refresh_playlists,
+            jobs.publish_tables,
             jobs.maintain_tables,
             *(jobs.ASK_SPOTIFY if asks else []),
         ],
         schedules=[schedules.weekly_maintenance, *(schedules.ASK_SPOTIFY if asks else [])],
-        sensors=[sensors.landing_sensor, sensors.stale_sensor],
+        sensors=[sensors.landing_sensor, sensors.stale_sensor, sensors.publish_sensor],
         resources=resources(settings),
         loggers=loggers,
         # Steps of one run share a session; a process each would pay for its imports and its engine.

@@ -32,6 +32,12 @@ refresh_playlists = dg.define_asset_job(
     description="Reads a range of days of landed playlist captures, and computes everything that depends on them.",
 )
 
+publish_tables = dg.define_asset_job(
+    "publish_tables",
+    selection=dg.AssetSelection.groups("published"),
+    description="Writes to every configured target what it lacks of the lake.",
+)
+
 # By what the tables of a run are partitioned by.
 REFRESH = {derive.PLAYS: refresh_tables, derive.SNAPSHOTS: refresh_playlists, None: refresh_tables}
 

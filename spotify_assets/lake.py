@@ -61,6 +61,10 @@ class Lake:
         self._opened[table] = (options, opened)
         return opened
 
+    def at(self, table: str, version: int) -> DeltaTable:
+        """The table as it was in that version, whatever is written meanwhile."""
+        return DeltaTable(self.table_uri(table), version=version, storage_options=storage_options(self.uri))
+
     def write(self, table: str, rows: Any, **options: Any) -> None:
         """Write rows through `deltalake`, which takes the options."""
         write_deltalake(self.table_uri(table), rows, storage_options=storage_options(self.uri), **options)
@@ -106,6 +110,11 @@ class Lake:
             schema = derive.arrow_schema(table)
             return (schema if columns is None else pa.schema([schema.field(name) for name in columns])).empty_table()
         return current.to_pyarrow_table(columns=columns)
+
+    def count(self, table: str) -> int:
+        """Rows of the table, from its log."""
+        current = self.open(table)
+        return sum(current.get_add_actions(flatten=True)["num_records"].to_pylist()) if current else 0
 
     def replace(
         self,

@@ -99,6 +99,21 @@ def state_of(table: DeltaTable | None) -> State:
     return state
 
 
+def versions(table: DeltaTable) -> dict[str, str]:
+    """The version in which each window was last written; that of the whole table where it has none, or nothing is
+    known of them, as of the mirror of the landed history.
+    """
+    if state := state_of(table):
+        return {name: written.version for name, written in state.items()}
+    identity, latest = str(table.metadata().id)[:8], 0
+    for limit in (1, RECENT_COMMITS, None):
+        changes = [c["version"] for c in table.history(limit) if not c["operation"].startswith(HARMLESS)]
+        if changes:
+            latest = max(changes)
+            break
+    return {WHOLE: f"{identity}:{latest}"}
+
+
 def _commits_since_base(table: DeltaTable) -> tuple[dict[int, Any], int, dict[str, Any] | None]:
     """Commits by version back to the base of our latest, that base, and that latest commit's metadata."""
     commits: dict[int, Any] = {}

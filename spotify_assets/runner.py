@@ -4,18 +4,19 @@ import logging
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from filelock import FileLock
 
-from spotify_assets import jobs, provenance, sync
+from spotify_assets import jobs, provenance, publishing, sync
 from spotify_assets.ingest import find_changes
 from spotify_assets.lake import Lake
-from spotify_assets.resources import LandingResource
+from spotify_assets.resources import LandingResource, targets
 from spotify_assets.settings import Settings
 
 PID_TAG = "spotify_assets/process"
@@ -37,6 +38,7 @@ class Synced:
 
     landing: str = "no change"
     runs: list[sync.PlannedRun] = field(default_factory=list)
+    published: dict[str, list[publishing.Refresh]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -136,10 +138,15 @@ class Runner:
         if changes or self.lake.open("raw_files") is None:
             done.landing = changes.summary()
             self._run("read_history", "Reading the landing zone", ["raw_plays", "raw_files"], {}, done)
+        self._refresh(done)
+        self.publish(done)
+        return done
+
+    def _refresh(self, done: Synced) -> None:
         for _ in range(MAX_ROUNDS):
             planned = sync.plan(provenance.stale(self.lake, self.settings), self.settings)
             if not planned:
-                return done
+                return
             for run in planned:
                 self._run(jobs.REFRESH[run.partitioning].name, f"Computing {run}", list(run.tables), run.tags, done)
                 done.runs.append(run)
@@ -147,13 +154,45 @@ class Runner:
             f"after {MAX_ROUNDS} rounds there are still stale tables; is another process writing the same lake?"
         )
 
-    def _run(self, job: str, title: str, tables: list[str], tags: dict[str, str], done: Synced) -> None:
+    def publish(self, done: Synced, names: Sequence[str] = (), *, anew: bool = False) -> None:
+        """Write to the targets of these names, or to all, what they lack of the lake, or all of it anew.
+
+        A target that fails keeps no other from being written.
+
+        Raises:
+            RunFailedError: saying which targets failed and why.
+        """
+        failed = []
+        for name, target in targets(self.settings).items():
+            if names and name not in names:
+                continue
+            try:
+                lacking = publishing.behind(target, self.lake, anew=anew)
+                if lacking:
+                    tables = [f"{name}/{refresh.table}" for refresh in lacking]
+                    config = {"ops": {f"publish_{name}": {"config": {"anew": anew}}}}
+                    self._run("publish_tables", f"Publishing to {name}", tables, {}, done, config)
+                    done.published[name] = lacking
+            except (publishing.TargetError, RunFailedError) as error:
+                failed.append(str(error))
+        if failed:
+            raise RunFailedError("; ".join(failed))
+
+    def _run(
+        self,
+        job: str,
+        title: str,
+        tables: list[str],
+        tags: dict[str, str],
+        done: Synced,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
         self._current = (title, len(tables))
         self._progress(title, len(tables), None)
         result = self._definitions.resolve_job_def(job).execute_in_process(
             instance=self._instance,
-            run_config={"loggers": {"console": {}}},
-            asset_selection=[dg.AssetKey(table) for table in tables],
+            run_config={"loggers": {"console": {}}, **(config or {})},
+            asset_selection=[dg.AssetKey(table.split("/")) for table in tables],
             tags=tags | {PID_TAG: f"{socket.gethostname()}:{os.getpid()}"},
             raise_on_error=False,
         )

@@ -1,4 +1,6 @@
-"""Two sensors that together do what `spotify-assets sync` does: read what landed, then refresh what is stale."""
+"""Three sensors that together do what `spotify-assets sync` does: read what landed, then refresh what is stale, then
+publish what changed.
+"""
 
 import json
 import time
@@ -9,7 +11,7 @@ from uuid import uuid4
 
 import dagster as dg
 
-from spotify_assets import jobs, provenance, sync
+from spotify_assets import jobs, provenance, publishing, sync
 from spotify_assets.ingest import Changes, find_changes
 from spotify_assets.lake import Lake
 from spotify_assets.resources import LandingResource
@@ -170,3 +172,28 @@ def stale_sensor(
         ],
         cursor=cursor,
     )
+
+
+@dg.sensor(
+    job=jobs.publish_tables,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for publish_tables when the lake has changed and nothing in it is stale. It asks no target: "
+    "that would keep a warehouse awake that is billed by the minute.",
+)
+def publish_sensor(
+    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
+) -> dg.SensorResult | dg.SkipReason:
+    if busy := active_run(context, [*WRITING, jobs.publish_tables.name]):
+        return dg.SkipReason(f"{busy}.")
+    lake = Lake(settings.lake_uri)
+    if lake.open("raw_files") is None or provenance.stale(lake, settings):
+        return dg.SkipReason("Tables are stale: stale_sensor asks for these first.")
+    tags = {publishing.LAKE_TAG: publishing.digest(lake)}
+    done = dg.RunsFilter(job_name=jobs.publish_tables.name, statuses=[dg.DagsterRunStatus.SUCCESS], tags=tags)
+    if context.instance.get_run_records(done, limit=1):
+        return dg.SkipReason("The lake is as it was when it was last published.")
+    cursor, reason = held_back(context.cursor, tags[publishing.LAKE_TAG], time.time())
+    if reason:
+        return dg.SkipReason(f"The lake changed, but {reason}.")
+    return dg.SensorResult(run_requests=[dg.RunRequest(tags=tags)], cursor=cursor)

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     lake_uri: str = Field(
         "data/lake", description="Where the Delta tables are: a folder or `s3://bucket/prefix`, `<layer>/<table>/`"
     )
+    warehouse: str = Field(
+        "data/warehouse.duckdb", description="DuckDB file in which all tables are served, for readers on this machine"
+    )
     landing_queue_url: str = Field(
         "",
         description="SQS queue that the bucket's notifications go to; the landing sensor reads it and lists nothing",
@@ -186,7 +189,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r}: expected a folder on this machine, or s3://bucket/prefix")
         return _absolute(value)
 
-    @field_validator("spotify_state")
+    @field_validator("spotify_state", "warehouse")
     @classmethod
     def _on_this_machine(cls, value: str) -> str:
         if "://" in value:

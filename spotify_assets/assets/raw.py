@@ -64,8 +64,11 @@ def _results(
 
 def _result(lake: Lake, table: str, **figures: Any) -> dg.MaterializeResult:
     delta = lake.ensure(table)
-    rows = sum(delta.get_add_actions(flatten=True)["num_records"].to_pylist())
-    metadata = {"dagster/uri": lake.table_uri(table), "dagster/row_count": rows, "delta_version": delta.version()}
+    metadata: dict[str, Any] = {
+        "dagster/uri": lake.table_uri(table),
+        "dagster/row_count": lake.count(table),
+        "delta_version": delta.version(),
+    }
     return dg.MaterializeResult(asset_key=table, metadata=metadata | figures)
 
 

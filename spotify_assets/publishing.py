@@ -1,0 +1,239 @@
+"""What a target lacks of the lake, and what is to be written to it.
+
+A target is a store that serves the lake's tables elsewhere: a DuckDB file, a database, a catalogue, files. Each keeps,
+beside the tables and written together with them, the version of every window that it holds. What is behind is judged
+from these and from the lake's commits, so a target that was dropped, restored or half-filled is found to be.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import DeltaTable
+
+from spotify_assets import provenance
+from spotify_assets.lake import Lake
+from spotify_assets.model import TABLES, derive
+
+# Of a run that published the lake as it was then: its digest.
+LAKE_TAG = "spotify_assets/lake"
+
+
+class TargetError(Exception):
+    """A target can't be reached, or won't take what is written; the message says which, and what to do."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a target holds of a table.
+
+    Attributes:
+        shape: Of the target's table: another one is written anew.
+        windows: The version in which the lake wrote each window, by its name.
+    """
+
+    shape: str
+    windows: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Days whose rows are replaced: from `start` (None: whatever is before `end`) up to `end`, which is not included.
+
+    Days are `YYYY-MM-DD`, UTC.
+    """
+
+    start: str | None
+    end: str
+
+    def predicate(self, table: str) -> str:
+        """SQL for the rows of the span."""
+        column = derive.window_column(table)
+        literal = "DATE '{}'" if derive.partitioning(table) == derive.SNAPSHOTS else "TIMESTAMP '{} 00:00:00'"
+        until = f"{column} < {literal.format(self.end)}"
+        return until if self.start is None else f"{column} >= {literal.format(self.start)} AND {until}"
+
+    def expression(self, table: str) -> pc.Expression:
+        """The same for Arrow, by month too, so that files of other months are not read."""
+        window, month = pc.field(str(derive.window_column(table))), pc.field(derive.LAYOUT_COLUMN)
+        type_ = derive.arrow_schema(table).field(str(derive.window_column(table))).type
+
+        def at(day: date) -> pa.Scalar:
+            moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            return pa.scalar(day if pa.types.is_date(type_) else moment, type_)
+
+        end = date.fromisoformat(self.end)
+        within = (window < at(end)) & (month < pa.scalar(end))
+        if self.start is None:
+            return within
+        start = date.fromisoformat(self.start)
+        return within & (window >= at(start)) & (month >= pa.scalar(start.replace(day=1)))
+
+    def __str__(self) -> str:
+        return f"{self.start or 'the start'} to {self.end}"
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """What is to be written of one table.
+
+    Attributes:
+        table: The table.
+        version: Version of the lake's table that is read.
+        held: What the target holds afterwards.
+        spans: Whose rows are replaced; None for the whole table.
+    """
+
+    table: str
+    version: int
+    held: Held
+    spans: tuple[Span, ...] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the table is written anew."""
+        return self.spans is None
+
+    def rows(self, lake: Lake, *, all_rows: bool = False) -> ds.Dataset:
+        """The lake's rows of the spans, or all of them, of exactly the version."""
+        dataset = self.delta(lake).to_pyarrow_dataset()
+        if self.spans is None or all_rows:
+            return dataset
+        within = self.spans[0].expression(self.table)
+        for span in self.spans[1:]:
+            within = within | span.expression(self.table)
+        return dataset.filter(within)
+
+    def delta(self, lake: Lake) -> DeltaTable:
+        """The lake's table in exactly the version."""
+        return lake.at(self.table, self.version)
+
+    def __str__(self) -> str:
+        if self.spans is None:
+            return self.table
+        return f"{self.table} ({', '.join(map(str, self.spans))})"
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was written of a table: its refresh, how many rows it took, and what else the target tells."""
+
+    refresh: Refresh
+    rows: int
+    details: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many rows a target counts in a table, and what else it tells of that."""
+
+    rows: int
+    details: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+class Target(Protocol):
+    """A store that serves the lake's tables."""
+
+    @property
+    def name(self) -> str:
+        """As in `spotify-assets publish NAME`, and the first part of its assets' keys."""
+
+    @property
+    def tables(self) -> Sequence[str]:
+        """Tables that it serves, those that others refer to first."""
+
+    def shape(self, table: str) -> str:
+        """Changes whenever the target's table is to be made anew, as with another column."""
+
+    def held(self) -> Mapping[str, Held]:
+        """What it holds, by table.
+
+        Raises:
+            TargetError: where it can't be reached.
+        """
+
+    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[Published]:
+        """Write what is behind, and tell of each table as it is done; readers see each as it was, or as it is after.
+
+        Raises:
+            TargetError: where it can't be written; what was there before stays.
+        """
+
+    def count(self, table: str) -> Counted:
+        """Rows of the table there, counted by the target itself."""
+
+
+def behind(target: Target, lake: Lake, tables: Iterable[str] | None = None, *, anew: bool = False) -> list[Refresh]:
+    """What the target lacks, of these tables or of all that it serves; `anew` is everything, whatever it holds."""
+    wanted = set(target.tables if tables is None else tables)
+    held = {} if anew else target.held()
+    refreshes = []
+    for table in target.tables:
+        if table in wanted:
+            delta = lake.ensure(table)
+            shape, windows = target.shape(table), provenance.versions(delta)
+            before = held.get(table)
+            spans = changed(before.windows, windows) if before and before.shape == shape else None
+            if spans is None or spans:
+                refreshes.append(Refresh(table, delta.version(), Held(shape, windows), spans))
+    return refreshes
+
+
+def digest(lake: Lake) -> str:
+    """Changes whenever a row of the lake does."""
+    versions = {table: provenance.versions(delta) for table, delta in lake.tables()}
+    return hashlib.sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def held_of(rows: Iterable[Sequence[str]]) -> dict[str, Held]:
+    """What a target holds, by its rows of (table, shape, window, version)."""
+    windows: dict[str, dict[str, str]] = {}
+    shapes: dict[str, str] = {}
+    for table, shape, window, version in rows:
+        windows.setdefault(table, {})[window] = version
+        shapes[table] = shape
+    return {table: Held(shapes[table], windows[table]) for table in windows}
+
+
+def changed(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[Span, ...] | None:
+    """Spans of the windows that differ, neighbours as one; None where the whole table is to be written."""
+    different = {name for name in {*before, *now} if before.get(name) != now.get(name)}
+    if not different:
+        return ()
+    if provenance.WHOLE in different or different >= {*now}:
+        return None
+    first = min({*before, *now})
+    spans: list[Span] = []
+    for name in sorted(different):
+        start, _, end = name.partition("/")
+        if spans and start <= spans[-1].end:
+            spans[-1] = Span(spans[-1].start, max(end, spans[-1].end))
+        else:
+            spans.append(Span(None if name == first else start, end))
+    return tuple(spans)
+
+
+def in_order(tables: Iterable[str]) -> tuple[str, ...]:
+    """Tables in an order in which each comes after those that it refers to."""
+    wanted, ordered = set(tables), []
+
+    def visit(table: str) -> None:
+        if table in wanted and table not in ordered:
+            for target in derive.referenced_tables(table):
+                visit(target)
+            ordered.append(table)
+
+    for table in TABLES:
+        visit(table)
+    return tuple(ordered)
+
+
+def of_layers(*layers: str) -> tuple[str, ...]:
+    """Tables of these layers of the lake, in such an order."""
+    return in_order(name for name, table in TABLES.items() if table.info["layer"] in layers)

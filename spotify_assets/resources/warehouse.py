@@ -1,0 +1,193 @@
+"""The DuckDB file: every table of the lake, with keys, comments and the analysis views, for readers on one machine.
+
+Each refresh writes a copy beside the file and renames it: who has the file open goes on reading what it was, blocks
+nobody, and whoever opens it later sees all of the refresh.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from uuid import uuid4
+
+import dagster as dg
+import duckdb
+import sqlalchemy as sa
+from dagster_duckdb import DuckDBResource
+from filelock import FileLock
+from sqlalchemy.dialects import postgresql
+
+from spotify_assets import ddl, publishing
+from spotify_assets.analysis import questions, title
+from spotify_assets.lake import Lake
+from spotify_assets.model import LAYERS, derive
+from spotify_assets.publishing import Counted, Held, Published, Refresh, TargetError
+
+# DuckDB's types and comments are written as PostgreSQL's.
+DIALECT = postgresql.dialect()
+WINDOWS = "published_windows"
+
+
+class Warehouse(dg.ConfigurableResource):
+    """A DuckDB file that is written anew beside itself, and renamed.
+
+    Attributes:
+        path: Of the file.
+    """
+
+    path: str
+
+    @property
+    def name(self) -> str:
+        """As in `spotify-assets publish duckdb`."""
+        return "duckdb"
+
+    @property
+    def tables(self) -> Sequence[str]:
+        """All of them."""
+        return publishing.of_layers(*LAYERS)
+
+    @cached_property
+    def _model(self) -> sa.MetaData:
+        """Tables without partitions have their keys; of others, comments tell.
+
+        DuckDB keeps an index for each key: on a million facts it takes five times as long as the facts themselves,
+        no query gains by it, and a dimension couldn't be written anew without the facts that refer to it.
+        """
+        # It looks for the row that a new one refers to among those of before the statement.
+        model = ddl.served(self.tables, keyed=lambda table: derive.window_column(table) is None, to_itself=False)
+        ddl.held_windows(model, WINDOWS)
+        return model
+
+    def shape(self, table: str) -> str:
+        """By DDL and comments."""
+        made = self._model.tables[table]
+        return ddl.shape(ddl.create(made, DIALECT), *ddl.comments(made, DIALECT))
+
+    def held(self) -> Mapping[str, Held]:
+        """What the file tells; nothing where there is none, or none of ours."""
+        try:
+            with self._readable() as connection:
+                rows = connection.execute(f"SELECT table_name, shape, window_name, version FROM {WINDOWS}").fetchall()
+        except (FileNotFoundError, duckdb.CatalogException):
+            return {}
+        except duckdb.Error as error:
+            raise TargetError(
+                f"duckdb: {self.path} can't be read as a DuckDB file ({_first_line(error)}). Move it away, or set "
+                "SPOTIFY_ASSETS_WAREHOUSE to another"
+            ) from None
+        return publishing.held_of(rows)
+
+    def count(self, table: str) -> Counted:
+        """Rows of the table there."""
+        with self._readable() as connection:
+            return Counted(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[Published]:
+        """All in one: the file is renamed once everything is in it."""
+        file = Path(self.path)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{file}.lock"):
+                done = self._rewrite(lake, refreshes, file)
+        except (duckdb.Error, OSError) as error:
+            raise TargetError(
+                f"duckdb: {self.path} can't be written, and is as it was: {_first_line(error)}"
+            ) from error
+        yield from done
+
+    def _rewrite(self, lake: Lake, refreshes: Sequence[Refresh], file: Path) -> list[Published]:
+        beside = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
+        try:
+            if file.exists() and {refresh.table for refresh in refreshes if refresh.is_whole} != set(self.tables):
+                shutil.copyfile(file, beside)
+            with DuckDBResource(database=str(beside)).get_connection() as connection:
+                done = self._write(connection, lake, refreshes)
+            # Whoever wrote into the file left what is not to be replayed over this one.
+            Path(f"{file}.wal").unlink(missing_ok=True)
+            os.replace(beside, file)
+        finally:
+            for left in (beside, Path(f"{beside}.wal")):
+                left.unlink(missing_ok=True)
+        return done
+
+    def _write(
+        self, connection: duckdb.DuckDBPyConnection, lake: Lake, refreshes: Sequence[Refresh]
+    ) -> list[Published]:
+        wanted = {refresh.table: refresh for refresh in refreshes}
+        # A table can't be dropped while others refer to it.
+        dropped = self._with_referring(table for table, refresh in wanted.items() if refresh.is_whole)
+        wanted |= {also.table: also for also in publishing.behind(self, lake, dropped - wanted.keys(), anew=True)}
+        connection.execute("SET TimeZone = 'UTC'")
+        for name in questions():
+            connection.execute(f"DROP VIEW IF EXISTS {name}")
+        for table in reversed(self.tables):
+            if table in dropped:
+                connection.execute(f"DROP TABLE IF EXISTS {table}")
+        windows = ddl.create(self._model.tables[WINDOWS], DIALECT)
+        connection.execute(windows.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
+        done = [
+            Published(wanted[table], self._replace(connection, lake, wanted[table]))
+            for table in self.tables
+            if table in wanted
+        ]
+        for name, sql in questions().items():
+            # Where only some tables are published, others may be missing yet.
+            with suppress(duckdb.CatalogException):
+                connection.execute(f"CREATE VIEW {name} AS {sql}")
+                question = title(name).replace("'", "''")
+                connection.execute(f"COMMENT ON VIEW {name} IS '{question}'")
+        return done
+
+    def _replace(self, connection: duckdb.DuckDBPyConnection, lake: Lake, refresh: Refresh) -> int:
+        """Write the table, or its spans, and what it holds now; tell how many rows."""
+        table, made = refresh.table, self._model.tables[refresh.table]
+        if refresh.spans is None:
+            connection.execute(ddl.create(made, DIALECT))
+            for comment in ddl.comments(made, DIALECT):
+                connection.execute(comment)
+        else:
+            for span in refresh.spans:
+                connection.execute(f"DELETE FROM {table} WHERE {span.predicate(table)}")
+        columns = ", ".join(f'"{column.name}"' for column in made.columns)
+        connection.register("lake_rows", refresh.rows(lake))
+        rows = connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM lake_rows").fetchall()[0][0]
+        connection.unregister("lake_rows")
+        connection.execute(f"DELETE FROM {WINDOWS} WHERE table_name = ?", [table])
+        held = [(table, name, version, refresh.held.shape) for name, version in refresh.held.windows.items()]
+        connection.executemany(
+            f"INSERT INTO {WINDOWS} (table_name, window_name, version, shape) VALUES (?, ?, ?, ?)", held
+        )
+        return int(rows)
+
+    def _with_referring(self, tables: Iterable[str]) -> set[str]:
+        """These tables, and all that refer to one of them by an enforced key, however far away."""
+        found = set(tables)
+        for table in self.tables:  # those that are referred to come first
+            if any(link.column.table.name in found for link in self._model.tables[table].foreign_keys):
+                found.add(table)
+        return found
+
+    @contextmanager
+    def _readable(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The file as it is; a copy of it, where somebody has it open for writing."""
+        file = Path(self.path)
+        if not file.exists():
+            raise FileNotFoundError(file)
+        try:
+            connection = duckdb.connect(str(file), read_only=True)
+        except duckdb.IOException:
+            with tempfile.TemporaryDirectory() as folder:
+                copy = shutil.copyfile(file, Path(folder, file.name))
+                with duckdb.connect(str(copy), read_only=True) as connection:
+                    yield connection
+            return
+        with connection:
+            yield connection
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
