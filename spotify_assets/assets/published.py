@@ -9,7 +9,6 @@ from spotify_assets.assets.declare import OWNERS
 from spotify_assets.lake import Lake
 from spotify_assets.model import TABLES, derive
 from spotify_assets.publishing import Published, Target
-from spotify_assets.settings import Settings
 
 GROUP = "published"
 
@@ -46,14 +45,12 @@ def published(target: Target) -> dg.AssetsDefinition:
         name=f"publish_{target.name}",
         specs=[spec(target, table) for table in target.tables],
         can_subset=True,
-        required_resource_keys={target.name},
+        required_resource_keys={target.name, "settings"},
         description=f"Writes to {target.name} what it lacks: windows that changed, and whole tables without any.",
     )
-    def publish(
-        context: dg.AssetExecutionContext, config: PublishConfig, settings: dg.ResourceParam[Settings]
-    ) -> Iterator[dg.MaterializeResult]:
+    def publish(context: dg.AssetExecutionContext, config: PublishConfig) -> Iterator[dg.MaterializeResult]:
         store: Target = getattr(context.resources, target.name)
-        lake = Lake(settings.lake_uri)
+        lake = Lake(context.resources.settings.lake_uri)
         picked = {key.path[-1] for key in context.selected_asset_keys}
         written: dict[str, Published] = {}
         for done in store.publish(lake, publishing.behind(store, lake, picked, anew=config.anew)):
@@ -93,13 +90,11 @@ def same_rows(target: Target) -> dg.AssetChecksDefinition:
             for table in target.tables
         ],
         can_subset=True,
-        required_resource_keys={target.name},
+        required_resource_keys={target.name, "settings"},
     )
-    def equals_the_lake(
-        context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings]
-    ) -> Iterator[dg.AssetCheckResult]:
+    def equals_the_lake(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         store: Target = getattr(context.resources, target.name)
-        lake = Lake(settings.lake_uri)
+        lake = Lake(context.resources.settings.lake_uri)
         picked = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
         # Of what the lake got meanwhile, the next run tells.
         late = {refresh.table for refresh in publishing.behind(store, lake, picked)}
