@@ -9,6 +9,7 @@ from spotify_assets import jobs, schedules, sensors
 from spotify_assets.assets import cleaned, dimensions, facts, metrics, published, raw
 from spotify_assets.checks import history, model_checks, playlists
 from spotify_assets.io_managers import DeltaLakeIOManager
+from spotify_assets.publishing import Counting
 from spotify_assets.resources import LandingResource, SparkResource, SpotifyResource, targets
 from spotify_assets.settings import Settings, settings
 
@@ -30,13 +31,14 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
     """Assets, checks, jobs, schedules, sensors and resources. Opens no connection and starts no engine."""
     asks = bool(settings.apps)
     stores = targets(settings).values()
+    counting = [store for store in stores if isinstance(store, Counting)]
     return dg.Definitions(
         assets=[
             *dg.load_assets_from_modules([cleaned, dimensions, facts, metrics]),
             *raw.assets(polls=asks),
             *map(published.published, stores),
         ],
-        asset_checks=[*model_checks.ALL, *history.ALL, *playlists.ALL, *map(published.same_rows, stores)],
+        asset_checks=[*model_checks.ALL, *history.ALL, *playlists.ALL, *map(published.same_rows, counting)],
         jobs=[
             jobs.read_history,
             jobs.refresh_tables,

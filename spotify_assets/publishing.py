@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,10 +36,12 @@ class Held:
     Attributes:
         shape: Of the target's table: another one is written anew.
         windows: The version in which the lake wrote each window, by its name.
+        is_the_lakes: The target reads the lake's own files, and holds no rows that could be behind: only its shape.
     """
 
     shape: str
     windows: Mapping[str, str]
+    is_the_lakes: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,8 +167,17 @@ class Target(Protocol):
             TargetError: where it can't be written; what was there before stays.
         """
 
+
+@runtime_checkable
+class Counting(Target, Protocol):
+    """A target that can count what it serves, and so be compared with the lake."""
+
     def count(self, table: str) -> Counted:
-        """Rows of the table there, counted by the target itself."""
+        """Rows of the table there, counted by the target itself.
+
+        Raises:
+            TargetError: where it can't be reached, or won't count.
+        """
 
 
 def behind(target: Target, lake: Lake, tables: Iterable[str] | None = None, *, anew: bool = False) -> list[Refresh]:
@@ -179,7 +190,9 @@ def behind(target: Target, lake: Lake, tables: Iterable[str] | None = None, *, a
             delta = lake.ensure(table)
             shape, windows = target.shape(table), provenance.versions(delta)
             before = held.get(table)
-            spans = changed(before.windows, windows) if before and before.shape == shape else None
+            spans = None
+            if before and before.shape == shape:
+                spans = () if before.is_the_lakes else changed(before.windows, windows)
             if spans is None or spans:
                 refreshes.append(Refresh(table, delta.version(), Held(shape, windows), spans))
     return refreshes

@@ -43,6 +43,12 @@ class Settings(BaseSettings):
     warehouse: str = Field(
         "data/warehouse.duckdb", description="DuckDB file in which all tables are served, for readers on this machine"
     )
+    glue_database: str = Field(
+        "", description="Glue database in which every table of a lake in S3 is registered, for Athena and others"
+    )
+    athena_workgroup: str = Field(
+        "", description="Athena workgroup that checks count the registered tables in; without it nothing is queried"
+    )
     landing_queue_url: str = Field(
         "",
         description="SQS queue that the bucket's notifications go to; the landing sensor reads it and lists nothing",
@@ -195,6 +201,26 @@ class Settings(BaseSettings):
         if "://" in value:
             raise ValueError(f"{value!r}: expected a file on this machine")
         return _absolute(value)
+
+    @field_validator("glue_database")
+    @classmethod
+    def _catalogue_of_a_bucket(cls, value: str, info: ValidationInfo) -> str:
+        if value and not re.fullmatch(r"[a-z0-9_-]{1,255}", value):
+            raise ValueError(f"{value!r}: expected lower-case letters, digits, _ and -")
+        if value and not str(info.data.get("lake_uri", "s3://")).startswith("s3://"):
+            raise ValueError(
+                f"{value!r}: Athena reads tables that are in S3; set SPOTIFY_ASSETS_LAKE_URI to s3://bucket/prefix"
+            )
+        return value
+
+    @field_validator("athena_workgroup")
+    @classmethod
+    def _workgroup_of_a_catalogue(cls, value: str, info: ValidationInfo) -> str:
+        if value and not re.fullmatch(r"[a-zA-Z0-9._-]{1,128}", value):
+            raise ValueError(f"{value!r}: expected letters, digits, and . _ -")
+        if value and not info.data.get("glue_database", "unknown"):
+            raise ValueError(f"{value!r}: it queries what is registered; set SPOTIFY_ASSETS_GLUE_DATABASE, too")
+        return value
 
     @field_validator("landing_queue_url")
     @classmethod

@@ -8,7 +8,7 @@ from spotify_assets import publishing
 from spotify_assets.assets.declare import OWNERS
 from spotify_assets.lake import Lake
 from spotify_assets.model import TABLES, derive
-from spotify_assets.publishing import Published, Target
+from spotify_assets.publishing import Counting, Published, Target
 
 GROUP = "published"
 
@@ -76,7 +76,7 @@ def _result(target: Target, table: str, done: Published | None) -> dg.Materializ
     return dg.MaterializeResult(asset_key=[target.name, table], metadata=metadata)
 
 
-def same_rows(target: Target) -> dg.AssetChecksDefinition:
+def same_rows(target: Counting) -> dg.AssetChecksDefinition:
     """A check of each table there: it has as many rows as the lake's."""
 
     @dg.multi_asset_check(
@@ -93,7 +93,7 @@ def same_rows(target: Target) -> dg.AssetChecksDefinition:
         required_resource_keys={target.name, "settings"},
     )
     def equals_the_lake(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        store: Target = getattr(context.resources, target.name)
+        store: Counting = getattr(context.resources, target.name)
         lake = Lake(context.resources.settings.lake_uri)
         picked = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
         # Of what the lake got meanwhile, the next run tells.

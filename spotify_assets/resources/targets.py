@@ -1,6 +1,7 @@
 """The targets that are configured: what is unset is absent."""
 
 from spotify_assets.publishing import Target
+from spotify_assets.resources.athena import Athena, GlueCatalog
 from spotify_assets.resources.warehouse import Warehouse
 from spotify_assets.settings import Settings
 
@@ -8,4 +9,12 @@ from spotify_assets.settings import Settings
 def targets(settings: Settings) -> dict[str, Target]:
     """Every configured target by name. Opens no connection."""
     found: list[Target] = [Warehouse(path=settings.warehouse)]
+    if settings.glue_database:
+        found.append(catalogue(settings))
     return {target.name: target for target in found}
+
+
+def catalogue(settings: Settings) -> GlueCatalog:
+    """Glue, with Athena to count what is in it where a workgroup is set."""
+    place = {"database": settings.glue_database, "lake_uri": settings.lake_uri}
+    return Athena(workgroup=settings.athena_workgroup, **place) if settings.athena_workgroup else GlueCatalog(**place)

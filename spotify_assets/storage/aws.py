@@ -30,6 +30,16 @@ def sqs_client(queue_url: str) -> Any:
     return _client("sqs", _environment(), region)
 
 
+def glue_client() -> Any:
+    """Glue, as the environment says."""
+    return _client("glue", _environment())
+
+
+def athena_client() -> Any:
+    """Athena, as the environment says."""
+    return _client("athena", _environment())
+
+
 def _environment() -> Environment:
     """What clients depend on: another environment, other clients."""
     return tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
@@ -39,13 +49,17 @@ def _environment() -> Environment:
 def _client(service: str, environment: Environment, region: str | None = None) -> Any:
     # Both take a second to import, and are needed only where something is on AWS.
     import boto3
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, NoRegionError
     from dagster_aws.s3 import S3Resource
 
+    # Of AWS's tools, boto3 alone doesn't know AWS_REGION; where it is set, it goes before the profile's.
+    region = region or os.environ.get("AWS_REGION") or None
     try:
         if service == "s3":
-            return S3Resource().get_client()
+            return S3Resource(region_name=region).get_client()
         return boto3.session.Session().client(service, region_name=region)
+    except NoRegionError:
+        raise StorageError("AWS: no region; set AWS_REGION, or the region of the profile") from None
     except (BotoCoreError, ValueError) as error:
         raise StorageError(f"AWS: {error}") from None
 
