@@ -1,6 +1,7 @@
 """DDL of SQL stores, from the model: SQLAlchemy writes it in the dialect of each."""
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ def as_it_is(type_: sa.types.TypeEngine) -> sa.types.TypeEngine:
 
 def served(
     tables: Sequence[str],
+    dialect: sa.Dialect,
     *,
     names: Callable[[str], str] = str,
     retype: Retype = as_it_is,
@@ -33,6 +35,7 @@ def served(
 
     Args:
         tables: Their names in the model.
+        dialect: Of the store.
         names: Gives the name of a table in the store.
         retype: Gives the type of a column in the store.
         checks: Whether check constraints come along.
@@ -62,7 +65,7 @@ def served(
         ]
         if checks:
             parts += [
-                sa.CheckConstraint(str(constraint.sqltext))
+                sa.CheckConstraint(_quoted(str(constraint.sqltext), TABLES[name], dialect))
                 for constraint in TABLES[name].constraints
                 if isinstance(constraint, sa.CheckConstraint)
             ]
@@ -77,6 +80,18 @@ def comment_of(column: sa.Column) -> str:
         parts.append("Primary key" if len(column.table.primary_key) == 1 else "Part of the primary key")
     parts += [f"References {link.target_fullname}" for link in column.foreign_keys]
     return ". ".join(parts)
+
+
+def _quoted(sql: str, table: sa.Table, dialect: sa.Dialect) -> str:
+    """The condition with the table's columns quoted where the dialect has a word of that name."""
+    quote = dialect.identifier_preparer.quote
+    parts = sql.split("'")
+    # Every second part is a literal.
+    parts[::2] = [
+        re.sub(r"\b[a-z_]+\b", lambda word: quote(word[0]) if word[0] in table.columns else word[0], part)
+        for part in parts[::2]
+    ]
+    return "'".join(parts)
 
 
 def _is_whole_key(column: sa.Column) -> bool:

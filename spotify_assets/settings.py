@@ -7,10 +7,10 @@ import re
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Grain = Literal["daily", "weekly", "monthly"]
@@ -43,11 +43,37 @@ class Settings(BaseSettings):
     warehouse: str = Field(
         "data/warehouse.duckdb", description="DuckDB file in which all tables are served, for readers on this machine"
     )
+    mysql_url: SecretStr = Field(
+        SecretStr(""), description="MySQL or MariaDB to publish to: `mysql://user:password@host:3306/database`"
+    )
+    mysql_batch_rows: int = Field(
+        200_000,
+        ge=1,
+        description="Rows that are sent to MySQL at once, through a file on this machine",
+    )
     glue_database: str = Field(
         "", description="Glue database in which every table of a lake in S3 is registered, for Athena and others"
     )
     athena_workgroup: str = Field(
         "", description="Athena workgroup that checks count the registered tables in; without it nothing is queried"
+    )
+    snowflake_account: str = Field(
+        "", description="Snowflake account to publish to, as `ORGANIZATION-ACCOUNT`; the lake has to be in S3"
+    )
+    snowflake_user: str = Field("", description="Who logs in there")
+    snowflake_private_key: SecretStr = Field(SecretStr(""), description="The user's private key (PEM)")
+    snowflake_private_key_file: str = Field("", description="Or a file with it")
+    snowflake_private_key_passphrase: SecretStr = Field(SecretStr(""), description="Of the key, if it is encrypted")
+    snowflake_password: SecretStr = Field(SecretStr(""), description="The user's password, where there is no key")
+    snowflake_role: str = Field("", description="Role in Snowflake; the user's default where unset")
+    snowflake_warehouse: str = Field("", description="Warehouse that loads, and counts")
+    snowflake_database: str = Field("", description="Database that the tables go to")
+    snowflake_schema: str = Field("SPOTIFY_ASSETS", description="Schema of that database, for these tables alone")
+    snowflake_storage_integration: str = Field(
+        "", description="Snowflake's storage integration that may read the lake's bucket"
+    )
+    snowflake_url: str = Field(
+        "", description="Another address than `https://<account>.snowflakecomputing.com`, as of a private link"
     )
     landing_queue_url: str = Field(
         "",
@@ -195,6 +221,18 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r}: expected a folder on this machine, or s3://bucket/prefix")
         return _absolute(value)
 
+    @field_validator("mysql_url")
+    @classmethod
+    def _is_mysql(cls, value: SecretStr) -> SecretStr:
+        # It holds a password, so the error doesn't repeat it.
+        if value and not re.fullmatch(
+            r"(?:mysql|mariadb)(?:\+pymysql)?://[^/]+/[^/?]+(?:\?.*)?", value.get_secret_value()
+        ):
+            raise ValueError(
+                "expected mysql://user:password@host:3306/database, special characters as %40 and the like"
+            )
+        return value
+
     @field_validator("spotify_state", "warehouse")
     @classmethod
     def _on_this_machine(cls, value: str) -> str:
@@ -221,6 +259,47 @@ class Settings(BaseSettings):
         if value and not info.data.get("glue_database", "unknown"):
             raise ValueError(f"{value!r}: it queries what is registered; set SPOTIFY_ASSETS_GLUE_DATABASE, too")
         return value
+
+    @field_validator("snowflake_url")
+    @classmethod
+    def _is_a_server(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^/@]+/?", value):
+            raise ValueError(f"{value!r}: expected https://host or http://host:port")
+        return value.rstrip("/")
+
+    @field_validator(
+        "snowflake_role",
+        "snowflake_warehouse",
+        "snowflake_database",
+        "snowflake_schema",
+        "snowflake_storage_integration",
+    )
+    @classmethod
+    def _needs_no_quotes(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", value):
+            raise ValueError(f"{value!r}: expected letters, digits and _, as of a name that needs no quotes")
+        return value
+
+    @model_validator(mode="after")
+    def _snowflake_is_complete(self) -> Self:
+        if not self.snowflake_account:
+            return self
+        keys = ("snowflake_private_key", "snowflake_private_key_file", "snowflake_password")
+        needed = ["snowflake_user", "snowflake_warehouse", "snowflake_database"]
+        in_s3 = self.lake_uri.startswith("s3://")
+        missing = [name for name in (*needed, *(["snowflake_storage_integration"] if in_s3 else [])) if not getattr(self, name)]
+        if not any(getattr(self, name) for name in keys):
+            missing.insert(0, keys[0])
+        if missing:
+            names = ", ".join(variable(name) for name in missing)
+            raise ValueError(f"{variable('snowflake_account')}: set {names}, too")
+        # A stand-in on this machine reads folders.
+        if not in_s3 and not self.snowflake_url:
+            raise ValueError(
+                f"{variable('snowflake_account')}: Snowflake reads the lake from a bucket; set "
+                f"{variable('lake_uri')} to s3://bucket/prefix"
+            )
+        return self
 
     @field_validator("landing_queue_url")
     @classmethod
@@ -254,9 +333,10 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         first = error.errors()[0]
-        name = variable(str(first["loc"][0]))
         reason = str(first["msg"]).removeprefix("Value error, ")
-        raise SettingsError(f"{name}: {reason}") from None
+        # What is about several variables names them itself.
+        name = f"{variable(str(first['loc'][0]))}: " if first["loc"] else ""
+        raise SettingsError(f"{name}{reason}") from None
 
 
 def variable(field: str) -> str:

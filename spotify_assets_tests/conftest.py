@@ -22,6 +22,8 @@ from spotify_assets.model import derive
 from spotify_assets.partitions import span_of, window_predicate, windows_of
 from spotify_assets.resources import LandingResource, SparkResource
 from spotify_assets.settings import Settings, load_settings
+from spotify_assets_tests.mariadb import MariaDB
+from spotify_assets_tests.mariadb import running as mariadb_running
 from spotify_assets_tests.s3_servers import running
 
 LANDED_AT = datetime(2025, 1, 10, tzinfo=UTC)
@@ -55,6 +57,13 @@ def moto() -> Iterator[str]:
     """Address of a server that speaks AWS's protocols."""
     with running("moto") as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    """A server of MariaDB; a database of its own is a test's."""
+    with mariadb_running() as server:
+        yield server
 
 
 def use_s3(address: str, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -1,7 +1,6 @@
 """Two implementations of S3 over HTTP, each in a process of its own: moto's, and localbucket, which keeps files."""
 
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -11,16 +10,15 @@ from contextlib import contextmanager
 from typing import Any
 from xml.etree import ElementTree
 
+from spotify_assets_tests.ports import free_port, wait_for
+
 SERVERS = ("moto", "localbucket")
-STARTS_WITHIN = 30
 
 
 @contextmanager
 def running(server: str, latency: float = 0) -> Iterator[str]:
     """Address of a server that runs meanwhile; localbucket can take its time (seconds) to answer."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
             [sys.executable, "-m", __name__, server, str(port), folder, str(latency)],
@@ -28,21 +26,11 @@ def running(server: str, latency: float = 0) -> Iterator[str]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            _wait_for(port, process)
+            wait_for(port, process)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.kill()
             process.wait()
-
-
-def _wait_for(port: int, process: subprocess.Popen) -> None:
-    until = time.monotonic() + STARTS_WITHIN
-    while time.monotonic() < until and process.poll() is None:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise RuntimeError(f"the server on port {port} did not start")
 
 
 def _serve_moto(port: int) -> None:

@@ -2,6 +2,8 @@
 
 from spotify_assets.publishing import Target
 from spotify_assets.resources.athena import Athena, GlueCatalog
+from spotify_assets.resources.mysql import MySQL
+from spotify_assets.resources.snowflake import Snowflake
 from spotify_assets.resources.warehouse import Warehouse
 from spotify_assets.settings import Settings
 
@@ -9,8 +11,12 @@ from spotify_assets.settings import Settings
 def targets(settings: Settings) -> dict[str, Target]:
     """Every configured target by name. Opens no connection."""
     found: list[Target] = [Warehouse(path=settings.warehouse)]
+    if settings.mysql_url.get_secret_value():
+        found.append(MySQL(settings=settings))
     if settings.glue_database:
         found.append(catalogue(settings))
+    if settings.snowflake_account:
+        found.append(Snowflake(settings=settings))
     return {target.name: target for target in found}
 
 

@@ -58,7 +58,9 @@ class Warehouse(dg.ConfigurableResource):
         no query gains by it, and a dimension couldn't be written anew without the facts that refer to it.
         """
         # It looks for the row that a new one refers to among those of before the statement.
-        model = ddl.served(self.tables, keyed=lambda table: derive.window_column(table) is None, to_itself=False)
+        model = ddl.served(
+            self.tables, DIALECT, keyed=lambda table: derive.window_column(table) is None, to_itself=False
+        )
         ddl.held_windows(model, WINDOWS)
         return model
 

@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from spotify_assets import publishing
-from spotify_assets.model import LAYERS, TABLES
+from spotify_assets.model import LAYERS
 from spotify_assets.resources.warehouse import Warehouse
 from spotify_assets_tests.conftest import extended
 

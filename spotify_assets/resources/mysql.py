@@ -1,0 +1,458 @@
+"""MySQL and MariaDB: the star schema and the metrics, for BI tools that a team shares.
+
+A refresh is one transaction: fact windows are replaced, and of other tables the rows that differ, so that readers see
+all of it or nothing, and none waits. What is new, or has another shape, is filled beside and renamed, all at once.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+from pydantic import PrivateAttr
+from sqlalchemy.dialects import mysql
+
+from spotify_assets import ddl, publishing
+from spotify_assets.analysis import questions
+from spotify_assets.lake import Lake
+from spotify_assets.model import derive
+from spotify_assets.publishing import Counted, Held, Published, Refresh, TargetError
+from spotify_assets.resources.mysql_rows import LoadError, code_of, load
+from spotify_assets.settings import Settings
+
+
+DIALECT = mysql.dialect()
+WINDOWS = "published_windows"
+NEW, OLD, STAGED = "_new_", "_old_", "_staged_"
+CONNECT_SECONDS, READ_SECONDS, RECYCLE_SECONDS = 10, 900, 1800
+ATTEMPTS = 4
+# Lost or refused connections, lock waits and deadlocks, servers that shut down: what may work the next time.
+PASSING = (1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055)
+ADVICE = {
+    1044: "the user may not use this database: grant it all on it",
+    1045: "user or password is wrong, or the user may not log in from this machine",
+    1049: "there is no such database: CREATE DATABASE it",
+    1142: "the user lacks a privilege: grant it all on the database",
+    1021: "the server's disk is full",
+    1114: "the server's disk, or its table space, is full",
+    1290: "the server is read-only",
+    1836: "the server is read-only",
+    2003: "nobody answers there: is the server running, and its address right?",
+}
+
+
+class MySQL(dg.ConfigurableResource):
+    """A database of a MySQL or MariaDB server, as the settings name it."""
+
+    settings: dg.ResourceDependency[Settings]
+
+    _engine: sa.Engine | None = PrivateAttr(None)
+
+    @property
+    def name(self) -> str:
+        """As in `spotify-assets publish mysql`."""
+        return "mysql"
+
+    @property
+    def tables(self) -> Sequence[str]:
+        """The star schema and the metrics."""
+        return publishing.of_layers("dimensions", "facts", "metrics")
+
+    @cached_property
+    def _model(self) -> sa.MetaData:
+        return _model(self.tables)
+
+    def shape(self, table: str) -> str:
+        """By DDL, which bears the comments."""
+        return ddl.shape(_create(self._model.tables[table], ""))
+
+    def held(self) -> Mapping[str, Held]:
+        """What the database tells; nothing where nothing was published to it."""
+        there = sa.text(f"SELECT table_name, shape, window_name, version FROM {WINDOWS}")
+        with self._told(), self.engine.connect() as connection:
+            present = set(sa.inspect(connection).get_table_names())
+            if WINDOWS not in present:
+                return {}
+            rows = connection.execute(there).all()
+        return publishing.held_of([tuple(row) for row in rows if row[0] in present])
+
+    def count(self, table: str) -> Counted:
+        """Rows of the table there."""
+        with self._told(), self.engine.connect() as connection:
+            return Counted(connection.execute(sa.text(f"SELECT count(*) FROM `{table}`")).scalar_one())
+
+    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[Published]:
+        """What is there is changed in one transaction, and what isn't is filled beside and renamed."""
+        if refreshes:
+            held = self.held()
+            is_there = {table for table in held if table in self.tables and held[table].shape == self.shape(table)}
+            with self._told():
+                yield from self._tried(lambda: self._filled(lake, [r for r in refreshes if not _merges(r, is_there)]))
+                yield from self._tried(lambda: self._merged(lake, [r for r in refreshes if _merges(r, is_there)]))
+
+    def _tried(self, work: Callable[[], list[Published]]) -> list[Published]:
+        """The work, again after what may have passed: it begins anew, as nothing of it is there."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return work()
+            except sa.exc.DBAPIError as error:
+                if attempt == ATTEMPTS or not (error.connection_invalidated or code_of(error) in PASSING):
+                    raise
+                time.sleep(random.uniform(0.3, 1) * 2 ** (attempt - 1))
+        raise AssertionError("unreachable")
+
+    def _filled(self, lake: Lake, refreshes: Sequence[Refresh]) -> list[Published]:
+        """Tables that are new or have another shape: filled beside, and renamed in one statement."""
+        if not refreshes:
+            return []
+        names = {refresh.table for refresh in refreshes}
+        beside = _model(self.tables, lambda table: NEW + table if table in names else table)
+        with self._loading(isolation_level="AUTOCOMMIT") as connection:
+            run = _runner(connection)
+            present = sa.inspect(connection).get_table_names()
+            _drop(run, [table for table in present if table.startswith((NEW, OLD))])
+            done = []
+            for refresh in refreshes:
+                run(_create(beside.tables[NEW + refresh.table], _collation(connection)))
+                done.append(Published(refresh, self._load(connection, lake, refresh, NEW + refresh.table)))
+            replaced = [table for table in names if table in present]
+            moves = [f"`{table}` TO `{OLD}{table}`" for table in replaced]
+            run(f"RENAME TABLE {', '.join(moves + [f'`{NEW}{table}` TO `{table}`' for table in sorted(names)])}")
+            # Their foreign keys went along with what was renamed away.
+            for table in set(self.tables) & set(present) - names:
+                _refer_anew(connection, table, replaced)
+            _drop(run, [OLD + table for table in replaced])
+            if WINDOWS not in present:
+                run(_create(self._model.tables[WINDOWS], _collation(connection)))
+            run("BEGIN")
+            for refresh in refreshes:
+                _record(connection, refresh)
+            run("COMMIT")
+            for name, sql in questions().items():
+                if set(self.tables) <= names | set(present):
+                    run(f"CREATE OR REPLACE VIEW `{name}` AS {sql}")
+        return done
+
+    def _merged(self, lake: Lake, refreshes: Sequence[Refresh]) -> list[Published]:
+        """Tables that are there: loaded into temporary ones, and then changed in one transaction."""
+        if not refreshes:
+            return []
+        with self._loading() as connection:
+            run = _runner(connection)
+            done = []
+            for refresh in refreshes:
+                staged = STAGED + refresh.table
+                run(f"DROP TEMPORARY TABLE IF EXISTS `{staged}`")
+                run(f"CREATE TEMPORARY TABLE `{staged}` LIKE `{refresh.table}`")
+                done.append(Published(refresh, self._load(connection, lake, refresh, staged)))
+            connection.commit()
+            for refresh in refreshes:
+                for statement in _merge(refresh):
+                    run(statement)
+                _record(connection, refresh)
+            connection.commit()
+            for refresh in refreshes:
+                run(f"DROP TEMPORARY TABLE `{STAGED}{refresh.table}`")
+        return done
+
+    @contextmanager
+    def _loading(self, **options: Any) -> Iterator[sa.Connection]:
+        """A connection whose changes are not held against foreign keys: the lake's checks did that."""
+        with self.engine.connect().execution_options(**options) as connection:
+            connection.exec_driver_sql("SET foreign_key_checks = 0")
+            try:
+                yield connection
+                connection.exec_driver_sql("SET foreign_key_checks = 1")
+            except BaseException:
+                connection.invalidate()
+                raise
+
+    def _load(self, connection: sa.Connection, lake: Lake, refresh: Refresh, into: str) -> int:
+        return load(connection, lake, refresh, into, self.settings.mysql_batch_rows)
+
+    @property
+    def engine(self) -> sa.Engine:
+        """Connections, kept for half an hour, and tested before they are used again."""
+        if self._engine is None:
+            url = sa.make_url(self.settings.mysql_url.get_secret_value()).set(drivername="mysql+pymysql")
+            self._engine = sa.create_engine(
+                url,
+                pool_pre_ping=True,
+                pool_recycle=RECYCLE_SECONDS,
+                connect_args={
+                    "connect_timeout": CONNECT_SECONDS,
+                    "read_timeout": READ_SECONDS,
+                    "write_timeout": READ_SECONDS,
+                    "charset": "utf8mb4",
+                    "local_infile": True,
+                    "init_command": "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+                },
+            )
+        return self._engine
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Errors of the server as ours: what it says, what to do, and where, without user and password."""
+        try:
+            yield
+        except (sa.exc.DBAPIError, LoadError) as error:
+            code = code_of(error)
+            said = " ".join(map(str, getattr(error, "orig", error).args[-1:])) or "the connection was lost"
+            advice = f". It seems that {ADVICE[code]}" if code in ADVICE else ""
+            url = sa.make_url(self.settings.mysql_url.get_secret_value())
+            place = f"{url.host}:{url.port or 3306}/{url.database}"
+            raise TargetError(
+                f"mysql: {place}: {said}{advice} (SPOTIFY_ASSETS_MYSQL_URL). What was there before stays"
+            ) from None
+
+
+def _model(self) -> sa.MetaData:
+        return _model(self.tables)
+
+    def shape(self, table: str) -> str:
+        """By DDL, which bears the comments."""
+        return ddl.shape(_create(self._model.tables[table], ""))
+
+    def held(self) -> Mapping[str, Held]:
+        """What the database tells; nothing where nothing was published to it."""
+        there = sa.text(f"SELECT table_name, shape, window_name, version FROM {WINDOWS}")
+        with self._told(), self.engine.connect() as connection:
+            present = set(sa.inspect(connection).get_table_names())
+            if WINDOWS not in present:
+                return {}
+            rows = connection.execute(there).all()
+        return publishing.held_of([tuple(row) for row in rows if row[0] in present])
+
+    def count(self, table: str) -> Counted:
+        """Rows of the table there."""
+        with self._told(), self.engine.connect() as connection:
+            return Counted(connection.execute(sa.text(f"SELECT count(*) FROM `{table}`")).scalar_one())
+
+    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[Published]:
+        """What is there is changed in one transaction, and what isn't is filled beside and renamed."""
+        if refreshes:
+            held = self.held()
+            is_there = {table for table in held if table in self.tables and held[table].shape == self.shape(table)}
+            with self._told():
+                yield from self._tried(lambda: self._filled(lake, [r for r in refreshes if not _merges(r, is_there)]))
+                yield from self._tried(lambda: self._merged(lake, [r for r in refreshes if _merges(r, is_there)]))
+
+    def _tried(self, work: Callable[[], list[Published]]) -> list[Published]:
+        """The work, again after what may have passed: it begins anew, as nothing of it is there."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return work()
+            except sa.exc.DBAPIError as error:
+                if attempt == ATTEMPTS or not (error.connection_invalidated or code_of(error) in PASSING):
+                    raise
+                time.sleep(random.uniform(0.3, 1) * 2 ** (attempt - 1))
+        raise AssertionError("unreachable")
+
+    def _filled(self, lake: Lake, refreshes: Sequence[Refresh]) -> list[Published]:
+        """Tables that are new or have another shape: filled beside, and renamed in one statement."""
+        if not refreshes:
+            return []
+        names = {refresh.table for refresh in refreshes}
+        beside = _model(self.tables, lambda table: NEW + table if table in names else table)
+        with self._loading(isolation_level="AUTOCOMMIT") as connection:
+            run = _runner(connection)
+            present = sa.inspect(connection).get_table_names()
+            _drop(run, [table for table in present if table.startswith((NEW, OLD))])
+            done = []
+            for refresh in refreshes:
+                run(_create(beside.tables[NEW + refresh.table], _collation(connection)))
+                done.append(Published(refresh, self._load(connection, lake, refresh, NEW + refresh.table)))
+            replaced = [table for table in names if table in present]
+            moves = [f"`{table}` TO `{OLD}{table}`" for table in replaced]
+            run(f"RENAME TABLE {', '.join(moves + [f'`{NEW}{table}` TO `{table}`' for table in sorted(names)])}")
+            # Their foreign keys went along with what was renamed away.
+            for table in set(self.tables) & set(present) - names:
+                _refer_anew(connection, table, replaced)
+            _drop(run, [OLD + table for table in replaced])
+            if WINDOWS not in present:
+                run(_create(self._model.tables[WINDOWS], _collation(connection)))
+            run("BEGIN")
+            for refresh in refreshes:
+                _record(connection, refresh)
+            run("COMMIT")
+            for name, sql in questions().items():
+                if set(self.tables) <= names | set(present):
+                    run(f"CREATE OR REPLACE VIEW `{name}` AS {sql}")
+        return done
+
+    def _merged(self, lake: Lake, refreshes: Sequence[Refresh]) -> list[Published]:
+        """Tables that are there: loaded into temporary ones, and then changed in one transaction."""
+        if not refreshes:
+            return []
+        with self._loading() as connection:
+            run = _runner(connection)
+            done = []
+            for refresh in refreshes:
+                staged = STAGED + refresh.table
+                run(f"DROP TEMPORARY TABLE IF EXISTS `{staged}`")
+                run(f"CREATE TEMPORARY TABLE `{staged}` LIKE `{refresh.table}`")
+                done.append(Published(refresh, self._load(connection, lake, refresh, staged)))
+            connection.commit()
+            for refresh in refreshes:
+                for statement in _merge(refresh):
+                    run(statement)
+                _record(connection, refresh)
+            connection.commit()
+            for refresh in refreshes:
+                run(f"DROP TEMPORARY TABLE `{STAGED}{refresh.table}`")
+        return done
+
+    @contextmanager
+    def _loading(self, **options: Any) -> Iterator[sa.Connection]:
+        """A connection whose changes are not held against foreign keys: the lake's checks did that."""
+        with self.engine.connect().execution_options(**options) as connection:
+            connection.exec_driver_sql("SET foreign_key_checks = 0")
+            try:
+                yield connection
+                connection.exec_driver_sql("SET foreign_key_checks = 1")
+            except BaseException:
+                connection.invalidate()
+                raise
+
+    def _load(self, connection: sa.Connection, lake: Lake, refresh: Refresh, into: str) -> int:
+        """Load the rows of a refresh into a table, batch by batch; tell how many."""
+        rows = 0
+        with tempfile.TemporaryDirectory() as folder:
+            for batch in _batches(refresh, lake, self.settings.mysql_batch_rows):
+                try:
+                    _load_file(connection, _as_csv(batch, Path(folder, "rows.csv")), into, batch)
+                except sa.exc.DBAPIError as error:
+                    if code_of(error) not in NO_LOCAL_INFILE:
+                        raise
+                    _insert(connection, into, batch)
+                rows += batch.num_rows
+        return rows
+
+    @property
+    def engine(self) -> sa.Engine:
+        """Connections, kept for half an hour, and tested before they are used again."""
+        if self._engine is None:
+            url = sa.make_url(self.settings.mysql_url.get_secret_value()).set(drivername="mysql+pymysql")
+            self._engine = sa.create_engine(
+                url,
+                pool_pre_ping=True,
+                pool_recycle=RECYCLE_SECONDS,
+                connect_args={
+                    "connect_timeout": CONNECT_SECONDS,
+                    "read_timeout": READ_SECONDS,
+                    "write_timeout": READ_SECONDS,
+                    "charset": "utf8mb4",
+                    "local_infile": True,
+                    "init_command": "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+                },
+            )
+        return self._engine
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Errors of the server as ours: what it says, what to do, and where, without user and password."""
+        try:
+            yield
+        except (sa.exc.DBAPIError, LoadError) as error:
+            code = code_of(error)
+            said = " ".join(map(str, getattr(error, "orig", error).args[-1:])) or "the connection was lost"
+            advice = f". It seems that {ADVICE[code]}" if code in ADVICE else ""
+            url = sa.make_url(self.settings.mysql_url.get_secret_value())
+            place = f"{url.host}:{url.port or 3306}/{url.database}"
+            raise TargetError(
+                f"mysql: {place}: {said}{advice} (SPOTIFY_ASSETS_MYSQL_URL). What was there before stays"
+            ) from None
+
+
+class LoadError(Exception):
+    """The server took rows otherwise than they were sent."""
+
+
+def _model(tables: Sequence[str], names: Callable[[str], str] = str) -> sa.MetaData:
+    model = ddl.served(tables, DIALECT, names=names, retype=_type)
+    for table in model.tables.values():
+        if derive.window_column(table.info["model"]):
+            sa.Index(f"{table.info['model']}_by_month", table.columns[derive.LAYOUT_COLUMN])
+            sa.Index(f"{table.info['model']}_by_window", table.columns[str(derive.window_column(table.info["model"]))])
+    ddl.held_windows(model, WINDOWS)
+    return model
+
+
+def _type(type_: sa.types.TypeEngine) -> sa.types.TypeEngine:
+    """MySQL's own, where the general one is too small: times to the second, and texts of 64 kB."""
+    if isinstance(type_, sa.DateTime):
+        return mysql.DATETIME(fsp=6)
+    return mysql.MEDIUMTEXT() if isinstance(type_, sa.Text) else type_
+
+
+def _create(table: sa.Table, collation: str) -> str:
+    """`CREATE TABLE`. Spotify's ids differ by case alone, and names by an accent: text is compared as it is."""
+    indexes = "".join(f",\n\tKEY `{index.name}` (`{index.columns[0].name}`)" for index in _indexes(table))
+    head, _, tail = ddl.create(table, DIALECT).rpartition("\n)")
+    return f"{head}{indexes}\n){tail} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 {collation}"
+
+
+def _indexes(table: sa.Table) -> list[sa.Index]:
+    return sorted(table.indexes, key=lambda index: str(index.name))
+
+
+def _collation(connection: sa.Connection) -> str:
+    is_mariadb = getattr(connection.dialect, "is_mariadb", False)
+    return f"COLLATE={'utf8mb4_nopad_bin' if is_mariadb else 'utf8mb4_0900_bin'}"
+
+
+def _merges(refresh: Refresh, is_there: set[str]) -> bool:
+    return refresh.table in is_there and (not refresh.is_whole or derive.window_column(refresh.table) is None)
+
+
+def _merge(refresh: Refresh) -> list[str]:
+    """SQL that makes the table, or its spans, equal the rows that are staged."""
+    table, staged = refresh.table, STAGED + refresh.table
+    columns, new = (", ".join(f"{of}`{name}`" for name in derive.columns(table)) for of in ("", "new."))
+    if refresh.spans is not None:
+        deleted = [f"DELETE FROM `{table}` WHERE {span.predicate(table)}" for span in refresh.spans]
+        return [*deleted, f"INSERT INTO `{table}` ({columns}) SELECT {columns} FROM `{staged}`"]
+    keys = derive.primary_key(table)
+    on_key = " AND ".join(f"there.`{name}` = new.`{name}`" for name in keys)
+    alike = " AND ".join(f"there.`{name}` <=> new.`{name}`" for name in derive.columns(table))
+    return [
+        f"DELETE there FROM `{table}` there LEFT JOIN `{staged}` new ON {on_key} WHERE new.`{keys[0]}` IS NULL",
+        f"REPLACE INTO `{table}` ({columns}) SELECT {new} "
+        f"FROM `{staged}` new LEFT JOIN `{table}` there ON {alike} WHERE there.`{keys[0]}` IS NULL",
+    ]
+
+
+def _record(connection: sa.Connection, refresh: Refresh) -> None:
+    """Note what the table holds now."""
+    names = ("table_name", "window_name", "version", "shape")
+    there = sa.table(WINDOWS, *map(sa.column, names))
+    connection.execute(sa.delete(there).where(there.c.table_name == refresh.table))
+    if refresh.held.windows:
+        rows = [(refresh.table, name, version, refresh.held.shape) for name, version in refresh.held.windows.items()]
+        connection.execute(sa.insert(there), [dict(zip(names, row, strict=True)) for row in rows])
+
+
+def _refer_anew(connection: sa.Connection, table: str, renamed: Sequence[str]) -> None:
+    """Have the table's foreign keys to tables that were renamed away point to those that took their names."""
+    changes = [
+        f"DROP FOREIGN KEY `{link['name']}`, ADD FOREIGN KEY (`{link['constrained_columns'][0]}`) REFERENCES "
+        f"`{link['referred_table'].removeprefix(OLD)}` (`{link['referred_columns'][0]}`)"
+        for link in sa.inspect(connection).get_foreign_keys(table)
+        if link["referred_table"].removeprefix(OLD) in renamed
+    ]
+    if changes:
+        _runner(connection)(f"ALTER TABLE `{table}` {', '.join(changes)}")
+
+
+def _runner(connection: sa.Connection) -> Callable[[str], Any]:
+    """Runs SQL as it is: a colon or a percent sign in it is no parameter."""
+    return lambda sql: connection.exec_driver_sql(sql.replace("%", "%%"))
+
+
+def _drop(run: Callable[[str], Any], tables: Sequence[str]) -> None:
+    if tables:
+        run(f"DROP TABLE IF EXISTS {', '.join(f'`{table}`' for table in tables)}")

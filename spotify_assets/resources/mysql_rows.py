@@ -1,0 +1,103 @@
+"""Rows on their way into MySQL: as files that LOAD DATA reads, or, where the server takes none, as INSERTs."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from spotify_assets.lake import Lake
+from spotify_assets.model import derive
+from spotify_assets.publishing import Refresh
+
+# The server, or this side, allows no files from here.
+NO_LOCAL_INFILE = (1148, 3948, 4166)
+
+
+class LoadError(Exception):
+    """The server took rows otherwise than they were sent."""
+
+
+def load(connection: sa.Connection, lake: Lake, refresh: Refresh, into: str, batch_rows: int) -> int:
+    """Load the rows of a refresh into a table, so many at once; tell how many there were.
+
+    Raises:
+        LoadError: where the server changed or left out a row.
+    """
+    rows = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for batch in _batches(refresh, lake, batch_rows):
+            try:
+                _load_file(connection, _as_csv(batch, Path(folder, "rows.csv")), into, batch, refresh.table)
+            except sa.exc.DBAPIError as error:
+                if code_of(error) not in NO_LOCAL_INFILE:
+                    raise
+                _insert(connection, into, batch)
+            rows += batch.num_rows
+    return rows
+
+
+def _batches(refresh: Refresh, lake: Lake, rows: int) -> Iterator[pa.Table]:
+    """The refresh's rows as tables of so many rows at most."""
+    held: list[pa.RecordBatch] = []
+    count = 0
+    for batch in refresh.rows(lake).to_batches(columns=derive.columns(refresh.table), batch_size=rows):
+        if count + batch.num_rows > rows and held:
+            yield pa.Table.from_batches(held)
+            held, count = [], 0
+        if batch.num_rows:
+            held.append(batch)
+            count += batch.num_rows
+    if held:
+        yield pa.Table.from_batches(held)
+
+
+def _as_csv(batch: pa.Table, path: Path) -> Path:
+    """The rows in a file as LOAD DATA reads it: all in quotes but NULL, times in UTC, flags as 0 and 1."""
+    import duckdb
+
+    shown = []
+    for field in batch.schema:
+        value = f'"{field.name}"'
+        if pa.types.is_timestamp(field.type):
+            value = f"{value} AT TIME ZONE 'UTC'"
+        elif pa.types.is_boolean(field.type):
+            value = f"CAST({value} AS TINYINT)"
+        shown.append(f'{value} AS "{field.name}"')
+    with duckdb.connect() as connection:
+        connection.register("batch", batch)
+        connection.execute(
+            f"COPY (SELECT {', '.join(shown)} FROM batch) TO '{path}' "
+            "(FORMAT csv, HEADER false, FORCE_QUOTE *, NULLSTR 'NULL')"
+        )
+    return path
+
+
+def _load_file(connection: sa.Connection, path: Path, into: str, batch: pa.Table, table: str) -> None:
+    """LOAD DATA LOCAL makes warnings of errors, and goes on: here they are errors again."""
+    columns = ", ".join(f"`{name}`" for name in batch.column_names)
+    loaded = connection.exec_driver_sql(
+        f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE `{into}` CHARACTER SET utf8mb4 FIELDS TERMINATED BY ',' "
+        f"OPTIONALLY ENCLOSED BY '\"' ESCAPED BY '' LINES TERMINATED BY '\\n' ({columns})"
+    ).rowcount
+    warnings = connection.exec_driver_sql("SHOW WARNINGS").all()
+    if warnings or loaded != batch.num_rows:
+        said = warnings[0][2] if warnings else f"{loaded:,} of {batch.num_rows:,} rows were taken"
+        raise LoadError(f"{table}: {said}")
+
+
+def _insert(connection: sa.Connection, into: str, batch: pa.Table) -> None:
+    """Where the server takes no files."""
+    there = sa.table(into, *map(sa.column, batch.column_names))
+    rows = [
+        {name: value.replace(tzinfo=None) if hasattr(value, "tzinfo") else value for name, value in row.items()}
+        for row in batch.to_pylist()
+    ]
+    connection.execute(sa.insert(there), rows)
+
+
+def code_of(error: BaseException) -> int:
+    """The server's number of an error; 0 where it has none."""
+    arguments = getattr(error, "orig", error).args
+    return arguments[0] if arguments and isinstance(arguments[0], int) else 0

@@ -1,0 +1,79 @@
+"""A MariaDB server of the tests' own, from Debian's packages: on a free port, with its own folder."""
+
+import getpass
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from spotify_assets_tests.ports import free_port, wait_for
+
+SERVER = "mariadbd"
+# Debian has servers where only administrators look.
+FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/local/bin:/usr/bin:/opt/homebrew/bin"
+
+
+@dataclass(frozen=True)
+class MariaDB:
+    """A server that runs.
+
+    Attributes:
+        port: On loopback.
+        socket: By which its root logs in without a password.
+    """
+
+    port: int
+    socket: Path
+
+    def root(self, statement: str) -> None:
+        """Have the server's root do something."""
+        import pymysql
+
+        connection = pymysql.connect(unix_socket=str(self.socket), user="root", autocommit=True)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def database(self, password: str = "a-pass:word/@") -> str:
+        """URL of a new, empty database and of a user who may do everything there, and nothing elsewhere."""
+        from urllib.parse import quote
+
+        name = f"music_{uuid4().hex[:8]}"
+        self.root(f"CREATE DATABASE {name} CHARACTER SET latin1")
+        self.root(f"CREATE USER {name}@'127.0.0.1' IDENTIFIED BY '{password}'")
+        self.root(f"GRANT ALL ON {name}.* TO {name}@'127.0.0.1'")
+        return f"mysql://{name}:{quote(password, safe='')}@127.0.0.1:{self.port}/{name}"
+
+
+@contextmanager
+def running(*options: str) -> Iterator[MariaDB]:
+    """A server that runs meanwhile, with further options of its command line."""
+    found = {name: shutil.which(name, path=FOLDERS) for name in (SERVER, "mariadb-install-db")}
+    missing = [name for name, path in found.items() if path is None]
+    if missing:
+        raise RuntimeError(
+            f"{' and '.join(missing)} not found: apt-get install mariadb-server, or brew install mariadb"
+        )
+    with tempfile.TemporaryDirectory(prefix="mariadb-") as folder:
+        data, socket, port = Path(folder, "data"), Path(folder, "socket"), free_port()
+        user = getpass.getuser()
+        subprocess.run(
+            [str(found["mariadb-install-db"]), "--no-defaults", f"--user={user}", f"--datadir={data}",
+             "--auth-root-authentication-method=normal", "--skip-test-db"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        process = subprocess.Popen(
+            [str(found[SERVER]), "--no-defaults", f"--user={user}", f"--datadir={data}", f"--socket={socket}",
+             f"--port={port}", "--bind-address=127.0.0.1", f"--pid-file={folder}/pid",
+             *options],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            wait_for(port, process)
+            yield MariaDB(port, socket)
+        finally:
+            process.terminate()
+            process.wait()
