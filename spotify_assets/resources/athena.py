@@ -93,9 +93,9 @@ class GlueCatalog(dg.ConfigurableResource):
         for refresh in refreshes:
             with self._told():
                 self._register(refresh.table, refresh.table in there)
-            place = {"registered": f"{self.database}.{refresh.table}", "location": lake.table_uri(refresh.table)}
+            location = self._wanted[refresh.table]["StorageDescriptor"]["Location"]
             # No row goes anywhere.
-            yield Published(refresh, 0, place)
+            yield Published(refresh, 0, {"registered": f"{self.database}.{refresh.table}", "location": location})
 
     def _registered(self) -> dict[str, Any] | None:
         """Tables of the database that bear names of ours; None where there is no database."""
