@@ -287,7 +287,11 @@ class Settings(BaseSettings):
         keys = ("snowflake_private_key", "snowflake_private_key_file", "snowflake_password")
         needed = ["snowflake_user", "snowflake_warehouse", "snowflake_database"]
         in_s3 = self.lake_uri.startswith("s3://")
-        missing = [name for name in (*needed, *(["snowflake_storage_integration"] if in_s3 else [])) if not getattr(self, name)]
+        missing = [
+            name
+            for name in (*needed, *(["snowflake_storage_integration"] if in_s3 else []))
+            if not getattr(self, name)
+        ]
         if not any(getattr(self, name) for name in keys):
             missing.insert(0, keys[0])
         if missing:
