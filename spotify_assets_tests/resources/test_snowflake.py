@@ -37,7 +37,7 @@ def _server(key):
 @pytest.fixture
 def server(_server, tmp_path, monkeypatch):
     """The server with a database of the test's own."""
-    monkeypatch.setattr(snowflake_session, "LOGIN_SECONDS", 2)
+    monkeypatch.setattr(snowflake_session, "LOGIN_SECONDS", 1)
     monkeypatch.setattr(snowflake_session, "NETWORK_SECONDS", 2)
     _server.databases = {f"DB_{abs(hash(str(tmp_path))) % 10**9}"}
     _server.statements.clear()
