@@ -97,6 +97,9 @@ class GlueCatalog(dg.ConfigurableResource):
             # No row goes anywhere.
             yield Published(refresh, 0, {"registered": f"{self.database}.{refresh.table}", "location": location})
 
+    def drop_history(self, lake: Lake) -> None:
+        """Nothing: a catalogue holds nobody's rows, and the lake's are the lake's."""
+
     def _registered(self) -> dict[str, Any] | None:
         """Tables of the database that bear names of ours; None where there is no database."""
         glue = glue_client()

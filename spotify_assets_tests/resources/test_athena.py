@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import boto3
 import dagster as dg
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,6 +20,7 @@ import requests
 
 from spotify_assets import publishing
 from spotify_assets.definitions import definitions
+from spotify_assets.documentation import ROOT
 from spotify_assets.lake import Lake
 from spotify_assets.model import LAYERS, TABLES, derive
 from spotify_assets.publishing import Counting, TargetError
@@ -311,6 +314,16 @@ class TestOthersTables:
 def test_comments_fit(comment, limit, expected):
     assert fitting(comment, limit) == expected
     assert len(fitting(comment, limit).encode()) <= limit
+
+
+def test_the_query_of_the_documentation_names_what_there_is(synced):
+    page = (ROOT / "docs" / "aws.md").read_text()
+    [sql] = re.findall(r'--query-string "\n(.*?)"\)', page, re.DOTALL)
+    with duckdb.connect() as connection:
+        for table in re.findall(r"(?:FROM|JOIN) (\w+)", sql):
+            connection.register(table, synced.lake.read(table))
+        assert connection.execute(sql).fetchall() == [("Band", 2, 0.1)]
+        assert connection.execute(sql.replace("2024-01-01", "2024-02-01")).fetchall()[0][1] == 1
 
 
 def answers(address, *counts):
