@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     snowflake_url: str = Field(
         "", description="Another address than `https://<account>.snowflakecomputing.com`, as of a private link"
     )
+    export_uri: str = Field(
+        "", description="Where exports as Parquet and CSV go: a folder or `s3://bucket/prefix`, `<UTC time>/...`"
+    )
     landing_queue_url: str = Field(
         "",
         description="SQS queue that the bucket's notifications go to; the landing sensor reads it and lists nothing",
@@ -209,9 +212,11 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r}: expected nothing, sc://host:port or local[*]")
         return value
 
-    @field_validator("landing_uri", "lake_uri")
+    @field_validator("landing_uri", "lake_uri", "export_uri")
     @classmethod
-    def _folder_or_s3(cls, value: str) -> str:
+    def _folder_or_s3(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.field_name == "export_uri":
+            return value
         if value.startswith(("s3://", "s3a://")):
             bucket, _, prefix = value.partition("://")[2].partition("/")
             if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
@@ -220,6 +225,15 @@ class Settings(BaseSettings):
         if "://" in value:
             raise ValueError(f"{value!r}: expected a folder on this machine, or s3://bucket/prefix")
         return _absolute(value)
+
+    @field_validator("export_uri")
+    @classmethod
+    def _apart_from_other_data(cls, value: str, info: ValidationInfo) -> str:
+        for other in ("landing_uri", "lake_uri"):
+            place = str(info.data.get(other, ""))
+            if value and place and f"{value}/".startswith(f"{place}/"):
+                raise ValueError(f"{value!r}: expected a place outside of {variable(other)} ({place})")
+        return value
 
     @field_validator("mysql_url")
     @classmethod

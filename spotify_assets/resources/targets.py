@@ -2,6 +2,7 @@
 
 from spotify_assets.publishing import Target
 from spotify_assets.resources.athena import Athena, GlueCatalog
+from spotify_assets.resources.flat_files import FlatFiles
 from spotify_assets.resources.mysql import MySQL
 from spotify_assets.resources.snowflake import Snowflake
 from spotify_assets.resources.warehouse import Warehouse
@@ -17,6 +18,8 @@ def targets(settings: Settings) -> dict[str, Target]:
         found.append(catalogue(settings))
     if settings.snowflake_account:
         found.append(Snowflake(settings=settings))
+    if settings.export_uri:
+        found.append(FlatFiles(uri=settings.export_uri))
     return {target.name: target for target in found}
 
 
