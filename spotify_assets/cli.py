@@ -65,6 +65,29 @@ def sync() -> None:
 
 
 @cli.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+def publish(targets: tuple[str, ...]) -> None:
+    """Fill targets anew with every table that they serve, whatever they hold.
+
+    TARGETs are duckdb and those that are configured (mysql, ...); all of them where none is named. To bring targets
+    up to date is what sync does.
+    """
+    from spotify_assets import reports
+    from spotify_assets.resources.targets import targets as configured
+    from spotify_assets.runner import Runner, Synced, instance
+
+    known = list(configured(settings()))
+    if unknown := sorted(set(targets) - set(known)):
+        raise click.UsageError(f"{unknown[0]!r} is no configured target; there is {', '.join(known)}")
+    done = Synced()
+    try:
+        with instance() as dagster, run_progress() as progress:
+            Runner(settings(), dagster, progress).publish(done, targets, anew=True)
+    finally:
+        reports.print_published(console, done)
+
+
+@cli.command()
 @click.option("--refresh", is_flag=True, help="Capture again what is landed for today already.")
 def snapshot(refresh: bool) -> None:
     """Capture today's playlists from Spotify, and sync.
@@ -193,9 +216,10 @@ def maintain() -> None:
 @listener_option
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def forget(listener: str, yes: bool) -> None:
-    """Remove a listener's landed files and every trace of them from the lake, old versions included."""
+    """Remove a listener's landed files and every trace of them from lake and targets, old versions included."""
     from spotify_assets.importer import landed_by
     from spotify_assets.lake import Lake
+    from spotify_assets.resources.targets import targets
 
     files = landed_by(checked(listener), landing())
     known = Lake(settings().lake_uri).read("raw_files", ["listener"])["listener"].to_pylist()
@@ -213,6 +237,8 @@ def forget(listener: str, yes: bool) -> None:
     run_sync()
     with console.status("Removing old versions"):
         removed = Lake(settings().lake_uri).drop_history()
+        for target in targets(settings()).values():
+            target.drop_history(Lake(settings().lake_uri))
     console.print(
         f"{escape(listener)} is forgotten: {len(files):,} landed files and {removed:,} old files of the lake removed."
     )
@@ -288,12 +314,19 @@ def run_sync() -> None:
     """Sync with progress, and tell what changed."""
     from spotify_assets import reports
     from spotify_assets.lake import Lake
-    from spotify_assets.runner import Runner, instance
+    from spotify_assets.runner import RunFailedError, Runner, Synced, instance
 
     lake = Lake(settings().lake_uri)
     before = reports.totals(lake)
-    with instance() as dagster, run_progress() as progress:
-        done = Runner(settings(), dagster, progress).sync()
+    done = Synced()
+    try:
+        with instance() as dagster, run_progress() as progress:
+            Runner(settings(), dagster, progress).sync(done)
+    except RunFailedError:
+        # What was done before it failed is done.
+        if done.is_computed:
+            reports.print_changes(console, done, before, reports.totals(lake))
+        raise
     reports.print_changes(console, done, before, reports.totals(lake))
 
 
@@ -318,7 +351,7 @@ def run_progress() -> Iterator[Callable[[str, int, str | None], None]]:
                 if not errors.is_terminal:
                     errors.print(f"{run} ...", markup=False)
                 return
-            is_table = not table.endswith("_follows_the_model")
+            is_table = not table.endswith(("_follows_the_model", "_equals_the_lake"))
             bars.update(tasks[run], advance=1 if is_table else 0, latest=table)
 
         yield note

@@ -66,7 +66,7 @@ def served(
         if checks:
             parts += [
                 sa.CheckConstraint(_quoted(str(constraint.sqltext), TABLES[name], dialect))
-                for constraint in TABLES[name].constraints
+                for constraint in sorted(TABLES[name].constraints, key=lambda constraint: str(constraint.name))
                 if isinstance(constraint, sa.CheckConstraint)
             ]
         sa.Table(names(name), metadata, *parts, comment=TABLES[name].comment, info={"model": name})

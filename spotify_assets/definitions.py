@@ -10,7 +10,8 @@ from spotify_assets.assets import cleaned, dimensions, facts, metrics, published
 from spotify_assets.checks import history, model_checks, playlists
 from spotify_assets.io_managers import DeltaLakeIOManager
 from spotify_assets.publishing import Counting
-from spotify_assets.resources import LandingResource, SparkResource, SpotifyResource, targets
+from spotify_assets.resources import LandingResource, SparkResource, SpotifyResource
+from spotify_assets.resources.targets import targets
 from spotify_assets.settings import Settings, settings
 
 

@@ -199,8 +199,8 @@ def behind(target: Target, lake: Lake, tables: Iterable[str] | None = None, *, a
 
 
 def digest(lake: Lake) -> str:
-    """Changes whenever a row of the lake does."""
-    versions = {table: provenance.versions(delta) for table, delta in lake.tables()}
+    """Changes whenever a row of the lake does. A table that was made, and never written, is as good as none."""
+    versions = {table: provenance.versions(delta) for table, delta in lake.tables() if delta.version() > 0}
     return hashlib.sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()[:16]
 
 

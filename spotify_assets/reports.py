@@ -13,7 +13,8 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
-from spotify_assets import provenance
+from spotify_assets import provenance, publishing
+from spotify_assets.analysis import questions
 from spotify_assets.ingest import find_changes
 from spotify_assets.lake import Lake
 from spotify_assets.maintenance import Maintained, Size
@@ -21,6 +22,7 @@ from spotify_assets.model import TABLES, derive
 from spotify_assets.model.cleaned import REJECTION_REASONS
 from spotify_assets.resources import LandingResource
 from spotify_assets.resources.spotify.state import SpotifyState
+from spotify_assets.resources.targets import targets
 from spotify_assets.runner import Synced
 from spotify_assets.settings import Settings
 
@@ -32,14 +34,17 @@ LOGIN_ENDS_SOON = timedelta(days=30)
 
 
 def query(lake: Lake, sql: str) -> pa.Table:
-    """The rows of a query over the lake's tables, by their names. Tables that were never written are empty.
+    """The rows of a query over the lake's tables and the questions' views, by their names. Tables that were never
+    written are empty.
 
     Raises:
         duckdb.Error: where the query is wrong, in one line.
     """
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    named = {word.lower() for word in re.findall(r"\w+", sql)}
+    named = set(re.findall(r"\w+", sql.lower()))
+    asked = [name for name in questions() if name in named]
+    named |= set(re.findall(r"\w+", " ".join(questions()[name] for name in asked)))
     # Opening all of them takes two seconds; a query names a few, or asks which there are.
     shows_all = bool(named & {"show", "information_schema", "duckdb_tables", "duckdb_views", "duckdb_columns"})
     for table in TABLES:
@@ -47,6 +52,8 @@ def query(lake: Lake, sql: str) -> pa.Table:
             continue
         delta = lake.open(table)
         connection.register(table, delta.to_pyarrow_dataset() if delta else derive.arrow_schema(table).empty_table())
+    for name in asked:
+        connection.execute(f"CREATE VIEW {name} AS {questions()[name]}")
     relation = connection.sql(sql)
     return relation.to_arrow_table() if relation is not None else pa.table({})
 
@@ -117,7 +124,9 @@ def totals(lake: Lake) -> dict[str, int]:
 def print_changes(console: Console, done: Synced, before: dict[str, int], after: dict[str, int]) -> None:
     """What a sync did: what it read, what it computed, and how many records there are more or less."""
     if not done.runs and done.landing == "no change":
-        console.print("[bold]Everything is up to date.[/]")
+        if not done.published:
+            console.print("[bold]Everything is up to date.[/]")
+        print_published(console, done)
         return
     tables = {table for run in done.runs for table in run.tables}
     computed = f"{len(tables)} tables" + (f", {done.partitions:,} partitions" if done.partitions else "")
@@ -138,6 +147,19 @@ def print_changes(console: Console, done: Synced, before: dict[str, int], after:
                 table.add_row(label, f"{now:,}", f"{change:+,}" if change else "[dim]0[/]", style=style)
     if table.row_count:
         console.print(table)
+    print_published(console, done)
+
+
+def print_published(console: Console, done: Synced) -> None:
+    """What was written to which target, and what checks warn of."""
+    for name, refreshes in done.published.items():
+        whole = sum(refresh.is_whole for refresh in refreshes)
+        parts = [f"{whole} tables"] if whole else []
+        if len(refreshes) > whole:
+            spans = sorted({str(span) for refresh in refreshes for span in refresh.spans or ()})
+            shown = spans[0] if len(spans) == 1 else f"{len(spans)} ranges"
+            parts.append(f"{shown} of {len(refreshes) - whole} tables")
+        console.print(f"Published to [bold]{name}[/]: {' and '.join(parts)}.")
     for warning in sorted(set(done.warnings)):
         console.print(f"[yellow]![/] {escape(warning)}", soft_wrap=True)
 
@@ -201,6 +223,20 @@ def print_status(console: Console, settings: Settings) -> None:
         console.print(f"[yellow]Stale: {periods}, {tables} tables.[/] spotify-assets sync computes them.")
     elif (lines or has_playlists) and not waiting:
         console.print(f"[{GREEN}]Every table is up to date.[/]")
+    if lines or has_playlists:
+        _print_targets(console, lake, settings)
+
+
+def _print_targets(console: Console, lake: Lake, settings: Settings) -> None:
+    """What each configured target lacks."""
+    for name, target in targets(settings).items():
+        try:
+            lacking = publishing.behind(target, lake)
+        except publishing.TargetError as error:
+            console.print(f"[yellow]{escape(str(error))}[/]", soft_wrap=True)
+            continue
+        state = f"[yellow]{len(lacking)} tables are behind[/]; spotify-assets sync" if lacking else "up to date"
+        console.print(f"[dim]Published to[/] {name}: {state}")
 
 
 def print_maintained(console: Console, done: Sequence[Maintained], retention_days: int) -> None:

@@ -16,7 +16,8 @@ from filelock import FileLock
 from spotify_assets import jobs, provenance, publishing, sync
 from spotify_assets.ingest import find_changes
 from spotify_assets.lake import Lake
-from spotify_assets.resources import LandingResource, targets
+from spotify_assets.resources import LandingResource
+from spotify_assets.resources.targets import targets
 from spotify_assets.settings import Settings
 
 PID_TAG = "spotify_assets/process"
@@ -40,6 +41,7 @@ class Synced:
     runs: list[sync.PlannedRun] = field(default_factory=list)
     published: dict[str, list[publishing.Refresh]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    is_computed: bool = False
 
     @property
     def partitions(self) -> int:
@@ -127,18 +129,22 @@ class Runner:
 
         self._definitions = definitions(settings, {"console": console})
 
-    def sync(self) -> Synced:
-        """Bring every table up to date with what is landed: only what is stale.
+    def sync(self, done: Synced | None = None) -> Synced:
+        """Bring every table, and every target, up to date with what is landed: only what is stale.
+
+        Args:
+            done: Notes what is done, also where something fails after it.
 
         Raises:
-            RunFailedError: saying which step failed and why.
+            RunFailedError: saying which step or target failed and why.
         """
-        done = Synced()
+        done = done or Synced()
         changes = find_changes(self.landing, self.lake, self.settings)
         if changes or self.lake.open("raw_files") is None:
             done.landing = changes.summary()
             self._run("read_history", "Reading the landing zone", ["raw_plays", "raw_files"], {}, done)
         self._refresh(done)
+        done.is_computed = True
         self.publish(done)
         return done
 
@@ -171,7 +177,7 @@ class Runner:
                 if lacking:
                     tables = [f"{name}/{refresh.table}" for refresh in lacking]
                     config = {"ops": {f"publish_{name}": {"config": {"anew": anew}}}}
-                    self._run("publish_tables", f"Publishing to {name}", tables, {}, done, config)
+                    self._run(jobs.publish_tables.name, f"Publishing to {name}", tables, {}, done, config)
                     done.published[name] = lacking
             except (publishing.TargetError, RunFailedError) as error:
                 failed.append(str(error))
@@ -187,8 +193,9 @@ class Runner:
         done: Synced,
         config: Mapping[str, Any] | None = None,
     ) -> None:
-        self._current = (title, len(tables))
-        self._progress(title, len(tables), None)
+        # A target is written in one step.
+        self._current = (title, 1 if job == jobs.publish_tables.name else len(tables))
+        self._progress(*self._current, None)
         result = self._definitions.resolve_job_def(job).execute_in_process(
             instance=self._instance,
             run_config={"loggers": {"console": {}}, **(config or {})},

@@ -48,6 +48,16 @@ def test_from_an_export_to_nothing(run, tmp_path):
     assert "cut.json" in imported  # the check that warns names it
     assert "DEBUG" not in imported
 
+    assert "Published to duckdb: 34 tables." in imported
+    assert "Published to duckdb: up to date" in run("status")
+    (tmp_path / "data/warehouse.duckdb").unlink()
+    assert "34 tables are behind" in run("status")
+    assert "Published to duckdb: 34 tables." in run("sync")
+    assert "Published to duckdb: 34 tables." in run("publish")
+    assert "'mysql' is no configured target; there is duckdb" in run("publish", "mysql", expect=2)
+    plays = run("query", "SELECT plays FROM total_plays", "--format", "csv")
+    assert plays.split() == ["plays", "1"]
+
     status = run("status")
     assert "anna" in status
     assert "unreadable: cut.json" in status
@@ -67,7 +77,7 @@ def test_from_an_export_to_nothing(run, tmp_path):
     assert "ben is forgotten" in run("forget", "--listener", "ben", "--yes")
     traces = [
         path
-        for path in (tmp_path / "data/lake").rglob("*")
+        for path in [*(tmp_path / "data/lake").rglob("*"), *(tmp_path / "data").glob("*.duckdb*")]
         if path.is_file() and any(word in path.read_bytes() for word in (b"history/ben", b"Unique Title"))
     ]
     assert traces == []
@@ -132,5 +142,5 @@ def test_a_run_that_was_killed_blocks_nothing(run, tmp_path):
 
 def test_help_names_every_command(run):
     text = run("--help")
-    for command in ("import", "sync", "query", "status", "forget", "demo", "ui"):
+    for command in ("import", "sync", "publish", "query", "status", "forget", "demo", "ui"):
         assert command in text

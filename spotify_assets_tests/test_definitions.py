@@ -18,7 +18,7 @@ LOADING = (
 
 
 def specs():
-    return {spec.key.path[-1]: spec for spec in defs.resolve_all_asset_specs()}
+    return {spec.key.path[-1]: spec for spec in defs.resolve_all_asset_specs() if spec.group_name != "published"}
 
 
 def test_every_table_is_an_asset_and_every_asset_a_table():
@@ -41,6 +41,30 @@ def test_groups_are_layers():
     assert {spec.group_name for spec in specs().values()} == set(LAYERS)
 
 
+def published(settings):
+    specs = definitions(settings).resolve_all_asset_specs()
+    return {spec.key.to_user_string(): spec for spec in specs if spec.group_name == "published"}
+
+
+def test_a_target_is_there_when_it_is_configured():
+    assert set(published(load_settings())) == {f"duckdb/{table}" for table in TABLES}
+    configured = set(published(load_settings(mysql_url="mysql://user:a-secret@host/music")))
+    assert {name for name in configured if name.startswith("mysql/fct")} == {
+        "mysql/fct_plays",
+        "mysql/fct_playlist_tracks",
+    }
+
+
+def test_what_is_published_follows_from_the_lake_and_from_what_it_refers_to():
+    spec = published(load_settings())["duckdb/bridge_track_artist"]
+    assert {dep.asset_key.to_user_string() for dep in spec.deps} == {
+        "bridge_track_artist",
+        "duckdb/dim_artist",
+        "duckdb/dim_track",
+    }
+    assert spec.description == TABLES["bridge_track_artist"].comment
+
+
 def test_dimensions_come_before_facts():
     upstream = {fact: {dep.asset_key.path[-1] for dep in specs()[fact].deps} for fact in TABLES if fact[:4] == "fct_"}
     assert {table for table in TABLES if table.startswith("dim_")} == {
@@ -60,7 +84,13 @@ def jobs_of(definitions):
 
 
 def test_without_credentials_nothing_asks_spotify():
-    assert jobs_of(defs) == {"read_history", "refresh_tables", "refresh_playlists", "maintain_tables"}
+    assert jobs_of(defs) == {
+        "read_history",
+        "refresh_tables",
+        "refresh_playlists",
+        "publish_tables",
+        "maintain_tables",
+    }
     assert [schedule.name for schedule in defs.schedules or []] == ["weekly_maintenance"]
 
 
@@ -83,8 +113,8 @@ def test_the_daily_capture_is_of_the_day_it_runs():
     assert request.tags["dagster/asset_partition_range_end"] == "2026-11-21"
 
 
-def test_two_sensors_that_run():
-    assert [sensor.name for sensor in defs.sensors or []] == ["landing_sensor", "stale_sensor"]
+def test_three_sensors_that_run():
+    assert [sensor.name for sensor in defs.sensors or []] == ["landing_sensor", "stale_sensor", "publish_sensor"]
     assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in defs.sensors or [])
 
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from spotify_assets import provenance, sensors
+from spotify_assets import provenance, publishing, sensors
 from spotify_assets.definitions import definitions
+from spotify_assets.resources.warehouse import Warehouse
 from spotify_assets_tests.conftest import extended
 
 
@@ -58,6 +59,23 @@ def test_from_a_landed_file_to_nothing_stale(world, instance):
         run("refresh_tables", request, world, instance)
     assert ranges == ["2008-10-01", "2024-01-01", "2008-10-01"]
     assert "up to date" in found.skip_message
+    lake_changed = tick(sensors.publish_sensor, world, instance)
+    run("publish_tables", lake_changed.run_requests[0], world, instance)
+    assert publishing.behind(Warehouse(path=world.settings.warehouse), world.lake) == []
+    assert "as it was" in tick(sensors.publish_sensor, world, instance, lake_changed.cursor).skip_message
+
+
+def test_publishing_waits_for_what_is_stale_and_for_a_minute_after_it_failed(world, instance, monkeypatch):
+    assert "stale" in tick(sensors.publish_sensor, world, instance).skip_message
+    world.land("anna/a.json", [extended("2024-01-31T13:37:00Z")])
+    world.sync()
+    asked = tick(sensors.publish_sensor, world, instance)
+    assert len(asked.run_requests) == 1
+    again = tick(sensors.publish_sensor, world, instance, asked.cursor)
+    assert "asked for this 1 times already" in again.skip_message
+    now = time.time()
+    monkeypatch.setattr(sensors.time, "time", lambda: now + 61)
+    assert len(tick(sensors.publish_sensor, world, instance, asked.cursor).run_requests) == 1
     assert not provenance.stale(world.lake, world.settings)
     assert len(world.rows("fct_plays")) == 2
 

@@ -3,6 +3,5 @@
 from spotify_assets.resources.landing import LandingResource
 from spotify_assets.resources.spark import SparkResource
 from spotify_assets.resources.spotify import SpotifyResource
-from spotify_assets.resources.targets import targets
 
-__all__ = ["LandingResource", "SparkResource", "SpotifyResource", "targets"]
+__all__ = ["LandingResource", "SparkResource", "SpotifyResource"]

@@ -84,6 +84,9 @@ class MySQL(dg.ConfigurableResource):
         with self._told(), self.engine.connect() as connection:
             return Counted(connection.execute(sa.text(f"SELECT count(*) FROM `{table}`")).scalar_one())
 
+    def drop_history(self, lake: Lake) -> None:
+        """It keeps none that can be read."""
+
     def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[Published]:
         """What is there is changed in one transaction, and what isn't is filled beside and renamed."""
         if refreshes:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 WINDOWS = "published_windows"
-# Beside the tables that are served: rows of the lake's files, and a table that is to replace another.
+# Beside the tables that are served: rows of the lake's files, for as long as the session lasts, and a table that is
+# to replace another.
 STAGED, ANEW = "_staged_", "_anew_"
 
 
@@ -94,7 +95,6 @@ class Snowflake(dg.ConfigurableResource):
                     else:
                         rows = self._replace_table(connection, refresh, there)
                         there.add(table)
-                    run(connection, f"DROP TABLE IF EXISTS {STAGED}{table}")
                     yield Published(refresh, rows, {"files": files})
             for question in questions():
                 self._answer(connection, question, shapes.get(question) if question in there else None)

@@ -101,6 +101,10 @@ class Warehouse(dg.ConfigurableResource):
             ) from error
         yield from done
 
+    def drop_history(self, lake: Lake) -> None:
+        """Make the file anew: deleted rows stay in its free blocks."""
+        list(self.publish(lake, publishing.behind(self, lake, anew=True)))
+
     def _rewrite(self, lake: Lake, refreshes: Sequence[Refresh], file: Path) -> list[Published]:
         beside = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
         try:

@@ -236,7 +236,7 @@ def test_a_table_of_another_shape_is_replaced_whole(history, star):
     assert list(publish(history, star, STAR)) == ["dim_listener"]
     assert_equals_the_lake(star, history, "dim_listener")
     tables = {name for (name,) in query(star, "SELECT table_name FROM INFORMATION_SCHEMA.TABLES")}
-    assert not {name for name in tables if name.startswith("_")}
+    assert not {name for name in tables if name.startswith("_ANEW_")}
 
 
 def test_history_is_dropped_where_there_is_any(history, star, server):
