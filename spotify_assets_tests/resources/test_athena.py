@@ -112,6 +112,9 @@ class TestRegistered:
             assert one["Parameters"]["table_type"] == "delta"
             assert one["Description"] == TABLES[table].comment
             assert one["PartitionKeys"] == []
+            # Nor anything by which a reader that knows no Delta would read files of rows that are gone.
+            assert set(one["StorageDescriptor"]) == {"Columns", "Location", "SerdeInfo"}
+            assert set(one["StorageDescriptor"]["SerdeInfo"]) == {"Parameters"}
             assert all(0 < len(column["Comment"].encode()) <= 255 for column in columns)
 
         by_name = read_by_name(catalog, catalog.tables, tmp_path / "by_name", moto)
