@@ -51,6 +51,7 @@ def recorded(path: Path, services: tuple[str, ...] = ("s3", "sqs", "glue", "athe
 
 def _of_json(service: str, operation: str, body: Mapping[str, Any]) -> Request:
     action = f"{service}:{operation}"
+    resources: tuple[str, ...]
     if service == "sqs":
         resources = (f"arn:aws:sqs:{ACCOUNT}:{body['QueueUrl'].rpartition('/')[2]}",)
     elif service == "athena":
