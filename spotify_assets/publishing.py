@@ -167,6 +167,13 @@ class Target(Protocol):
             TargetError: where it can't be written; what was there before stays.
         """
 
+    def drop_history(self, lake: Lake) -> None:
+        """Keep nothing of rows that were there before, where the store itself would: somebody is to be forgotten.
+
+        Raises:
+            TargetError: where it can't be done.
+        """
+
 
 @runtime_checkable
 class Counting(Target, Protocol):
