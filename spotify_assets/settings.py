@@ -274,6 +274,11 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r}: it queries what is registered; set SPOTIFY_ASSETS_GLUE_DATABASE, too")
         return value
 
+    @field_validator("snowflake_private_key_file")
+    @classmethod
+    def _is_a_file(cls, value: str) -> str:
+        return _absolute(value) if value else value
+
     @field_validator("snowflake_url")
     @classmethod
     def _is_a_server(cls, value: str) -> str:

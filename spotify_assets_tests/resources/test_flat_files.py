@@ -131,6 +131,7 @@ def test_readers_find_a_month_by_folder_and_by_column(history, files, few):
     assert duckdb.sql(f"SELECT count(*) FROM '{folder}/in_month=2024-02-01/*.parquet'").fetchall() == [(2,)]
     frame = pd.read_parquet(folder)
     assert len(frame[frame["in_month"] == "2024-02-01"]) == len(frame[frame["month"].astype(str) == "2024-02-01"]) == 2
+    assert len(pd.read_parquet(folder, filters=[("in_month", ">=", "2024-02-01")])) == 3
     assert ds.dataset(folder).to_table().num_rows == 20
 
 
