@@ -150,8 +150,13 @@ def _place(url: str) -> dict[str, Any]:
 
 @contextmanager
 def _told(settings: Settings) -> Iterator[None]:
-    from snowflake.connector.errors import Error
-
+    try:
+        from snowflake.connector.errors import Error
+    except ImportError:
+        raise TargetError(
+            "snowflake: its client isn't installed; pip install 'spotify-assets[snowflake]', or unset "
+            "SPOTIFY_ASSETS_SNOWFLAKE_ACCOUNT"
+        ) from None
     try:
         yield
     except Error as error:

@@ -1,5 +1,6 @@
 """Snowflake: what it holds, through the real connector; the server is a stand-in (fakesnow)."""
 
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -340,6 +341,13 @@ def test_other_ways_to_log_in(world, options, key, tmp_path, by):
     ways["file"] = {"snowflake_private_key": "", "snowflake_private_key_file": str(tmp_path / "key.p8")}
     world.overrides |= options | ways[by]
     assert targets(world.settings)["snowflake"].held() == {}
+
+
+def test_without_its_client_it_says_what_to_install(world, options, monkeypatch):
+    world.overrides |= options
+    monkeypatch.setitem(sys.modules, "snowflake.connector.errors", None)
+    with pytest.raises(TargetError, match=r"pip install 'spotify-assets\[snowflake\]'"):
+        targets(world.settings)["snowflake"].held()
 
 
 def test_a_role_that_may_not_create_the_schema(history, snowflake, server):
