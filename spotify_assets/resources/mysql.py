@@ -62,12 +62,13 @@ class MySQL(dg.ConfigurableResource):
         return publishing.of_layers("dimensions", "facts", "metrics")
 
     @cached_property
-    def _model(self) -> sa.MetaData:
+    def model(self) -> sa.MetaData:
+        """Its tables as they are to be there."""
         return _model(self.tables)
 
     def shape(self, table: str) -> str:
         """By DDL, which bears the comments."""
-        return ddl.shape(_create(self._model.tables[table], ""))
+        return ddl.shape(_create(self.model.tables[table], ""))
 
     def held(self) -> Mapping[str, Held]:
         """What the database tells; nothing where nothing was published to it."""
@@ -119,7 +120,7 @@ class MySQL(dg.ConfigurableResource):
             _drop(run, [table for table in present if table.startswith((NEW, OLD))])
             done = []
             for refresh in refreshes:
-                run(_create(beside.tables[NEW + refresh.table], _collation(connection)))
+                make(connection, beside.tables[NEW + refresh.table])
                 done.append(Published(refresh, self._load(connection, lake, refresh, NEW + refresh.table)))
             replaced = [table for table in names if table in present]
             moves = [f"`{table}` TO `{OLD}{table}`" for table in replaced]
@@ -129,7 +130,7 @@ class MySQL(dg.ConfigurableResource):
                 _refer_anew(connection, table, replaced)
             _drop(run, [OLD + table for table in replaced])
             if WINDOWS not in present:
-                run(_create(self._model.tables[WINDOWS], _collation(connection)))
+                make(connection, self.model.tables[WINDOWS])
             run("BEGIN")
             for refresh in refreshes:
                 _record(connection, refresh)
@@ -240,9 +241,10 @@ def _indexes(table: sa.Table) -> list[sa.Index]:
     return sorted(table.indexes, key=lambda index: str(index.name))
 
 
-def _collation(connection: sa.Connection) -> str:
+def make(connection: sa.Connection, table: sa.Table) -> None:
+    """Make a table, with the collation that compares text byte by byte, white space at its end included."""
     is_mariadb = getattr(connection.dialect, "is_mariadb", False)
-    return f"COLLATE={'utf8mb4_nopad_bin' if is_mariadb else 'utf8mb4_0900_bin'}"
+    _runner(connection)(_create(table, f"COLLATE={'utf8mb4_nopad_bin' if is_mariadb else 'utf8mb4_0900_bin'}"))
 
 
 def _merges(refresh: Refresh, is_there: set[str]) -> bool:

@@ -1,7 +1,7 @@
 """Rows on their way into MySQL: as files that LOAD DATA reads, or, where the server takes none, as INSERTs."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,7 +29,9 @@ def load(connection: sa.Connection, lake: Lake, refresh: Refresh, into: str, bat
     with tempfile.TemporaryDirectory() as folder:
         for batch in _batches(refresh, lake, batch_rows):
             try:
-                _load_file(connection, _as_csv(batch, Path(folder, "rows.csv")), into, batch, refresh.table)
+                taken = load_file(connection, as_csv(batch, Path(folder, "rows.csv")), into, batch.column_names)
+                if taken != batch.num_rows:
+                    raise LoadError(f"{refresh.table}: {taken:,} of {batch.num_rows:,} rows were taken")
             except sa.exc.DBAPIError as error:
                 if code_of(error) not in NO_LOCAL_INFILE:
                     raise
@@ -53,7 +55,7 @@ def _batches(refresh: Refresh, lake: Lake, rows: int) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held)
 
 
-def _as_csv(batch: pa.Table, path: Path) -> Path:
+def as_csv(batch: pa.Table, path: Path) -> Path:
     """The rows in a file as LOAD DATA reads it: all in quotes but NULL, times in UTC, flags as 0 and 1."""
     import duckdb
 
@@ -74,17 +76,22 @@ def _as_csv(batch: pa.Table, path: Path) -> Path:
     return path
 
 
-def _load_file(connection: sa.Connection, path: Path, into: str, batch: pa.Table, table: str) -> None:
-    """LOAD DATA LOCAL makes warnings of errors, and goes on: here they are errors again."""
-    columns = ", ".join(f"`{name}`" for name in batch.column_names)
-    loaded = connection.exec_driver_sql(
+def load_file(connection: sa.Connection, path: Path, into: str, columns: Sequence[str]) -> int:
+    """Load a file; tell how many rows were taken.
+
+    LOAD DATA LOCAL makes warnings of errors, and goes on: here they are errors again.
+
+    Raises:
+        LoadError: where the server warns of anything.
+    """
+    taken = connection.exec_driver_sql(
         f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE `{into}` CHARACTER SET utf8mb4 FIELDS TERMINATED BY ',' "
-        f"OPTIONALLY ENCLOSED BY '\"' ESCAPED BY '' LINES TERMINATED BY '\\n' ({columns})"
+        f"OPTIONALLY ENCLOSED BY '\"' ESCAPED BY '' LINES TERMINATED BY '\\n' "
+        f"({', '.join(f'`{name}`' for name in columns)})"
     ).rowcount
-    warnings = connection.exec_driver_sql("SHOW WARNINGS").all()
-    if warnings or loaded != batch.num_rows:
-        said = warnings[0][2] if warnings else f"{loaded:,} of {batch.num_rows:,} rows were taken"
-        raise LoadError(f"{table}: {said}")
+    for _, _, warning in connection.exec_driver_sql("SHOW WARNINGS"):
+        raise LoadError(f"{into.lstrip('_').removeprefix('new_').removeprefix('staged_')}: {warning}")
+    return int(taken)
 
 
 def _insert(connection: sa.Connection, into: str, batch: pa.Table) -> None:

@@ -1,0 +1,132 @@
+"""`python -m benchmarks.publishing`: what it takes to publish a million facts and all dimensions, and PUBLISHING.md.
+
+Against the least that each store needs for the same rows: for DuckDB, CREATE TABLE AS from the lake's own Parquet
+files; for MariaDB, LOAD DATA into tables of the same DDL from CSV files that are there already.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import duckdb
+
+from benchmarks import measure, sync
+from spotify_assets import publishing
+from spotify_assets.lake import Lake
+from spotify_assets.publishing import Target
+from spotify_assets.resources import mysql, mysql_rows
+from spotify_assets.resources.mysql import MySQL
+from spotify_assets.resources.warehouse import Warehouse
+from spotify_assets.settings import load_settings
+
+# Of these, a million are kept.
+PLAYS = 1_040_000
+TABLES = (*publishing.of_layers("dimensions"), "fct_plays")
+REPEATS = 3
+REPORT = Path(__file__).parent / "PUBLISHING.md"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.publishing", description=__doc__)
+    parser.add_argument("--plays", type=int, default=PLAYS, help=f"landed records (default {PLAYS:,})")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
+        place = Path(folder)
+        measure.require(["-m", "benchmarks.history", "land", str(options.plays), str(place / "landing")], place)
+        sync.run("sync", place)
+        lake = Lake(str(place / "lake"))
+        lines = [
+            "# Publishing",
+            "",
+            __doc__.split("\n\n")[1].strip(),
+            "",
+            f"{lake.count('fct_plays'):,} facts and {sum(map(lake.count, TABLES[:-1])):,} rows of dimensions; "
+            f"medians of {REPEATS}:",
+            "",
+            "| Into | Takes at most | Takes | Seconds | The least, seconds |",
+            "|---|---|---|---|---|",
+            _row("DuckDB", 2, *_duckdb(lake, place)),
+            _row("MariaDB", 3, *_mariadb(lake, place)),
+        ]
+    REPORT.write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+def _row(store: str, bound: float, ours: float, least: float) -> str:
+    return f"| {store} | {bound:.0f} times | {ours / least:.1f} times | {ours:.1f} | {least:.1f} |"
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _publish(target: Target, lake: Lake) -> None:
+    list(target.publish(lake, publishing.behind(target, lake, TABLES, anew=True)))
+
+
+def _duckdb(lake: Lake, place: Path) -> tuple[float, float]:
+    """Seconds to publish, and to create the tables from the lake's files."""
+    files = {table: lake.ensure(table).file_uris() for table in TABLES}
+    file = place / "warehouse.duckdb"
+
+    def create() -> None:
+        with duckdb.connect(str(file)) as connection:
+            for table, paths in files.items():
+                connection.execute(f"CREATE TABLE {table} AS SELECT * FROM read_parquet({paths})")
+
+    def alone(work: Callable[[], object]) -> float:
+        file.unlink(missing_ok=True)
+        return _timed(work)
+
+    seconds = [(alone(lambda: _publish(Warehouse(path=str(file)), lake)), alone(create)) for _ in range(REPEATS)]
+    return median(ours for ours, _ in seconds), median(least for _, least in seconds)
+
+
+def _mariadb(lake: Lake, place: Path) -> tuple[float, float]:
+    """Seconds to publish, and to load the same rows from files into tables of the same DDL."""
+    from spotify_assets_tests.mariadb import running
+
+    rows = {
+        table: mysql_rows.as_csv(refresh.rows(lake).to_table(columns=columns(table)), place / f"{table}.csv")
+        for table in TABLES
+        for refresh in publishing.behind(Warehouse(path=str(place / "none")), lake, [table], anew=True)
+    }
+    seconds = []
+    with running() as server:
+        for _ in range(REPEATS):
+            url = server.database()
+            target = MySQL(settings=load_settings(mysql_url=url, lake_uri=lake.uri))
+            ours = _timed(lambda target=target: _publish(target, lake))  # type: ignore[misc]
+            target = MySQL(settings=load_settings(mysql_url=server.database(), lake_uri=lake.uri))
+            seconds.append((ours, _load(target, rows)))
+    return median(ours for ours, _ in seconds), median(least for _, least in seconds)
+
+
+def columns(table: str) -> list[str]:
+    from spotify_assets.model import derive
+
+    return derive.columns(table)
+
+
+def _load(target: MySQL, files: dict[str, Path]) -> float:
+    with target.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("SET foreign_key_checks = 0")
+        for table in TABLES:
+            mysql.make(connection, target.model.tables[table])
+
+        def load() -> None:
+            for table, file in files.items():
+                mysql_rows.load_file(connection, file, table, columns(table))
+
+        return _timed(load)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("RUST_LOG", "off")
+    main()
