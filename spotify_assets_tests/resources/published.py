@@ -1,9 +1,12 @@
 """What tests of targets have in common: a history, and what is there of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from spotify_assets import publishing
+from spotify_assets import publishing, reports
+from spotify_assets.analysis import questions
 from spotify_assets.publishing import Published, Target
 from spotify_assets_tests.conftest import World, extended
 from spotify_assets_tests.readers.test_playlists import capture, track
@@ -45,3 +48,20 @@ def publish(world: World, target: Target, tables: Iterable[str] | None = None, *
 def spans(done: Published) -> str:
     """What was replaced, in words."""
     return "whole" if done.refresh.spans is None else ", ".join(map(str, done.refresh.spans))
+
+
+def answers_of_the_lake(world: World) -> dict[str, list[tuple]]:
+    """Rows of each question's answer, from the lake itself."""
+    found = {name: reports.query(world.lake, f"SELECT * FROM {name}") for name in questions()}
+    return {name: [tuple(row.values()) for row in rows.to_pylist()] for name, rows in found.items()}
+
+
+def comparable(rows: Iterable[Sequence[Any]]) -> list[tuple]:
+    """Rows as every store has them: figures to a millionth, days without time, in an order of our own."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Decimal | float | int):
+            return round(float(value), 6)
+        return value.date() if isinstance(value, datetime) else value
+
+    return sorted((tuple(map(plain, row)) for row in rows), key=str)

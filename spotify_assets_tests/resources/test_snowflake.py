@@ -9,14 +9,20 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from spotify_assets import publishing
-from spotify_assets.analysis import questions
 from spotify_assets.model import derive
 from spotify_assets.publishing import Span, TargetError
 from spotify_assets.resources import snowflake_session, snowflake_sql
 from spotify_assets.resources.snowflake import Snowflake
 from spotify_assets.resources.targets import targets
 from spotify_assets.settings import SettingsError, load_settings
-from spotify_assets_tests.resources.published import FILES, publish, spans, with_playlists
+from spotify_assets_tests.resources.published import (
+    FILES,
+    answers_of_the_lake,
+    comparable,
+    publish,
+    spans,
+    with_playlists,
+)
 from spotify_assets_tests.snowflake_server import PASSWORD, USER, WAREHOUSE, running
 
 SERVED = publishing.of_layers("dimensions", "facts", "metrics")
@@ -131,9 +137,9 @@ def test_every_row_of_every_table(history, snowflake):
     for table in SERVED:
         assert_equals_the_lake(snowflake, history, table)
     assert publishing.behind(snowflake, history.lake) == []
-    # Every question has its view, and an answer.
-    for question in questions():
-        assert isinstance(query(snowflake, f"SELECT * FROM {question}"), list)
+    # Every question has its view, and the lake's answer.
+    for question, expected in answers_of_the_lake(history).items():
+        assert comparable(query(snowflake, f"SELECT * FROM {question}")) == comparable(expected), question
     assert query(snowflake, "SELECT plays FROM total_plays ORDER BY plays DESC")[0] == (19,)
 
 
