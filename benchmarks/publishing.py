@@ -49,11 +49,11 @@ def main() -> None:
             "",
             "| Into | Takes at most | Takes | Seconds | The least, seconds |",
             "|---|---|---|---|---|",
-            _row("DuckDB", 2, *_duckdb(lake, place)),
-            _row("MariaDB", 3, *_mariadb(lake, place)),
         ]
+        for store, bound, measured in (("DuckDB", 2, _duckdb), ("MariaDB", 3, _mariadb)):
+            lines.append(_row(store, bound, *measured(lake, place)))
+            print(lines[-1], flush=True)
     REPORT.write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
 
 
 def _row(store: str, bound: float, ours: float, least: float) -> str:
