@@ -13,8 +13,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
 
-import duckdb
-
 from spotify_assets.captures import KINDS, Mirrored, latest_responses
 from spotify_assets.lake import Lake
 from spotify_assets.readers.metadata import fields_of, landed_line
@@ -22,6 +20,7 @@ from spotify_assets.readers.responses import Fields, moment, without_people
 from spotify_assets.resources.landing import HISTORY, PLAYLISTS, LandingResource
 from spotify_assets.resources.spotify import Answer, Budget, SpotifyClient, SpotifyError, UnavailableError
 from spotify_assets.resources.spotify.reads import Kind
+from spotify_assets.scratch import cursor
 from spotify_assets.settings import Settings
 
 Note = Callable[[str], None]
@@ -322,6 +321,6 @@ def _query(lake: Lake, table: str, columns: list[str], sql: str) -> list[Any]:
     delta = lake.open(table)
     if delta is None:
         return []
-    connection = duckdb.connect()
+    connection = cursor()
     connection.register("rows", delta.to_pyarrow_dataset().scanner(columns=columns))
     return connection.sql(sql).fetchall()

@@ -179,8 +179,8 @@ class Target(Protocol):
 class Counting(Target, Protocol):
     """A target that can count what it serves, and so be compared with the lake."""
 
-    def count(self, table: str) -> Counted:
-        """Rows of the table there, counted by the target itself.
+    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, Counted]]:
+        """Rows of each of these tables there, counted by the target itself.
 
         Raises:
             TargetError: where it can't be reached, or won't count.

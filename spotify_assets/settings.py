@@ -184,7 +184,7 @@ class Settings(BaseSettings):
     @classmethod
     def _known_zones(cls, value: Any) -> Any:
         for zone in value.values() if isinstance(value, dict) else [value]:
-            if zone not in available_timezones():
+            if zone not in _zones():
                 raise ValueError(f"{zone!r} is no time zone; expected a name such as Europe/Stockholm")
         return value
 
@@ -408,6 +408,12 @@ def settings() -> Settings:
 
 def _absolute(path: str) -> str:
     return str(Path(path).expanduser().absolute())
+
+
+@cache
+def _zones() -> set[str]:
+    """All there are: looking for them walks through a folder."""
+    return available_timezones()
 
 
 def zone(name: str) -> ZoneInfo:

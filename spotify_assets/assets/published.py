@@ -98,18 +98,17 @@ def same_rows(target: Counting) -> dg.AssetChecksDefinition:
         picked = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
         # Of what the lake got meanwhile, the next run tells.
         late = {refresh.table for refresh in publishing.behind(store, lake, picked)}
-        for table in target.tables:
-            if table in picked - late:
-                counted, expected = store.count(table), lake.count(table)
-                yield dg.AssetCheckResult(
-                    asset_key=[target.name, table],
-                    check_name="same_rows",
-                    passed=counted.rows == expected,
-                    description=None
-                    if counted.rows == expected
-                    else f"{counted.rows:,} rows there, {expected:,} in the lake. "
-                    f"spotify-assets publish {target.name} fills it anew.",
-                    metadata={"rows": counted.rows, **counted.details},
-                )
+        for table, counted in store.counts([table for table in target.tables if table in picked - late]):
+            expected = lake.count(table)
+            yield dg.AssetCheckResult(
+                asset_key=[target.name, table],
+                check_name="same_rows",
+                passed=counted.rows == expected,
+                description=None
+                if counted.rows == expected
+                else f"{counted.rows:,} rows there, {expected:,} in the lake. "
+                f"spotify-assets publish {target.name} fills it anew.",
+                metadata={"rows": counted.rows, **counted.details},
+            )
 
     return equals_the_lake

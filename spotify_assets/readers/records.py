@@ -1,12 +1,10 @@
 """Records in their export's own fields, turned into batches of one shape: text, and the time as parsed."""
 
-from functools import cache
-
-import duckdb
 import pyarrow as pa
 
 from spotify_assets.model.raw import RECORD_FIELDS
 from spotify_assets.readers.formats import FIELDS
+from spotify_assets.scratch import cursor
 
 # The accepted forms of a time, all UTC. Excel's has the day first.
 TIME_FORMS = (
@@ -24,17 +22,6 @@ PLAYED_AT = f"try_strptime(if(length(ts) > 26, regexp_replace(ts, '([.][0-9]{{6}
 # DuckDB works on the batches of an Arrow table in parallel.
 PARALLEL_ROWS = 32_768
 UTC_TIME = pa.timestamp("us", "UTC")
-
-
-@cache
-def _duckdb() -> duckdb.DuckDBPyConnection:
-    """One in-memory DuckDB for all readers of the process; each uses a cursor of its own."""
-    return duckdb.connect()
-
-
-def cursor() -> duckdb.DuckDBPyConnection:
-    """A connection to the readers' in-memory DuckDB."""
-    return _duckdb().cursor()
 
 
 class RecordShaper:

@@ -7,7 +7,7 @@ there. So a change of rows needs no write, and only a table that is missing, mov
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -168,11 +168,13 @@ class Athena(GlueCatalog):
 
     workgroup: str
 
-    def count(self, table: str) -> Counted:
-        """Rows of the table as Athena counts them, and how many bytes it scanned for that."""
-        with self._told():
-            done = self._queries.run(f'SELECT count(*) FROM "{self.database}"."{table}"', f"counting {table}")
-        return Counted(int(str(done.rows[0][0])), {"bytes_scanned": done.bytes_scanned, "query": done.query_id})
+    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, Counted]]:
+        """Rows of each table as Athena counts them, and how many bytes it scanned for that."""
+        for table in tables:
+            with self._told():
+                done = self._queries.run(f'SELECT count(*) FROM "{self.database}"."{table}"', f"counting {table}")
+            rows = int(str(done.rows[0][0]))
+            yield table, Counted(rows, {"bytes_scanned": done.bytes_scanned, "query": done.query_id})
 
     @property
     def _queries(self) -> "Queries":

@@ -102,19 +102,19 @@ class FlatFiles(dg.ConfigurableResource):
         tables = {path.split("/")[1] for path in there if path.startswith("parquet/")}
         return {table: held for table, held in latest.held.items() if table in tables and f"csv/{table}.csv" in there}
 
-    def count(self, table: str) -> Counted:
-        """Rows of the table's Parquet files, by what these tell of themselves."""
+    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, Counted]]:
+        """Rows of each table's Parquet files, by what these tell of themselves."""
         import pyarrow.parquet as pq
 
         with self._told():
             latest = self._latest()
             if latest is None:
                 raise TargetError(f"files: {self.uri} has no export yet")
-            folder = f"{latest.folder}/parquet/{table}"
             system = _arrow_files(self.uri)
-            files = [file.path for file in self._files.files(folder)]
-            rows = sum(pq.read_metadata(file, filesystem=system).num_rows for file in files)
-            return Counted(rows, {"files": len(files)})
+            for table in tables:
+                files = [file.path for file in self._files.files(f"{latest.folder}/parquet/{table}")]
+                rows = sum(pq.read_metadata(file, filesystem=system).num_rows for file in files)
+                yield table, Counted(rows, {"files": len(files)})
 
     def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[Published]:
         """A new export of every table: a sync changes nearly all, and what copying the others would save is little."""

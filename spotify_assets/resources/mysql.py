@@ -6,7 +6,7 @@ all of it or nothing, and none waits. What is new, or has another shape, is fill
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -80,10 +80,11 @@ class MySQL(dg.ConfigurableResource):
             rows = connection.execute(there).all()
         return publishing.held_of([tuple(row) for row in rows if row[0] in present])
 
-    def count(self, table: str) -> Counted:
-        """Rows of the table there."""
+    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, Counted]]:
+        """Rows of each table there."""
         with self._told(), self.engine.connect() as connection:
-            return Counted(connection.execute(sa.text(f"SELECT count(*) FROM `{table}`")).scalar_one())
+            for table in tables:
+                yield table, Counted(connection.execute(sa.text(f"SELECT count(*) FROM `{table}`")).scalar_one())
 
     def drop_history(self, lake: Lake) -> None:
         """It keeps none that can be read."""

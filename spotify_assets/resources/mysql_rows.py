@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from spotify_assets.lake import Lake
 from spotify_assets.model import derive
 from spotify_assets.publishing import Refresh
+from spotify_assets.scratch import cursor
 
 # The server, or this side, allows no files from here.
 NO_LOCAL_INFILE = (1148, 3948, 4166)
@@ -57,8 +58,6 @@ def _batches(refresh: Refresh, lake: Lake, rows: int) -> Iterator[pa.Table]:
 
 def as_csv(batch: pa.Table, path: Path) -> Path:
     """The rows in a file as LOAD DATA reads it: all in quotes but NULL, times in UTC, flags as 0 and 1."""
-    import duckdb
-
     shown = []
     for field in batch.schema:
         value = f'"{field.name}"'
@@ -67,7 +66,7 @@ def as_csv(batch: pa.Table, path: Path) -> Path:
         elif pa.types.is_boolean(field.type):
             value = f"CAST({value} AS TINYINT)"
         shown.append(f'{value} AS "{field.name}"')
-    with duckdb.connect() as connection:
+    with cursor() as connection:
         connection.register("batch", batch)
         connection.execute(
             f"COPY (SELECT {', '.join(shown)} FROM batch) TO '{path}' "

@@ -4,7 +4,7 @@ Rows never pass through this process: an external stage leads to the lake's buck
 files that the Delta log names as live in the version that is published.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -67,10 +67,11 @@ class Snowflake(dg.ConfigurableResource):
             rows = rows_of(connection, f"SELECT table_name, shape, window_name, version FROM {WINDOWS}")
             return publishing.held_of(row for row in rows if row[0] in there & {*self.tables})
 
-    def count(self, table: str) -> Counted:
-        """Rows of the table there."""
+    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, Counted]]:
+        """Rows of each table there."""
         with self._sessions.session() as connection:
-            return Counted(int(rows_of(connection, f"SELECT COUNT(*) FROM {table}")[0][0]))
+            for table in tables:
+                yield table, Counted(int(rows_of(connection, f"SELECT COUNT(*) FROM {table}")[0][0]))
 
     def drop_history(self, lake: Lake) -> None:
         """From now on its tables keep no former versions, and Snowflake removes those that there are."""

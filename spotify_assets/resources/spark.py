@@ -25,6 +25,8 @@ SESSION_SETTINGS = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # A window that is written empty over nothing is a commit, too: it says what the window was computed from.
     "spark.databricks.delta.skipRecordingEmptyCommits": "false",
+    # To note for each function of a query who called it takes five times as long as to build the query without.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
 REACH_SECONDS = 10
 

@@ -83,10 +83,11 @@ class Warehouse(dg.ConfigurableResource):
             ) from None
         return publishing.held_of(rows)
 
-    def count(self, table: str) -> Counted:
-        """Rows of the table there."""
+    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, Counted]]:
+        """Rows of each table there."""
         with self._readable() as connection:
-            return Counted(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+            for table in tables:
+                yield table, Counted(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
     def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[Published]:
         """All in one: the file is renamed once everything is in it."""
@@ -111,7 +112,10 @@ class Warehouse(dg.ConfigurableResource):
             if file.exists() and {refresh.table for refresh in refreshes if refresh.is_whole} != set(self.tables):
                 shutil.copyfile(file, beside)
             with DuckDBResource(database=str(beside)).get_connection() as connection:
+                # Each statement by itself would be written to the disk by itself.
+                connection.begin()
                 done = self._write(connection, lake, refreshes)
+                connection.commit()
             # Whoever wrote into the file left what is not to be replayed over this one.
             Path(f"{file}.wal").unlink(missing_ok=True)
             os.replace(beside, file)
