@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from spotify_assets.lake import Lake
 from spotify_assets.model import derive
 from spotify_assets.partitions import span_of, window_predicate, windows_of
 from spotify_assets.resources import LandingResource, SparkResource
-from spotify_assets.settings import Settings, load_settings
+from spotify_assets.settings import PREFIX, Settings, load_settings
 from spotify_assets_tests.mariadb import MariaDB
 from spotify_assets_tests.mariadb import running as mariadb_running
 from spotify_assets_tests.s3_servers import running
@@ -47,7 +48,7 @@ def spark() -> SparkSession:
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test depends on the settings of who runs it, or on a `.env` file."""
     for name in list(os.environ):
-        if name.startswith("SPOTIFY_ASSETS_"):
+        if name.startswith(PREFIX):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -137,11 +138,17 @@ class World:
     spark: SparkSession
     overrides: dict[str, Any] = field(default_factory=dict)
     uri: str = ""
+    _settings: tuple[Any, Settings] | None = None
 
     @property
     def settings(self) -> Settings:
         place = self.uri or self.root
-        return load_settings(landing_uri=f"{place}/landing", lake_uri=f"{place}/lake", **self.overrides)
+        options = {"landing_uri": f"{place}/landing", "lake_uri": f"{place}/lake", **self.overrides}
+        variables = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+        # A test asks a thousand times.
+        if self._settings is None or self._settings[0] != (options, variables):
+            self._settings = (deepcopy(options), variables), load_settings(**options)
+        return self._settings[1]
 
     @property
     def lake(self) -> Lake:
@@ -268,15 +275,19 @@ def _templates() -> dict[str, Path]:
 @pytest.fixture
 def prepared(
     world: World, _templates: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[Mapping[str, Any]], World]:
-    """A world in which these files of history are synced: computed once for all tests that begin with the same."""
+) -> Callable[..., World]:
+    """A world in which these files of history are synced: computed once for all tests that begin with the same.
 
-    def prepare(files: Mapping[str, Any]) -> World:
-        name = json.dumps(files)
+    `land` lands further files in it before.
+    """
+
+    def prepare(files: Mapping[str, Any], land: Callable[[World], None] = lambda world: None) -> World:
+        name = json.dumps([files, land.__qualname__])
         if name not in _templates:
             template = World(tmp_path_factory.mktemp("template"), world.spark)
             for path, content in files.items():
                 template.land(path, content)
+            land(template)
             template.sync()
             _templates[name] = template.root
         shutil.copytree(_templates[name], world.root, dirs_exist_ok=True)

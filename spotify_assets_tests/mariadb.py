@@ -33,7 +33,7 @@ class MariaDB:
         """Have the server's root do something."""
         import pymysql
 
-        connection = pymysql.connect(unix_socket=str(self.socket), user="root", autocommit=True)
+        connection = pymysql.connect(unix_socket=str(self.socket), user="root", autocommit=True, ssl_disabled=True)
         with connection, connection.cursor() as cursor:
             cursor.execute(statement)
 

@@ -10,7 +10,7 @@ from spotify_assets.analysis import questions, title
 from spotify_assets.resources.mysql import MySQL
 from spotify_assets.resources.warehouse import Warehouse
 from spotify_assets_tests.conftest import extended
-from spotify_assets_tests.resources.published import FILES, answers_of_the_lake, comparable, publish, with_playlists
+from spotify_assets_tests.resources.published import FILES, answers_of_the_lake, comparable, publish, two_snapshots
 
 MORE = {
     "anna/2022.json": [
@@ -30,7 +30,7 @@ MORE = {
 
 @pytest.fixture
 def world(prepared, mariadb):
-    world = with_playlists(prepared(FILES | MORE))
+    world = prepared(FILES | MORE, two_snapshots)
     world.overrides["mysql_url"] = mariadb.database()
     return world
 

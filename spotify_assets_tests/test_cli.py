@@ -1,4 +1,4 @@
-"""The command line as a person uses it: as a process of its own."""
+"""The command line as a person uses it; as a process of its own, where that makes a difference."""
 
 import csv
 import io
@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from spotify_assets import cli
 from spotify_assets.lake import Lake
+from spotify_assets.settings import settings
 from spotify_assets_tests.conftest import account, extended
 
 
 @pytest.fixture
-def run(tmp_path):
+def process(tmp_path):
+    """Run a command as a process."""
+
     def command(*arguments, expect=0):
         done = subprocess.run(
             [sys.executable, "-m", "spotify_assets", *arguments],
@@ -32,6 +36,25 @@ def run(tmp_path):
     return command
 
 
+@pytest.fixture
+def run(tmp_path, monkeypatch, capfd):
+    """Run a command in this process, with an engine that is there: most of a small command's time is to start."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "data/dagster"))
+
+    def command(*arguments, expect=0):
+        monkeypatch.setattr(sys, "argv", ["spotify-assets", *arguments])
+        settings.cache_clear()
+        capfd.readouterr()
+        code = cli.run(debug=False)
+        output = "".join(capfd.readouterr())
+        assert code == expect, output
+        assert "Traceback" not in output
+        return output
+
+    yield command
+    settings.cache_clear()
+
+
 def export(path: Path) -> Path:
     """A zip as Spotify sends it."""
     with zipfile.ZipFile(path, "w") as archive:
@@ -41,8 +64,8 @@ def export(path: Path) -> Path:
     return path
 
 
-def test_from_an_export_to_nothing(run, tmp_path):
-    imported = run("import", str(export(tmp_path / "my_spotify_data.zip")), "--listener", "anna")
+def test_from_an_export_to_nothing(run, process, tmp_path):
+    imported = process("import", str(export(tmp_path / "my_spotify_data.zip")), "--listener", "anna")
     assert "1 file copied" in imported
     assert "kept" in imported
     assert "cut.json" in imported  # the check that warns names it
@@ -121,7 +144,7 @@ def test_a_check_that_stops_a_sync_says_what_it_found(run, tmp_path):
     assert "raw_files: primary_key: source_file: 1 rows" in run("sync", expect=1)
 
 
-def test_a_run_that_was_killed_blocks_nothing(run, tmp_path):
+def test_a_run_that_was_killed_blocks_nothing(run, process, tmp_path):
     """SIGKILL in the middle of a sync; the next one finishes the work, and the dead run is marked as failed."""
     (tmp_path / "data/landing/history/anna").mkdir(parents=True)
     plays = [extended(f"2024-01-{day:02d}T13:37:00Z") for day in range(1, 29)]
@@ -135,7 +158,7 @@ def test_a_run_that_was_killed_blocks_nothing(run, tmp_path):
             break
     victim.kill()
     victim.wait()
-    run("sync")
+    process("sync")
     assert json.loads(run("query", "SELECT count(*) AS n FROM fct_plays", "--format", "json")) == [{"n": 28}]
     assert "Everything is up to date." in run("sync")
 

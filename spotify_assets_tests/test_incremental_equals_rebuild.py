@@ -81,7 +81,7 @@ def apply(world: World, step: tuple) -> None:
 
 
 @settings(
-    max_examples=4,
+    max_examples=3,
     deadline=None,
     derandomize=True,
     database=None,

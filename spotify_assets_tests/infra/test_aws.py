@@ -24,6 +24,7 @@ from spotify_assets.settings import load_settings
 from spotify_assets.storage import Bucket
 from spotify_assets_tests.conftest import AWS, extended
 from spotify_assets_tests.infra.requests_made import Request, recorded
+from spotify_assets_tests.resources.published import count
 from spotify_assets_tests.resources.test_athena import answers
 from spotify_assets_tests.s3_servers import running
 
@@ -212,7 +213,7 @@ class TestPolicy:
         athena = targets(settings)["athena"]
         for anew in (False, True):
             assert len([*athena.publish(lake, publishing.behind(athena, lake, ["raw_plays"], anew=anew))]) == 1
-        assert athena.count("raw_plays").rows == lake.count("raw_plays")
+        assert count(athena, "raw_plays").rows == lake.count("raw_plays")
         queue = LandingQueue(settings.landing_queue_url, Bucket(settings.landing_uri))
         queue.delete([message.receipt for message in queue.receive(10)])
         landing.remove(["history/anna/a.json"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from spotify_assets import publishing, reports
 from spotify_assets.analysis import questions
-from spotify_assets.publishing import Published, Target
+from spotify_assets.publishing import Counted, Counting, Published, Target
 from spotify_assets_tests.conftest import World, extended
 from spotify_assets_tests.readers.test_playlists import capture, track
 
@@ -28,21 +28,24 @@ FILES = {
 }
 
 
-def with_playlists(world: World) -> World:
-    """Two snapshots of a playlist, and everything computed."""
+def two_snapshots(world: World) -> None:
+    """Land two snapshots of a playlist."""
     import json
 
     for day, names in (("2024-01-02", ("A", "B")), ("2024-01-05", ("B", "C"))):
         snapshot = capture(*map(track, names), name="It's 😀")
         world.landing.land(f"playlists/{day}/p.json", json.dumps(snapshot).encode())
-    world.refresh()
-    return world
 
 
 def publish(world: World, target: Target, tables: Iterable[str] | None = None, **options: Any) -> dict[str, Published]:
     """Write what the target lacks, and tell by table what was written."""
     refreshes = publishing.behind(target, world.lake, tables, **options)
     return {done.refresh.table: done for done in target.publish(world.lake, refreshes)}
+
+
+def count(target: Counting, table: str) -> Counted:
+    """What the target counts in one table."""
+    return dict(target.counts([table]))[table]
 
 
 def spans(done: Published) -> str:

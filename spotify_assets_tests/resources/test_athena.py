@@ -27,7 +27,7 @@ from spotify_assets.resources.athena import Athena, GlueCatalog, fitting
 from spotify_assets.resources.targets import targets
 from spotify_assets.settings import SettingsError, load_settings
 from spotify_assets.storage import Bucket
-from spotify_assets_tests.resources.published import publish
+from spotify_assets_tests.resources.published import count, publish
 
 FEW = ("plays", "dim_time")
 READ_BY_NAME = """
@@ -202,7 +202,7 @@ def athena(catalog):
 class TestCounted:
     def test_a_query_in_the_workgroup(self, moto, athena):
         answers(moto, 1_234)
-        counted = athena.count("plays")
+        counted = count(athena, "plays")
         assert counted.rows == 1_234
         assert counted.details["bytes_scanned"] == 0
         client = boto3.client("athena")

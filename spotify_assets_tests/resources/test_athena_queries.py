@@ -12,6 +12,7 @@ from spotify_assets.resources import athena_queries
 from spotify_assets.resources.athena import Athena, GlueCatalog
 from spotify_assets.resources.athena_queries import Queries
 from spotify_assets.storage.aws import athena_client, glue_client
+from spotify_assets_tests.resources.published import count
 
 SECRET = "a-secret-key"
 COUNTED = {
@@ -101,7 +102,7 @@ def refused_line(act):
 
 
 def test_rows_and_bytes_scanned(aws, athena):
-    counted = athena.count("plays")
+    counted = count(athena, "plays")
     assert counted.rows == 42
     assert counted.details == {"bytes_scanned": 10_485_760, "query": "q-1"}
     assert aws.asked[0][1]["WorkGroup"] == "dj"
@@ -110,7 +111,7 @@ def test_rows_and_bytes_scanned(aws, athena):
 
 def test_it_waits_while_the_query_runs(aws, athena):
     aws.script["GetQueryExecution"] = [execution("QUEUED"), *[execution("RUNNING")] * 3, execution("SUCCEEDED")]
-    assert athena.count("plays").rows == 42
+    assert count(athena, "plays").rows == 42
     assert aws.times()["GetQueryExecution"] == 5
 
 
@@ -140,7 +141,7 @@ def test_it_asks_ever_less_often_and_stops_a_query_in_the_end(aws, bucket):
 )
 def test_a_query_without_an_answer_is_one_line(aws, athena, state, reason, said):
     aws.script["GetQueryExecution"] = [execution("QUEUED"), execution(state, reason)]
-    assert said in refused_line(lambda: athena.count("plays"))
+    assert said in refused_line(lambda: count(athena, "plays"))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_a_query_without_an_answer_is_one_line(aws, athena, state, reason, said)
 )
 def test_a_refusal_of_athenas_is_one_line(aws, athena, operation, code, message, said):
     aws.refuses(operation, code, message)
-    assert said in refused_line(lambda: athena.count("plays"))
+    assert said in refused_line(lambda: count(athena, "plays"))
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,14 @@ from spotify_assets.resources import flat_files
 from spotify_assets.resources.targets import targets
 from spotify_assets.settings import SettingsError, load_settings
 from spotify_assets.storage import storage
-from spotify_assets_tests.resources.published import FILES, publish, with_playlists
+from spotify_assets_tests.resources.published import FILES, count, publish, two_snapshots
 
 ALL = publishing.of_layers(*LAYERS)
 
 
 @pytest.fixture
 def history(prepared):
-    world = prepared(FILES)
+    world = prepared(FILES, two_snapshots)
     world.overrides |= {"export_uri": str(world.root / "exports")}
     return world
 
@@ -102,11 +102,10 @@ def assert_equals_the_lake(target, world, tables=ALL):
         here = in_order(world.lake.read(table).to_pylist())
         assert in_order(parquet(target, table)) == here, table
         assert in_order(from_csv(target, table)) == here, table
-        assert target.count(table).rows == len(here)
+        assert count(target, table).rows == len(here)
 
 
 def test_every_row_of_every_table(history, files):
-    with_playlists(history)
     done = publish(history, files)
     assert {table: one.rows for table, one in done.items()} == {table: history.lake.count(table) for table in ALL}
     assert_equals_the_lake(files, history)
@@ -216,7 +215,7 @@ def test_the_last_few_are_kept(history, files, few):
     assert latest(files)["earlier"] == [made[-2], made[-3]]
     files.drop_history(history.lake)
     assert folders(files) == {made[-1]}
-    assert files.count("fct_plays").rows == 20
+    assert count(files, "fct_plays").rows == 20
 
 
 def test_what_was_deleted_is_missed(history, files, few):
@@ -230,7 +229,7 @@ def test_empty_tables(world):
     world.overrides["export_uri"] = str(world.root / "exports")
     files = targets(world.settings)["files"]
     publish(world, files)
-    assert {files.count(table).rows for table in ALL} == {0}
+    assert {count(files, table).rows for table in ALL} == {0}
     assert parquet(files, "fct_plays") == from_csv(files, "fct_plays") == []
 
 

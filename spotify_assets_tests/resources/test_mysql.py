@@ -13,12 +13,12 @@ from spotify_assets.publishing import TargetError
 from spotify_assets.resources.mysql import MySQL
 from spotify_assets.settings import SettingsError, load_settings
 from spotify_assets_tests.conftest import extended
-from spotify_assets_tests.resources.published import FILES, publish, spans, with_playlists
+from spotify_assets_tests.resources.published import FILES, count, publish, spans, two_snapshots
 
 
 @pytest.fixture
 def world(prepared, mariadb):
-    world = with_playlists(prepared(FILES))
+    world = prepared(FILES, two_snapshots)
     world.overrides["mysql_url"] = mariadb.database()
     return world
 
@@ -59,7 +59,7 @@ def test_every_row_of_every_table(target, world):
     done = publish(world, target)
     assert set(done) == set(target.tables)
     assert_equal_to_the_lake(target, world)
-    assert {table: target.count(table).rows for table in target.tables} == {
+    assert {table: count(target, table).rows for table in target.tables} == {
         table: world.lake.count(table) for table in target.tables
     }
     assert publishing.behind(target, world.lake) == []
