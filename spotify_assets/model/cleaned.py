@@ -65,7 +65,7 @@ plays = table(
     needed("ms_played", COUNT, "How long it played (ms)"),
     needed("ms_played_is_estimated", FLAG, "Whether the source doesn't tell `ms_played`"),
     needed("is_stream", FLAG, "Whether it played 30 seconds or more, Spotify's own line"),
-    needed("platform", TEXT, "Device, normalized; `unknown` where missing"),
+    needed("platform", TEXT, "Device, normalized, its first 255 characters; `unknown` where missing"),
     needed("reason_start", LABEL, "Why the play began, normalized; `unknown` where missing"),
     needed("reason_end", LABEL, "Why the play ended, normalized; `unknown` where missing"),
     optional("shuffle", FLAG, "Whether shuffle was on; null where the export doesn't say"),

@@ -24,7 +24,8 @@ from sqlalchemy import (
 metadata = MetaData()
 
 KEY = String(64)
-LABEL = String(255)
+LABEL_LENGTH = 255
+LABEL = String(LABEL_LENGTH)
 TEXT = Text()
 TEXTS: ARRAY[str] = ARRAY(Text())
 COUNT = BigInteger()

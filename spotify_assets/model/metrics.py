@@ -69,7 +69,9 @@ hourly_listening = table(
     by_listener(),
     local_date(),
     needed("hour", NUMBER, "Local hour (0 to 23), in the listener's zone", primary_key=True, autoincrement=False),
-    needed("platform", LABEL, "Device, normalized; `unknown` where missing", primary_key=True),
+    needed(
+        "platform", LABEL, "Device, normalized, its first 255 characters; `unknown` where missing", primary_key=True
+    ),
     *measures(),
     *music_and_spoken(),
     CheckConstraint("plays = music_plays + spoken_plays", name="music_and_spoken_are_all_plays"),

@@ -4,6 +4,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spotify_assets.model.cleaned import STREAM_MS
+from spotify_assets.model.columns import LABEL_LENGTH
 from spotify_assets.partitions import Window
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.judge import ESTIMATED_FORMAT, judged
@@ -74,8 +75,8 @@ def plays(
 
 
 def _label(text: Column) -> Column:
-    """Normalized; `unknown` where missing."""
-    return F.coalesce(normalized(present(text)), F.lit("unknown"))
+    """Normalized, and cut where it is longer than a label may be; `unknown` where missing."""
+    return F.coalesce(F.substring(normalized(present(text)), 1, LABEL_LENGTH), F.lit("unknown"))
 
 
 def _flag(text: Column) -> Column:

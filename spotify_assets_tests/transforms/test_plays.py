@@ -107,6 +107,10 @@ def test_local_dates_are_in_the_listeners_zone(play):
     assert (play()["local_date"], play()["local_hour"]) == (date(2024, 1, 31), 12)
 
 
+def test_labels_are_cut(play):
+    assert play(platform=" " + "P" * 300)["platform"] == "p" * 255
+
+
 def test_labels_are_normalized_and_flags_know_when_they_do_not_know(play):
     row = play(platform=" iOS 17 ", reason_start="", reason_end=None, shuffle="TRUE", skipped="0", offline="maybe")
     assert [row[name] for name in ("platform", "reason_start", "reason_end")] == ["ios 17", "unknown", "unknown"]
