@@ -25,9 +25,10 @@ SESSION_SETTINGS = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # A window that is written empty over nothing is a commit, too: it says what the window was computed from.
     "spark.databricks.delta.skipRecordingEmptyCommits": "false",
-    # To note for each function of a query who called it takes five times as long as to build the query without.
-    "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
+# To note for each function of a query who called it takes five times as long as to build the query without. Apache
+# Spark takes this from whoever starts it, and warns others.
+EMBEDDED_SETTINGS = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
 REACH_SECONDS = 10
 
 _starting = Lock()
@@ -54,7 +55,7 @@ class SparkResource(dg.ConfigurableResource):
         Raises:
             SparkError: where there is no such engine.
         """
-        config = {"spark.remote": self._address(), **SESSION_SETTINGS}
+        config = {"spark.remote": self._address(), **SESSION_SETTINGS, **({} if self.remote else EMBEDDED_SETTINGS)}
         # It prints what it is about to raise, as a page of JSON.
         logging.getLogger("pyspark.sql.connect.logging").setLevel(logging.CRITICAL + 1)
         with _starting:
