@@ -9,6 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -17,6 +18,7 @@ import duckdb
 from benchmarks import measure, sync
 from spotify_assets import publishing
 from spotify_assets.lake import Lake
+from spotify_assets.model import derive
 from spotify_assets.publishing import Target
 from spotify_assets.resources import mysql, mysql_rows
 from spotify_assets.resources.mysql import MySQL
@@ -93,7 +95,7 @@ def _mariadb(lake: Lake, place: Path) -> tuple[float, float]:
     from spotify_assets_tests.mariadb import running
 
     rows = {
-        table: mysql_rows.as_csv(refresh.rows(lake).to_table(columns=columns(table)), place / f"{table}.csv")
+        table: mysql_rows.as_csv(refresh.rows(lake).to_table(columns=derive.columns(table)), place / f"{table}.csv")
         for table in TABLES
         for refresh in publishing.behind(Warehouse(path=str(place / "none")), lake, [table], anew=True)
     }
@@ -102,16 +104,10 @@ def _mariadb(lake: Lake, place: Path) -> tuple[float, float]:
         for _ in range(REPEATS):
             url = server.database()
             target = MySQL(settings=load_settings(mysql_url=url, lake_uri=lake.uri))
-            ours = _timed(lambda target=target: _publish(target, lake))  # type: ignore[misc]
+            ours = _timed(partial(_publish, target, lake))
             target = MySQL(settings=load_settings(mysql_url=server.database(), lake_uri=lake.uri))
             seconds.append((ours, _load(target, rows)))
     return median(ours for ours, _ in seconds), median(least for _, least in seconds)
-
-
-def columns(table: str) -> list[str]:
-    from spotify_assets.model import derive
-
-    return derive.columns(table)
 
 
 def _load(target: MySQL, files: dict[str, Path]) -> float:
@@ -122,7 +118,7 @@ def _load(target: MySQL, files: dict[str, Path]) -> float:
 
         def load() -> None:
             for table, file in files.items():
-                mysql_rows.load_file(connection, file, table, columns(table))
+                mysql_rows.load_file(connection, file, table, derive.columns(table))
 
         return _timed(load)
 

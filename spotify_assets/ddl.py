@@ -98,9 +98,10 @@ def _is_whole_key(column: sa.Column) -> bool:
     return [key.name for key in column.table.primary_key] == [column.name]
 
 
-def create(table: sa.Table, dialect: sa.Dialect) -> str:
+def create(table: sa.Table, dialect: sa.Dialect, *, foreign_keys: bool = True) -> str:
     """`CREATE TABLE`, with keys and constraints."""
-    return str(CreateTable(table).compile(dialect=dialect)).strip()
+    statement = CreateTable(table, include_foreign_key_constraints=None if foreign_keys else [])
+    return str(statement.compile(dialect=dialect)).strip()
 
 
 def comments(table: sa.Table, dialect: sa.Dialect) -> list[str]:

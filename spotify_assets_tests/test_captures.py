@@ -443,7 +443,7 @@ ALWAYS = {"playlists/2024-01-02/q.json": documents}
 
 
 @settings(
-    max_examples=3,
+    max_examples=2,
     # To shrink what fails takes minutes, and it is small.
     phases=[Phase.generate],
     deadline=None,

@@ -68,7 +68,8 @@ class MySQL(dg.ConfigurableResource):
 
     def shape(self, table: str) -> str:
         """By DDL, which bears the comments."""
-        return ddl.shape(_create(self.model.tables[table], ""))
+        made = self.model.tables[table]
+        return ddl.shape(_create(made, ""), *_indexes(made))
 
     def held(self) -> Mapping[str, Held]:
         """What the database tells; nothing where nothing was published to it."""
@@ -123,6 +124,8 @@ class MySQL(dg.ConfigurableResource):
             for refresh in refreshes:
                 make(connection, beside.tables[NEW + refresh.table])
                 done.append(Published(refresh, self._load(connection, lake, refresh, NEW + refresh.table)))
+                # To sort what is there takes less than to keep a dozen indexes sorted meanwhile.
+                index(connection, beside.tables[NEW + refresh.table])
             replaced = [table for table in names if table in present]
             moves = [f"`{table}` TO `{OLD}{table}`" for table in replaced]
             run(f"RENAME TABLE {', '.join(moves + [f'`{NEW}{table}` TO `{table}`' for table in sorted(names)])}")
@@ -233,19 +236,32 @@ def _type(type_: sa.types.TypeEngine) -> sa.types.TypeEngine:
 
 def _create(table: sa.Table, collation: str) -> str:
     """`CREATE TABLE`. Spotify's ids differ by case alone, and names by an accent: text is compared as it is."""
-    indexes = "".join(f",\n\tKEY `{index.name}` (`{index.columns[0].name}`)" for index in _indexes(table))
-    head, _, tail = ddl.create(table, DIALECT).rpartition("\n)")
-    return f"{head}{indexes}\n){tail} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 {collation}"
+    return f"{ddl.create(table, DIALECT, foreign_keys=False)} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 {collation}"
 
 
-def _indexes(table: sa.Table) -> list[sa.Index]:
-    return sorted(table.indexes, key=lambda index: str(index.name))
+def _indexes(table: sa.Table) -> list[str]:
+    """Indexes and foreign keys, as `ALTER TABLE` adds them."""
+    indexes = [f"ADD KEY `{index.name}` (`{index.columns[0].name}`)" for index in table.indexes]
+    links = [
+        f"ADD FOREIGN KEY (`{link.parent.name}`) REFERENCES `{link.column.table.name}` (`{link.column.name}`)"
+        for link in table.foreign_keys
+    ]
+    return sorted(indexes) + sorted(links)
 
 
 def make(connection: sa.Connection, table: sa.Table) -> None:
-    """Make a table, with the collation that compares text byte by byte, white space at its end included."""
+    """Make a table, with the collation that compares text byte by byte, white space at its end included.
+
+    Of keys it has its primary one.
+    """
     is_mariadb = getattr(connection.dialect, "is_mariadb", False)
     _runner(connection)(_create(table, f"COLLATE={'utf8mb4_nopad_bin' if is_mariadb else 'utf8mb4_0900_bin'}"))
+
+
+def index(connection: sa.Connection, table: sa.Table) -> None:
+    """Add the table's indexes and foreign keys."""
+    if parts := _indexes(table):
+        _runner(connection)(f"ALTER TABLE `{table.name}` {', '.join(parts)}")
 
 
 def _merges(refresh: Refresh, is_there: set[str]) -> bool:

@@ -42,18 +42,17 @@ def load(connection: sa.Connection, lake: Lake, refresh: Refresh, into: str, bat
 
 
 def _batches(refresh: Refresh, lake: Lake, rows: int) -> Iterator[pa.Table]:
-    """The refresh's rows as tables of so many rows at most."""
-    held: list[pa.RecordBatch] = []
-    count = 0
-    for batch in refresh.rows(lake).to_batches(columns=derive.columns(refresh.table), batch_size=rows):
-        if count + batch.num_rows > rows and held:
-            yield pa.Table.from_batches(held)
-            held, count = [], 0
-        if batch.num_rows:
-            held.append(batch)
-            count += batch.num_rows
-    if held:
-        yield pa.Table.from_batches(held)
+    """The refresh's rows as tables of so many rows at most, in the order in which InnoDB keeps them."""
+    columns, keys = (
+        ", ".join(f'"{name}"' for name in names)
+        for names in (derive.columns(refresh.table), derive.primary_key(refresh.table))
+    )
+    with cursor() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("lake_rows", refresh.rows(lake))
+        ordered = connection.execute(f"SELECT {columns} FROM lake_rows ORDER BY {keys}").to_arrow_reader(rows)
+        for batch in ordered:
+            yield pa.Table.from_batches([batch])
 
 
 def as_csv(batch: pa.Table, path: Path) -> Path:

@@ -2,8 +2,9 @@
 
 import re
 import threading
-from datetime import UTC, date
+from datetime import UTC, date, datetime, timedelta
 
+import pymysql
 import pytest
 import sqlalchemy as sa
 
@@ -13,6 +14,7 @@ from spotify_assets.publishing import TargetError
 from spotify_assets.resources.mysql import MySQL
 from spotify_assets.settings import SettingsError, load_settings
 from spotify_assets_tests.conftest import extended
+from spotify_assets_tests.mariadb import running
 from spotify_assets_tests.resources.published import FILES, count, publish, spans, two_snapshots
 
 
@@ -118,6 +120,27 @@ def test_foreign_keys_hold_after_tables_were_made_anew(target, world):
         connection.exec_driver_sql("UPDATE fct_plays SET platform_key = 1234567")
     with target.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE fct_plays SET platform_key = -1")
+
+
+def test_one_that_was_killed_between_its_renames_is_put_right(target, world, monkeypatch):
+    publish(world, target)
+    with target.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE published_windows SET shape = 'of before' WHERE table_name = 'dim_track'")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spotify_assets.resources.mysql._refer_anew", killed)
+    with pytest.raises(KeyboardInterrupt):
+        publish(world, target)
+    assert "_old_dim_track" in sa.inspect(target.engine).get_table_names()
+    monkeypatch.undo()
+    assert set(publish(world, target)) == {"dim_track"}
+    inspected = sa.inspect(target.engine)
+    assert [name for name in inspected.get_table_names() if name.startswith("_")] == []
+    for table in target.tables:
+        assert not [link for link in inspected.get_foreign_keys(table) if link["referred_table"].startswith("_")]
+    assert_equal_to_the_lake(target, world)
 
 
 def test_rows_that_somebody_changed_are_put_right(target, world):
@@ -228,10 +251,42 @@ def test_a_server_that_is_read_only(target, world, mariadb):
     assert_equal_to_the_lake(target, world)
 
 
+def fill(server):
+    """Write until no megabyte more fits."""
+    server.root("CREATE TABLE mysql.filler (content LONGBLOB)")
+    is_full = False
+    while not is_full:
+        try:
+            server.root("INSERT INTO mysql.filler VALUES (repeat('x', 1024 * 1024))")
+        except pymysql.err.OperationalError as error:
+            is_full = "is full" in str(error)
+            if not is_full:
+                raise
+
+
+def test_a_server_whose_disk_is_full(world):
+    """One that may not grow: its table space is filled by somebody else meanwhile."""
+    with running("--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:64M") as server:
+        world.overrides["mysql_url"] = server.database()
+        target = MySQL(settings=world.settings)
+        publish(world, target)
+        before = {table: rows_there(target, table) for table in target.tables}
+        fill(server)
+        times = [datetime(2024, 4, 1, 12, tzinfo=UTC) + timedelta(minutes=10 * n) for n in range(3_000)]
+        plays = [extended(f"{time:%Y-%m-%dT%H:%M:%SZ}", track=f"{time}") for time in times]
+        world.land("anna/2024-04.json", plays)
+        world.sync()
+        with pytest.raises(TargetError, match="disk, or its table space, is full"):
+            publish(world, target)
+        assert {table: rows_there(target, table) for table in target.tables} == before
+
+
 def test_what_does_not_fit_is_an_error_and_nothing_is_cut(target, world):
     publish(world, target)
+    with target.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE hourly_listening MODIFY platform varchar(30) NOT NULL")
     before = {table: rows_there(target, table) for table in target.tables}
-    world.land("anna/2024-04.json", [extended("2024-04-01T12:00:00Z", platform="p" * 300)])
+    world.land("anna/2024-04.json", [extended("2024-04-01T12:00:00Z", platform="p" * 31)])
     world.sync()
     with pytest.raises(TargetError, match=r"hourly_listening: .*platform"):
         publish(world, target)
