@@ -112,6 +112,20 @@ class Refresh:
             within = within | span.expression(self.table)
         return dataset.filter(within)
 
+    def files(self, lake: Lake) -> list[str]:
+        """Parquet files on this machine's disk that hold the whole table and nothing else, the month in their path.
+
+        DuckDB reads these faster than what Arrow reads for it. There are none where only spans are to be written, the
+        lake is elsewhere, or its log tells more of rows than their files do.
+        """
+        delta = self.delta(lake)
+        if not self.is_whole or "://" in lake.uri or delta.protocol().min_reader_version > 1:
+            return []
+        paths = pa.table(delta.get_add_actions(flatten=True))["path"].to_pylist()
+        # Those that are written otherwise in the log than on the disk.
+        is_plain = not any("%" in path for path in paths)
+        return [f"{lake.table_uri(self.table)}/{path}" for path in paths] if is_plain else []
+
     def delta(self, lake: Lake) -> DeltaTable:
         """The lake's table in exactly the version."""
         return lake.at(self.table, self.version)

@@ -130,7 +130,10 @@ class Warehouse(dg.ConfigurableResource):
         wanted = {refresh.table: refresh for refresh in refreshes}
         # A table can't be dropped while others refer to it.
         dropped = self._with_referring(table for table, refresh in wanted.items() if refresh.is_whole)
-        wanted |= {also.table: also for also in publishing.behind(self, lake, dropped - wanted.keys(), anew=True)}
+        present = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        # Nor can one be made before those that it refers to.
+        needed = (dropped | self._referred(dropped) - present) - wanted.keys()
+        wanted |= {also.table: also for also in publishing.behind(self, lake, needed, anew=True)}
         connection.execute("SET TimeZone = 'UTC'")
         for name in questions():
             connection.execute(f"DROP VIEW IF EXISTS {name}")
@@ -163,15 +166,19 @@ class Warehouse(dg.ConfigurableResource):
             for span in refresh.spans:
                 connection.execute(f"DELETE FROM {table} WHERE {span.predicate(table)}")
         columns = ", ".join(f'"{column.name}"' for column in made.columns)
-        connection.register("lake_rows", refresh.rows(lake))
-        rows = connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM lake_rows").fetchall()[0][0]
-        connection.unregister("lake_rows")
+        insert = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM"
+        if files := refresh.files(lake):
+            told = connection.execute(f"{insert} read_parquet(?, union_by_name = true)", [files]).fetchall()
+        else:
+            connection.register("lake_rows", refresh.rows(lake))
+            told = connection.execute(f"{insert} lake_rows").fetchall()
+            connection.unregister("lake_rows")
         connection.execute(f"DELETE FROM {WINDOWS} WHERE table_name = ?", [table])
         held = [(table, name, version, refresh.held.shape) for name, version in refresh.held.windows.items()]
         connection.executemany(
             f"INSERT INTO {WINDOWS} (table_name, window_name, version, shape) VALUES (?, ?, ?, ?)", held
         )
-        return int(rows)
+        return int(told[0][0])
 
     def _with_referring(self, tables: Iterable[str]) -> set[str]:
         """These tables, and all that refer to one of them by an enforced key, however far away."""
@@ -179,6 +186,14 @@ class Warehouse(dg.ConfigurableResource):
         for table in self.tables:  # those that are referred to come first
             if any(link.column.table.name in found for link in self._model.tables[table].foreign_keys):
                 found.add(table)
+        return found
+
+    def _referred(self, tables: Iterable[str]) -> set[str]:
+        """All that these tables refer to by an enforced key, however far away."""
+        found = set(tables)
+        for table in reversed(self.tables):
+            if table in found:
+                found |= {link.column.table.name for link in self._model.tables[table].foreign_keys}
         return found
 
     @contextmanager

@@ -1,5 +1,6 @@
 """The DuckDB file: what it holds, and what its readers see while it is written."""
 
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -9,6 +10,7 @@ import duckdb
 import pytest
 
 from spotify_assets import publishing
+from spotify_assets.lake import Lake
 from spotify_assets.model import LAYERS, TABLES, derive
 from spotify_assets.publishing import TargetError
 from spotify_assets.resources.warehouse import Warehouse
@@ -41,6 +43,14 @@ def test_every_row_of_every_table(history, warehouse):
             assert sorted(map(str, there.cast(here.schema).to_pylist())) == sorted(map(str, here.to_pylist())), table
             assert count(warehouse, table).rows == here.num_rows == history.lake.count(table)
     assert publishing.behind(warehouse, history.lake) == []
+
+
+@pytest.mark.parametrize("name", ["it's a lake", "100%", "données[1]*"])
+def test_a_lake_wherever_it_is(history, warehouse, name):
+    lake = Lake(str(history.root / name))
+    shutil.copytree(history.lake.uri, lake.uri)
+    list(warehouse.publish(lake, publishing.behind(warehouse, lake, ["dim_track", "fct_plays"])))
+    assert ask(warehouse.path, "SELECT count(*) FROM fct_plays JOIN dim_track USING (track_key)") == [(3,)]
 
 
 def ask(path, sql):
