@@ -154,7 +154,7 @@ def print_published(console: Console, done: Synced) -> None:
     """What was written to which target, and what checks warn of."""
     for name, refreshes in done.published.items():
         whole = sum(refresh.is_whole for refresh in refreshes)
-        parts = [f"{whole} tables"] if whole else []
+        parts = [f"{whole} table{'s' * (whole != 1)}"] if whole else []
         if len(refreshes) > whole:
             spans = sorted({str(span) for refresh in refreshes for span in refresh.spans or ()})
             shown = spans[0] if len(spans) == 1 else f"{len(spans)} ranges"
@@ -235,7 +235,8 @@ def _print_targets(console: Console, lake: Lake, settings: Settings) -> None:
         except publishing.TargetError as error:
             console.print(f"[yellow]{escape(str(error))}[/]", soft_wrap=True)
             continue
-        state = f"[yellow]{len(lacking)} tables are behind[/]; spotify-assets sync" if lacking else "up to date"
+        count = "1 table is" if len(lacking) == 1 else f"{len(lacking)} tables are"
+        state = f"[yellow]{count} behind[/]; spotify-assets sync" if lacking else "up to date"
         console.print(f"[dim]Published to[/] {name}: {state}")
 
 
