@@ -10,7 +10,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import reduce
+from operator import or_
 from typing import Protocol, runtime_checkable
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -61,6 +64,11 @@ class Span:
         until = f"{column} < {literal.format(self.end)}"
         return until if self.start is None else f"{column} >= {literal.format(self.start)} AND {until}"
 
+    def meets(self, month: date) -> bool:
+        """Whether the month that begins on that day has days of the span."""
+        starts_before = self.start is None or month >= date.fromisoformat(self.start).replace(day=1)
+        return starts_before and month < date.fromisoformat(self.end)
+
     def expression(self, table: str) -> pc.Expression:
         """The same for Arrow, by month too, so that files of other months are not read."""
         window, month = pc.field(str(derive.window_column(table))), pc.field(derive.LAYOUT_COLUMN)
@@ -79,6 +87,11 @@ class Span:
 
     def __str__(self) -> str:
         return f"{self.start or 'the start'} to {self.end}"
+
+
+def within(table: str, spans: Iterable[Span]) -> str:
+    """SQL for the rows of any of the spans."""
+    return " OR ".join(f"({span.predicate(table)})" for span in spans)
 
 
 @dataclass(frozen=True)
@@ -107,24 +120,19 @@ class Refresh:
         dataset = self.delta(lake).to_pyarrow_dataset()
         if self.spans is None or all_rows:
             return dataset
-        within = self.spans[0].expression(self.table)
-        for span in self.spans[1:]:
-            within = within | span.expression(self.table)
-        return dataset.filter(within)
+        return dataset.filter(reduce(or_, (span.expression(self.table) for span in self.spans)))
 
-    def files(self, lake: Lake) -> list[str]:
-        """Parquet files on this machine's disk that hold the whole table and nothing else, the month in their path.
+    def live_files(self, lake: Lake) -> tuple[list[str], int]:
+        """Paths below the lake of the Parquet files that the log names as live in the version, and their rows.
 
-        DuckDB reads these faster than what Arrow reads for it. There are none where only spans are to be written, the
-        lake is elsewhere, or its log tells more of rows than their files do.
+        Of a table by month, only files of months that the spans meet: they may hold rows of other days.
         """
-        delta = self.delta(lake)
-        if not self.is_whole or "://" in lake.uri or delta.protocol().min_reader_version > 1:
-            return []
-        paths = pa.table(delta.get_add_actions(flatten=True))["path"].to_pylist()
-        # Those that are written otherwise in the log than on the disk.
-        is_plain = not any("%" in path for path in paths)
-        return [f"{lake.table_uri(self.table)}/{path}" for path in paths] if is_plain else []
+        actions = pa.table(self.delta(lake).get_add_actions(flatten=True)).to_pylist()
+        month = f"partition.{derive.LAYOUT_COLUMN}"
+        wanted = [one for one in actions if self.spans is None or any(span.meets(one[month]) for span in self.spans)]
+        folder = lake.folder(self.table)
+        # The log has paths as parts of a URL.
+        return sorted(f"{folder}/{unquote(one['path'])}" for one in wanted), sum(one["num_records"] for one in wanted)
 
     def delta(self, lake: Lake) -> DeltaTable:
         """The lake's table in exactly the version."""

@@ -119,7 +119,7 @@ class Snowflake(dg.ConfigurableResource):
     def _stage(self, connection: "SnowflakeConnection", lake: Lake, refresh: Refresh) -> int:
         """Copy the live files into a table beside, and tell how many: a file is of a month, a span may be of days."""
         beside = STAGED + refresh.table
-        files, expected = sql.live_files(lake, refresh)
+        files, expected = refresh.live_files(lake)
         run(connection, sql.staging(self._model.tables[refresh.table], beside))
         loaded = sum(int(row[3]) for copy in sql.copies(files, beside) for row in rows_of(connection, copy))
         if loaded != expected:

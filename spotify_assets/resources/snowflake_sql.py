@@ -1,21 +1,17 @@
 """SQL in Snowflake's dialect: tables from the model, a stage on the lake, copies of what a Delta log names as live."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
-import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.compiler import DDLCompiler, IdentifierPreparer
 
 from spotify_assets.analysis import questions, title
-from spotify_assets.lake import Lake
 from spotify_assets.model import derive
-from spotify_assets.publishing import Held, Refresh, Span
+from spotify_assets.publishing import Held, Span, within
 from spotify_assets.settings import Settings
 from spotify_assets.storage import is_s3
 
@@ -138,7 +134,7 @@ def insert(table: sa.Table, source: str, spans: Sequence[Span] | None, into: str
     values = [
         f"DATE_TRUNC('MONTH', {window})::DATE" if name == derive.LAYOUT_COLUMN and window else name for name in names
     ]
-    where = f" WHERE {_within(model, spans)}" if spans is not None else ""
+    where = f" WHERE {within(model, spans)}" if spans is not None else ""
     order = f" ORDER BY {window}" if window else ""
     return (
         f"INSERT INTO {into or table.name} ({', '.join(names)}) SELECT {', '.join(values)} FROM {source}{where}{order}"
@@ -147,7 +143,7 @@ def insert(table: sa.Table, source: str, spans: Sequence[Span] | None, into: str
 
 def delete(table: sa.Table, spans: Sequence[Span] | None) -> str:
     """All rows, or those of the spans."""
-    where = f" WHERE {_within(table.info['model'], spans)}" if spans is not None else ""
+    where = f" WHERE {within(table.info['model'], spans)}" if spans is not None else ""
     return f"DELETE FROM {table.name}{where}"
 
 
@@ -167,31 +163,6 @@ def view(question: str) -> str:
     """The analysis view of that name; who may read it still may."""
     comment = literal(title(question))
     return f"CREATE OR REPLACE VIEW {question} COPY GRANTS COMMENT = {comment} AS {questions()[question]}"
-
-
-def live_files(lake: Lake, refresh: Refresh) -> tuple[list[str], int]:
-    """Paths below the lake of the files that the Delta log names as live in the refresh's version, and their rows.
-
-    Of a table by month, only files of months that the refresh's spans meet.
-    """
-    actions = pa.table(refresh.delta(lake).get_add_actions(flatten=True)).to_pylist()
-    month = f"partition.{derive.LAYOUT_COLUMN}"
-    wanted = [one for one in actions if refresh.spans is None or _meets(one[month], refresh.spans)]
-    folder = lake.folder(refresh.table)
-    # The log has paths as parts of a URL.
-    return sorted(f"{folder}/{unquote(one['path'])}" for one in wanted), sum(one["num_records"] for one in wanted)
-
-
-def _meets(month: date, spans: Sequence[Span]) -> bool:
-    return any(
-        month < date.fromisoformat(span.end)
-        and (span.start is None or month >= date.fromisoformat(span.start).replace(day=1))
-        for span in spans
-    )
-
-
-def _within(table: str, spans: Sequence[Span]) -> str:
-    return " OR ".join(f"({span.predicate(table)})" for span in spans)
 
 
 def _in_files(table: sa.Table) -> list[sa.Column]:

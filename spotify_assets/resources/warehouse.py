@@ -25,6 +25,7 @@ from spotify_assets.analysis import questions, title
 from spotify_assets.lake import Lake
 from spotify_assets.model import LAYERS, derive
 from spotify_assets.publishing import Counted, Held, Published, Refresh, TargetError
+from spotify_assets.storage import is_s3
 
 # DuckDB's types and comments are written as PostgreSQL's.
 DIALECT = postgresql.dialect()
@@ -166,13 +167,10 @@ class Warehouse(dg.ConfigurableResource):
             for span in refresh.spans:
                 connection.execute(f"DELETE FROM {table} WHERE {span.predicate(table)}")
         columns = ", ".join(f'"{column.name}"' for column in made.columns)
-        insert = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM"
-        if files := refresh.files(lake):
-            told = connection.execute(f"{insert} read_parquet(?, union_by_name = true)", [files]).fetchall()
-        else:
-            connection.register("lake_rows", refresh.rows(lake))
-            told = connection.execute(f"{insert} lake_rows").fetchall()
-            connection.unregister("lake_rows")
+        rows, parameters = _rows(connection, lake, refresh)
+        told = connection.execute(
+            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows}", parameters
+        ).fetchall()
         connection.execute(f"DELETE FROM {WINDOWS} WHERE table_name = ?", [table])
         held = [(table, name, version, refresh.held.shape) for name, version in refresh.held.windows.items()]
         connection.executemany(
@@ -212,6 +210,22 @@ class Warehouse(dg.ConfigurableResource):
             return
         with connection:
             yield connection
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, lake: Lake, refresh: Refresh) -> tuple[str, list[list[str]]]:
+    """SQL for the refresh's rows, and its parameters.
+
+    Files on this disk DuckDB reads itself, faster than what Arrow reads for it; but not those of a log that tells more
+    of rows than the files do, nor below a folder whose name it would take for a column's value.
+    """
+    if not is_s3(lake.uri) and "=" not in lake.uri and refresh.delta(lake).protocol().min_reader_version == 1:
+        files, _ = refresh.live_files(lake)
+        if files:
+            spans = " OR ".join(f"({span.predicate(refresh.table)})" for span in refresh.spans or ())
+            within = f" WHERE {spans}" if spans else ""
+            return f"read_parquet(?, union_by_name = true){within}", [[f"{lake.uri}/{path}" for path in files]]
+    connection.register("lake_rows", refresh.rows(lake))
+    return "lake_rows", []
 
 
 def _first_line(error: Exception) -> str:

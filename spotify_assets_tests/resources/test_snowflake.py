@@ -197,7 +197,7 @@ def test_a_load_that_fails_half_way_leaves_what_was_there(history, star):
     execute(star, "UPDATE fct_plays SET ms_played = -1")
     before, held = in_order(there(star, "fct_plays")), star.held()
     refreshes = publishing.behind(star, history.lake, ["fct_plays"], anew=True)
-    path = history.root / "lake" / snowflake_sql.live_files(history.lake, refreshes[0])[0][-1]
+    path = history.root / "lake" / refreshes[0].live_files(history.lake)[0][-1]
     content = path.read_bytes()
     path.unlink()
     with pytest.raises(TargetError, match="a file of the lake is gone"):

@@ -45,12 +45,17 @@ def test_every_row_of_every_table(history, warehouse):
     assert publishing.behind(warehouse, history.lake) == []
 
 
-@pytest.mark.parametrize("name", ["it's a lake", "100%", "données[1]*"])
+@pytest.mark.parametrize("name", ["it's a lake", "100%", "données[1]*", "listener=eve", "month=2001-01-01"])
 def test_a_lake_wherever_it_is(history, warehouse, name):
+    """Whatever the folder's name could mean to a reader of many files."""
     lake = Lake(str(history.root / name))
     shutil.copytree(history.lake.uri, lake.uri)
-    list(warehouse.publish(lake, publishing.behind(warehouse, lake, ["dim_track", "fct_plays"])))
+    list(warehouse.publish(lake, publishing.behind(warehouse, lake, ["dim_track", "fct_plays", "plays"])))
     assert ask(warehouse.path, "SELECT count(*) FROM fct_plays JOIN dim_track USING (track_key)") == [(3,)]
+    assert ask(warehouse.path, "SELECT DISTINCT listener, month FROM plays ORDER BY ALL") == [
+        ("anna", date(2024, 1, 1)),
+        ("anna", date(2024, 2, 1)),
+    ]
 
 
 def ask(path, sql):
