@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyarrow import parquet
 
-from spotify_assets.ingest import ingest
-from spotify_assets.lake import Lake
-from spotify_assets.resources import LandingResource
+from spotify_assets.ingest.history import ingest
+from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.zone import LandingZone
 from spotify_assets.sandbox.history import Listening, extended_history
 from spotify_assets.settings import load_settings
 
@@ -50,7 +50,7 @@ def make_raw_tables(plays: int, folder: Path) -> None:
     land(plays, folder / "landing")
     settings = load_settings(landing_uri=str(folder / "landing"), lake_uri=str(folder / "lake"))
     lake = Lake(settings.lake_uri)
-    ingest(LandingResource(uri=settings.landing_uri), lake, settings)
+    ingest(LandingZone(settings.landing_uri), lake, settings)
     for table in ("raw_plays", "raw_files"):
         ds.write_dataset(
             lake.ensure(table).to_pyarrow_dataset(),

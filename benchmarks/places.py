@@ -73,7 +73,7 @@ def _place(where: str, folder: Path) -> Iterator[dict[str, str]]:
     else:
         import boto3
 
-        from spotify_assets.resources import LandingResource
+        from spotify_assets.landing.zone import LandingZone
         from spotify_assets_tests.conftest import AWS
         from spotify_assets_tests.s3_servers import running
 
@@ -82,8 +82,8 @@ def _place(where: str, folder: Path) -> Iterator[dict[str, str]]:
             os.environ.update(environment)
             bucket = f"bucket-{uuid4().hex[:12]}"
             boto3.client("s3").create_bucket(Bucket=bucket)
-            landing = LandingResource(uri=f"s3://{bucket}/landing")
-            for file in LandingResource(uri=str(folder / "landing")).history_files():
+            landing = LandingZone(f"s3://{bucket}/landing")
+            for file in LandingZone(str(folder / "landing")).history_files():
                 landing.copy_in(folder / "landing" / file.path, file.path)
             yield environment | {
                 "SPOTIFY_ASSETS_LANDING_URI": landing.uri,

@@ -17,18 +17,17 @@ from statistics import median
 import duckdb
 
 from benchmarks import measure, sync
-from spotify_assets import publishing
-from spotify_assets.lake import Lake
-from spotify_assets.model import derive
-from spotify_assets.publishing import Target
-from spotify_assets.resources import mysql, mysql_rows
-from spotify_assets.resources.mysql import MySQL
-from spotify_assets.resources.warehouse import Warehouse
+from spotify_assets.lake.tables import Lake
+from spotify_assets.model import TABLES
 from spotify_assets.settings import load_settings
+from spotify_assets.targets import mysql, mysql_rows, publishing
+from spotify_assets.targets.duckdb_file import Warehouse
+from spotify_assets.targets.mysql import MySQL
+from spotify_assets.targets.publishing import Target
 
 # Of these, a million are kept.
 PLAYS = 1_040_000
-TABLES = (*publishing.of_layers("dimensions"), "fct_plays")
+PUBLISHED = (*publishing.of_layers("dimensions"), "fct_plays")
 # Of DuckDB; MariaDB takes minutes.
 REPEATS = 3
 # By default MariaDB keeps 128 MB in memory, less than these facts and their indexes.
@@ -54,7 +53,7 @@ def report(lake: Lake, place: Path) -> str:
         "",
         str(__doc__).split("\n\n")[1].strip(),
         "",
-        f"{lake.count('fct_plays'):,} facts and {sum(map(lake.count, TABLES[:-1])):,} rows of dimensions. "
+        f"{lake.count('fct_plays'):,} facts and {sum(map(lake.count, PUBLISHED[:-1])):,} rows of dimensions. "
         f"DuckDB's are medians of {REPEATS}, MariaDB's server has {SERVER[0].rpartition('=')[2]} of memory.",
         "",
         "| Into | To reach | Takes | Seconds | The least, seconds |",
@@ -77,12 +76,12 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 def _publish(target: Target, lake: Lake) -> None:
-    list(target.publish(lake, publishing.behind(target, lake, TABLES, anew=True)))
+    list(target.publish(lake, publishing.behind(target, lake, PUBLISHED, anew=True)))
 
 
 def _duckdb(lake: Lake, place: Path) -> tuple[float, float]:
     """Seconds to publish, and to create the tables from the lake's files."""
-    files = {table: lake.ensure(table).file_uris() for table in TABLES}
+    files = {table: lake.ensure(table).file_uris() for table in PUBLISHED}
     file = place / "warehouse.duckdb"
 
     def create() -> None:
@@ -103,8 +102,8 @@ def _mariadb(lake: Lake, place: Path) -> tuple[float, float]:
     from spotify_assets_tests.mariadb import running
 
     rows = {
-        table: mysql_rows.as_csv(refresh.rows(lake).to_table(columns=derive.columns(table)), place / f"{table}.csv")
-        for table in TABLES
+        table: mysql_rows.as_csv(refresh.rows(lake).to_table(columns=TABLES[table].columns), place / f"{table}.csv")
+        for table in PUBLISHED
         for refresh in publishing.behind(Warehouse(path=str(place / "none")), lake, [table], anew=True)
     }
     with running(*SERVER) as server:
@@ -117,13 +116,13 @@ def _mariadb(lake: Lake, place: Path) -> tuple[float, float]:
 def _load(target: MySQL, files: dict[str, Path]) -> float:
     with target.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("SET foreign_key_checks = 0")
-        for table in TABLES:
+        for table in PUBLISHED:
             mysql.make(connection, target.model.tables[table])
             mysql.index(connection, target.model.tables[table])
 
         def load() -> None:
             for table, file in files.items():
-                mysql_rows.load_file(connection, file, table, derive.columns(table))
+                mysql_rows.load_file(connection, file, table, TABLES[table].columns)
 
         return _timed(load)
 

@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from spotify_assets import lineage, provenance, runner, sync, transforms
-from spotify_assets.checks import history, model_checks
+from spotify_assets import transforms
+from spotify_assets.cli import runner
 from spotify_assets.definitions import resources
-from spotify_assets.ingest import ingest
-from spotify_assets.io_managers import DeltaLakeIOManager
-from spotify_assets.partitions import span_of, window_predicate, windows_of
-from spotify_assets.resources import LandingResource, SparkResource
+from spotify_assets.defs.checks import history, model_checks
+from spotify_assets.defs.io_managers import DeltaLakeIOManager
+from spotify_assets.defs.resources.spark import SparkResource
+from spotify_assets.ingest.history import ingest
+from spotify_assets.landing.zone import LandingZone
+from spotify_assets.model import TABLES
+from spotify_assets.refresh import lineage, plan, staleness
 from spotify_assets.settings import Settings, load_settings
+from spotify_assets.windows import span_of, window_predicate, windows_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -40,13 +44,13 @@ def directly(settings: Settings) -> dict[str, float]:
     """
     given = resources(settings)
     lake: DeltaLakeIOManager = given["lake"]
-    landing: LandingResource = given["landing"]
+    landing: LandingZone = given["landing"]
     began = time.perf_counter()
     ingest(landing, lake.lake, settings)
-    planned = sync.plan(provenance.stale(lake.lake, settings), settings)
+    planned = plan.plan_runs(staleness.stale(lake.lake, settings), settings)
     for run in planned:
         for table in run.tables:
-            keys = run.keys if lineage.is_partitioned(table) else ()
+            keys = run.keys if TABLES[table].is_partitioned else ()
             lake.write(table, _computed(table, keys, lake, settings), keys)
     worked = time.perf_counter()
     for run in planned:
@@ -57,13 +61,17 @@ def directly(settings: Settings) -> dict[str, float]:
 
 def _computed(table: str, keys: tuple[str, ...], lake: DeltaLakeIOManager, settings: Settings) -> "DataFrame":
     """The table's rows of some partitions, as its asset computes them."""
-    span = span_of(keys, windows_of(table, settings)) if keys else None
+    span = span_of(keys, windows_of(TABLES[table], settings)) if keys else None
     spark: SparkResource = lake.spark
 
     def load(upstream: str) -> "DataFrame":
         lake.lake.ensure(upstream)  # there are no playlists, and no metadata
         frame = spark.session.read.format("delta").load(lake.lake.table_uri(upstream))
-        return frame.where(window_predicate(upstream, span)) if span and lineage.is_partitioned(upstream) else frame
+        return (
+            frame.where(window_predicate(TABLES[upstream], span))
+            if span and TABLES[upstream].is_partitioned
+            else frame
+        )
 
     known = {"settings": settings, "window": span, "spark": spark.session}
     options = {name: value for name, value in known.items() if lineage.takes(table, name)}

@@ -17,13 +17,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from spotify_assets import fetch
-from spotify_assets.lake import Lake
-from spotify_assets.model import derive
-from spotify_assets.resources.landing import LandingResource
-from spotify_assets.resources.spotify import Budget, SpotifyClient
+from spotify_assets.ingest import fetch
+from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.zone import LandingZone
+from spotify_assets.model import TABLES
 from spotify_assets.sandbox.spotify_api import StandIn
 from spotify_assets.settings import Settings, load_settings
+from spotify_assets.spotify import Budget, SpotifyClient
 
 REPORT = Path(__file__).parent / "WEB_API.md"
 
@@ -107,9 +107,9 @@ def landed(settings: Settings, ids: list[str]) -> int:
         {"content_type": "track", "content_key": one, "plays": number, "month": month.date(), "window_at": month}
         for number, one in enumerate(ids)
     ]
-    rows = pa.Table.from_pylist(plays, derive.arrow_schema("monthly_content"))
+    rows = pa.Table.from_pylist(plays, TABLES["monthly_content"].arrow_schema)
     lake.replace("monthly_content", lambda: iter(rows.to_batches()))
-    landing = LandingResource(uri=settings.landing_uri)
+    landing = LandingZone(settings.landing_uri)
     return fetch.fetch_metadata(SpotifyClient(settings), landing, lake, settings).answers.total()
 
 

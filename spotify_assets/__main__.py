@@ -1,5 +1,5 @@
 """`python -m spotify_assets` is `spotify-assets`."""
 
-from spotify_assets.cli import main
+from spotify_assets.cli.commands import main
 
 main()

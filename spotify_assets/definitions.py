@@ -5,14 +5,16 @@ from typing import Any
 
 import dagster as dg
 
-from spotify_assets import jobs, schedules, sensors
-from spotify_assets.assets import cleaned, dimensions, facts, metrics, published, raw
-from spotify_assets.checks import history, model_checks, playlists
-from spotify_assets.io_managers import DeltaLakeIOManager
-from spotify_assets.publishing import Counting
-from spotify_assets.resources import LandingResource, SparkResource, SpotifyResource
-from spotify_assets.resources.targets import targets
+from spotify_assets.defs import jobs, schedules, sensors
+from spotify_assets.defs.assets import cleaned, dimensions, facts, metrics, published, raw
+from spotify_assets.defs.checks import history, model_checks, playlists
+from spotify_assets.defs.io_managers import DeltaLakeIOManager
+from spotify_assets.defs.resources.landing import LandingResource
+from spotify_assets.defs.resources.spark import SparkResource
+from spotify_assets.defs.resources.spotify import SpotifyResource
 from spotify_assets.settings import Settings, settings
+from spotify_assets.targets.publishing import Counting
+from spotify_assets.targets.registry import targets
 
 
 def resources(settings: Settings) -> dict[str, Any]:

@@ -14,15 +14,17 @@ from uuid import uuid4
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from spotify_assets import lineage, provenance, sync, transforms
-from spotify_assets.captures import KINDS, mirror_metadata, mirror_playlists, table_of
-from spotify_assets.ingest import Ingested, ingest
-from spotify_assets.io_managers import DeltaLakeIOManager
-from spotify_assets.lake import Lake
-from spotify_assets.model import derive
-from spotify_assets.partitions import span_of, window_predicate, windows_of
-from spotify_assets.resources import LandingResource, SparkResource
+from spotify_assets import transforms
+from spotify_assets.defs.io_managers import DeltaLakeIOManager
+from spotify_assets.defs.resources.spark import SparkResource
+from spotify_assets.ingest.history import Ingested, ingest
+from spotify_assets.ingest.responses import KINDS, mirror_metadata, mirror_playlists, table_of
+from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.zone import LandingZone
+from spotify_assets.model import TABLES
+from spotify_assets.refresh import lineage, plan, staleness
 from spotify_assets.settings import PREFIX, Settings, load_settings
+from spotify_assets.windows import span_of, window_predicate, windows_of
 from spotify_assets_tests.mariadb import MariaDB
 from spotify_assets_tests.mariadb import running as mariadb_running
 from spotify_assets_tests.s3_servers import running
@@ -155,8 +157,8 @@ class World:
         return Lake(self.settings.lake_uri)
 
     @property
-    def landing(self) -> LandingResource:
-        return LandingResource(uri=self.settings.landing_uri)
+    def landing(self) -> LandingZone:
+        return LandingZone(self.settings.landing_uri)
 
     @property
     def io_manager(self) -> DeltaLakeIOManager:
@@ -175,16 +177,16 @@ class World:
     def ingest(self) -> Ingested:
         return ingest(self.landing, self.lake, self.settings)
 
-    def refresh(self) -> list[sync.PlannedRun]:
+    def refresh(self) -> list[plan.PlannedRun]:
         """Compute what is stale, by the same plan and writer as Dagster's runs, without Dagster."""
-        runs = sync.plan(provenance.stale(self.lake, self.settings), self.settings)
+        runs = plan.plan_runs(staleness.stale(self.lake, self.settings), self.settings)
         for run in runs:
             for table in self._mirrored(run):
-                keys = run.keys if lineage.is_partitioned(table) else ()
+                keys = run.keys if TABLES[table].is_partitioned else ()
                 self.io_manager.write(table, self.compute(table, keys), keys)
         return runs
 
-    def _mirrored(self, run: sync.PlannedRun) -> list[str]:
+    def _mirrored(self, run: plan.PlannedRun) -> list[str]:
         """Write the run's tables that mirror landed responses; the others remain."""
         remaining = [table for table in run.tables if table not in lineage.captured_tables()]
         if {"raw_playlists", "raw_playlist_files"} & set(run.tables):
@@ -194,7 +196,7 @@ class World:
                 mirror_metadata(self.landing, self.lake, self.settings, kind)
         return remaining
 
-    def sync(self) -> list[sync.PlannedRun]:
+    def sync(self) -> list[plan.PlannedRun]:
         self.ingest()
         return self.refresh()
 
@@ -206,20 +208,22 @@ class World:
         if lineage.takes(table, "spark"):
             options["spark"] = self.spark
         if lineage.takes(table, "window"):
-            options["window"] = span_of(keys, windows_of(table, self.settings))
+            options["window"] = span_of(keys, windows_of(TABLES[table], self.settings))
         inputs = []
         for upstream in lineage.upstreams(table):
             self.lake.ensure(upstream)
             frame = self.spark.read.format("delta").load(self.lake.table_uri(upstream))
-            if keys and lineage.is_partitioned(upstream):
-                frame = frame.where(window_predicate(upstream, span_of(keys, windows_of(table, self.settings))))
+            if keys and TABLES[upstream].is_partitioned:
+                frame = frame.where(
+                    window_predicate(TABLES[upstream], span_of(keys, windows_of(TABLES[table], self.settings)))
+                )
             inputs.append(frame)
         return getattr(transforms, table)(*inputs, **options)
 
     def rows(self, table: str, *columns: str) -> list[dict[str, Any]]:
         """The table's rows in order of their primary key."""
         rows = self.lake.read(table).to_pylist()
-        keys = derive.primary_key(table)
+        keys = TABLES[table].primary_key
         rows.sort(key=lambda row: [(row[key] is None, row[key]) for key in keys])
         return [{name: row[name] for name in columns} for row in rows] if columns else rows
 
@@ -243,9 +247,9 @@ def frame(spark: SparkSession) -> Any:
     def make(table: str, rows: Iterable[Mapping[str, Any]]) -> DataFrame:
         import pyarrow as pa
 
-        known = pa.Table.from_pylist([dict(row) for row in rows], derive.arrow_schema(table))
+        known = pa.Table.from_pylist([dict(row) for row in rows], TABLES[table].arrow_schema)
         # Without a row, PySpark wants a schema of its own.
-        types = ", ".join(f"`{name}` {type_}" for name, type_ in derive.spark_types(table).items())
+        types = ", ".join(f"`{name}` {type_}" for name, type_ in TABLES[table].spark_types.items())
         return spark.createDataFrame(known) if len(known) else spark.createDataFrame([], types)
 
     return make

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import dagster as dg
 import yaml
 
-from spotify_assets import lineage
 from spotify_assets.definitions import definitions, defs
 from spotify_assets.model import LAYERS, TABLES
+from spotify_assets.refresh import lineage
 from spotify_assets.settings import load_settings
 
 LOADING = (
@@ -28,12 +28,12 @@ def test_every_table_is_an_asset_and_every_asset_a_table():
 def test_assets_say_what_they_are():
     for table, spec in specs().items():
         assert spec.description == TABLES[table].comment
-        assert spec.group_name == TABLES[table].info["layer"]
+        assert spec.group_name == TABLES[table].layer
         assert spec.owners
         assert "delta" in spec.kinds
         assert spec.code_version
         schema = spec.metadata["dagster/column_schema"]
-        assert [column.name for column in schema.columns] == [column.name for column in TABLES[table].columns]
+        assert [column.name for column in schema.columns] == [column.name for column in TABLES[table].sql.columns]
         assert all(column.description for column in schema.columns)
 
 
@@ -75,7 +75,7 @@ def test_dimensions_come_before_facts():
 
 def test_a_range_is_one_run():
     graph = defs.resolve_asset_graph()
-    for table in filter(lineage.is_partitioned, lineage.computed_tables()):
+    for table in (table for table in lineage.computed_tables() if TABLES[table].is_partitioned):
         assert graph.get(dg.AssetKey(table)).backfill_policy == dg.BackfillPolicy.single_run(), table
 
 

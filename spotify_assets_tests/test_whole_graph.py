@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from spotify_assets.assets import cleaned, dimensions, facts, metrics, raw
 from spotify_assets.definitions import definitions, resources
+from spotify_assets.defs.assets import cleaned, dimensions, facts, metrics, raw
 from spotify_assets_tests.conftest import extended
 
 RANGE = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-06-01"}

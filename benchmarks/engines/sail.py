@@ -5,10 +5,12 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from benchmarks.engines import PARTIAL_AGGREGATES, TABLES
-from spotify_assets import lineage, transforms
-from spotify_assets.model import derive
-from spotify_assets.resources import SparkResource
+from benchmarks.engines import PARTIAL_AGGREGATES
+from benchmarks.engines import TABLES as BENCHMARKED
+from spotify_assets import transforms
+from spotify_assets.defs.resources.spark import SparkResource
+from spotify_assets.model import TABLES
+from spotify_assets.refresh import lineage
 from spotify_assets.settings import load_settings
 
 
@@ -22,14 +24,14 @@ def run(session: SparkSession, history: Path, output: Path) -> Iterator[str]:
     settings = load_settings()
     frames = {name: session.read.parquet(str(history / name)) for name in ("raw_plays", "raw_files")}
     for table in lineage.computed_tables():
-        if table not in TABLES + PARTIAL_AGGREGATES:
+        if table not in BENCHMARKED + PARTIAL_AGGREGATES:
             continue
         options = {"settings": settings} if lineage.takes(table, "settings") else {}
         for name in lineage.upstreams(table):
             frames.setdefault(name, empty(session, name))
         frame = getattr(transforms, table)(*[frames[name] for name in lineage.upstreams(table)], **options)
         folder = str(output / table)
-        frame.select(*derive.columns(table)).write.option("compression", "snappy").parquet(folder)
+        frame.select(*TABLES[table].columns).write.option("compression", "snappy").parquet(folder)
         frames[table] = session.read.parquet(folder)
         yield table
 
@@ -37,5 +39,5 @@ def run(session: SparkSession, history: Path, output: Path) -> Iterator[str]:
 def empty(session: SparkSession, table: str) -> DataFrame:
     """A table without rows: a history alone has no playlists, and no metadata."""
     return session.createDataFrame(
-        [], ", ".join(f"`{name}` {type_}" for name, type_ in derive.spark_types(table).items())
+        [], ", ".join(f"`{name}` {type_}" for name, type_ in TABLES[table].spark_types.items())
     )

@@ -1,6 +1,6 @@
 """Columns that several tables share, and the words that their comments use.
 
-Types are chosen once, here and in the tables' files: SQLAlchemy's, from which `derive` makes everyone else's.
+Types are chosen once, here and in the tables' files: SQLAlchemy's, from which `LakeTable` derives everyone else's.
 """
 
 from typing import Any

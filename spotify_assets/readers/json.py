@@ -14,8 +14,8 @@ from spotify_assets.readers import recently_played
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets.readers.formats import RECENTLY_PLAYED, format_of
 from spotify_assets.readers.records import RecordShaper, sample_fields
+from spotify_assets.readers.scratch import cursor
 from spotify_assets.readers.text import blocks_of_lines, decoded, without_bom
-from spotify_assets.scratch import cursor
 
 SAMPLED_RECORDS = 1000
 

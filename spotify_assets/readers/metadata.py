@@ -6,14 +6,7 @@ from typing import Any, BinaryIO
 
 from spotify_assets.readers.errors import UnreadableError
 from spotify_assets.readers.json import parsed, whole_text
-from spotify_assets.readers.responses import (
-    Fields,
-    artist_fields,
-    full_album_fields,
-    moment,
-    spotify_id,
-    track_fields,
-)
+from spotify_assets.readers.responses import Fields, artist_fields, full_album_fields, moment, spotify_id, track_fields
 from spotify_assets.readers.text import decoded, without_bom
 
 NOT_FOUND = 404

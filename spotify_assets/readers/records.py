@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from spotify_assets.model.raw import RECORD_FIELDS
 from spotify_assets.readers.formats import FIELDS
-from spotify_assets.scratch import cursor
+from spotify_assets.readers.scratch import cursor
 
 # The accepted forms of a time, all UTC. Excel's has the day first.
 TIME_FORMS = (

@@ -9,16 +9,16 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import SecretStr
 
-from spotify_assets import fetch
-from spotify_assets.importer import landed_by
-from spotify_assets.lake import Lake
+from spotify_assets.ingest import fetch
+from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.copy_in import landed_by
+from spotify_assets.landing.zone import PLAYLISTS, LandingZone
 from spotify_assets.readers.responses import without_people
-from spotify_assets.resources.landing import PLAYLISTS, LandingResource
-from spotify_assets.resources.spotify import SpotifyClient
 from spotify_assets.sandbox.exports import LISTENERS
 from spotify_assets.sandbox.sample_playlists import USER, sample_playlists
 from spotify_assets.sandbox.spotify_api import StandIn
 from spotify_assets.settings import Settings
+from spotify_assets.spotify import SpotifyClient
 
 DAYS_BEFORE = 6
 PREFIX = "demo-"
@@ -36,7 +36,7 @@ def capture_samples(settings: Settings, plays: int) -> tuple[fetch.Captured, fet
         plays: Records of the sample exports: names and ids agree with theirs.
     """
     today = datetime.now(UTC).date()
-    landing = LandingResource(uri=settings.landing_uri)
+    landing = LandingZone(settings.landing_uri)
     for days in range(DAYS_BEFORE, 0, -1):
         _land_dumps(today - timedelta(days=days), landing, settings, plays)
     with _stand_in(today, settings, plays) as of_stand_in:
@@ -52,7 +52,7 @@ def remove_samples(settings: Settings) -> int:
     Returns:
         How many files were removed.
     """
-    landing = LandingResource(uri=settings.landing_uri)
+    landing = LandingZone(settings.landing_uri)
     playlists = tuple(sample_playlists(datetime.now(UTC).date()))
     exports = [path for listener in LISTENERS for path in landed_by(listener, landing)]
     captures = [
@@ -62,7 +62,7 @@ def remove_samples(settings: Settings) -> int:
     return landing.remove([*exports, *[one.path for one in captures]])
 
 
-def _land_dumps(day: date, landing: LandingResource, settings: Settings, plays: int) -> None:
+def _land_dumps(day: date, landing: LandingZone, settings: Settings, plays: int) -> None:
     if landing.captures_of(day):
         return
     with _stand_in(day, settings, plays) as of_stand_in:

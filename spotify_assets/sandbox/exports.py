@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spotify_assets.resources.landing import HISTORY, LandingResource
+from spotify_assets.landing.zone import HISTORY, LandingZone
 from spotify_assets.sandbox.history import Listening, extended_history
 
 RECORDS_A_FILE = 16_000
@@ -25,7 +25,7 @@ EXTENDED_FOLDER = "Spotify Extended Streaming History"
 ACCOUNT_FOLDER = "Spotify Account Data"
 
 
-def land_sample_exports(landing: LandingResource, plays: int) -> tuple[str, ...]:
+def land_sample_exports(landing: LandingZone, plays: int) -> tuple[str, ...]:
     """Land the exports of two listeners, the same bytes every time.
 
     Anna: a zip with her extended history, 2019 to 2024. Ben: a folder with an extended history until mid-2024,
@@ -135,7 +135,7 @@ def _zipped(members: Iterator[tuple[str, bytes]]) -> bytes:
     return content.getvalue()
 
 
-def _land(landing: LandingResource, path: str, content: bytes) -> None:
+def _land(landing: LandingZone, path: str, content: bytes) -> None:
     """Land a file of history as of `LANDED_AT`, unless it is there already."""
     target = f"{HISTORY}/{path}"
     with suppress(FileNotFoundError), landing.open(target) as stream:

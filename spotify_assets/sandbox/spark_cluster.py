@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 
-from spotify_assets.resources.apache_spark import SparkError, SparkProcess, connect_server, jars, require_java
+from spotify_assets.engine.apache_spark import SparkError, SparkProcess, connect_server, jars, require_java
 
 WORKERS = 2
 LOGS = Path("data/spark/logs")

@@ -47,16 +47,13 @@ def _environment() -> Environment:
 
 @lru_cache(maxsize=8)
 def _client(service: str, environment: Environment, region: str | None = None) -> Any:
-    # Both take a second to import, and are needed only where something is on AWS.
+    # boto3 takes half a second to import, and is needed only where something is on AWS.
     import boto3
     from botocore.exceptions import BotoCoreError, NoRegionError
-    from dagster_aws.s3 import S3Resource
 
     # Of AWS's tools, boto3 alone doesn't know AWS_REGION; where it is set, it goes before the profile's.
     region = region or os.environ.get("AWS_REGION") or None
     try:
-        if service == "s3":
-            return S3Resource(region_name=region).get_client()
         return boto3.session.Session().client(service, region_name=region)
     except NoRegionError:
         raise StorageError("AWS: no region; set AWS_REGION, or the region of the profile") from None

@@ -1,7 +1,7 @@
 """Pure functions from DataFrames to DataFrames, one for each computed table and of the same name.
 
 A parameter that is not keyword-only is a table that is read, and bears its name: lineage follows from the
-signatures (see `spotify_assets.lineage`). No Dagster and no I/O here.
+signatures (see `spotify_assets.refresh.lineage`). No Dagster and no I/O here.
 """
 
 from spotify_assets.transforms.catalogue import track_catalogue

@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spotify_assets.model import TABLES, derive
+from spotify_assets.model import TABLES
 from spotify_assets.model.catalogue import track_fields
 from spotify_assets.transforms.keys import SEPARATOR, recording_key, spelling_key
 from spotify_assets.transforms.metrics import latest
@@ -37,7 +37,7 @@ def track_catalogue(playlist_tracks: DataFrame, track_metadata: DataFrame) -> Da
         {text[name]: F.array_join(name, SEPARATOR) for name in LISTS}
     )
     spelled = [text.get(name, name) for name in SPELLED]
-    types = derive.spark_types("track_catalogue")
+    types = TABLES["track_catalogue"].spark_types
     return (
         told.groupBy("track_key", *spelled)
         .agg(
@@ -53,5 +53,5 @@ def track_catalogue(playlist_tracks: DataFrame, track_metadata: DataFrame) -> Da
                 **{name: F.col(name).cast(types[name]) for name in ATTRIBUTES},
             }
         )
-        .select(*TABLES["track_catalogue"].columns.keys())
+        .select(*TABLES["track_catalogue"].sql.columns.keys())
     )

@@ -8,7 +8,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spotify_assets.model import TABLES, derive
+from spotify_assets.model import TABLES
 from spotify_assets.model.columns import NOT_APPLICABLE, NOT_APPLICABLE_NUMBER, UNKNOWN, UNKNOWN_NUMBER
 from spotify_assets.model.dimensions import REASONS
 from spotify_assets.settings import Settings
@@ -371,7 +371,7 @@ def _stacked(*frames: DataFrame) -> DataFrame:
 
 def _typed(table: str, rows: DataFrame, attributes: Iterable[str]) -> DataFrame:
     """Attributes as the table's types."""
-    types = derive.spark_types(table)
+    types = TABLES[table].spark_types
     return rows.withColumns({name: F.col(name).cast(types[name]) for name in attributes})
 
 
@@ -392,18 +392,18 @@ def with_members(table: str, rows: DataFrame) -> DataFrame:
         if column.nullable:
             return None
         by_type = {"int": number, "bigint": number, "date": LONG_AGO, "boolean": True}
-        return by_type.get(derive.spark_types(table)[column.name], label)
+        return by_type.get(TABLES[table].spark_types[column.name], label)
 
     labels = ((UNKNOWN, UNKNOWN_NUMBER), (NOT_APPLICABLE, NOT_APPLICABLE_NUMBER))
     members = frame(
         rows.sparkSession,
         table,
-        [tuple(member(column, *label) for column in TABLES[table].columns) for label in labels],
+        [tuple(member(column, *label) for column in TABLES[table].sql.columns) for label in labels],
     )
-    return rows.select(*derive.columns(table)).unionByName(members)
+    return rows.select(*TABLES[table].columns).unionByName(members)
 
 
 def frame(spark: SparkSession, table: str, rows: Iterable[tuple]) -> DataFrame:
     """Rows of a table as literals, in the order of its columns."""
-    schema = ", ".join(f"`{name}` {type_}" for name, type_ in derive.spark_types(table).items())
+    schema = ", ".join(f"`{name}` {type_}" for name, type_ in TABLES[table].spark_types.items())
     return spark.createDataFrame(list(rows), schema)

@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from spotify_assets.model import derive
+from spotify_assets.model import TABLES
 from spotify_assets.model.columns import UNKNOWN
 from spotify_assets.transforms.dimensions import with_members
 from spotify_assets.transforms.judge import small_first
@@ -54,7 +54,7 @@ def playlist_tracks(raw_playlists: DataFrame) -> DataFrame:
                 ),
             }
         )
-        .select(*derive.columns("playlist_tracks"))
+        .select(*TABLES["playlist_tracks"].columns)
     )
 
 
@@ -138,7 +138,7 @@ def playlist_changes(playlist_tracks: DataFrame, raw_playlist_files: DataFrame) 
             "places_up": previous - position,
             "days": F.datediff("snapshot_date", "previous_snapshot_date").cast("int"),
         }
-    ).select(*derive.columns("playlist_changes"))
+    ).select(*TABLES["playlist_changes"].columns)
 
 
 def playlist_track_tenure(playlist_tracks: DataFrame, raw_playlist_files: DataFrame) -> DataFrame:
@@ -169,7 +169,7 @@ def playlist_track_tenure(playlist_tracks: DataFrame, raw_playlist_files: DataFr
     )
     return tenures.withColumns(
         {"playlist_key": hashed(F.col("playlist_id")), "is_current": F.col("current_position").isNotNull()}
-    ).select(*derive.columns("playlist_track_tenure"))
+    ).select(*TABLES["playlist_track_tenure"].columns)
 
 
 def _snapshots(raw_playlist_files: DataFrame) -> DataFrame:

@@ -5,10 +5,10 @@ from pyspark.sql import functions as F
 
 from spotify_assets.model.cleaned import STREAM_MS
 from spotify_assets.model.columns import LABEL_LENGTH
-from spotify_assets.partitions import Window
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.judge import ESTIMATED_FORMAT, judged
 from spotify_assets.transforms.keys import SEPARATOR, normalized, present, recording_key
+from spotify_assets.windows import Window
 
 
 def plays(

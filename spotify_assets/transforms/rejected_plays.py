@@ -3,10 +3,10 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spotify_assets.model import derive
-from spotify_assets.partitions import Window
+from spotify_assets.model import TABLES
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.judge import judged
+from spotify_assets.windows import Window
 
 
 def rejected_plays(
@@ -21,4 +21,4 @@ def rejected_plays(
         window: Only records of this span of time; all where it is None.
     """
     rejected = judged(raw_plays, raw_files, settings, window).where("reason IS NOT NULL")
-    return rejected.withColumn("month", F.trunc("window_at", "month")).select(*derive.columns("rejected_plays"))
+    return rejected.withColumn("month", F.trunc("window_at", "month")).select(*TABLES["rejected_plays"].columns)

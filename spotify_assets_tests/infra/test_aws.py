@@ -13,20 +13,20 @@ import boto3
 import pytest
 from cfnlint.decode import cfn_yaml
 
-from spotify_assets import publishing
-from spotify_assets.documentation import ROOT
-from spotify_assets.ingest import ingest
-from spotify_assets.lake import Lake
-from spotify_assets.resources import LandingResource
-from spotify_assets.resources.landing_queue import LandingQueue
-from spotify_assets.resources.targets import targets
+from spotify_assets.cli.documentation import ROOT
+from spotify_assets.ingest.history import ingest
+from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.queue import LandingQueue
+from spotify_assets.landing.zone import LandingZone
 from spotify_assets.settings import load_settings
 from spotify_assets.storage import Bucket
+from spotify_assets.targets import publishing
+from spotify_assets.targets.registry import targets
 from spotify_assets_tests.conftest import AWS, extended
 from spotify_assets_tests.infra.requests_made import Request, recorded
-from spotify_assets_tests.resources.published import count
-from spotify_assets_tests.resources.test_athena import answers
 from spotify_assets_tests.s3_servers import running
+from spotify_assets_tests.targets.published import count
+from spotify_assets_tests.targets.test_glue import answers
 
 TEMPLATE = ROOT / "infra" / "aws.yaml"
 # What is needed, and not seen here: by uploads of more than 8 MB that break, by queries that take too long,
@@ -206,7 +206,7 @@ class TestPolicy:
         answers(address, 2)
         made_before = sum(1 for _ in recorded(path))
 
-        landing, lake = LandingResource(uri=settings.landing_uri), Lake(settings.lake_uri)
+        landing, lake = LandingZone(settings.landing_uri), Lake(settings.lake_uri)
         for times in (1, 2):
             landing.land("history/anna/a.json", json.dumps([extended("2024-01-31T13:37:00Z")] * times).encode())
             assert ingest(landing, lake, settings).records == times

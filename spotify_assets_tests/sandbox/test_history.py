@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
+from spotify_assets.landing.zone import LandingZone
 from spotify_assets.readers.formats import format_of
-from spotify_assets.resources import LandingResource
 from spotify_assets.sandbox.exports import land_sample_exports
 from spotify_assets.sandbox.history import Listening, extended_history, track_lengths, track_names
 
@@ -57,8 +57,8 @@ def test_exports_are_landed_once_and_the_same(tmp_path):
     def landed():
         return {path: (path.read_bytes(), path.stat().st_mtime) for path in tmp_path.rglob("*") if path.is_file()}
 
-    land_sample_exports(LandingResource(uri=str(tmp_path)), 3_000)
+    land_sample_exports(LandingZone(str(tmp_path)), 3_000)
     first = landed()
-    land_sample_exports(LandingResource(uri=str(tmp_path)), 3_000)
+    land_sample_exports(LandingZone(str(tmp_path)), 3_000)
     assert landed() == first
     assert {path.relative_to(tmp_path / "history").parts[0] for path in first} == {"demo-anna", "demo-ben"}

@@ -17,7 +17,7 @@ import spotipy
 from spotipy.cache_handler import MemoryCacheHandler
 from spotipy.oauth2 import SpotifyClientCredentials, SpotifyOAuth, SpotifyOauthError
 
-from spotify_assets.resources import LandingResource
+from spotify_assets.landing.zone import LandingZone
 from spotify_assets.sandbox.exports import land_sample_exports
 from spotify_assets.sandbox.spotify_api import (
     Catalogue,
@@ -208,7 +208,7 @@ def test_every_object_of_the_catalogue_conforms(api):
 
 
 def test_the_catalogue_agrees_with_the_sample_exports(api, tmp_path):
-    land_sample_exports(LandingResource(uri=str(tmp_path)), PLAYS)
+    land_sample_exports(LandingZone(str(tmp_path)), PLAYS)
     with zipfile.ZipFile(tmp_path / "history" / "demo-anna" / "my_spotify_data.zip") as archive:
         names = [name for name in archive.namelist() if name.startswith("Spotify") and name.endswith(".json")]
         records = [record for name in names for record in json.loads(archive.read(name)) if isinstance(record, dict)]
@@ -234,7 +234,7 @@ def test_the_catalogue_agrees_with_the_sample_exports(api, tmp_path):
 
 
 def test_the_other_listener_plays_the_same_tracks(api, tmp_path):
-    land_sample_exports(LandingResource(uri=str(tmp_path)), PLAYS)
+    land_sample_exports(LandingZone(str(tmp_path)), PLAYS)
     extended = (tmp_path / "history" / "demo-ben").glob("Spotify Extended*/*.json")
     uris = {record["spotify_track_uri"] for path in extended for record in json.loads(path.read_text())} - {None}
     assert {uri.split(":")[2] for uri in uris} <= set(api.catalogue.tracks)

@@ -10,10 +10,10 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-from spotify_assets import provenance, runner
-from spotify_assets.io_managers import DeltaLakeIOManager
-from spotify_assets.maintenance import maintain
-from spotify_assets.resources import SparkResource
+from spotify_assets.cli import runner
+from spotify_assets.defs.io_managers import DeltaLakeIOManager
+from spotify_assets.defs.resources.spark import SparkResource
+from spotify_assets.refresh import staleness
 from spotify_assets.settings import load_settings
 from spotify_assets_tests.conftest import World
 
@@ -120,9 +120,9 @@ def keep_tidy(root: Path, uri: str, remote: str, times: int) -> None:
     there = world(root, uri, remote)
     lake = DeltaLakeIOManager(spark=SparkResource(remote=remote), settings=there.settings)
     for _ in range(times):
-        maintain(lake, there.settings)
+        lake.maintain()
 
 
 def nothing_is_stale(there: World) -> bool:
     """Whether every table follows from what is landed."""
-    return not provenance.stale(there.lake, there.settings)
+    return not staleness.stale(there.lake, there.settings)

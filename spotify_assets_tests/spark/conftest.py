@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spotify_assets.resources.apache_spark import SparkError, jars, require_java
+from spotify_assets.engine.apache_spark import SparkError, jars, require_java
 from spotify_assets.sandbox.spark_cluster import SparkCluster
 from spotify_assets.storage import spark_settings
 from spotify_assets_tests.conftest import use_s3

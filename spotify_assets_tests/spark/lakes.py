@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from spotify_assets.lake import Lake
-from spotify_assets.model import TABLES, derive
+from spotify_assets.lake.tables import Lake
+from spotify_assets.model import TABLES
 from spotify_assets_tests.conftest import TIMELESS
 
 SYNC_SECONDS = 900
@@ -99,7 +99,7 @@ def _difference(name: str, one: Any, other: Any) -> Any:
 def _in_order(name: str, table: pa.Table) -> list[dict[str, Any]]:
     """Rows in order of the primary key; of all columns, where there is none."""
     columns = [column for column in table.column_names if column not in (*TIMELESS, "etag")]
-    keys = derive.primary_key(name) or columns
+    keys = TABLES[name].primary_key or columns
     rows = table.select(columns).to_pylist()
     return sorted(rows, key=lambda row: [(row[key] is None, str(row[key])) for key in keys])
 

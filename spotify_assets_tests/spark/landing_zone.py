@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from spotify_assets.resources import LandingResource
+from spotify_assets.landing.zone import LandingZone
 from spotify_assets.sandbox.exports import as_json
 from spotify_assets.sandbox.history import Listening, extended_history
 from spotify_assets_tests.conftest import account, extended
@@ -43,19 +43,19 @@ TIMES = (
 )  # fmt: skip
 
 
-def land_everything(landing: LandingResource) -> None:
+def land_everything(landing: LandingZone) -> None:
     """Land it all: five months of plays, and playlists of three days."""
     for path, content in (*_history(), *_hostile_history(), *_playlists(), *_metadata()):
         landing.land(path, content if isinstance(content, bytes) else json.dumps(content).encode("utf-8", "replace"))
 
 
-def land_one_more_day(landing: LandingResource) -> None:
+def land_one_more_day(landing: LandingZone) -> None:
     """Land another day of a playlist."""
     snapshot = capture(track("New"), track("A"), name="Evening")
     landing.land("playlists/2024-01-05/p.json", json.dumps(snapshot).encode())
 
 
-def land_one_more_month(landing: LandingResource) -> None:
+def land_one_more_month(landing: LandingZone) -> None:
     """Land a month of plays, with one that repeats an earlier one."""
     june, july = datetime(2024, 6, 1, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC)
     plays = extended_history(Listening(300, june, july, seed=5)).to_pylist()

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from spotify_assets.resources import LandingResource
-from spotify_assets.resources.apache_spark import SparkError, local_server
+from spotify_assets.engine.apache_spark import SparkError, local_server
+from spotify_assets.landing.zone import LandingZone
 from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.spark.lakes import Place, assert_same_tables, on_disk
 from spotify_assets_tests.spark.processes import left_in, wait_until_running
@@ -17,7 +17,7 @@ from spotify_assets_tests.spark.processes import left_in, wait_until_running
 LOST = "metrics/listening_clock"
 COUNT = """
 import sys
-from spotify_assets.resources import SparkResource
+from spotify_assets.defs.resources import SparkResource
 SparkResource(remote=sys.argv[1]).session.range(7).count()
 """
 
@@ -27,7 +27,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A lake that is up to date."""
     place = on_disk(tmp_path_factory.mktemp("whole"))
     records = [extended(f"2024-01-{day:02}T13:37:00Z", track=f"Song {day % 3}") for day in range(1, 29)]
-    LandingResource(uri=f"{place.uri}/landing").land("history/anna/a.json", json.dumps(records).encode())
+    LandingZone(f"{place.uri}/landing").land("history/anna/a.json", json.dumps(records).encode())
     place.sync()
     return place
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
-from spotify_assets.resources import LandingResource
 from spotify_assets.sandbox.spark_cluster import SparkCluster
 from spotify_assets.storage import storage
 from spotify_assets_tests.spark.lakes import Place, assert_same_tables, on_disk
@@ -40,7 +40,7 @@ class Pair:
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory, cluster: SparkCluster) -> Pair:
     pair = Pair(tmp_path_factory.mktemp("parity"), cluster)
-    land_everything(LandingResource(uri=f"{pair.embedded.uri}/landing"))
+    land_everything(LandingZone(f"{pair.embedded.uri}/landing"))
     shutil.copytree(f"{pair.embedded.uri}/landing", f"{pair.spark.uri}/landing")
     return pair
 
@@ -69,7 +69,7 @@ def test_the_embedded_engine_goes_on_where_the_cluster_was(pair):
     """It sees nothing stale, and brings both lakes up to date with another day of a playlist, and plays deleted."""
     assert UP_TO_DATE in pair.spark.sync()
     for place in pair.places:
-        land_one_more_day(LandingResource(uri=f"{place.uri}/landing"))
+        land_one_more_day(LandingZone(f"{place.uri}/landing"))
         Path(place.uri, "landing", COARSE).unlink()
     told = pair.sync(remote="")
     assert told[0] == told[1]
@@ -80,7 +80,7 @@ def test_the_cluster_goes_on_where_the_embedded_engine_was(pair):
     """With one more month of plays, and a deleted file."""
     assert UP_TO_DATE in pair.spark.sync(pair.cluster.remote)
     for place in pair.places:
-        land_one_more_month(LandingResource(uri=f"{place.uri}/landing"))
+        land_one_more_month(LandingZone(f"{place.uri}/landing"))
         Path(place.uri, "landing", FINE).unlink()
     told = pair.sync(pair.cluster.remote)
     assert told[0] == told[1]

@@ -83,8 +83,8 @@ def test_from_a_profile(profile, moto):
 USES_ALL = """
 import os
 import sys
-from spotify_assets.lake import Lake
-from spotify_assets.resources import SparkResource
+from spotify_assets.lake.tables import Lake
+from spotify_assets.defs.resources import SparkResource
 from spotify_assets.storage import storage
 uri = sys.argv[1]
 storage(uri).write("landing/a", b"x")

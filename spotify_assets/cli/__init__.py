@@ -1,0 +1,1 @@
+"""The `spotify-assets` command, what it prints, and how it runs jobs."""

@@ -1,0 +1,387 @@
+"""`spotify-assets`: the few things a person types."""
+
+import csv
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from spotify_assets.settings import SettingsError, folder_name, settings
+
+if TYPE_CHECKING:
+    from spotify_assets.landing.zone import LandingZone
+    from spotify_assets.spotify import SpotifyClient
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+listener_option = click.option(
+    "--listener", required=True, metavar="NAME", help="Whose history it is; any name without a slash."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="spotify-assets")
+def cli(debug: bool) -> None:
+    """Your Spotify listening history and playlists as tables: landed files in, a star schema and metrics out.
+
+    Files are landed below SPOTIFY_ASSETS_LANDING_URI (data/landing) and tables kept below
+    SPOTIFY_ASSETS_LAKE_URI (data/lake), both relative to the current folder.
+    """
+
+
+@cli.command("import")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@listener_option
+def import_(paths: tuple[Path, ...], listener: str) -> None:
+    """Copy exports into the landing zone, and sync.
+
+    PATHS are zips as Spotify sends them, folders, or files.
+    """
+    from spotify_assets.landing.copy_in import copy_into_landing
+
+    copied = copy_into_landing(list(paths), checked(listener), landing())
+    console.print(
+        f"[bold]{copied:,}[/] file{'s' * (copied != 1)} copied to {settings().landing_uri}/history/{listener}"
+    )
+    run_sync()
+
+
+@cli.command()
+def sync() -> None:
+    """Bring every table up to date with what is landed: only what is stale."""
+    run_sync()
+
+
+@cli.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+def publish(targets: tuple[str, ...]) -> None:
+    """Fill targets anew with every table that they serve, whatever they hold.
+
+    TARGETs are duckdb and those that are configured (mysql, ...); all of them where none is named. To bring targets
+    up to date is what sync does.
+    """
+    from spotify_assets.cli import reports
+    from spotify_assets.cli.runner import Runner, Synced, instance
+    from spotify_assets.targets.registry import targets as configured
+
+    known = list(configured(settings()))
+    if unknown := sorted(set(targets) - set(known)):
+        raise click.UsageError(f"{unknown[0]!r} is no configured target; there is {', '.join(known)}")
+    done = Synced()
+    try:
+        with instance() as dagster, run_progress() as progress:
+            Runner(settings(), dagster, progress).publish(done, targets, anew=True)
+    finally:
+        reports.print_published(console, done)
+
+
+@cli.command()
+@click.option("--refresh", is_flag=True, help="Capture again what is landed for today already.")
+def snapshot(refresh: bool) -> None:
+    """Capture today's playlists from Spotify, and sync.
+
+    Playlists are those of SPOTIFY_ASSETS_PLAYLISTS. What is landed for today (UTC) already is not asked for again.
+    """
+    from spotify_assets.ingest import fetch
+
+    if not settings().playlists:
+        raise click.ClickException("SPOTIFY_ASSETS_PLAYLISTS names no playlist: set it to ids or links, or to me")
+    today = datetime.now(UTC).date()
+    captured = fetch.capture_playlists(
+        spotify(), landing(), settings(), today, refresh=refresh, note=lambda line: console.print(escape(line))
+    )
+    if captured.present:
+        console.print(f"[dim]{len(captured.present):,} landed for {today} already; --refresh captures them again[/]")
+    for playlist, problem in captured.failed.items():
+        console.print(f"[yellow]![/] {escape(playlist)}: {escape(problem)}", soft_wrap=True)
+    if not captured.landed and not captured.present:
+        raise click.ClickException("no playlist was captured")
+    run_sync()
+
+
+@cli.command()
+def recent() -> None:
+    """Land the plays since the last poll from Spotify, and sync. Spotify tells the last 50 only."""
+    from spotify_assets.ingest import fetch
+
+    polled = fetch.poll_recent_plays(spotify(), landing(), settings())
+    console.print(str(polled))
+    if polled.may_have_missed:
+        console.print(
+            "[yellow]![/] All of the last 50 plays are new: some before them may be missing. Poll more often."
+        )
+    run_sync()
+
+
+@cli.command()
+@click.option("--budget", type=click.IntRange(1), help="Calls to make at most; else SPOTIFY_ASSETS_API_BUDGET.")
+def metadata(budget: int | None) -> None:
+    """Ask Spotify for metadata and artwork of what is most played and not known yet, and sync."""
+    from spotify_assets.ingest import fetch
+    from spotify_assets.lake.tables import Lake
+
+    within = settings() if budget is None else settings().model_copy(update={"api_budget": budget})
+    with console.status("Asking Spotify") as status:
+        fetched = fetch.fetch_metadata(spotify(), landing(), Lake(within.lake_uri), within, note=status.update)
+    console.print(str(fetched))
+    if fetched.stopped:
+        console.print(f"[yellow]![/] Stopped early: {escape(fetched.stopped)}", soft_wrap=True)
+    run_sync()
+    if fetched.stopped and not fetched.answers:
+        raise click.ClickException("nothing was fetched")
+
+
+@cli.command()
+@click.option("--port", default=8888, show_default=True, help="Of http://127.0.0.1:PORT/callback, as registered.")
+@click.option("--browser/--no-browser", default=True, help="Open the browser; else only show the address.")
+def login(port: int, browser: bool) -> None:
+    """Log in to Spotify once, so that unattended runs may read your playlists and recent plays.
+
+    The address http://127.0.0.1:PORT/callback must be registered as a redirect URI of your app.
+    """
+    import webbrowser
+
+    from spotify_assets.spotify.login import login as log_in
+
+    def say(line: str) -> None:
+        console.print(escape(line), soft_wrap=True)
+
+    log_in(settings(), port, webbrowser.open if browser else lambda address: False, say)
+
+
+@cli.command()
+@click.argument("sql")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+def query(sql: str, form: str) -> None:
+    """Run SQL over every table of the lake, by its name, through DuckDB.
+
+    Example: spotify-assets query "SELECT track_name, total_plays FROM track_metrics ORDER BY rank LIMIT 10"
+    """
+    from spotify_assets.cli import reports
+    from spotify_assets.lake.tables import Lake
+
+    result = reports.query(Lake(settings().lake_uri), sql)
+    names, rows = (
+        result.column_names,
+        list(zip(*[column.to_pylist() for column in result.columns], strict=True)),
+    )
+    if form == "table":
+        console.print(reports.as_table(names, rows))
+    elif form == "csv":
+        writer = csv.writer(sys.stdout)
+        writer.writerow(names)
+        writer.writerows(rows)
+    else:
+        json.dump([dict(zip(names, row, strict=True)) for row in rows], sys.stdout, default=str, ensure_ascii=False)
+        sys.stdout.write("\n")
+
+
+@cli.command()
+def status() -> None:
+    """Tell what is landed, kept, rejected and stale, by listener and file."""
+    from spotify_assets.cli import reports
+
+    reports.print_status(console, settings())
+
+
+@cli.command()
+def maintain() -> None:
+    """Compact the lake's tables, and remove former versions older than SPOTIFY_ASSETS_RETENTION_DAYS."""
+    from spotify_assets.cli import reports
+    from spotify_assets.definitions import resources
+
+    with console.status("Looking at the tables") as status:
+        done = resources(settings())["lake"].maintain(lambda maintained: status.update(f"{maintained.table} is done"))
+    reports.print_maintained(console, done, settings().retention_days)
+
+
+@cli.command()
+@listener_option
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def forget(listener: str, yes: bool) -> None:
+    """Remove a listener's landed files and every trace of them from lake and targets, old versions included."""
+    from spotify_assets.lake.tables import Lake
+    from spotify_assets.landing.copy_in import landed_by
+    from spotify_assets.targets.registry import targets
+
+    files = landed_by(checked(listener), landing())
+    known = Lake(settings().lake_uri).read("raw_files", ["listener"])["listener"].to_pylist()
+    if not files and listener not in known:
+        raise click.ClickException(f"nothing is landed or known of {listener!r}; spotify-assets status lists who is")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("forget asks before it deletes; without a terminal, say --yes")
+        click.confirm(
+            f"Delete {len(files):,} files below {settings().landing_uri}/history/{listener}, "
+            "and everything in the lake that came from them?",
+            abort=True,
+        )
+    landing().remove(files)
+    run_sync()
+    with console.status("Removing old versions"):
+        removed = Lake(settings().lake_uri).drop_history()
+        for target in targets(settings()).values():
+            target.drop_history(Lake(settings().lake_uri))
+    console.print(
+        f"{escape(listener)} is forgotten: {len(files):,} landed files and {removed:,} old files of the lake removed."
+    )
+
+
+@cli.command()
+@click.option(
+    "--plays", default=150_000, show_default=True, type=click.IntRange(1_000), help="How many plays to make."
+)
+@click.option("--remove", is_flag=True, help="Remove all that the demo landed, and sync.")
+def demo(plays: int, remove: bool) -> None:
+    """Make sample exports and playlists, run the whole graph on them, and show what came out.
+
+    Playlists and metadata come from a stand-in for Spotify's Web API on this machine.
+    """
+    from spotify_assets.cli import reports
+    from spotify_assets.sandbox.capture import capture_samples, remove_samples
+    from spotify_assets.sandbox.exports import land_sample_exports
+
+    if remove:
+        console.print(f"{remove_samples(settings()):,} sample files removed")
+        run_sync()
+        return
+    with console.status(f"Making exports with {plays:,} plays"):
+        made = land_sample_exports(landing(), plays)
+    console.print(f"Sample exports of [bold]{' and '.join(made)}[/] are in {settings().landing_uri}/history")
+    run_sync()
+    with console.status("Asking a stand-in for Spotify's Web API"):
+        captured, fetched = capture_samples(settings(), plays)
+    console.print(
+        f"Captured [bold]{len(captured.landed) + len(captured.present)} playlists[/] from a stand-in for Spotify"
+    )
+    console.print(f"Metadata: {fetched}")
+    run_sync()
+    reports.print_demo(console, settings(), made)
+
+
+@cli.command()
+@click.option("--port", default=3000, show_default=True)
+def ui(port: int) -> None:
+    """Open Dagster's UI on the same instance: dagster dev."""
+    from spotify_assets.cli.runner import dagster_home
+
+    dagster_home()
+    workspace = Path(__file__).parents[2] / "workspace.yaml"
+    arguments = ["-w", str(workspace)] if workspace.exists() else ["-m", "spotify_assets.definitions"]
+    os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", "-p", str(port), *arguments])
+
+
+def spotify() -> "SpotifyClient":
+    """The Web API by the settings."""
+    from spotify_assets.spotify import SpotifyClient
+
+    return SpotifyClient(settings())
+
+
+def landing() -> "LandingZone":
+    """The landing zone by the settings."""
+    from spotify_assets.landing.zone import LandingZone
+
+    return LandingZone(settings().landing_uri)
+
+
+def checked(listener: str) -> str:
+    """The listener's name, fit to name a folder."""
+    try:
+        return folder_name(listener)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--listener") from None
+
+
+def run_sync() -> None:
+    """Sync with progress, and tell what changed."""
+    from spotify_assets.cli import reports
+    from spotify_assets.cli.runner import RunFailedError, Runner, Synced, instance
+    from spotify_assets.lake.tables import Lake
+
+    lake = Lake(settings().lake_uri)
+    before = reports.totals(lake)
+    done = Synced()
+    try:
+        with instance() as dagster, run_progress() as progress:
+            Runner(settings(), dagster, progress).sync(done)
+    except RunFailedError:
+        # What was done before it failed is done.
+        if done.is_computed:
+            reports.print_changes(console, done, before, reports.totals(lake))
+        raise
+    reports.print_changes(console, done, before, reports.totals(lake))
+
+
+@contextmanager
+def run_progress() -> Iterator[Callable[[str, int, str | None], None]]:
+    """Shows each run as a bar that fills with its tables; a line each where there is no terminal."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("[dim]{task.fields[latest]}"),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    ) as bars:
+        tasks: dict[str, Any] = {}
+
+        def note(run: str, tables: int, table: str | None) -> None:
+            if table is None:
+                tasks[run] = bars.add_task(escape(run), total=tables, latest="")
+                if not errors.is_terminal:
+                    errors.print(f"{run} ...", markup=False)
+                return
+            is_table = not table.endswith(("_follows_the_model", "_equals_the_lake"))
+            bars.update(tasks[run], advance=1 if is_table else 0, latest=table)
+
+        yield note
+
+
+def main() -> None:
+    """Exit codes: 0 done, 1 failed, 2 wrong use."""
+    code = run(debug="--debug" in sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The threads of Arrow, DuckDB and the engine need no farewell; taking one, they abort a process now and then.
+    os._exit(code)
+
+
+def run(*, debug: bool) -> int:
+    """Run the command, and say in one line why it failed."""
+    try:
+        cli(standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        return 2
+    except SettingsError as error:
+        errors.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        errors.print("Stopped. Nothing is half-written: spotify-assets sync goes on where it was.")
+        return 1
+    except Exception as error:
+        from spotify_assets.spotify import SpotifyError
+
+        if debug:
+            traceback.print_exc()
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error) or repr(error)
+        errors.print(f"[bold red]Error:[/] {escape(message.strip().splitlines()[0])}", soft_wrap=True)
+        if not debug and not isinstance(error, (click.ClickException, SpotifyError)):
+            errors.print("[dim]spotify-assets --debug ... shows where it happened.[/]")
+        return 1
+    return 0

@@ -1,0 +1,376 @@
+"""What the command line shows."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from rich import box
+from rich.console import Console
+from rich.filesize import decimal
+from rich.markup import escape
+from rich.table import Table
+
+from spotify_assets.cli.runner import Synced
+from spotify_assets.ingest.history import find_changes
+from spotify_assets.lake.maintenance import Maintained, Size
+from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.zone import LandingZone
+from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
+from spotify_assets.model.cleaned import REJECTION_REASONS
+from spotify_assets.refresh import staleness
+from spotify_assets.settings import Settings
+from spotify_assets.spotify.state import SpotifyState
+from spotify_assets.targets import publishing
+from spotify_assets.targets.questions import questions
+from spotify_assets.targets.registry import targets
+
+GREEN = "#1db954"
+BAR = 40
+BAR_MONTHS = 24
+MAX_SHOWN = 30
+LOGIN_ENDS_SOON = timedelta(days=30)
+
+
+def query(lake: Lake, sql: str) -> pa.Table:
+    """The rows of a query over the lake's tables and the questions' views, by their names. Tables that were never
+    written are empty.
+
+    Raises:
+        duckdb.Error: where the query is wrong, in one line.
+    """
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    named = set(re.findall(r"\w+", sql.lower()))
+    asked = [name for name in questions() if name in named]
+    named |= set(re.findall(r"\w+", " ".join(questions()[name] for name in asked)))
+    # Opening all of them takes two seconds; a query names a few, or asks which there are.
+    shows_all = bool(named & {"show", "information_schema", "duckdb_tables", "duckdb_views", "duckdb_columns"})
+    for table in TABLES:
+        if table not in named and not shows_all:
+            continue
+        delta = lake.open(table)
+        connection.register(table, delta.to_pyarrow_dataset() if delta else TABLES[table].arrow_schema.empty_table())
+    for name in asked:
+        connection.execute(f"CREATE VIEW {name} AS {questions()[name]}")
+    relation = connection.sql(sql)
+    return relation.to_arrow_table() if relation is not None else pa.table({})
+
+
+def as_table(
+    names: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None, *, one_line: bool = False
+) -> Table:
+    """Rows as a table for the terminal; numbers to the right. `one_line` cuts long text rather than folding it."""
+    shown = [[_shown(value, thousands=one_line) for value in row] for row in rows]
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        title_style=f"bold {GREEN}",
+        padding=(0, 1, 0, 0),
+    )
+    for index, name in enumerate(names):
+        is_number = any(re.fullmatch(r"-?[\d,.]+", row[index]) for row in shown)
+        width = max([len(name), *[len(re.sub(r"\[/?[a-z]*\]", "", row[index])) for row in shown]])
+        table.add_column(
+            name,
+            justify="right" if is_number else "left",
+            overflow="ellipsis" if one_line else "fold",
+            no_wrap=one_line or is_number,
+            min_width=width if one_line and index else None,
+        )
+    for row in shown:
+        table.add_row(*row)
+    return table
+
+
+def _shown(value: Any, *, thousands: bool) -> str:
+    if value is None:
+        return "[dim]-[/]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and thousands:
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".")
+    return escape(str(value))
+
+
+def _short(source_file: str) -> str:
+    """The file's own name."""
+    return re.split(r"[/!]", source_file)[-1]
+
+
+def totals(lake: Lake) -> dict[str, int]:
+    """Records landed, kept, and rejected by reason; snapshots of playlists and their items; and known tracks."""
+    rows = query(
+        lake,
+        """
+        SELECT 'landed' AS what, count(*) AS records FROM raw_plays
+        UNION ALL SELECT 'kept', count(*) FROM plays
+        UNION ALL SELECT reason, count(*) FROM rejected_plays GROUP BY reason
+        UNION ALL SELECT 'playlist snapshots', count(*) FROM raw_playlist_files WHERE status = 'read'
+        UNION ALL SELECT 'playlist items', count(*) FROM playlist_tracks
+        UNION ALL SELECT 'tracks, albums and artists looked up', count(*) FROM (
+            SELECT track_id FROM track_metadata WHERE is_found
+            UNION ALL SELECT album_id FROM album_metadata WHERE is_found
+            UNION ALL SELECT artist_id FROM artist_metadata WHERE is_found)
+        """,
+    ).to_pylist()
+    return {row["what"]: row["records"] for row in rows}
+
+
+def print_changes(console: Console, done: Synced, before: dict[str, int], after: dict[str, int]) -> None:
+    """What a sync did: what it read, what it computed, and how many records there are more or less."""
+    if not done.runs and done.landing == "no change":
+        if not done.published:
+            console.print("[bold]Everything is up to date.[/]")
+        print_published(console, done)
+        return
+    tables = {table for run in done.runs for table in run.tables}
+    computed = f"{len(tables)} tables" + (f", {done.partitions:,} partitions" if done.partitions else "")
+    console.print(f"Landing zone: [bold]{done.landing}[/]. Computed: [bold]{computed}[/].")
+    table = Table(box=box.SIMPLE_HEAD)
+    for name, justify in (("", "left"), ("now", "right"), ("change", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # rich wants literals
+    plays = {"landed": "records landed", "kept": "kept"} | {name: f"rejected: {name}" for name in REJECTION_REASONS}
+    others = {name: name for name in after if name not in plays}
+    for labels in (plays, others):
+        # What did not change at all says nothing of this sync.
+        if all(after.get(name, 0) == before.get(name, 0) for name in labels):
+            continue
+        for name, label in labels.items():
+            now, change = after.get(name, 0), after.get(name, 0) - before.get(name, 0)
+            if now or change:
+                style = f"bold {GREEN}" if name in ("kept", "playlist items") else ""
+                table.add_row(label, f"{now:,}", f"{change:+,}" if change else "[dim]0[/]", style=style)
+    if table.row_count:
+        console.print(table)
+    print_published(console, done)
+
+
+def print_published(console: Console, done: Synced) -> None:
+    """What was written to which target, and what checks warn of."""
+    for name, refreshes in done.published.items():
+        whole = sum(refresh.is_whole for refresh in refreshes)
+        parts = [f"{whole} table{'s' * (whole != 1)}"] if whole else []
+        if len(refreshes) > whole:
+            spans = sorted({str(span) for refresh in refreshes for span in refresh.spans or ()})
+            shown = spans[0] if len(spans) == 1 else f"{len(spans)} ranges"
+            parts.append(f"{shown} of {len(refreshes) - whole} tables")
+        console.print(f"Published to [bold]{name}[/]: {' and '.join(parts)}.")
+    for warning in sorted(set(done.warnings)):
+        console.print(f"[yellow]![/] {escape(warning)}", soft_wrap=True)
+
+
+def print_status(console: Console, settings: Settings) -> None:
+    """What is landed, kept, rejected and stale, by listener and file; playlists; and the login at Spotify."""
+    lake = Lake(settings.lake_uri)
+    landing = LandingZone(settings.landing_uri)
+    changes = find_changes(landing, lake, settings)
+    waiting = {file.path: "changed" if file.path in changes.changed else "new" for file in changes.to_read}
+    waiting |= dict.fromkeys(changes.gone, "deleted")
+    stale = staleness.stale(lake, settings)
+    console.print(f"[dim]Landing zone[/] {settings.landing_uri}/history\n[dim]Lake        [/] {settings.lake_uri}")
+    rows = query(
+        lake,
+        """
+        WITH kept AS (SELECT source_file, count(*) AS kept FROM plays GROUP BY ALL),
+        rejected AS (SELECT source_file, count(*) AS rejected FROM rejected_plays GROUP BY ALL)
+        SELECT listener, source_file, landed_file, status, detail, records,
+            coalesce(kept, 0) AS kept, coalesce(rejected, 0) AS rejected,
+            strftime(first_played_at, '%Y-%m') AS first, strftime(last_played_at, '%Y-%m') AS last
+        FROM raw_files LEFT JOIN kept USING (source_file) LEFT JOIN rejected USING (source_file)
+        ORDER BY listener, source_file
+        """,
+    ).to_pylist()
+    listed = {row["landed_file"] for row in rows}
+    lines: dict[str, list[tuple]] = {}
+    notes: dict[str, list[str]] = {}
+    for row in rows:
+        of_listener = lines.setdefault(row["listener"], [])
+        state = waiting.get(row["landed_file"]) or row["status"]
+        name = _short(row["source_file"])
+        if state in ("ignored", "unreadable"):
+            notes.setdefault(row["listener"], []).append(f"{state}: {name} ({row['detail']})")
+        if state != "ignored":
+            numbers = (row["records"], row["kept"], row["rejected"])
+            of_listener.append((name, state, *numbers, row["first"], row["last"]))
+    for path in sorted(set(waiting) - listed):
+        lines.setdefault(path.split("/")[1], []).append((_short(path), "new", None, None, None, None, None))
+    names = ("file", "state", "records", "kept", "rejected", "from", "until")
+    for listener, of_listener in sorted(lines.items()):
+        console.print(as_table(names, of_listener, title=escape(listener), one_line=True))
+        for note in notes.get(listener, []):
+            style = "[yellow]" if note.startswith("unreadable") else "[dim]"
+            console.print(f"  {style}{escape(note)}[/]", soft_wrap=True)
+    has_playlists = _print_playlists(console, lake)
+    _print_login(console, settings)
+    if not lines and not has_playlists:
+        console.print('\nNothing is landed yet: spotify-assets import PATH --listener NAME, or "make demo".')
+    if strays := landing.strays():
+        console.print(
+            "[yellow]Not read, as they lie in no listener's and no day's folder, or have a name that is no UTF-8: "
+            f"{escape(', '.join(strays))}.[/] Move them to history/NAME/ or playlists/YYYY-MM-DD/, or rename them."
+        )
+    if waiting:
+        console.print(f"[yellow]Not read yet: {changes.summary()}.[/] spotify-assets sync reads them.")
+    if stale:
+        count = sum(len(stale.keys(kind)) for kind in (SNAPSHOTS, PLAYS))
+        periods = f"{count:,} partition{'s' * (count != 1)}" if count else "no partition"
+        tables = len(stale.windows) + len(stale.whole)
+        console.print(f"[yellow]Stale: {periods}, {tables} tables.[/] spotify-assets sync computes them.")
+    elif (lines or has_playlists) and not waiting:
+        console.print(f"[{GREEN}]Every table is up to date.[/]")
+    if lines or has_playlists:
+        _print_targets(console, lake, settings)
+
+
+def _print_targets(console: Console, lake: Lake, settings: Settings) -> None:
+    """What each configured target lacks."""
+    for name, target in targets(settings).items():
+        try:
+            lacking = publishing.behind(target, lake)
+        except publishing.TargetError as error:
+            console.print(f"[yellow]{escape(str(error))}[/]", soft_wrap=True)
+            continue
+        count = "1 table is" if len(lacking) == 1 else f"{len(lacking)} tables are"
+        state = f"[yellow]{count} behind[/]; spotify-assets sync" if lacking else "up to date"
+        console.print(f"[dim]Published to[/] {name}: {state}")
+
+
+def print_maintained(console: Console, done: Sequence[Maintained], retention_days: int) -> None:
+    """Files and bytes of each table before and after; of those that changed."""
+    changed = [one for one in done if one.before != one.after]
+    total = [
+        Maintained(
+            "all tables",
+            *(
+                Size(sum(getattr(one, when).files for one in done), sum(getattr(one, when).bytes for one in done))
+                for when in ("before", "after")
+            ),
+        )
+    ]
+    rows = [
+        (one.table, one.before.files, one.after.files, decimal(one.before.bytes), decimal(one.after.bytes))
+        for one in [*changed, *total]
+    ]
+    names = ("table", "files before", "now", "size before", "now ")
+    console.print(as_table(names, rows, one_line=True))
+    if not changed:
+        console.print("Nothing to compact, and nothing to remove.")
+    else:
+        console.print(f"[dim]What was replaced is kept for {retention_days} days.[/]")
+
+
+def _print_playlists(console: Console, lake: Lake) -> bool:
+    """Every playlist that was captured; whether there is any."""
+    rows = query(
+        lake,
+        """
+        WITH seen AS (
+            SELECT playlist_id, count(*) AS snapshots, min(snapshot_date) AS first, max(snapshot_date) AS last,
+                arg_max(items, snapshot_date) AS items, arg_max(playlist_name, snapshot_date) AS name
+            FROM raw_playlist_files WHERE status = 'read' GROUP BY ALL)
+        SELECT coalesce(name, playlist_id) AS name, snapshots, items, first, last FROM seen ORDER BY name
+        """,
+    ).to_pylist()
+    if rows:
+        names = ("playlist", "snapshots", "items", "from", "until")
+        shown = [(row["name"], row["snapshots"], row["items"], row["first"], row["last"]) for row in rows[:MAX_SHOWN]]
+        console.print(as_table(names, shown, title="Playlists", one_line=True))
+        if len(rows) > MAX_SHOWN:
+            console.print(f"  [dim]and {len(rows) - MAX_SHOWN:,} more[/]")
+    broken = query(
+        lake, "SELECT source_file, detail FROM raw_playlist_files WHERE status = 'unreadable' ORDER BY source_file"
+    ).to_pylist()
+    for row in broken[:MAX_SHOWN]:
+        console.print(
+            f"  [yellow]unreadable: {escape(row['source_file'])} ({escape(row['detail'])})[/]", soft_wrap=True
+        )
+    return bool(rows or broken)
+
+
+def _print_login(console: Console, settings: Settings) -> None:
+    """Until when the login lasts, and which app's quota is used up; nothing without credentials."""
+    state = SpotifyState(settings.spotify_state)
+    for client_id, _ in settings.apps:
+        ends, blocked = state.login_ends_at(client_id), state.of(client_id).blocked_until
+        if ends:
+            soon = ends - datetime.now(UTC) < LOGIN_ENDS_SOON
+            style = "[yellow]" if soon else "[dim]"
+            advice = "; spotify-assets login renews it" if soon else ""
+            console.print(f"{style}The login of app {escape(client_id)} at Spotify ends on {ends:%Y-%m-%d}{advice}[/]")
+        if blocked and blocked > datetime.now(UTC):
+            console.print(
+                f"[yellow]The quota of app {escape(client_id)} is used up until {blocked:%Y-%m-%d %H:%M} UTC[/]"
+            )
+
+
+def _print_moves(console: Console, lake: Lake) -> None:
+    """What entered and left the playlist that changed most in its latest snapshot."""
+    moves = query(
+        lake,
+        """
+        WITH latest AS (SELECT playlist_key, max(snapshot_date) AS snapshot_date FROM playlist_changes GROUP BY ALL),
+        busiest AS (
+            SELECT playlist_key, snapshot_date FROM playlist_changes JOIN latest USING (playlist_key, snapshot_date)
+            GROUP BY ALL ORDER BY count(*) DESC, playlist_key LIMIT 1)
+        SELECT playlist_name, snapshot_date, change, name, artist_name,
+            coalesce(position, previous_position) + 1 AS place
+        FROM playlist_changes JOIN busiest USING (playlist_key, snapshot_date)
+        JOIN dim_playlist ON dim_playlist.playlist_key = playlist_changes.playlist_key AND is_current
+        WHERE change <> 'moved' ORDER BY change, place LIMIT 8
+        """,
+    ).to_pylist()
+    if moves:
+        title = f"{moves[0]['playlist_name']} on {moves[0]['snapshot_date']}"
+        rows = [(row["change"], row["place"], row["name"], row["artist_name"]) for row in moves]
+        console.print()
+        console.print(as_table(("change", "place", "track", "artist"), rows, title=escape(title)))
+
+
+def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -> None:
+    """Top artists, minutes a month, what moved on a playlist, and what to type next."""
+    lake = Lake(settings.lake_uri)
+    names = ", ".join("'" + name.replace("'", "''") + "'" for name in listeners)
+    artists = query(
+        lake,
+        f"""
+        SELECT artist_name AS artist, sum(total_plays) AS plays, round(sum(total_ms_played) / 3600000) AS hours
+        FROM artist_metrics WHERE listener IN ({names}) GROUP BY artist_name ORDER BY sum(total_ms_played) DESC LIMIT 5
+        """,
+    ).to_pylist()
+    console.print(
+        as_table(
+            ("top artists", "plays", "hours"),
+            [(row["artist"], int(row["plays"]), int(row["hours"])) for row in artists],
+        )
+    )
+    months = query(
+        lake,
+        f"""
+        SELECT strftime(date, '%Y-%m') AS month, CAST(round(sum(ms_played) / 60000) AS BIGINT) AS minutes
+        FROM daily_listening WHERE listener IN ({names}) GROUP BY 1 ORDER BY 1 DESC LIMIT {BAR_MONTHS}
+        """,
+    ).to_pylist()
+    console.print(f"[bold]Minutes a month[/] [dim](the last {len(months)})[/]")
+    most = max((row["minutes"] for row in months), default=1) or 1
+    for row in reversed(months):
+        eighths = round(row["minutes"] / most * BAR * 8)
+        bar = "█" * (eighths // 8) + ("" if eighths % 8 == 0 else "▏▎▍▌▋▊▉"[eighths % 8 - 1])
+        console.print(f"  {row['month']}  [{GREEN}]{bar:<{BAR}}[/] {row['minutes']:>8,}")
+    _print_moves(console, lake)
+    console.print(
+        """
+[bold]Next[/]
+  make ui                                               the asset graph at http://localhost:3000
+  .venv/bin/spotify-assets query "SELECT * FROM track_metrics ORDER BY rank LIMIT 10"
+  .venv/bin/spotify-assets status                       what is landed, kept and rejected
+  .venv/bin/spotify-assets import my_spotify_data.zip --listener me
+  .venv/bin/spotify-assets demo --remove                when you have seen enough of it
+""",
+        soft_wrap=True,
+    )

@@ -1,0 +1,42 @@
+"""Cleaned tables: every landed record, kept or rejected."""
+
+import dagster as dg
+from pyspark.sql import DataFrame
+
+from spotify_assets import transforms
+from spotify_assets.defs.assets.declare import lake_table
+from spotify_assets.model import TABLES
+from spotify_assets.settings import Settings
+from spotify_assets.windows import span_of, windows_of
+
+
+@lake_table
+def plays(
+    context: dg.AssetExecutionContext,
+    raw_plays: DataFrame,
+    raw_files: DataFrame,
+    settings: dg.ResourceParam[Settings],
+) -> DataFrame:
+    window = span_of(context.partition_keys, windows_of(TABLES["plays"], settings))
+    return transforms.plays(raw_plays, raw_files, settings=settings, window=window)
+
+
+@lake_table
+def playlist_tracks(raw_playlists: DataFrame) -> DataFrame:
+    return transforms.playlist_tracks(raw_playlists)
+
+
+@lake_table
+def track_catalogue(playlist_tracks: DataFrame, track_metadata: DataFrame) -> DataFrame:
+    return transforms.track_catalogue(playlist_tracks, track_metadata)
+
+
+@lake_table
+def rejected_plays(
+    context: dg.AssetExecutionContext,
+    raw_plays: DataFrame,
+    raw_files: DataFrame,
+    settings: dg.ResourceParam[Settings],
+) -> DataFrame:
+    window = span_of(context.partition_keys, windows_of(TABLES["rejected_plays"], settings))
+    return transforms.rejected_plays(raw_plays, raw_files, settings=settings, window=window)

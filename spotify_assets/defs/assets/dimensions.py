@@ -1,0 +1,64 @@
+"""Dimensions, built from partial aggregates and never from all plays again."""
+
+import dagster as dg
+from pyspark.sql import DataFrame
+
+from spotify_assets import transforms
+from spotify_assets.defs.assets.declare import lake_table
+from spotify_assets.defs.resources.spark import SparkResource
+from spotify_assets.settings import Settings
+
+
+@lake_table
+def dim_listener(hourly_listening: DataFrame, settings: dg.ResourceParam[Settings]) -> DataFrame:
+    return transforms.dim_listener(hourly_listening, settings=settings)
+
+
+@lake_table
+def dim_date(hourly_listening: DataFrame, raw_playlist_files: DataFrame) -> DataFrame:
+    return transforms.dim_date(hourly_listening, raw_playlist_files)
+
+
+@lake_table
+def dim_time(spark: SparkResource) -> DataFrame:
+    return transforms.dim_time(spark=spark.session)
+
+
+@lake_table
+def dim_reason(spark: SparkResource) -> DataFrame:
+    return transforms.dim_reason(spark=spark.session)
+
+
+@lake_table
+def dim_platform(hourly_listening: DataFrame) -> DataFrame:
+    return transforms.dim_platform(hourly_listening)
+
+
+@lake_table
+def dim_artist(monthly_content: DataFrame, track_catalogue: DataFrame, artist_metadata: DataFrame) -> DataFrame:
+    return transforms.dim_artist(monthly_content, track_catalogue, artist_metadata)
+
+
+@lake_table
+def dim_album(monthly_content: DataFrame, track_catalogue: DataFrame, album_metadata: DataFrame) -> DataFrame:
+    return transforms.dim_album(monthly_content, track_catalogue, album_metadata)
+
+
+@lake_table
+def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFrame:
+    return transforms.dim_track(monthly_content, track_catalogue)
+
+
+@lake_table
+def dim_episode(monthly_content: DataFrame, playlist_tracks: DataFrame) -> DataFrame:
+    return transforms.dim_episode(monthly_content, playlist_tracks)
+
+
+@lake_table
+def bridge_track_artist(dim_track: DataFrame, track_catalogue: DataFrame) -> DataFrame:
+    return transforms.bridge_track_artist(dim_track, track_catalogue)
+
+
+@lake_table
+def dim_playlist(raw_playlist_files: DataFrame) -> DataFrame:
+    return transforms.dim_playlist(raw_playlist_files)

@@ -1,0 +1,58 @@
+"""Metrics: partial aggregates by partition, and what is combined from them."""
+
+import dagster as dg
+from pyspark.sql import DataFrame
+
+from spotify_assets import transforms
+from spotify_assets.defs.assets.declare import lake_table
+from spotify_assets.settings import Settings
+
+
+@lake_table
+def daily_track_plays(plays: DataFrame, settings: dg.ResourceParam[Settings]) -> DataFrame:
+    return transforms.daily_track_plays(plays, settings=settings)
+
+
+@lake_table
+def hourly_listening(plays: DataFrame, settings: dg.ResourceParam[Settings]) -> DataFrame:
+    return transforms.hourly_listening(plays, settings=settings)
+
+
+@lake_table
+def monthly_content(plays: DataFrame, settings: dg.ResourceParam[Settings]) -> DataFrame:
+    return transforms.monthly_content(plays, settings=settings)
+
+
+@lake_table
+def daily_listening(hourly_listening: DataFrame, daily_track_plays: DataFrame) -> DataFrame:
+    return transforms.daily_listening(hourly_listening, daily_track_plays)
+
+
+@lake_table
+def listening_clock(hourly_listening: DataFrame) -> DataFrame:
+    return transforms.listening_clock(hourly_listening)
+
+
+@lake_table
+def track_metrics(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFrame:
+    return transforms.track_metrics(monthly_content, track_catalogue)
+
+
+@lake_table
+def artist_metrics(monthly_content: DataFrame, dim_artist: DataFrame) -> DataFrame:
+    return transforms.artist_metrics(monthly_content, dim_artist)
+
+
+@lake_table
+def album_metrics(monthly_content: DataFrame, dim_album: DataFrame) -> DataFrame:
+    return transforms.album_metrics(monthly_content, dim_album)
+
+
+@lake_table
+def playlist_changes(playlist_tracks: DataFrame, raw_playlist_files: DataFrame) -> DataFrame:
+    return transforms.playlist_changes(playlist_tracks, raw_playlist_files)
+
+
+@lake_table
+def playlist_track_tenure(playlist_tracks: DataFrame, raw_playlist_files: DataFrame) -> DataFrame:
+    return transforms.playlist_track_tenure(playlist_tracks, raw_playlist_files)

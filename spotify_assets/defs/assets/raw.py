@@ -1,0 +1,220 @@
+"""Raw tables: landed files and landed responses, as they are. Written from Arrow; the engine starts after them.
+
+Those that mirror the Web API first ask it for what is to be landed, where credentials are set.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+
+from spotify_assets.defs.assets.declare import OWNERS, common
+from spotify_assets.defs.resources.landing import LandingResource
+from spotify_assets.defs.resources.spotify import SpotifyResource
+from spotify_assets.ingest import fetch
+from spotify_assets.ingest.history import ingest
+from spotify_assets.ingest.responses import KINDS, Mirrored, mirror_metadata, mirror_playlists, table_of
+from spotify_assets.lake.commits import state_of, window_name
+from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.zone import LandingZone
+from spotify_assets.model import TABLES
+from spotify_assets.refresh import lineage
+from spotify_assets.refresh.plan import LANDED_ONLY
+from spotify_assets.settings import Settings
+from spotify_assets.windows import windows_of
+
+MAX_NAMED = 20
+SNAPSHOTS = ("raw_playlist_files", "raw_playlists")
+
+
+class NothingCapturedError(Exception):
+    """There is nothing to make a snapshot from, and nothing to be asked."""
+
+
+class PlaylistsConfig(dg.Config):
+    """How playlists are captured.
+
+    Attributes:
+        refresh: Capture again what is landed for today already.
+    """
+
+    refresh: bool = False
+
+
+def _spec(table: str, deps: Sequence[str], **more: Any) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        table,
+        deps=deps,
+        code_version=lineage.version_of(table),
+        **{"kinds": {"python", "delta"}, **common(table), **more},
+    )
+
+
+def _asks(context: dg.AssetExecutionContext, spotify: SpotifyResource) -> bool:
+    """Whether this run may ask the Web API."""
+    return spotify.is_configured and not LANDED_ONLY.items() <= context.run.tags.items()
+
+
+def _results(
+    context: dg.AssetExecutionContext, lake: Lake, tables: Sequence[str], mirrored: Mirrored, **figures: Any
+) -> Iterator[dg.MaterializeResult]:
+    for name, detail in list(mirrored.unreadable.items())[:MAX_NAMED]:
+        context.log.warning(f"{name} can't be read: {detail}")
+    for table in tables:
+        if dg.AssetKey(table) in context.selected_asset_keys:
+            yield _result(lake, table, unreadable=len(mirrored.unreadable), **figures)
+
+
+def _result(lake: Lake, table: str, **figures: Any) -> dg.MaterializeResult:
+    delta = lake.ensure(table)
+    metadata: dict[str, Any] = {
+        "dagster/uri": lake.table_uri(table),
+        "dagster/row_count": lake.count(table),
+        "delta_version": delta.version(),
+    }
+    return dg.MaterializeResult(asset_key=table, metadata=metadata | figures)
+
+
+@dg.multi_asset(
+    name="read_landing",
+    specs=[_spec("raw_plays", [], skippable=False), _spec("raw_files", ["raw_plays"], skippable=False)],
+)
+def read_landing(
+    context: dg.AssetExecutionContext, landing: LandingResource, settings: dg.ResourceParam[Settings]
+) -> tuple[dg.MaterializeResult, dg.MaterializeResult]:
+    """Reads new and changed files, drops what was deleted, and lists all of them."""
+    lake = Lake(settings.lake_uri)
+    ingested = ingest(landing.zone, lake, settings, context.log.info)
+    for name, detail in list(ingested.unreadable.items())[:MAX_NAMED]:
+        context.log.warning(f"{name} can't be read: {detail}")
+    context.log.info(f"Landing zone: {ingested.changes.summary()}; {ingested.records:,} records read")
+    return (
+        _result(lake, "raw_plays", records_read=ingested.records),
+        _result(lake, "raw_files", changes=ingested.changes.summary(), unreadable=len(ingested.unreadable)),
+    )
+
+
+@dg.multi_asset(
+    name="read_playlists",
+    specs=[_spec(table, [], skippable=True) for table in SNAPSHOTS],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    can_subset=True,
+)
+def read_playlists(
+    context: dg.AssetExecutionContext,
+    config: PlaylistsConfig,
+    landing: LandingResource,
+    spotify: SpotifyResource,
+    settings: dg.ResourceParam[Settings],
+) -> Iterator[dg.MaterializeResult]:
+    """Captures today's playlists, where today is asked for, and reads the landed captures of all days asked for."""
+    lake, keys = Lake(settings.lake_uri), list(context.partition_keys)
+    today = datetime.now(UTC).date()
+    captured = fetch.Captured()
+    if f"{today}" in keys and settings.playlists and _asks(context, spotify):
+        captured = fetch.capture_playlists(
+            spotify.client, landing.zone, settings, today, refresh=config.refresh, note=context.log.info
+        )
+        for playlist, problem in captured.failed.items():
+            context.log.warning(f"Playlist {playlist} was not captured: {problem}")
+    _refuse_days_without_captures(keys, captured, today, landing.zone, lake, settings)
+    mirrored = mirror_playlists(landing.zone, lake, settings, keys)
+    for table, by_day in mirrored.rows_by_day.items():
+        if dg.AssetKey(table) in context.selected_asset_keys:
+            for key in keys:
+                context.add_asset_metadata(
+                    {"dagster/partition_row_count": by_day[key]}, asset_key=table, partition_key=key
+                )
+    yield from _results(
+        context, lake, SNAPSHOTS, mirrored, captured=len(captured.landed), not_captured=len(captured.failed)
+    )
+
+
+def _refuse_days_without_captures(
+    keys: Sequence[str],
+    captured: "fetch.Captured",
+    today: date,
+    landing: LandingZone,
+    lake: Lake,
+    settings: Settings,
+) -> None:
+    """Raises an error where no day has a capture, or ever had one."""
+    if any(landing.captures_of(date.fromisoformat(key)) for key in keys):
+        return
+    windows = windows_of(TABLES["raw_playlist_files"], settings)
+    if {window_name(windows[key]) for key in keys} & set(state_of(lake.open("raw_playlist_files"))):
+        return
+    days = keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"
+    if f"{today}" not in keys:
+        raise NothingCapturedError(
+            f"{days}: no playlist was captured then, and Spotify only tells the present; "
+            f"land a capture as playlists/{keys[0]}/<playlist id>.json if you have one"
+        )
+    if captured.failed:
+        raise NothingCapturedError(f"{days}: no playlist could be captured: {next(iter(captured.failed.values()))}")
+    raise NothingCapturedError(
+        f"{days}: there is nothing to capture; set SPOTIFY_ASSETS_PLAYLISTS, SPOTIPY_CLIENT_ID and "
+        "SPOTIPY_CLIENT_SECRET, or land a capture"
+    )
+
+
+@dg.multi_asset(
+    name="read_metadata",
+    specs=[_spec(table_of(kind), ["monthly_content", "playlist_tracks"], skippable=True) for kind in KINDS],
+    can_subset=True,
+)
+def read_metadata(
+    context: dg.AssetExecutionContext,
+    landing: LandingResource,
+    spotify: SpotifyResource,
+    settings: dg.ResourceParam[Settings],
+) -> Iterator[dg.MaterializeResult]:
+    """Asks for what plays and playlists mention and is not known, within the budget, and reads what is landed."""
+    lake = Lake(settings.lake_uri)
+    fetched = fetch.Fetched()
+    if _asks(context, spotify):
+        fetched = fetch.fetch_metadata(spotify.client, landing.zone, lake, settings, note=context.log.info)
+        if fetched.stopped:
+            context.log.warning(f"Stopped asking: {fetched.stopped}")
+    for kind in KINDS:
+        if dg.AssetKey(table_of(kind)) in context.selected_asset_keys:
+            mirrored = mirror_metadata(landing.zone, lake, settings, kind)
+            yield from _results(
+                context,
+                lake,
+                [table_of(kind)],
+                mirrored,
+                fetched=fetched.answers[kind],
+                still_unknown=fetched.left[kind],
+            )
+
+
+@dg.asset(
+    group_name="raw",
+    kinds={"spotify", "json"},
+    owners=OWNERS,
+    tags={"layer": "raw", "domain": "listening"},
+    description="Plays since the last poll, landed below history/<SPOTIFY_ASSETS_LISTENER>/recent; read from there.",
+)
+def recent_plays(
+    context: dg.AssetExecutionContext,
+    landing: LandingResource,
+    spotify: SpotifyResource,
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult:
+    polled = fetch.poll_recent_plays(spotify.client, landing.zone, settings)
+    context.log.info(str(polled))
+    if polled.may_have_missed:
+        context.log.warning("Spotify tells the last 50 plays only, and all of them are new: poll more often.")
+    return dg.MaterializeResult(metadata={"plays": polled.plays, "files": len(polled.files)})
+
+
+def assets(*, polls: bool) -> list[dg.AssetsDefinition]:
+    """The raw tables; and, where recent plays can be polled, what lands them for `raw_plays`."""
+    if not polls:
+        return [read_landing, read_playlists, read_metadata]
+    after_polls = read_landing.map_asset_specs(
+        lambda spec: spec.merge_attributes(deps=["recent_plays"]) if spec.key == dg.AssetKey("raw_plays") else spec
+    )
+    return [after_polls, read_playlists, read_metadata, recent_plays]

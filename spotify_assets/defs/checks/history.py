@@ -1,0 +1,255 @@
+"""Checks of the listening history that don't follow from the model."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import dagster as dg
+from pyspark.sql import DataFrame, Row
+
+from spotify_assets.defs.checks.window import rows_of, run_window
+from spotify_assets.defs.io_managers import DeltaLakeIOManager
+from spotify_assets.model.cleaned import REJECTION_REASONS
+from spotify_assets.settings import Settings
+
+WARN = dg.AssetCheckSeverity.WARN
+MAX_NAMED = 20
+# Fewer records tell no share.
+SHARED_RECORDS = 200
+# A better source that holds far fewer plays of a month than the coarser one that it supersedes has a hole.
+SUPERSEDED_RATIO = 2.0
+SUPERSEDED_PLAYS = 50
+# Plays of a month against the median of the months around it.
+NEIGHBOURS = 3
+OUTLIER_RATIO = 5.0
+OUTLIER_PLAYS = 200
+
+PARTIAL_AGGREGATES = ("daily_track_plays", "hourly_listening", "monthly_content")
+
+Lake = dg.ResourceParam[DeltaLakeIOManager]
+
+
+@dg.asset_check(
+    asset="raw_files",
+    name="unreadable_files",
+    description="Every landed file that should hold data can be read.",
+)
+def unreadable_files(lake: Lake) -> dg.AssetCheckResult:
+    columns = ["source_file", "status", "detail"]
+    broken = [row for row in lake.lake.read("raw_files", columns).to_pylist() if row["status"] == "unreadable"]
+    named = "\n".join(f"- `{row['source_file']}`: {row['detail']}" for row in broken[:MAX_NAMED])
+    more = f"\n- and {len(broken) - MAX_NAMED:,} more" if len(broken) > MAX_NAMED else ""
+    return dg.AssetCheckResult(
+        passed=not broken,
+        severity=WARN,
+        description=(named + more) or None,
+        metadata={"unreadable": len(broken)},
+    )
+
+
+@dg.multi_asset_check(
+    name="every_record_once",
+    specs=[
+        dg.AssetCheckSpec(
+            "every_record_once",
+            asset="rejected_plays",
+            additional_deps=["plays", "raw_plays", "raw_files"],
+            blocking=True,
+            description="Every landed record of the run's window is in plays or in rejected_plays, exactly once.",
+        )
+    ],
+)
+def every_record_once(context: dg.AssetCheckExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult]:
+    from pyspark.sql import functions as F
+
+    record = ["source_file", "source_row"]
+    listed = rows_of("raw_files", context, lake).where("records > 0")
+    raw = F.broadcast(listed.select("source_file", "first_played_at", "last_played_at")).join(
+        rows_of("raw_plays", context, lake).select(*record, "played_at"), "source_file"
+    )
+    window = run_window("plays", context, lake)
+    if window is not None:
+        is_valid = F.coalesce(
+            F.col("played_at").between(F.col("first_played_at"), F.col("last_played_at")), F.lit(False)
+        )
+        within = is_valid & (F.col("played_at") >= window.start) & (F.col("played_at") < window.end)
+        raw = raw.where(within | ~is_valid if window.is_first else within)
+    # Sums of hashes tell two multisets apart without a join of ten million rows with themselves.
+    hashes = [F.xxhash64(*record), F.xxhash64(F.lit("again"), *record)]
+
+    def digest(frame: DataFrame) -> tuple[int, ...]:
+        figures = [F.count(F.lit(1)), *[F.sum(value.cast("decimal(38,0)")) for value in hashes]]
+        counted = frame.select(*record).agg(*figures).collect()[0]
+        return tuple(int(value or 0) for value in counted)
+
+    landed = digest(raw)
+    kept, rejected = digest(rows_of("plays", context, lake)), digest(rows_of("rejected_plays", context, lake))
+    passed = landed == tuple(a + b for a, b in zip(kept, rejected, strict=True))
+    figures = {"landed": landed[0], "kept": kept[0], "rejected": rejected[0]}
+    yield dg.AssetCheckResult(
+        asset_key="rejected_plays",
+        check_name="every_record_once",
+        passed=passed,
+        description=None
+        if passed
+        else f"{landed[0]:,} records landed, {kept[0]:,} are kept and {rejected[0]:,} rejected; or they are others. "
+        "Materialize these months again; if that doesn't help, delete the folders of both tables and sync.",
+        metadata=figures,
+    )
+
+
+def _totals_check(table: str) -> str:
+    return f"{table}_has_its_totals"
+
+
+# They are the fact's checks, as facts come last: of several ranges of months, all but the last compute their metrics
+# one run before their facts.
+@dg.multi_asset_check(
+    name="metrics_equal_facts",
+    specs=[
+        dg.AssetCheckSpec(
+            _totals_check(table),
+            asset="fct_plays",
+            additional_deps=[table],
+            description=f"Plays, streams, time and skips of {table} are those of fct_plays"
+            + (" of tracks." if table == "daily_track_plays" else "."),
+        )
+        for table in PARTIAL_AGGREGATES
+    ],
+    can_subset=True,
+)
+def metrics_equal_facts(context: dg.AssetCheckExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult]:
+    from pyspark.sql import functions as F
+
+    figures = ("plays", "streams", "ms_played", "skips")
+    by_fact = [F.count(F.lit(1)), F.count_if("is_stream"), F.sum("ms_played"), F.count_if("skipped")]
+    facts = rows_of("fct_plays", context, lake)
+    names = {key.name for key in context.selected_asset_check_keys}
+    for table in PARTIAL_AGGREGATES:
+        if _totals_check(table) not in names:
+            continue
+        counted = facts.where("content_type = 'track'") if table == "daily_track_plays" else facts
+        expected = [value or 0 for value in counted.agg(*by_fact).collect()[0]]
+        found = [value or 0 for value in rows_of(table, context, lake).agg(*map(F.sum, figures)).collect()[0]]
+        different = [
+            f"{figure}: {b:,} against {a:,}" for figure, a, b in zip(figures, expected, found, strict=True) if a != b
+        ]
+        yield dg.AssetCheckResult(
+            asset_key="fct_plays",
+            check_name=_totals_check(table),
+            passed=not different,
+            description="; ".join(different) or None,
+            metadata=dict(zip(figures, map(int, found), strict=True)),
+        )
+
+
+@dg.multi_asset_check(
+    name="listening_is_plausible",
+    specs=[
+        dg.AssetCheckSpec(
+            "rejected_share",
+            asset="rejected_plays",
+            additional_deps=["plays"],
+            description="No reason rejects a larger share of records than SPOTIFY_ASSETS_MAX_REJECTED_SHARE.",
+        ),
+        dg.AssetCheckSpec(
+            "superseded_is_covered",
+            asset="rejected_plays",
+            additional_deps=["plays"],
+            description="No month has far more superseded plays than plays that supersede them.",
+        ),
+        dg.AssetCheckSpec(
+            "months_like_their_neighbours",
+            asset="plays",
+            description="No month has far more or far fewer plays of a listener than the months around it.",
+        ),
+    ],
+    can_subset=True,
+)
+def listening_is_plausible(
+    context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings], lake: Lake
+) -> Iterator[dg.AssetCheckResult]:
+    from pyspark.sql import functions as F
+
+    plays, rejected = rows_of("plays", context, lake), rows_of("rejected_plays", context, lake)
+    reasons = {row["reason"]: row["count"] for row in rejected.groupBy("reason").count().collect()}
+    kept_by_month = plays.groupBy("listener", "month").agg(F.count(F.lit(1)).alias("plays"))
+    superseded = (
+        rejected.where("reason = 'superseded'").groupBy("listener", "month").agg(F.count(F.lit(1)).alias("superseded"))
+    )
+    months = kept_by_month.join(superseded, ["listener", "month"], "full").collect()
+    kept = sum(row["plays"] or 0 for row in months)
+    results = [
+        _rejected_share(reasons, kept, settings.max_rejected_share),
+        _superseded_is_covered(months),
+        _months_like_their_neighbours(months),
+    ]
+    wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
+    yield from (result for result in results if (result.asset_key, result.check_name) in wanted)
+
+
+def _superseded_is_covered(months: Sequence[Row]) -> dg.AssetCheckResult:
+    holes = [
+        f"{row['month']:%Y-%m}: {row['superseded']:,} superseded by {row['plays'] or 0:,}"
+        for row in months
+        if (row["superseded"] or 0) > max(SUPERSEDED_PLAYS, SUPERSEDED_RATIO * (row["plays"] or 0))
+    ]
+    return dg.AssetCheckResult(
+        asset_key="rejected_plays",
+        check_name="superseded_is_covered",
+        passed=not holes,
+        severity=WARN,
+        description="The better source may have a hole: " + "; ".join(sorted(holes)[:MAX_NAMED]) if holes else None,
+        metadata={"months": len(holes)},
+    )
+
+
+def _months_like_their_neighbours(months: Sequence[Row]) -> dg.AssetCheckResult:
+    by_listener: dict[str, dict[date, int]] = {}
+    for row in months:
+        by_listener.setdefault(row["listener"], {})[row["month"]] = row["plays"] or 0
+    odd = [text for of_months in by_listener.values() for text in outliers(of_months)]
+    return dg.AssetCheckResult(
+        asset_key="plays",
+        check_name="months_like_their_neighbours",
+        passed=not odd,
+        severity=WARN,
+        description="; ".join(sorted(odd)[:MAX_NAMED]) or None,
+        metadata={"months": len(odd)},
+    )
+
+
+def _rejected_share(reasons: dict[str, int], kept: int, threshold: float) -> dg.AssetCheckResult:
+    total = kept + sum(reasons.values())
+    if total < SHARED_RECORDS:  # a share of a handful says nothing, nor does one of only what has no time
+        threshold = 1.0
+    shares = {reason: reasons.get(reason, 0) / total if total else 0.0 for reason in REJECTION_REASONS}
+    # Superseded records are kept from a better source.
+    high = {reason: share for reason, share in shares.items() if share > threshold and reason != "superseded"}
+    return dg.AssetCheckResult(
+        asset_key="rejected_plays",
+        check_name="rejected_share",
+        passed=not high,
+        severity=WARN,
+        description="; ".join(f"{reason} rejects {share:.0%} of records" for reason, share in high.items()) or None,
+        metadata={"records": total} | {f"{reason}_share": round(share, 4) for reason, share in shares.items()},
+    )
+
+
+def outliers(plays: dict[date, int]) -> list[str]:
+    """Months whose plays are far from the median of the months around them, in words. Plays by first of month."""
+    months = sorted(plays)
+    odd = []
+    for index, month in enumerate(months):
+        around = months[max(0, index - NEIGHBOURS) : index] + months[index + 1 : index + 1 + NEIGHBOURS]
+        if len(around) < NEIGHBOURS:
+            continue
+        usual = sorted(plays[other] for other in around)[len(around) // 2]
+        is_edge = index in (0, len(months) - 1)
+        too_many = plays[month] > OUTLIER_RATIO * usual and plays[month] - usual > OUTLIER_PLAYS
+        too_few = plays[month] * OUTLIER_RATIO < usual and usual - plays[month] > OUTLIER_PLAYS and not is_edge
+        if too_many or too_few:
+            odd.append(f"{month:%Y-%m}: {plays[month]:,} plays, about {usual:,} in the months around it")
+    return odd
+
+
+ALL = [unreadable_files, every_record_once, metrics_equal_facts, listening_is_plausible]

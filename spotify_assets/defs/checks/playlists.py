@@ -1,0 +1,55 @@
+"""Checks of playlist snapshots that don't follow from the model."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from spotify_assets.defs.checks.history import MAX_NAMED, WARN, Lake
+from spotify_assets.defs.checks.window import rows_of
+
+
+@dg.asset_check(
+    asset="raw_playlist_files",
+    name="unreadable_captures",
+    description="Every landed capture of the run's days can be read.",
+)
+def unreadable_captures(context: dg.AssetCheckExecutionContext, lake: Lake) -> dg.AssetCheckResult:
+    broken = rows_of("raw_playlist_files", context, lake).where("status = 'unreadable'")
+    files = broken.select("source_file", "detail").orderBy("source_file").collect()
+    named = "\n".join(f"- `{row['source_file']}`: {row['detail']}" for row in files[:MAX_NAMED])
+    more = f"\n- and {len(files) - MAX_NAMED:,} more" if len(files) > MAX_NAMED else ""
+    return dg.AssetCheckResult(
+        passed=not files, severity=WARN, description=(named + more) or None, metadata={"unreadable": len(files)}
+    )
+
+
+@dg.multi_asset_check(
+    name="every_item_once",
+    specs=[
+        dg.AssetCheckSpec(
+            "every_item_once",
+            asset="playlist_tracks",
+            additional_deps=["raw_playlists", "raw_playlist_files"],
+            blocking=True,
+            description="Every item of the run's snapshots, as the captures count them, is in playlist_tracks once.",
+        )
+    ],
+)
+def every_item_once(context: dg.AssetCheckExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult]:
+    from pyspark.sql import functions as F
+
+    captured = rows_of("raw_playlist_files", context, lake).agg(F.sum("items")).collect()[0][0] or 0
+    landed, kept = (rows_of(table, context, lake).count() for table in ("raw_playlists", "playlist_tracks"))
+    yield dg.AssetCheckResult(
+        asset_key="playlist_tracks",
+        check_name="every_item_once",
+        passed=captured == landed == kept,
+        description=None
+        if captured == landed == kept
+        else f"The captures have {captured:,} items, raw_playlists {landed:,} and playlist_tracks {kept:,}. "
+        "Materialize these days again.",
+        metadata={"captured": captured, "landed": landed, "kept": kept},
+    )
+
+
+ALL = [unreadable_captures, every_item_once]

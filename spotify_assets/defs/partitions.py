@@ -1,0 +1,22 @@
+"""Dagster's partitions of plays and of playlist snapshots."""
+
+import dagster as dg
+
+from spotify_assets.settings import Settings
+from spotify_assets.windows import floor_to_grain
+
+
+def play_partitions(settings: Settings) -> dg.TimeWindowPartitionsDefinition:
+    """Partitions of plays: up to the one after the current, since a play may be stamped up to tomorrow."""
+    start = floor_to_grain(settings.plays_start, settings.plays_grain)
+    options: dict = {"start_date": start.strftime("%Y-%m-%d"), "end_offset": 2}
+    if settings.plays_grain == "monthly":
+        return dg.MonthlyPartitionsDefinition(**options)
+    if settings.plays_grain == "weekly":
+        return dg.WeeklyPartitionsDefinition(day_offset=1, **options)
+    return dg.DailyPartitionsDefinition(**options)
+
+
+def snapshot_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """Partitions of playlist snapshots: the day that they were captured (UTC), up to today."""
+    return dg.DailyPartitionsDefinition(start_date=f"{settings.snapshots_start:%Y-%m-%d}", end_offset=1)

@@ -1,0 +1,1 @@
+"""Spark engines: embedded Sail, Apache Spark on this machine, and Spark Connect servers."""

@@ -1,0 +1,1 @@
+"""Landed history and API responses into raw tables; and what to fetch from the Web API."""

@@ -1,5 +1,0 @@
-"""How tables are read and written."""
-
-from spotify_assets.io_managers.delta_lake import DeltaLakeIOManager
-
-__all__ = ["DeltaLakeIOManager"]

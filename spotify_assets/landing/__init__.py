@@ -1,0 +1,1 @@
+"""The landing zone: list, open, copy in, and notifications of a bucket."""

@@ -1,0 +1,109 @@
+"""The way to Spotify: one pool of connections, time limits, and nothing of it printed."""
+
+import ipaddress
+import logging
+import os
+import time
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+
+from spotify_assets.spotify.failures import FailedError, Failure, log
+
+TIMEOUT = (5.0, 20.0)  # seconds to connect, and between two bytes of an answer
+MESSAGE_LENGTH = 200
+
+
+def silence_spotipy() -> None:
+    """At DEBUG it prints tokens, the client secret and whole answers; and each error, which is raised as well.
+
+    A filter holds whatever level is set later, also on the root logger, but only on the very logger it is added to.
+    """
+    for module in ("", ".client", ".oauth2", ".util", ".cache_handler"):
+        logging.getLogger(f"spotipy{module}").addFilter(_nothing)
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    return False
+
+
+class Session(requests.Session):
+    """Connections that all apps share; failures are raised before spotipy logs them and loses their headers."""
+
+    def __init__(self, concurrency: int) -> None:
+        super().__init__()
+        # urllib3 would sleep a whole Retry-After, which may be a day.
+        retry = urllib3.Retry(total=0, read=False, respect_retry_after_header=False)
+        adapter = HTTPAdapter(pool_maxsize=concurrency, max_retries=retry)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        # A ~/.netrc would replace the token, and is looked for with each call, as are proxies.
+        self.trust_env = False
+        self.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        self._proxies: dict[str, Any] = {}
+
+    def close(self) -> None:
+        """Nothing: each of spotipy's objects closes the session when it goes, though others use it."""
+
+    def request(self, method: str, url: str, **more: Any) -> requests.Response:  # type: ignore[override]  # all of them
+        parts = urlsplit(url)
+        more |= {"timeout": TIMEOUT, "verify": self.verify, "proxies": self._proxies_to(parts.netloc, url)}
+        started = time.monotonic()
+        failure = None
+        try:
+            response = super().request(method, url, **more)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            # Raised below, as the error holds the request, and that the token.
+            failure = Failure(0, type(error).__name__)
+        if failure is None and response.status_code >= 400:
+            failure = _failure(response)
+        log.debug(
+            "%s %s: %s in %.0f ms",
+            method,
+            parts.path,
+            failure or f"status {response.status_code}",
+            (time.monotonic() - started) * 1000,
+        )
+        if failure:
+            raise FailedError(failure)
+        return response
+
+    def _proxies_to(self, host: str, url: str) -> Any:
+        if host not in self._proxies:
+            self._proxies[host] = {} if _is_loopback(urlsplit(url).hostname or "") else get_environ_proxies(url)
+        return self._proxies[host]
+
+
+def _failure(response: requests.Response) -> Failure:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict):
+        message, reason = error.get("message"), error.get("reason")
+    elif isinstance(body, dict):
+        message, reason = body.get("error_description"), error
+    else:
+        is_page = "html" in response.headers.get("Content-Type", "")
+        message, reason = None if is_page else response.text, None
+    after = response.headers.get("Retry-After", "").strip()
+    return Failure(
+        response.status_code,
+        " ".join(str(message or reason or response.reason or "").split())[:MESSAGE_LENGTH],
+        str(reason or ""),
+        int(after[:9]) if after.isascii() and after.isdecimal() else None,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,1 @@
+"""Where tables are served: DuckDB, MySQL, Glue and Athena, Snowflake, flat files."""

@@ -1,0 +1,181 @@
+"""Sessions in Snowflake by the settings, and what its errors mean to whoever set them."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from spotify_assets.settings import Settings
+from spotify_assets.targets.publishing import TargetError
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+LOGIN_SECONDS, NETWORK_SECONDS = 30, 300
+# To log in takes a second, and checks ask table by table. Snowflake ends a session that idles for hours.
+KEPT_SECONDS = 600
+# Snowflake's numbers of errors: that something is there already, or isn't.
+EXISTS, MISSING = 2002, 2003
+UNREACHABLE = (250001, 250003, 290403, 290404)
+ADVICE = {
+    606: "SPOTIFY_ASSETS_SNOWFLAKE_WAREHOUSE names no warehouse that the role may use",
+    3001: "the role lacks a privilege; docs/snowflake.md lists what to grant",
+    91016: "a file of the lake is gone, or out of the storage integration's reach; publish again",
+    390100: "SPOTIFY_ASSETS_SNOWFLAKE_USER or SPOTIFY_ASSETS_SNOWFLAKE_PASSWORD is wrong",
+    390144: "SPOTIFY_ASSETS_SNOWFLAKE_USER is wrong, or has another key than SPOTIFY_ASSETS_SNOWFLAKE_PRIVATE_KEY",
+    390189: "SPOTIFY_ASSETS_SNOWFLAKE_ROLE names no role that the user has",
+}
+
+
+class Sessions:
+    """Logs in where no session of before is at hand; one at a time uses each."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Opens none."""
+        self._settings = settings
+        self._kept: list[tuple[float, SnowflakeConnection]] = []
+
+    @contextmanager
+    def session(self) -> Iterator["SnowflakeConnection"]:
+        """A session in which statements are a transaction until `commit`, and time is UTC.
+
+        Raises:
+            TargetError: for whatever goes wrong with Snowflake meanwhile: one line, and which setting to look at.
+        """
+        with _told(self._settings):
+            while self._kept:
+                until, connection = self._kept.pop()
+                if time.monotonic() < until:
+                    break
+                connection.close()
+            else:
+                connection = self._log_in()
+            try:
+                yield connection
+            except BaseException:
+                with suppress(Exception):
+                    connection.rollback()
+                connection.close()
+                raise
+            self._kept.append((time.monotonic() + KEPT_SECONDS, connection))
+
+    def _log_in(self) -> "SnowflakeConnection":
+        # The connector takes a second to import.
+        import snowflake.connector
+
+        settings = self._settings
+        connection = snowflake.connector.connect(
+            account=settings.snowflake_account,
+            user=settings.snowflake_user,
+            database=settings.snowflake_database,
+            schema=settings.snowflake_schema,
+            warehouse=settings.snowflake_warehouse,
+            role=settings.snowflake_role or None,
+            autocommit=False,
+            timezone="UTC",
+            login_timeout=LOGIN_SECONDS,
+            network_timeout=NETWORK_SECONDS,
+            **_place(settings.snowflake_url),
+            **_secrets(settings),
+        )
+        # Snowflake logs in all the same where these are missing.
+        for kind, found in (("database", connection.database), ("warehouse", connection.warehouse)):
+            if not found:
+                connection.close()
+                raise TargetError(
+                    f"snowflake: there is no {kind} {getattr(settings, f'snowflake_{kind}')}, or the role "
+                    f"{connection.role} may not use it; look at SPOTIFY_ASSETS_SNOWFLAKE_{kind.upper()} and _ROLE"
+                )
+        return connection
+
+
+def run(connection: "SnowflakeConnection", statement: str) -> int:
+    """Execute a statement, and tell how many rows it changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.rowcount or 0
+
+
+def ran(connection: "SnowflakeConnection", statement: str, unless: int) -> bool:
+    """Execute a statement, and tell whether it could be; it couldn't where it fails with this number."""
+    from snowflake.connector.errors import ProgrammingError
+
+    try:
+        run(connection, statement)
+    except ProgrammingError as error:
+        if error.errno != unless:
+            raise
+        return False
+    return True
+
+
+def rows_of(connection: "SnowflakeConnection", query: str) -> list[tuple[Any, ...]]:
+    """All rows of the answer."""
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return [tuple(row) for row in cursor.fetchall()]
+
+
+def _secrets(settings: Settings) -> dict[str, Any]:
+    """How to log in: by the key, its file, or a password.
+
+    Raises:
+        TargetError: where the key can't be read.
+    """
+    from cryptography.hazmat.primitives import serialization
+
+    key, file = settings.snowflake_private_key.get_secret_value(), settings.snowflake_private_key_file
+    if not key and not file:
+        return {"password": settings.snowflake_password.get_secret_value()}
+    passphrase = settings.snowflake_private_key_passphrase.get_secret_value()
+    try:
+        loaded = serialization.load_pem_private_key(
+            key.encode() if key else Path(file).read_bytes(), passphrase.encode() if passphrase else None
+        )
+    except (ValueError, TypeError, OSError):
+        raise TargetError(
+            "snowflake: the private key can't be read; look at SPOTIFY_ASSETS_SNOWFLAKE_PRIVATE_KEY or "
+            "_PRIVATE_KEY_FILE (PEM), and at _PRIVATE_KEY_PASSPHRASE, if it is encrypted"
+        ) from None
+    der = loaded.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return {"private_key": der}
+
+
+def _place(url: str) -> dict[str, Any]:
+    """Where to connect to, if not to the account's own address."""
+    if not url:
+        return {}
+    parts = urlsplit(url)
+    return {
+        "host": parts.hostname,
+        "port": parts.port or (443 if parts.scheme == "https" else 80),
+        "protocol": parts.scheme,
+    }
+
+
+@contextmanager
+def _told(settings: Settings) -> Iterator[None]:
+    try:
+        from snowflake.connector.errors import Error
+    except ImportError:
+        raise TargetError(
+            "snowflake: its client isn't installed; pip install 'spotify-assets[snowflake]', or unset "
+            "SPOTIFY_ASSETS_SNOWFLAKE_ACCOUNT"
+        ) from None
+    try:
+        yield
+    except Error as error:
+        number = error.errno or 0
+        reason = " ".join(str(error.raw_msg).split())
+        if number in UNREACHABLE:
+            host = settings.snowflake_url or f"{settings.snowflake_account}.snowflakecomputing.com"
+            raise TargetError(
+                f"snowflake: {host} can't be reached; SPOTIFY_ASSETS_SNOWFLAKE_ACCOUNT is ORGANIZATION-ACCOUNT "
+                f"({reason})"
+            ) from None
+        advice = ADVICE.get(number, "it refused a statement, and what was there before stays")
+        raise TargetError(f"snowflake: {advice} ({number:06d}: {reason})") from None

@@ -1,0 +1,94 @@
+"""How plays and snapshots are partitioned, and the windows of time that follow from it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+
+from spotify_assets.model import SNAPSHOTS, LakeTable
+from spotify_assets.settings import Grain, Settings
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """A span of time, start included and end excluded (UTC).
+
+    `is_first` is the window that also takes whatever has no valid time, and what lies before it from
+    a time when plays started earlier.
+    """
+
+    start: datetime
+    end: datetime
+    is_first: bool = False
+
+    def meets(self, first: datetime | None, last: datetime | None) -> bool:
+        """Whether an interval, both ends included, has a moment in this window."""
+        return first is not None and last is not None and first < self.end and last >= self.start
+
+
+def floor_to_grain(moment: datetime, grain: Grain) -> datetime:
+    """Start of the day, ISO week (Monday) or month (UTC)."""
+    day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if grain == "monthly":
+        return day.replace(day=1)
+    if grain == "weekly":
+        return day - timedelta(days=day.weekday())
+    return day
+
+
+def windows_of(table: LakeTable, settings: Settings, now: datetime | None = None) -> dict[str, Window]:
+    """The window of every partition key of a table; none for an unpartitioned one."""
+    return windows(table.partitioning, settings, now) if table.partitioning else {}
+
+
+def windows(partitioning: str, settings: Settings, now: datetime | None = None) -> dict[str, Window]:
+    """The window of every partition key, in order of time: those of Dagster's definition, without its cost.
+
+    Dagster takes 50 ms to list 219 months and 0.7 s for 6,600 days, and a run asks a hundred times.
+
+    Args:
+        partitioning: `PLAYS` or `SNAPSHOTS`.
+        settings: Where partitions start.
+        now: Where they end.
+    """
+    today = (now or datetime.now(UTC)).astimezone(UTC).date()
+    if partitioning == SNAPSHOTS:
+        return _windows(settings.snapshots_start, "daily", 0, today)
+    return _windows(settings.plays_start, settings.plays_grain, 1, today)
+
+
+def span_of(keys: Iterable[str], windows: Mapping[str, Window]) -> Window:
+    """From the start of the first partition to the end of the last; they follow each other."""
+    spans = sorted(windows[key] for key in keys)
+    return Window(spans[0].start, spans[-1].end, spans[0].is_first)
+
+
+def window_predicate(table: LakeTable, span: Window) -> str:
+    """SQL for the rows of a span. The first window also takes what lies before it: plays once started earlier."""
+    column = table.window
+    literal = "DATE '{:%Y-%m-%d}'" if table.partitioning == SNAPSHOTS else "TIMESTAMP '{:%Y-%m-%d %X}'"
+    until = f"{column} < {literal.format(span.end)}"
+    if span.is_first:
+        return until
+    return f"{column} >= {literal.format(span.start)} AND {until}"
+
+
+@lru_cache(maxsize=8)
+def _windows(first: datetime, grain: Grain, periods_ahead: int, today: date) -> dict[str, Window]:
+    windows: dict[str, Window] = {}
+    start = floor_to_grain(first, grain)
+    last = floor_to_grain(datetime(today.year, today.month, today.day, tzinfo=UTC), grain)
+    for _ in range(periods_ahead):
+        last = _next(last, grain)
+    while start <= last:
+        end = _next(start, grain)
+        windows[f"{start:%Y-%m-%d}"] = Window(start, end, is_first=not windows)
+        start = end
+    return windows
+
+
+def _next(start: datetime, grain: Grain) -> datetime:
+    """Start of the partition after the one that starts then."""
+    if grain == "monthly":
+        return (start + timedelta(days=31)).replace(day=1)
+    return start + timedelta(days=7 if grain == "weekly" else 1)

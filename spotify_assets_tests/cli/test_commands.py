@@ -1,0 +1,169 @@
+"""The command line as a person uses it; as a process of its own, where that makes a difference."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from spotify_assets.cli import commands as cli
+from spotify_assets.lake.tables import Lake
+from spotify_assets.settings import settings
+from spotify_assets_tests.conftest import account, extended
+
+
+@pytest.fixture
+def process(tmp_path):
+    """Run a command as a process."""
+
+    def command(*arguments, expect=0):
+        done = subprocess.run(
+            [sys.executable, "-m", "spotify_assets", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == expect, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    return command
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capfd):
+    """Run a command in this process, with an engine that is there: most of a small command's time is to start."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "data/dagster"))
+
+    def command(*arguments, expect=0):
+        monkeypatch.setattr(sys, "argv", ["spotify-assets", *arguments])
+        settings.cache_clear()
+        capfd.readouterr()
+        code = cli.run(debug=False)
+        output = "".join(capfd.readouterr())
+        assert code == expect, output
+        assert "Traceback" not in output
+        return output
+
+    yield command
+    settings.cache_clear()
+
+
+def export(path: Path) -> Path:
+    """A zip as Spotify sends it."""
+    with zipfile.ZipFile(path, "w") as archive:
+        plays = [extended("2024-01-31T13:37:00Z"), extended("2024-02-01T12:00:00Z", ms_played=10)]
+        archive.writestr("Spotify Extended Streaming History/Streaming_History_Audio_2024_0.json", json.dumps(plays))
+        archive.writestr("Spotify Extended Streaming History/cut.json", "[{")
+    return path
+
+
+def test_from_an_export_to_nothing(run, process, tmp_path):
+    imported = process("import", str(export(tmp_path / "my_spotify_data.zip")), "--listener", "anna")
+    assert "1 file copied" in imported
+    assert "kept" in imported
+    assert "cut.json" in imported  # the check that warns names it
+    assert "DEBUG" not in imported
+
+    assert "Published to duckdb: 34 tables." in imported
+    assert "Published to duckdb: up to date" in run("status")
+    (tmp_path / "data/warehouse.duckdb").unlink()
+    assert "34 tables are behind" in run("status")
+    assert "Published to duckdb: 34 tables." in run("sync")
+    assert "Published to duckdb: 34 tables." in run("publish")
+    assert "'mysql' is no configured target; there is duckdb" in run("publish", "mysql", expect=2)
+    plays = run("query", "SELECT plays FROM total_plays", "--format", "csv")
+    assert plays.split() == ["plays", "1"]
+
+    status = run("status")
+    assert "anna" in status
+    assert "unreadable: cut.json" in status
+    assert "Every table is up to date." in status
+
+    rows = csv.DictReader(io.StringIO(run("query", "SELECT track_name, ms_played FROM plays", "--format", "csv")))
+    assert list(rows) == [{"track_name": "Song", "ms_played": "200000"}]
+    as_json = json.loads(run("query", "SELECT count(*) AS n, max(played_at) AS t FROM fct_plays", "--format", "json"))
+    assert as_json == [{"n": 1, "t": "2024-01-31 13:37:00+00:00"}]
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "StreamingHistory0.json").write_text(
+        json.dumps([account("2021-04-22 05:41", track="Unique Title")])
+    )
+    assert "+1" in run("import", str(tmp_path / "folder"), "--listener", "ben")
+
+    assert "say --yes" in run("forget", "--listener", "ben", expect=2)
+    assert "ben is forgotten" in run("forget", "--listener", "ben", "--yes")
+    traces = [
+        path
+        for path in [*(tmp_path / "data/lake").rglob("*"), *(tmp_path / "data").glob("*.duckdb*")]
+        if path.is_file() and any(word in path.read_bytes() for word in (b"history/ben", b"Unique Title"))
+    ]
+    assert traces == []
+    assert not (tmp_path / "data/landing/history/ben").exists()
+    assert "Everything is up to date." in run("sync")
+    assert "nothing is landed or known" in run("forget", "--listener", "ben", "--yes", expect=1)
+
+
+def test_wrong_use_and_failures_are_one_clear_message(run, tmp_path, monkeypatch):
+    assert "No such command" in run("nope", expect=2)
+    assert "--listener" in run("import", str(tmp_path), expect=2)
+    assert "does not exist" in run("import", "missing.zip", "--listener", "anna", expect=2)
+    assert "without slashes" in run("import", str(tmp_path), "--listener", "../anna", expect=2)
+    (tmp_path / "empty").mkdir()
+    assert "no files" in run("import", str(tmp_path / "empty"), "--listener", "anna", expect=1)
+    assert "does not exist" in run("query", "SELECT * FROM nothing", expect=1)
+    monkeypatch.setenv("SPOTIFY_ASSETS_TIMEZONE", "Mars")
+    assert "SPOTIFY_ASSETS_TIMEZONE: 'Mars' is no time zone" in run("sync", expect=2)
+
+
+def test_debug_shows_where_it_happened(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "spotify_assets", "--debug", "query", "SELECT * FROM nothing"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_a_check_that_stops_a_sync_says_what_it_found(run, tmp_path):
+    landing = tmp_path / "data/landing/history/anna"
+    landing.mkdir(parents=True)
+    (landing / "a.json").write_text(json.dumps([extended("2024-01-31T13:37:00Z")]))
+    run("sync")
+    lake = Lake(str(tmp_path / "data/lake"))
+    lake.write("raw_files", lake.read("raw_files"), mode="append")
+    (landing / "b.json").write_text(json.dumps([extended("2024-02-28T13:37:00Z")]))
+    assert "raw_files: primary_key: source_file: 1 rows" in run("sync", expect=1)
+
+
+def test_a_run_that_was_killed_blocks_nothing(run, process, tmp_path):
+    """SIGKILL in the middle of a sync; the next one finishes the work, and the dead run is marked as failed."""
+    (tmp_path / "data/landing/history/anna").mkdir(parents=True)
+    plays = [extended(f"2024-01-{day:02d}T13:37:00Z") for day in range(1, 29)]
+    (tmp_path / "data/landing/history/anna/a.json").write_text(json.dumps(plays))
+    victim = subprocess.Popen(
+        [sys.executable, "-m", "spotify_assets", "sync"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    assert victim.stderr is not None
+    for line in victim.stderr:
+        if line.startswith("Computing"):
+            break
+    victim.kill()
+    victim.wait()
+    process("sync")
+    assert json.loads(run("query", "SELECT count(*) AS n FROM fct_plays", "--format", "json")) == [{"n": 28}]
+    assert "Everything is up to date." in run("sync")
+
+
+def test_help_names_every_command(run):
+    text = run("--help")
+    for command in ("import", "sync", "publish", "query", "status", "forget", "demo", "ui"):
+        assert command in text

@@ -1,0 +1,108 @@
+"""Checks as Dagster runs them, on worlds that break them."""
+
+from datetime import date
+
+import dagster as dg
+import pytest
+from deltalake import write_deltalake
+
+from spotify_assets.definitions import definitions
+from spotify_assets.defs.checks import history
+from spotify_assets_tests.conftest import account, extended
+
+JANUARY = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-01-01"}
+
+
+@pytest.fixture
+def check():
+    """Evaluations of a check of a world, without computing anything."""
+
+    def run(world, asset, name, tags=None):
+        defs = definitions(world.settings)
+        selection = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(asset), name))
+        job = dg.define_asset_job("only_checks", selection=selection)
+        resolved = dg.Definitions.merge(defs, dg.Definitions(jobs=[job])).resolve_job_def("only_checks")
+        result = resolved.execute_in_process(tags=tags, instance=dg.DagsterInstance.ephemeral(), raise_on_error=False)
+        return {(one.asset_key.path[-1], one.check_name): one for one in result.get_asset_check_evaluations()}[
+            asset, name
+        ]
+
+    return run
+
+
+def test_unreadable_files_are_named_and_only_warn(world, check):
+    world.land("anna/cut.json", "[{")
+    world.land("anna/good.json", [extended("2024-01-31T13:37:00Z")])
+    world.ingest()
+    found = check(world, "raw_files", "unreadable_files")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "history/anna/cut.json" in found.description
+    assert "no valid JSON" in found.description
+    assert "good.json" not in found.description
+
+
+def test_every_record_once(synced, check):
+    assert check(synced, "rejected_plays", "every_record_once").passed
+    assert check(synced, "rejected_plays", "every_record_once", JANUARY).passed
+
+
+@pytest.mark.parametrize("tags", [None, JANUARY])
+def test_a_lost_record_is_noticed(synced, check, tags):
+    synced.lake.open("plays").delete("month = '2024-01-01'")
+    found = check(synced, "rejected_plays", "every_record_once", tags)
+    assert not found.passed
+    assert found.metadata["kept"].value == found.metadata["landed"].value - 1
+
+
+def test_a_doubled_record_is_noticed(synced, check):
+    plays = synced.lake.read("plays")
+    write_deltalake(synced.lake.table_uri("plays"), plays.slice(0, 1), mode="append")
+    assert not check(synced, "rejected_plays", "every_record_once").passed
+
+
+def test_one_record_taken_for_another_is_noticed(synced, check):
+    synced.lake.open("plays").update(updates={"source_row": "7"}, predicate="month = '2024-01-01'")
+    assert not check(synced, "rejected_plays", "every_record_once", JANUARY).passed
+
+
+@pytest.mark.parametrize("table", ["daily_track_plays", "hourly_listening", "monthly_content"])
+def test_metrics_that_differ_from_facts_are_noticed(synced, check, table):
+    assert check(synced, "fct_plays", f"{table}_has_its_totals").passed
+    synced.lake.open(table).update(updates={"ms_played": "ms_played + 1"}, predicate="month = '2024-01-01'")
+    found = check(synced, "fct_plays", f"{table}_has_its_totals")
+    assert not found.passed
+    assert "ms_played: 400,001 against 400,000" in found.description
+
+
+def test_a_high_share_of_rejected_records_warns(world, check):
+    short = [extended(f"2024-01-31T13:37:{second:02d}Z", 100) for second in range(60)]
+    kept = [extended(f"2024-01-{day:02d}T13:{minute:02d}:00Z") for day in range(1, 4) for minute in range(60)]
+    world.land("anna/a.json", short + kept)
+    world.sync()
+    assert check(world, "rejected_plays", "rejected_share").passed
+    world.overrides = {"max_rejected_share": 0.2}
+    found = check(world, "rejected_plays", "rejected_share")
+    assert (found.passed, found.description) == (False, "too_short rejects 25% of records")
+
+
+def test_a_hole_in_the_better_source_warns(world, check):
+    world.land("anna/extended.json", [extended("2024-01-01T00:00:00Z"), extended("2024-01-31T00:00:00Z")])
+    coarse = [account(f"2024-01-{day:02d} 12:{minute:02d}") for day in range(2, 30) for minute in range(0, 60, 20)]
+    world.land("anna/account.json", coarse)
+    world.sync()
+    found = check(world, "rejected_plays", "superseded_is_covered")
+    assert (found.passed, found.description) == (
+        False,
+        "The better source may have a hole: 2024-01: 84 superseded by 2",
+    )
+
+
+def test_months_unlike_their_neighbours():
+    months = {
+        date(2024, month, 1): plays for month, plays in enumerate([1000, 900, 1100, 20, 1000, 950, 9000, 1000], 1)
+    }
+    assert history.outliers(months) == [
+        "2024-04: 20 plays, about 1,000 in the months around it",
+        "2024-07: 9,000 plays, about 1,000 in the months around it",
+    ]
+    assert history.outliers({date(2024, 1, 1): 5, date(2024, 2, 1): 5000}) == []

@@ -1,0 +1,70 @@
+import pytest
+
+from spotify_assets.defs.checks import model_checks
+from spotify_assets.model import TABLES
+from spotify_assets.transforms import fct_plays
+from spotify_assets_tests.transforms.test_metrics import played
+
+
+@pytest.fixture
+def facts(frame):
+    return fct_plays(frame("plays", [played("2024-01-31 12:00:00"), played("2024-01-31 13:00:00")]))
+
+
+def broken(found):
+    return {
+        check: {rule: count for rule, count in rules.items() if count}
+        for check, rules in found.items()
+        if any(rules.values())
+    }
+
+
+def test_every_table_has_the_checks_that_its_model_asks_for():
+    for table in TABLES:
+        names = {spec.name for spec in model_checks.specs(table)}
+        assert {"primary_key", "not_null"} <= names, table
+        assert ("foreign_keys" in names) == bool(TABLES[table].sql.foreign_keys), table
+
+
+def test_what_all_else_stands_on_blocks():
+    blocking = {spec.name for table in TABLES for spec in model_checks.specs(table) if spec.blocking}
+    assert blocking == {"primary_key", "not_null"}
+
+
+def test_good_rows_break_nothing(facts):
+    assert broken(model_checks.violations("fct_plays", facts.fillna(False))) == {}
+
+
+def test_each_rule_is_counted(frame):
+    good = {
+        "play_id": "1", "listener": "anna", "content_type": "track", "content_key": "a", "track_key": "a",
+        "recording_key": 1, "ms_played": 200_000, "ms_played_is_estimated": False, "is_stream": True,
+        "local_hour": 12, "platform": "android", "reason_start": "x", "reason_end": "x", "source_file": "f",
+        "source_row": 0,
+    }  # fmt: skip
+    dated = played("2024-01-31 12:00:00")
+    times = {name: dated[name] for name in ("played_at", "local_date", "month")} | {"started_at": dated["played_at"]}
+    rows = [
+        good | times,
+        good | times,  # the same key
+        good | times | {"play_id": "2", "ms_played": -5, "is_stream": False},
+        good | times | {"play_id": "3", "content_type": "video", "track_key": None, "recording_key": None},
+        good | times | {"play_id": "4", "listener": None, "local_hour": 24},
+    ]
+    assert broken(model_checks.violations("plays", frame("plays", rows))) == {
+        "primary_key": {"play_id": 1},
+        "not_null": {"listener": 1},
+        "constraints": {"ms_played_within_a_day": 1, "local_hour_of_a_day": 1},
+        "accepted_values": {"content_type": 1},
+    }
+
+
+def test_foreign_keys_that_point_nowhere(facts, spark):
+    def empty(table):
+        from spotify_assets.transforms.dimensions import frame
+
+        return frame(spark, table, [])
+
+    found = model_checks.unresolved("fct_plays", facts, empty)
+    assert found["artist_key"] == 1
+    assert set(found) == set(model_checks.references_of("fct_plays"))

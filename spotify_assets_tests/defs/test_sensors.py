@@ -1,0 +1,131 @@
+"""Real ticks, on a real instance: until nothing is stale."""
+
+import json
+import os
+import time
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from spotify_assets.definitions import definitions
+from spotify_assets.defs import sensors
+from spotify_assets.defs.resources import LandingResource
+from spotify_assets.refresh import staleness
+from spotify_assets.targets import publishing
+from spotify_assets.targets.duckdb_file import Warehouse
+from spotify_assets_tests.conftest import extended
+
+
+@pytest.fixture
+def instance():
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
+def tick(sensor, world, instance, cursor=None):
+    defs = definitions(world.settings)
+    context = dg.build_sensor_context(
+        instance=instance,
+        cursor=cursor,
+        definitions=defs,
+        resources={"settings": world.settings, "landing": LandingResource(uri=world.landing.uri)},
+    )
+    return sensor(context)
+
+
+def run(job, request, world, instance):
+    result = (
+        definitions(world.settings)
+        .resolve_job_def(job)
+        .execute_in_process(instance=instance, asset_selection=request.asset_selection, tags=request.tags)
+    )
+    assert result.success
+    failed = [(one.asset_key.path, one.check_name) for one in result.get_asset_check_evaluations() if not one.passed]
+    assert failed == []
+
+
+def test_from_a_landed_file_to_nothing_stale(world, instance):
+    world.land("anna/a.json", [extended("2024-01-31T13:37:00Z"), extended("2024-04-01T00:00:00Z"), extended("soon")])
+    landed = tick(sensors.landing_sensor, world, instance)
+    assert len(landed.run_requests) == 1
+    run("read_history", landed.run_requests[0], world, instance)
+    assert "all of them read" in tick(sensors.landing_sensor, world, instance, landed.cursor).skip_message
+    cursor, ranges = None, []
+    for _ in range(10):
+        found = tick(sensors.stale_sensor, world, instance, cursor)
+        if isinstance(found, dg.SkipReason):
+            break
+        cursor = found.cursor
+        [request] = found.run_requests
+        ranges.append(request.tags.get("dagster/asset_partition_range_start"))
+        run("refresh_tables", request, world, instance)
+    assert ranges == ["2008-10-01", "2024-01-01", "2008-10-01"]
+    assert "up to date" in found.skip_message
+    assert not staleness.stale(world.lake, world.settings)
+    assert len(world.rows("fct_plays")) == 2
+    lake_changed = tick(sensors.publish_sensor, world, instance)
+    run("publish_tables", lake_changed.run_requests[0], world, instance)
+    assert publishing.behind(Warehouse(path=world.settings.warehouse), world.lake) == []
+    assert "as it was" in tick(sensors.publish_sensor, world, instance, lake_changed.cursor).skip_message
+
+
+def test_publishing_waits_for_what_is_stale_and_for_a_minute_after_it_failed(world, instance, monkeypatch):
+    assert "stale" in tick(sensors.publish_sensor, world, instance).skip_message
+    world.land("anna/a.json", [extended("2024-01-31T13:37:00Z")])
+    world.sync()
+    asked = tick(sensors.publish_sensor, world, instance)
+    assert len(asked.run_requests) == 1
+    again = tick(sensors.publish_sensor, world, instance, asked.cursor)
+    assert "asked for this 1 times already" in again.skip_message
+    now = time.time()
+    monkeypatch.setattr(sensors.time, "time", lambda: now + 61)
+    assert len(tick(sensors.publish_sensor, world, instance, asked.cursor).run_requests) == 1
+
+
+def test_a_file_touched_just_now_waits(world, instance):
+    world.land("anna/a.json", [extended("2024-01-31T13:37:00Z")], landed_at=datetime.now(UTC))
+    world.ingest()
+    world.land("anna/b.json", [extended("2024-01-31T13:37:00Z")], landed_at=datetime.now(UTC))
+    assert "too fresh" in tick(sensors.landing_sensor, world, instance).skip_message
+
+
+def test_changed_and_deleted_files_are_noticed(synced, instance):
+    path = synced.root / "landing/history/anna/a.json"
+    path.write_text(json.dumps([extended("2024-01-30T13:37:00Z")]))
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert tick(sensors.landing_sensor, synced, instance).run_requests
+    path.unlink()
+    assert tick(sensors.landing_sensor, synced, instance).run_requests
+
+
+def test_what_is_asked_for_is_asked_again_only_later(synced, instance):
+    synced.land("anna/c.json", [extended("2024-05-31T13:37:00Z")])
+    first = tick(sensors.landing_sensor, synced, instance)
+    again = tick(sensors.landing_sensor, synced, instance, first.cursor)
+    assert "again in" in again.skip_message
+    long_ago = json.dumps(json.loads(first.cursor) | {"at": time.time() - 61})
+    assert tick(sensors.landing_sensor, synced, instance, long_ago).run_requests
+
+
+def test_waiting_doubles_up_to_an_hour():
+    asked = json.dumps({"wanted": "x", "times": 4, "at": 1000.0})
+    assert sensors.held_back(asked, "x", 1000.0)[1] == "asked for this 4 times already; again in 480 s"
+    often = json.dumps({"wanted": "x", "times": 40, "at": 1000.0})
+    assert sensors.held_back(often, "x", 1000.0)[1].endswith("again in 3,600 s")
+    assert sensors.held_back(often, "y", 1000.0)[1] is None
+
+
+def test_a_run_under_way_is_waited_for_and_a_dead_one_is_not(synced, instance):
+    synced.land("anna/c.json", [extended("2024-05-31T13:37:00Z")])
+    run_ = instance.create_run_for_job(
+        definitions(synced.settings).resolve_job_def("read_history"), status=dg.DagsterRunStatus.STARTED
+    )
+    assert "is under way" in tick(sensors.landing_sensor, synced, instance).skip_message
+    instance.report_run_failed(run_)
+    assert tick(sensors.landing_sensor, synced, instance).run_requests
+
+
+def test_nothing_landed_is_no_error(world, instance):
+    assert "0 files" in tick(sensors.landing_sensor, world, instance).skip_message
+    assert "Nothing has been read" in tick(sensors.stale_sensor, world, instance).skip_message

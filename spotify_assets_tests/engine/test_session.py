@@ -1,0 +1,30 @@
+import pytest
+from spotify_assets.defs.resources.spark import SparkResource
+
+from spotify_assets.engine.session import embedded_remote
+
+
+def test_the_embedded_engine_is_started_once(spark):
+    assert embedded_remote() == embedded_remote()
+    assert SparkResource().session is spark
+
+
+def test_times_are_utc_wherever_it_runs(spark):
+    assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        # What transforms rely on, and what other engines have been seen to do otherwise.
+        ("xxhash64('Spark', array(123), 2)", 5602566077635097486),  # the example of Spark's own documentation
+        ("xxhash64('a', NULL, 'b') = xxhash64('a', 'b')", True),
+        ("try_cast('60000.0' AS bigint)", None),
+        ("btrim('\u00a0\tx ', '\u00a0\t ')", "x"),
+        ("dayofweek(DATE '2024-02-04')", 1),
+        ("min(struct(2, 'a')) < min(struct(10, 'a'))", True),
+        ("concat_ws('', 'a', NULL, 'b')", "ab"),
+    ],
+)
+def test_what_transforms_rely_on(spark, expression, expected):
+    assert spark.sql(f"SELECT {expression}").collect()[0][0] == expected

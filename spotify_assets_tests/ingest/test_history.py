@@ -1,0 +1,215 @@
+import io
+import json
+import os
+import zipfile
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from spotify_assets.ingest import history as ingest_module
+from spotify_assets.lake.tables import Lake
+from spotify_assets_tests.conftest import LANDED_AT, account, extended
+
+
+def zipped(members, compression=zipfile.ZIP_DEFLATED):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", compression) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data if isinstance(data, str | bytes) else json.dumps(data))
+    return content.getvalue()
+
+
+def files(world):
+    return {row["source_file"].split("/", 2)[2]: (row["status"], row["records"]) for row in world.rows("raw_files")}
+
+
+def test_a_file_is_mirrored_and_listed(world):
+    world.land("anna/x.json", [extended("2024-01-31T13:37:00Z"), extended("2024-03-01T00:00:00Z")])
+    assert world.ingest().records == 2
+    [row] = world.rows("raw_files")
+    assert (row["listener"], row["source_file"], row["source_format"]) == ("anna", "history/anna/x.json", "extended")
+    assert (row["first_played_at"], row["last_played_at"]) == (
+        datetime(2024, 1, 31, 13, 37, tzinfo=UTC),
+        datetime(2024, 3, 1, tzinfo=UTC),
+    )
+    assert [(row["source_row"], row["ts"]) for row in world.rows("raw_plays")] == [
+        (0, "2024-01-31T13:37:00Z"),
+        (1, "2024-03-01T00:00:00Z"),
+    ]
+
+
+def test_nothing_is_read_twice(world):
+    world.land("anna/x.json", [extended("2024-01-31T13:37:00Z")])
+    world.ingest()
+    version = world.lake.open("raw_plays").version()
+    assert not world.ingest().changes
+    assert world.lake.open("raw_plays").version() == version
+
+
+def test_a_touched_file_is_not_read_again(world):
+    path = world.land("anna/x.json", [extended("2024-01-31T13:37:00Z")])
+    world.ingest()
+    loaded_at = world.rows("raw_files")[0]["loaded_at"]
+    os.utime(path, (LANDED_AT.timestamp() + 60, LANDED_AT.timestamp() + 60))
+    assert world.ingest().changes.summary() == "1 touched"
+    [row] = world.rows("raw_files")
+    assert (row["loaded_at"], row["landed_at"]) == (loaded_at, LANDED_AT + timedelta(seconds=60))
+
+
+def test_changed_and_deleted_files(world):
+    world.land("anna/x.json", [extended("2024-01-31T13:37:00Z")])
+    gone = world.land("anna/y.json", [extended("2024-02-01T13:37:00Z")])
+    world.ingest()
+    world.land("anna/x.json", [extended("2024-01-31T13:37:00Z"), extended("2024-01-31T13:40:00Z")])
+    gone.unlink()
+    assert world.ingest().changes.summary() == "1 changed, 1 deleted"
+    assert files(world) == {"x.json": ("read", 2)}
+    assert len(world.rows("raw_plays")) == 2
+
+
+def test_bad_files_do_not_stop_the_rest(world):
+    world.land("anna/good.json", [extended("2024-01-31T13:37:00Z")])
+    world.land("anna/cut.json", json.dumps([extended("2024-01-31T13:37:00Z")])[:-20])
+    world.land("anna/broken.zip", b"PK\x03\x04 and no more")
+    world.land("anna/binary.csv", b"\x00\x01")
+    world.land("anna/wrong.csv", "name,age\nx,1\n")
+    world.land("anna/ReadMe.pdf", b"%PDF\x00")
+    done = world.ingest()
+    assert files(world) == {
+        "good.json": ("read", 1),
+        "cut.json": ("unreadable", 1),
+        "broken.zip": ("unreadable", 1),
+        "binary.csv": ("unreadable", 1),
+        "wrong.csv": ("ignored", 0),
+        "ReadMe.pdf": ("ignored", 0),
+    }
+    assert sorted(name.split("/")[2] for name in done.unreadable) == ["binary.csv", "broken.zip", "cut.json"]
+    unreadable = [row for row in world.rows("raw_plays") if row["source_row"] == -1]
+    assert len(unreadable) == 3
+    assert all(row["raw_record"].startswith("file, ") for row in unreadable)
+
+
+def test_a_zip_is_read_in_place(world):
+    members = {
+        "Spotify Extended Streaming History/Streaming_History_Audio_2024_0.json": [extended("2024-01-31T13:37:00Z")],
+        "Spotify Extended Streaming History/ReadMe.pdf": b"%PDF\x00",
+        "__MACOSX/._x.json": b"\x00\x05\x16\x07",
+        "cut.json": "[{",
+        "inner.zip": zipped({"a.json": []}),
+        "../../outside.json": [extended("2024-01-31T13:38:00Z")],
+    }
+    world.land("anna/my_spotify_data.zip", zipped(members))
+    world.ingest()
+    found = {name.partition("!")[2]: status for name, (status, _) in files(world).items()}
+    assert found == {
+        "Spotify Extended Streaming History/Streaming_History_Audio_2024_0.json": "read",
+        "Spotify Extended Streaming History/ReadMe.pdf": "ignored",
+        "__MACOSX/._x.json": "ignored",
+        "cut.json": "unreadable",
+        "inner.zip": "unreadable",
+        "../../outside.json": "unreadable",
+    }
+    assert len([row for row in world.rows("raw_plays") if row["ts"]]) == 1
+
+
+def test_a_zip_bomb_is_refused(world):
+    world.land("anna/bomb.zip", zipped({"a.ndjson": b"0" * (100 << 20)}))
+    world.overrides = {"max_unzipped_mb": 1}
+    world.land("anna/large.zip", zipped({"a.json": os.urandom(2_000_000)}, zipfile.ZIP_STORED))
+    world.ingest()
+    assert files(world) == {"bomb.zip": ("unreadable", 1), "large.zip": ("unreadable", 1)}
+    assert all("zip bomb" in row["detail"] for row in world.rows("raw_files"))
+
+
+def test_a_link_out_of_the_landing_zone_is_refused(world, tmp_path):
+    outside = tmp_path / "outside.json"
+    outside.write_text(json.dumps([extended("2024-01-31T13:37:00Z")]))
+    world.land("anna/good.json", [extended("2024-01-31T13:37:00Z")])
+    (world.root / "landing/history/anna/link.json").symlink_to(outside)
+    world.ingest()
+    assert files(world)["link.json"] == ("unreadable", 1)
+    assert len([row for row in world.rows("raw_plays") if row["ts"]]) == 1
+
+
+def test_a_file_still_being_copied_is_not_seen(world):
+    world.land("anna/x.json.part", "[{")
+    world.land("anna/.x.json.8a7b.part", "[{")
+    assert not world.ingest().changes
+
+
+def test_records_out_of_bounds_are_no_part_of_the_interval(world):
+    times = ["1999-01-01T00:00:00Z", "2024-01-31T13:37:00Z", "2025-01-11T00:00:00Z", "2025-01-11T00:00:01Z", "soon"]
+    world.land("anna/x.json", [extended(time) for time in times], landed_at=LANDED_AT)
+    world.ingest()
+    [row] = world.rows("raw_files")
+    assert row["first_played_at"] == datetime(2024, 1, 31, 13, 37, tzinfo=UTC)
+    assert row["last_played_at"] == datetime(2025, 1, 11, tzinfo=UTC)
+    assert (row["records"], row["undated_records"]) == (5, 3)
+
+
+def test_a_file_from_before_plays_start_tells_no_bound(world):
+    world.land("anna/x.json", [extended("2024-01-31T13:37:00Z"), extended("2999-01-01T00:00:00Z")],
+               landed_at=datetime(1980, 1, 1, tzinfo=UTC))  # fmt: skip
+    world.ingest()
+    [row] = world.rows("raw_files")
+    assert (row["last_played_at"], row["undated_records"]) == (datetime(2024, 1, 31, 13, 37, tzinfo=UTC), 1)
+
+
+def test_minute_precision_is_the_whole_files(world):
+    world.land("anna/minutes.csv", "ts,ms_played,track_name\n2024-01-01 00:00,1,a\n02-01-2024 00:00,1,a\n")
+    world.land("anna/mixed.csv", "ts,ms_played,track_name\n2024-01-01 00:00,1,a\n2024-01-01 00:00:01,1,a\n")
+    world.ingest()
+    assert world.rows("raw_files", "source_file", "is_minute_precise") == [
+        {"source_file": "history/anna/minutes.csv", "is_minute_precise": True},
+        {"source_file": "history/anna/mixed.csv", "is_minute_precise": False},
+    ]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_file_that_breaks_half_way_gives_none_of_its_records(world, monkeypatch, streamed):
+    monkeypatch.setattr("spotify_assets.readers.text.BLOCK_BYTES", 500)
+    if streamed:
+        monkeypatch.setattr(ingest_module, "STREAMED_BYTES", 100)
+    lines = "\n".join(json.dumps(account("2021-04-22 05:41")) for _ in range(100)).encode()
+    world.land("anna/x.ndjson", lines + b"\n\xff\n")
+    world.land("anna/y.ndjson", lines)
+    world.ingest()
+    assert files(world) == {"x.ndjson": ("unreadable", 1), "y.ndjson": ("read", 100)}
+    assert len(world.rows("raw_plays")) == 101
+
+
+@pytest.mark.parametrize("commit", range(1, 4))
+def test_killed_between_commits_nothing_is_lost_or_doubled(world, monkeypatch, commit):
+    world.land("anna/x.json", [extended("2024-01-31T13:37:00Z")])
+    world.ingest()
+    world.land("anna/x.json", [extended("2024-01-31T13:37:00Z"), extended("2024-01-31T13:40:00Z")])
+    world.land("anna/y.json", [extended("2024-02-28T13:37:00Z")])
+    done = []
+
+    def killed_after(*arguments, **options):
+        write(*arguments, **options)
+        done.append(1)
+        if len(done) == commit:
+            raise KeyboardInterrupt
+
+    write = Lake.replace
+    monkeypatch.setattr(Lake, "replace", killed_after)
+    with pytest.raises(KeyboardInterrupt):
+        world.ingest()
+    monkeypatch.setattr(Lake, "replace", write)
+    (world.root / "landing/history/anna/y.json").unlink()
+    world.ingest()
+    assert files(world) == {"x.json": ("read", 2)}
+    assert [row["ts"] for row in world.rows("raw_plays")] == ["2024-01-31T13:37:00Z", "2024-01-31T13:40:00Z"]
+
+
+def test_a_larger_limit_has_what_was_too_large_read_again(world):
+    world.land("anna/x.json", [extended("2024-01-31T13:37:00Z", platform="p" * 1_100_000)])
+    world.land("anna/y.json", [extended("2024-01-31T13:37:00Z")])
+    world.overrides = {"max_json_mb": 1}
+    world.ingest()
+    assert files(world) == {"x.json": ("unreadable", 1), "y.json": ("read", 1)}
+    world.overrides = {}
+    assert [file.path for file in world.ingest().changes.to_read] == ["history/anna/x.json"]
+    assert files(world)["x.json"] == ("read", 1)
+    assert not world.ingest().changes

@@ -1,0 +1,115 @@
+"""Compaction and vacuum: fewer files, the same rows, and nothing is stale after it."""
+
+import os
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from deltalake import CommitProperties
+
+from spotify_assets.definitions import definitions
+from spotify_assets.lake import commits
+from spotify_assets.refresh import staleness
+from spotify_assets.storage import storage
+from spotify_assets_tests.conftest import extended
+
+MONTH = {"anna/a.json": [extended(f"2024-01-{day:02}T13:37:00Z") for day in range(1, 6)]}
+
+
+@pytest.fixture
+def fragmented(prepared):
+    """A world whose plays of January are in five files; what they were computed from is known as before."""
+    world = prepared(MONTH)
+    fragment(world)
+    return world
+
+
+def fragment(world):
+    delta = world.lake.ensure("plays")
+    rows = delta.to_pyarrow_table()
+    noted = CommitProperties(custom_metadata={"userMetadata": commits.carried_metadata(delta)})
+    for number in range(len(rows)):
+        mode = "append" if number else "overwrite"
+        world.lake.write("plays", rows.slice(number, 1), mode=mode, commit_properties=noted)
+
+
+def files(world):
+    return [file.path for file in storage(world.lake.uri).files("cleaned/plays") if "_delta_log" not in file.path]
+
+
+def live(world):
+    return len(world.lake.open("plays").file_uris())
+
+
+def of_plays(world):
+    [one] = [one for one in world.io_manager.maintain() if one.table == "plays"]
+    return one
+
+
+def test_small_files_of_a_month_become_one_and_nothing_is_stale(fragmented):
+    before = fragmented.everything()
+    assert live(fragmented) == 5
+    done = of_plays(fragmented)
+    assert live(fragmented) == 1
+    assert done.after.files == done.before.files + 1  # nothing is removed before its time
+    assert fragmented.everything() == before
+    assert not staleness.stale(fragmented.lake, fragmented.settings)
+
+
+def test_former_versions_go_once_the_retention_is_over(fragmented):
+    fragmented.overrides["retention_days"] = 0
+    before = fragmented.everything()
+    done = of_plays(fragmented)
+    assert done.before.files > done.after.files == len(files(fragmented)) == 1
+    assert done.before.bytes > done.after.bytes
+    assert fragmented.everything() == before
+    assert not staleness.stale(fragmented.lake, fragmented.settings)
+    assert of_plays(fragmented).before == of_plays(fragmented).after
+
+
+def test_what_a_killed_run_left_is_removed_after_the_retention(prepared):
+    world = prepared(MONTH)
+    table = Path(world.lake.table_uri("plays"))
+    old, new = table / "month=2024-01-01/old.parquet", table / "month=2024-01-01/new.parquet"
+    for file in (old, new):
+        file.write_bytes(b"half of a file")
+    eight_days_ago = time.time() - 8 * 24 * 3600
+    os.utime(old, (eight_days_ago, eight_days_ago))
+    of_plays(world)
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_a_table_that_is_maintained_again_and_again_stays_known(prepared):
+    world = prepared(MONTH)
+    world.overrides["retention_days"] = 0
+    for _ in range(4):
+        fragment(world)
+        world.io_manager.maintain()
+    assert not staleness.stale(world.lake, world.settings)
+
+
+def test_the_job_tells_files_and_bytes(fragmented):
+    job = definitions(fragmented.settings).resolve_job_def("maintain_tables")
+    with dg.instance_for_test() as instance:
+        result = job.execute_in_process(instance=instance)
+        [event] = [event for event in result.all_events if event.is_successful_output]
+        told = {name: entry.value for name, entry in event.step_output_data.metadata.items()}
+    assert told["files_after"] > told["files_before"] > 0
+    tables = {record.data["table"]: record.data for record in told["tables"].records}
+    assert tables["plays"]["files after"] == tables["plays"]["files before"] + 1
+
+
+def test_in_a_bucket(s3_world):
+    s3_world.land("anna/a.json", MONTH["anna/a.json"])
+    s3_world.overrides["retention_days"] = 0
+    s3_world.ingest()
+    keys = ["2024-01-01"]
+    s3_world.io_manager.write("plays", s3_world.compute("plays", keys), keys)
+    before = s3_world.rows("plays")
+    fragment(s3_world)
+    done = of_plays(s3_world)
+    assert done.after.files == len(files(s3_world)) == live(s3_world) == 1
+    assert s3_world.rows("plays") == before
+    assert "plays" not in staleness.stale(s3_world.lake, s3_world.settings).windows

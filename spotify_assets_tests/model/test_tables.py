@@ -1,0 +1,59 @@
+import sqlalchemy as sa
+
+from spotify_assets import transforms
+from spotify_assets.model import LAYERS, PLAYS, SNAPSHOTS, TABLES
+from spotify_assets.refresh import lineage
+
+
+def test_every_table_and_column_is_described():
+    for table in TABLES.values():
+        assert table.comment, table.name
+        assert [column.name for column in table.sql.columns if not column.comment] == [], table.name
+
+
+def test_every_table_has_a_primary_key_that_is_never_null():
+    for name, table in TABLES.items():
+        assert table.primary_key, name
+        assert [column.name for column in table.sql.primary_key if column.nullable] == [], name
+
+
+def test_arrow_and_spark_agree_on_every_column():
+    for table in TABLES.values():
+        assert table.arrow_schema.names == list(table.spark_types) == table.columns
+
+
+def test_partitioned_tables_have_their_window_and_month():
+    of_plays, of_snapshots = (
+        [name for name in TABLES if TABLES[name].partitioning == kind] for kind in (PLAYS, SNAPSHOTS)
+    )
+    # Dagster's bookkeeping is by asset and partition, and people bring fifteen years of months at once.
+    assert len(of_plays) <= 6
+    assert sorted(of_plays + of_snapshots) == sorted(name for name, table in TABLES.items() if table.is_partitioned)
+    for name in of_plays + of_snapshots:
+        window = TABLES[name].spark_types[TABLES[name].window]
+        assert window == ("timestamp" if name in of_plays else "date")
+        assert TABLES[name].spark_types["month"] == "date"
+
+
+def test_every_table_but_raw_ones_has_a_transform_of_its_name():
+    computed = [name for name, table in TABLES.items() if table.layer != "raw"]
+    assert sorted(computed) == sorted(transforms.__all__) == sorted(lineage.computed_tables())
+
+
+def test_upstream_comes_first():
+    order = lineage.computed_tables()
+    for table in order:
+        before = [*lineage.upstreams(table), *TABLES[table].references]
+        assert all(order.index(name) < order.index(table) for name in before if name in order)
+
+
+def test_the_model_makes_ddl_for_mysql():
+    from sqlalchemy.dialects import mysql
+
+    for table in TABLES.values():
+        if table.layer in ("dimensions", "facts"):
+            assert str(sa.schema.CreateTable(table.sql).compile(dialect=mysql.dialect()))
+
+
+def test_layers_are_those_of_the_lake():
+    assert {table.layer for table in TABLES.values()} == set(LAYERS)

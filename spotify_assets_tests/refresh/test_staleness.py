@@ -1,0 +1,147 @@
+"""What is stale, asked of the lake after each kind of change."""
+
+import shutil
+from datetime import UTC, datetime
+
+from spotify_assets.lake import commits
+from spotify_assets.model import PLAYS, TABLES
+from spotify_assets.refresh import lineage, plan, staleness
+from spotify_assets_tests.conftest import extended
+
+UNPARTITIONED = {table for table in lineage.computed_tables() if not TABLES[table].is_partitioned}
+# They follow from no plays.
+STATIC = {"dim_time", "dim_reason"}
+OF_PLAYLISTS = {"track_catalogue", "dim_playlist", "playlist_changes", "playlist_track_tenure"}
+OF_PLAYS = UNPARTITIONED - STATIC - OF_PLAYLISTS
+
+
+def stale(world):
+    return staleness.stale(world.lake, world.settings)
+
+
+def test_after_a_sync_nothing_is_stale(synced):
+    assert not stale(synced)
+
+
+def test_an_empty_lake_wants_its_unpartitioned_tables_only(world):
+    world.ingest()
+    found = stale(world)
+    assert (found.windows, set(found.whole)) == ({}, UNPARTITIONED)
+
+
+def test_a_new_file_makes_its_months_stale_and_what_depends_on_them(synced):
+    synced.land("anna/c.json", [extended("2024-02-10T00:00:00Z"), extended("2024-03-01T00:00:00Z")])
+    synced.ingest()
+    found = stale(synced)
+    assert set(found.windows) == {table for table in lineage.computed_tables() if TABLES[table].partitioning == PLAYS}
+    assert set(map(tuple, found.windows.values())) == {("2024-02-01", "2024-03-01")}
+    assert set(found.whole) == OF_PLAYS
+
+
+def test_a_deleted_file_empties_its_month(synced):
+    (synced.root / "landing/history/anna/b.json").unlink()
+    synced.sync()
+    assert {row["month"].month for row in synced.rows("plays")} == {1}
+    assert not stale(synced)
+
+
+def test_a_record_without_a_time_concerns_the_first_month(synced):
+    synced.land("anna/c.json", [extended("2024-02-10T00:00:00Z"), extended("soon")])
+    synced.ingest()
+    assert stale(synced).keys(PLAYS) == ["2008-10-01", "2024-02-01"]
+    synced.refresh()
+    assert [(row["reason"], str(row["window_at"])) for row in synced.rows("rejected_plays")] == [
+        ("bad_timestamp", "2008-10-01 00:00:00+00:00")
+    ]
+
+
+def test_a_month_written_by_hand_makes_what_reads_it_stale(synced):
+    synced.io_manager.write("plays", synced.compute("plays", ["2024-01-01"]), ["2024-01-01"])
+    found = stale(synced)
+    assert "plays" not in found.windows
+    assert found.windows["fct_plays"] == ["2024-01-01"]
+
+
+def test_a_commit_of_somebody_else_makes_all_of_the_table_stale(synced):
+    synced.lake.open("fct_plays").delete("ms_played > 0")
+    assert stale(synced).windows == {"fct_plays": ["2024-01-01", "2024-03-01"]}
+
+
+def test_compaction_and_vacuum_make_nothing_stale(synced):
+    table = synced.lake.open("plays")
+    table.optimize.compact()
+    table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+    assert not stale(synced)
+
+
+def test_a_deleted_table_is_computed_again(synced):
+    before = synced.everything()
+    shutil.rmtree(synced.lake.table_uri("plays"))
+    assert stale(synced).windows["plays"] == ["2024-01-01", "2024-03-01"]
+    synced.refresh()
+    assert synced.everything() == before
+
+
+def test_a_setting_that_changes_rows_makes_its_tables_stale(synced):
+    synced.overrides = {"min_ms_played": 300_000}
+    found = stale(synced)
+    assert found.windows["plays"] == ["2024-01-01", "2024-03-01"]
+    synced.refresh()
+    assert synced.rows("plays") == []
+
+
+def test_new_code_makes_everything_stale(synced, monkeypatch):
+    monkeypatch.setattr(lineage, "transform_version", lambda: "another")
+    found = stale(synced)
+    assert found.keys(PLAYS) == ["2024-01-01", "2024-03-01"]
+    assert set(found.whole) == UNPARTITIONED
+
+
+def test_another_grain_gives_the_same_plays_and_leaves_nothing_of_the_old(synced):
+    before = {row["play_id"] for row in synced.rows("plays")}
+    synced.overrides = {"plays_grain": "weekly"}
+    synced.sync()
+    assert {row["play_id"] for row in synced.rows("plays")} == before
+    assert len(synced.rows("hourly_listening")) == 2
+    assert not stale(synced)
+    synced.overrides = {}
+    synced.sync()
+    assert {str(row["window_at"].date()) for row in synced.rows("hourly_listening")} == {"2024-01-01", "2024-03-01"}
+
+
+def test_a_later_start_of_plays_moves_what_is_before_to_the_rejected(synced):
+    synced.overrides = {"plays_start": datetime(2024, 2, 1, tzinfo=UTC)}
+    synced.sync()
+    assert [row["month"].month for row in synced.rows("plays")] == [3]
+    assert [(row["reason"], row["window_at"].month) for row in synced.rows("rejected_plays")] == [("bad_timestamp", 2)]
+    assert not stale(synced)
+
+
+def test_the_state_outlives_its_log(synced, monkeypatch):
+    """Many commits later, the state still tells what was written first."""
+    monkeypatch.setattr(commits, "RECENT_COMMITS", 2)
+    for _ in range(5):
+        synced.io_manager.write("plays", synced.compute("plays", ["2024-03-01"]), ["2024-03-01"])
+    state = commits.state_of(synced.lake.open("plays"))
+    assert set(state) == {"2024-01-01/2024-02-01", "2024-03-01/2024-04-01"}
+    assert state["2024-01-01/2024-02-01"].fingerprint is not None
+
+
+def test_ranges_without_gaps():
+    every = ["a", "b", "c", "d", "e", "f"]
+    assert plan.contiguous(["e", "a", "b", "d"], every) == [("a", "b"), ("d", "e")]
+    assert plan.contiguous([], every) == []
+    assert plan.contiguous(["a", "c", "f"], every, {"b", "d"}) == [("a", "b", "c"), ("f",)]
+
+
+def test_several_ranges_share_their_dimensions(synced):
+    synced.land("anna/c.json", [extended("2010-01-01T00:00:00Z")])
+    synced.land("anna/d.json", [extended("2015-01-01T00:00:00Z")])
+    synced.ingest()
+    runs = plan.plan_runs(stale(synced), synced.settings)
+    assert [(run.keys, len(run.tables)) for run in runs] == [
+        (("2010-01-01",), 5),
+        (("2015-01-01",), 6 + len(OF_PLAYS)),
+        (("2010-01-01",), 1),
+    ]
+    assert runs[-1].tables == ("fct_plays",)

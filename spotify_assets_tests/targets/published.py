@@ -1,0 +1,71 @@
+"""What tests of targets have in common: a history, and what is there of it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from spotify_assets.cli import reports
+from spotify_assets.targets import publishing
+from spotify_assets.targets.publishing import Counted, Counting, Published, Target
+from spotify_assets.targets.questions import questions
+from spotify_assets_tests.conftest import World, extended
+from spotify_assets_tests.readers.test_playlists import capture, track
+
+HOSTILE = (
+    "it's", 'say "hi"', "back\\slash", "\\N", "NULL", "tab\there", "line\nbreak", "comma, semicolon;", "😀🎵",
+    "日本語", "e\u0301tude", "\u202eevil", "50%", ":name", "<b>", " outer ", "x" * 3_000,
+)  # fmt: skip
+FILES = {
+    "anna/2024-01.json": [
+        extended(f"2024-01-{day + 1:02d}T13:37:00.25Z", track=name, artist=HOSTILE[-1 - day], ms_played=60_000 + day)
+        for day, name in enumerate(HOSTILE)
+    ],
+    "anna/2024-02.json": [
+        extended("2024-02-01T12:00:00Z", track="Song", skipped=True, platform="iOS 17.4 (iPhone15,2)"),
+        extended("2024-02-29T23:59:59.999Z", track="song", reason_end="fwdbtn", ms_played=1_000, skipped=None),
+    ],
+    "ben/2024-03.json": [extended("2024-03-31T00:59:59Z", track="Song", conn_country=None, shuffle=None)],
+}
+
+
+def two_snapshots(world: World) -> None:
+    """Land two snapshots of a playlist."""
+    import json
+
+    for day, names in (("2024-01-02", ("A", "B")), ("2024-01-05", ("B", "C"))):
+        snapshot = capture(*map(track, names), name="It's 😀")
+        world.landing.land(f"playlists/{day}/p.json", json.dumps(snapshot).encode())
+
+
+def publish(world: World, target: Target, tables: Iterable[str] | None = None, **options: Any) -> dict[str, Published]:
+    """Write what the target lacks, and tell by table what was written."""
+    refreshes = publishing.behind(target, world.lake, tables, **options)
+    return {done.refresh.table: done for done in target.publish(world.lake, refreshes)}
+
+
+def count(target: Counting, table: str) -> Counted:
+    """What the target counts in one table."""
+    return dict(target.counts([table]))[table]
+
+
+def spans(done: Published) -> str:
+    """What was replaced, in words."""
+    return "whole" if done.refresh.spans is None else ", ".join(map(str, done.refresh.spans))
+
+
+def answers_of_the_lake(world: World) -> dict[str, list[tuple]]:
+    """Rows of each question's answer, from the lake itself."""
+    found = {name: reports.query(world.lake, f"SELECT * FROM {name}") for name in questions()}
+    return {name: [tuple(row.values()) for row in rows.to_pylist()] for name, rows in found.items()}
+
+
+def comparable(rows: Iterable[Sequence[Any]]) -> list[tuple]:
+    """Rows as every store has them: figures to a millionth, days without time, in an order of our own."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Decimal | float | int):
+            return round(float(value), 6)
+        return value.date() if isinstance(value, datetime) else value
+
+    return sorted((tuple(map(plain, row)) for row in rows), key=str)

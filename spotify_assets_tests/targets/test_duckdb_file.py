@@ -1,0 +1,208 @@
+"""The DuckDB file: what it holds, and what its readers see while it is written."""
+
+import shutil
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from spotify_assets.lake.tables import Lake
+from spotify_assets.model import LAYERS, TABLES
+from spotify_assets.targets import publishing
+from spotify_assets.targets.duckdb_file import Warehouse
+from spotify_assets.targets.publishing import TargetError
+from spotify_assets_tests.conftest import extended
+from spotify_assets_tests.targets.published import count, publish, spans
+
+
+@pytest.fixture
+def history(prepared):
+    return prepared(
+        {
+            "anna/2024-01.json": [extended("2024-01-31T13:37:00Z"), extended("2024-01-31T14:00:00Z", track="Other")],
+            "anna/2024-02.json": [extended("2024-02-01T12:00:00Z", track="Other")],
+        }
+    )
+
+
+@pytest.fixture
+def warehouse(history):
+    return Warehouse(path=history.settings.warehouse)
+
+
+def test_every_row_of_every_table(history, warehouse):
+    publish(history, warehouse)
+    with duckdb.connect(warehouse.path, read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for table in publishing.of_layers(*LAYERS):
+            there = connection.execute(f"SELECT * FROM {table}").to_arrow_table()
+            here = history.lake.read(table).select(there.column_names)
+            assert sorted(map(str, there.cast(here.schema).to_pylist())) == sorted(map(str, here.to_pylist())), table
+            assert count(warehouse, table).rows == here.num_rows == history.lake.count(table)
+    assert publishing.behind(warehouse, history.lake) == []
+
+
+@pytest.mark.parametrize("name", ["it's a lake", "100%", "données[1]*", "listener=eve", "month=2001-01-01"])
+def test_a_lake_wherever_it_is(history, warehouse, name):
+    """Whatever the folder's name could mean to a reader of many files."""
+    lake = Lake(str(history.root / name))
+    shutil.copytree(history.lake.uri, lake.uri)
+    list(warehouse.publish(lake, publishing.behind(warehouse, lake, ["dim_track", "fct_plays", "plays"])))
+    assert ask(warehouse.path, "SELECT count(*) FROM fct_plays JOIN dim_track USING (track_key)") == [(3,)]
+    assert ask(warehouse.path, "SELECT DISTINCT listener, month FROM plays ORDER BY ALL") == [
+        ("anna", date(2024, 1, 1)),
+        ("anna", date(2024, 2, 1)),
+    ]
+
+
+def ask(path, sql):
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_keys_and_comments(history, warehouse):
+    publish(history, warehouse)
+    keys = ask(warehouse.path, "SELECT table_name, constraint_column_names FROM duckdb_constraints() "
+               "WHERE constraint_type = 'PRIMARY KEY'")  # fmt: skip
+    whole = {table for table in TABLES if TABLES[table].window_column is None and TABLES[table].primary_key}
+    assert {table: names for table, names in keys if table in TABLES} == {
+        table: TABLES[table].primary_key for table in whole
+    }
+    links = ask(warehouse.path, "SELECT table_name, referenced_table FROM duckdb_constraints() "
+                "WHERE constraint_type = 'FOREIGN KEY'")  # fmt: skip
+    assert ("bridge_track_artist", "dim_track") in links
+    comments = dict(ask(warehouse.path, "SELECT table_name, comment FROM duckdb_tables()"))
+    assert all(comments[table] == TABLES[table].comment for table in TABLES)
+    [(key,)] = ask(warehouse.path, "SELECT comment FROM duckdb_columns() "
+                   "WHERE table_name = 'fct_plays' AND column_name = 'artist_key'")  # fmt: skip
+    assert key == "The album's artist; -2 unless a track. References dim_artist.artist_key"
+
+
+def test_a_new_month_replaces_that_month_and_what_has_no_months(history, warehouse):
+    publish(history, warehouse)
+    history.land("anna/2024-04.json", [extended("2024-04-30T23:59:59Z"), extended("2024-04-01T00:00:00Z")])
+    history.sync()
+    done = publish(history, warehouse)
+    assert spans(done["fct_plays"]) == "2024-04-01 to 2024-05-01"
+    assert done["fct_plays"].rows == 2
+    assert spans(done["track_metrics"]) == "whole"
+    assert "raw_playlists" not in done
+    assert ask(warehouse.path, "SELECT month, count(*) FROM fct_plays GROUP BY ALL ORDER BY ALL") == [
+        (date(2024, 1, 1), 2),
+        (date(2024, 2, 1), 1),
+        (date(2024, 4, 1), 2),
+    ]
+    assert publishing.behind(warehouse, history.lake) == []
+
+
+def test_a_month_that_became_empty_is_emptied(history, warehouse):
+    publish(history, warehouse)
+    (history.root / "landing/history/anna/2024-02.json").unlink()
+    history.sync()
+    publish(history, warehouse)
+    assert ask(warehouse.path, "SELECT month, count(*) FROM fct_plays GROUP BY ALL") == [(date(2024, 1, 1), 2)]
+    assert publishing.behind(warehouse, history.lake) == []
+
+
+def test_another_grain_is_published_whole(history, warehouse):
+    publish(history, warehouse)
+    history.overrides["plays_grain"] = "weekly"
+    history.refresh()
+    publish(history, warehouse)
+    assert ask(warehouse.path, "SELECT count(*), count(DISTINCT play_id) FROM fct_plays") == [(3, 3)]
+    assert publishing.behind(warehouse, history.lake) == []
+
+
+def test_who_has_it_open_sees_what_it_was_and_blocks_nothing(history, warehouse):
+    publish(history, warehouse)
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READER, warehouse.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert reader.stdin is not None
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "3\n"
+    history.land("anna/2024-04.json", [extended("2024-04-30T23:59:59Z")])
+    history.sync()
+    publish(history, warehouse)
+    assert ask(warehouse.path, "SELECT count(*) FROM fct_plays") == [(4,)]
+    assert reader.communicate("again\n")[0] == "3\n"
+
+
+READER = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1], read_only=True)
+for _ in range(2):
+    print(connection.execute("SELECT count(*) FROM fct_plays").fetchone()[0], flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_who_writes_into_it_is_not_waited_for(history, warehouse):
+    publish(history, warehouse)
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, warehouse.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "written\n"
+    history.land("anna/2024-04.json", [extended("2024-04-30T23:59:59Z")])
+    history.sync()
+    publish(history, warehouse)
+    assert publishing.behind(warehouse, history.lake) == []
+    writer.communicate()
+    assert ask(warehouse.path, "SELECT count(*) FROM fct_plays") == [(4,)]
+
+
+WRITER = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+connection.execute("SET checkpoint_threshold = '1 TB'")
+connection.execute("DELETE FROM fct_plays")
+print("written", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_file_of_something_else_is_left_alone(history, warehouse):
+    file = Path(warehouse.path)
+    file.parent.mkdir()
+    file.write_text("a letter " * 1_000)
+    with pytest.raises(TargetError, match="SPOTIFY_ASSETS_WAREHOUSE"):
+        publish(history, warehouse)
+    assert file.read_text().startswith("a letter")
+
+
+def test_tables_of_ones_own_stay(history, warehouse):
+    Path(warehouse.path).parent.mkdir()
+    with duckdb.connect(warehouse.path) as connection:
+        connection.execute("CREATE TABLE mine AS SELECT 1 AS one")
+    publish(history, warehouse, ["dim_time"])
+    assert ask(warehouse.path, "SELECT one FROM mine") == [(1,)]
+    assert ask(warehouse.path, "SELECT count(*) FROM dim_time") == [(26,)]
+
+
+def test_what_fails_leaves_the_file_as_it_was(history, warehouse, monkeypatch):
+    publish(history, warehouse)
+    before = Path(warehouse.path).read_bytes()
+    history.land("anna/2024-04.json", [extended("2024-04-30T23:59:59Z")])
+    history.sync()
+    refreshes = publishing.behind(warehouse, history.lake)
+    for file in (history.root / "lake/metrics/track_metrics").glob("*.parquet"):
+        file.unlink()
+    with pytest.raises(TargetError, match="is as it was"):
+        list(warehouse.publish(history.lake, refreshes))
+    assert Path(warehouse.path).read_bytes() == before
+    assert sorted(path.name for path in Path(warehouse.path).parent.glob("*warehouse*")) == [
+        "warehouse.duckdb",
+        "warehouse.duckdb.lock",
+    ]
+
+
+def test_one_dimension_anew_takes_along_what_refers_to_it(history, warehouse):
+    publish(history, warehouse)
+    done = publish(history, warehouse, ["dim_artist"], anew=True)
+    assert {"dim_artist", "dim_album", "dim_track", "bridge_track_artist", "artist_metrics"} <= set(done)
+    assert "fct_plays" not in done
+    assert publishing.behind(warehouse, history.lake) == []

@@ -1,0 +1,305 @@
+"""MySQL, on a MariaDB server: what is there, what readers see meanwhile, and a server that fails."""
+
+import re
+import threading
+from datetime import UTC, date, datetime, timedelta
+
+import pymysql
+import pytest
+import sqlalchemy as sa
+
+from spotify_assets.model import TABLES
+from spotify_assets.settings import SettingsError, load_settings
+from spotify_assets.targets import publishing
+from spotify_assets.targets.mysql import MySQL
+from spotify_assets.targets.publishing import TargetError
+from spotify_assets_tests.conftest import extended
+from spotify_assets_tests.mariadb import running
+from spotify_assets_tests.targets.published import FILES, count, publish, spans, two_snapshots
+
+
+@pytest.fixture
+def world(prepared, mariadb):
+    world = prepared(FILES, two_snapshots)
+    world.overrides["mysql_url"] = mariadb.database()
+    return world
+
+
+@pytest.fixture
+def target(world):
+    return MySQL(settings=world.settings)
+
+
+def read(target, sql):
+    with target.engine.connect() as connection:
+        return connection.execute(sa.text(sql)).all()
+
+
+def rows_there(target, table):
+    """Rows by name, with the lake's types."""
+    columns = TABLES[table].sql.columns
+
+    def typed(name, value):
+        if value is not None and isinstance(columns[name].type, sa.DateTime):
+            return value.replace(tzinfo=UTC)
+        if value is not None and isinstance(columns[name].type, sa.Boolean):
+            return bool(value)
+        return value
+
+    names = TABLES[table].columns
+    found = read(target, f"SELECT {', '.join(f'`{name}`' for name in names)} FROM `{table}`")
+    rows = [{name: typed(name, value) for name, value in zip(names, row, strict=True)} for row in found]
+    return sorted(rows, key=lambda row: [(row[key] is None, row[key]) for key in TABLES[table].primary_key])
+
+
+def assert_equal_to_the_lake(target, world):
+    different = {table for table in target.tables if rows_there(target, table) != world.rows(table)}
+    assert different == set()
+
+
+def test_every_row_of_every_table(target, world):
+    done = publish(world, target)
+    assert set(done) == set(target.tables)
+    assert_equal_to_the_lake(target, world)
+    assert {table: count(target, table).rows for table in target.tables} == {
+        table: world.lake.count(table) for table in target.tables
+    }
+    assert publishing.behind(target, world.lake) == []
+    assert "fct_plays" in done
+    assert min(world.lake.count(table) for table in ("fct_plays", "fct_playlist_tracks", "track_metrics")) > 0
+
+
+def test_keys_indexes_and_comments_are_the_models(target, world):
+    publish(world, target)
+    inspected = sa.inspect(target.engine)
+    for table in target.tables:
+        assert inspected.get_pk_constraint(table)["constrained_columns"] == TABLES[table].primary_key
+        assert inspected.get_table_comment(table)["text"] == TABLES[table].comment
+        comments = {column["name"]: column["comment"] for column in inspected.get_columns(table)}
+        assert all(comments[column.name].startswith(column.comment) for column in TABLES[table].sql.columns)
+    links = {
+        (link["constrained_columns"][0], link["referred_table"]) for link in inspected.get_foreign_keys("fct_plays")
+    }
+    assert links == {
+        (column.name, link.column.table.name)
+        for column in TABLES["fct_plays"].sql.columns
+        for link in column.foreign_keys
+    }
+    assert "fct_plays_by_month" in {index["name"] for index in inspected.get_indexes("fct_plays")}
+
+
+def test_a_new_month_replaces_that_month(target, world):
+    publish(world, target)
+    world.land("anna/2024-04.json", [extended("2024-04-01T12:00:00Z", track="Song", ms_played=70_000)])
+    world.sync()
+    done = publish(world, target)
+    assert spans(done["fct_plays"]) == "2024-04-01 to 2024-05-01"
+    assert done["fct_plays"].rows == 1
+    assert "fct_playlist_tracks" not in done
+    assert_equal_to_the_lake(target, world)
+
+
+def test_a_month_that_became_empty_is_emptied(target, world):
+    publish(world, target)
+    (world.root / "landing/history/anna/2024-02.json").unlink()
+    world.sync()
+    done = publish(world, target)
+    assert spans(done["fct_plays"]) == "2024-02-01 to 2024-03-01"
+    assert read(target, "SELECT count(*) FROM fct_plays WHERE month = '2024-02-01'") == [(0,)]
+    assert_equal_to_the_lake(target, world)
+
+
+def test_foreign_keys_hold_after_tables_were_made_anew(target, world):
+    publish(world, target)
+    publish(world, target, ["dim_track", "dim_artist"], anew=True)
+    with target.engine.begin() as connection:
+        connection.exec_driver_sql("SET foreign_key_checks = 0")
+        connection.exec_driver_sql("DROP TABLE dim_platform")
+    done = publish(world, target)
+    assert set(done) == {"dim_platform"}
+    assert_equal_to_the_lake(target, world)
+    with pytest.raises(sa.exc.IntegrityError), target.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE fct_plays SET platform_key = 1234567")
+    with target.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE fct_plays SET platform_key = -1")
+
+
+def test_one_that_was_killed_between_its_renames_is_put_right(target, world, monkeypatch):
+    publish(world, target)
+    with target.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE published_windows SET shape = 'of before' WHERE table_name = 'dim_track'")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spotify_assets.targets.mysql._refer_anew", killed)
+    with pytest.raises(KeyboardInterrupt):
+        publish(world, target)
+    assert "_old_dim_track" in sa.inspect(target.engine).get_table_names()
+    monkeypatch.undo()
+    assert set(publish(world, target)) == {"dim_track"}
+    inspected = sa.inspect(target.engine)
+    assert [name for name in inspected.get_table_names() if name.startswith("_")] == []
+    for table in target.tables:
+        assert not [link for link in inspected.get_foreign_keys(table) if link["referred_table"].startswith("_")]
+    assert_equal_to_the_lake(target, world)
+
+
+def test_rows_that_somebody_changed_are_put_right(target, world):
+    publish(world, target)
+    with target.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE dim_track SET track_name = 'Other'")
+        connection.exec_driver_sql("SET foreign_key_checks = 0")
+        connection.exec_driver_sql("DELETE FROM fct_plays")
+    publish(world, target, anew=True)
+    assert_equal_to_the_lake(target, world)
+
+
+def test_a_server_that_takes_no_files(world, target, mariadb):
+    mariadb.root("SET GLOBAL local_infile = 0")
+    try:
+        publish(world, target)
+        assert_equal_to_the_lake(target, world)
+    finally:
+        mariadb.root("SET GLOBAL local_infile = 1")
+
+
+def test_many_batches(world):
+    world.overrides["mysql_batch_rows"] = 3
+    target = MySQL(settings=world.settings)
+    publish(world, target)
+    assert_equal_to_the_lake(target, world)
+
+
+def test_readers_see_the_old_or_the_new(target, world):
+    """Sums over facts and dimensions are those of one of the two states, whenever one looks."""
+    publish(world, target)
+    sql = "SELECT count(*), count(d.track_key), sum(d.last_played_at = m.latest) FROM fct_plays f JOIN dim_track d " \
+        "USING (track_key) JOIN (SELECT max(played_at) latest FROM fct_plays) m"  # fmt: skip
+    before = read(target, sql)
+    seen, stop = set(), threading.Event()
+
+    def watch():
+        while not stop.is_set():
+            seen.update(map(tuple, read(target, sql)))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    world.land("anna/2024-04.json", [extended("2024-04-01T12:00:00Z", track=f"Song {n}") for n in range(50)])
+    world.sync()
+    publish(world, target)
+    stop.set()
+    watcher.join()
+    after = read(target, sql)
+    assert before != after
+    assert seen <= {tuple(before[0]), tuple(after[0])}
+
+
+def test_a_connection_that_is_lost_is_made_again(target, world, mariadb):
+    publish(world, target)
+    world.land("anna/2024-04.json", [extended("2024-04-01T12:00:00Z")])
+    world.sync()
+    load, lost = target._load, []
+
+    def load_and_lose(connection, *arguments):
+        if not lost:
+            lost.append(connection.exec_driver_sql("SELECT connection_id()").scalar_one())
+            mariadb.root(f"KILL {lost[0]}")
+        return load(connection, *arguments)
+
+    object.__setattr__(target, "_load", load_and_lose)
+    publish(world, target)
+    assert lost
+    assert_equal_to_the_lake(target, world)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("a-pass%3Aword%2F%40", "wrong-secret"), "user or password is wrong"),
+        ((r"/(\w+)$", r"/not_\1"), "grant it all"),
+        (("127.0.0.1", "127.0.0.2"), "nobody answers there"),
+    ],
+)
+def test_wrong_addresses(world, change, said):
+    world.overrides["mysql_url"] = re.sub(*change, world.overrides["mysql_url"])
+    target = MySQL(settings=world.settings)
+    with pytest.raises(TargetError, match=said) as raised:
+        publish(world, target)
+    assert "SPOTIFY_ASSETS_MYSQL_URL" in str(raised.value)
+    assert "secret" not in str(raised.value)
+    assert "a-pass" not in str(raised.value)
+
+
+def test_a_url_that_is_none_is_not_repeated():
+    with pytest.raises(SettingsError, match="SPOTIFY_ASSETS_MYSQL_URL: expected mysql://") as raised:
+        load_settings(mysql_url="postgres://user:a-secret@host/database")
+    assert "a-secret" not in str(raised.value)
+
+
+def test_a_server_that_is_read_only(target, world, mariadb):
+    publish(world, target)
+    before = rows_there(target, "fct_plays")
+    world.land("anna/2024-04.json", [extended("2024-04-01T12:00:00Z")])
+    world.sync()
+    mariadb.root("SET GLOBAL read_only = 1")
+    try:
+        with pytest.raises(TargetError, match="read-only"):
+            publish(world, target)
+    finally:
+        mariadb.root("SET GLOBAL read_only = 0")
+    assert rows_there(target, "fct_plays") == before
+    publish(world, target)
+    assert_equal_to_the_lake(target, world)
+
+
+def fill(server):
+    """Write until no megabyte more fits."""
+    server.root("CREATE TABLE mysql.filler (content LONGBLOB)")
+    is_full = False
+    while not is_full:
+        try:
+            server.root("INSERT INTO mysql.filler VALUES (repeat('x', 1024 * 1024))")
+        except pymysql.err.OperationalError as error:
+            is_full = "is full" in str(error)
+            if not is_full:
+                raise
+
+
+def test_a_server_whose_disk_is_full(world):
+    """One that may not grow: its table space is filled by somebody else meanwhile."""
+    with running("--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:64M") as server:
+        world.overrides["mysql_url"] = server.database()
+        target = MySQL(settings=world.settings)
+        publish(world, target)
+        before = {table: rows_there(target, table) for table in target.tables}
+        fill(server)
+        times = [datetime(2024, 4, 1, 12, tzinfo=UTC) + timedelta(minutes=10 * n) for n in range(3_000)]
+        plays = [extended(f"{time:%Y-%m-%dT%H:%M:%SZ}", track=f"{time}") for time in times]
+        world.land("anna/2024-04.json", plays)
+        world.sync()
+        with pytest.raises(TargetError, match="disk, or its table space, is full"):
+            publish(world, target)
+        assert {table: rows_there(target, table) for table in target.tables} == before
+
+
+def test_what_does_not_fit_is_an_error_and_nothing_is_cut(target, world):
+    publish(world, target)
+    with target.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE hourly_listening MODIFY platform varchar(30) NOT NULL")
+    before = {table: rows_there(target, table) for table in target.tables}
+    world.land("anna/2024-04.json", [extended("2024-04-01T12:00:00Z", platform="p" * 31)])
+    world.sync()
+    with pytest.raises(TargetError, match=r"hourly_listening: .*platform"):
+        publish(world, target)
+    assert {table: rows_there(target, table) for table in target.tables} == before
+
+
+def test_text_is_compared_as_it_is(target, world):
+    publish(world, target)
+    assert read(target, "SELECT count(*) FROM dim_track WHERE track_name = 'SONG'") == [(0,)]
+    assert read(target, "SELECT count(*) FROM dim_track WHERE track_name = ' outer '") == [(0,)]
+    assert read(target, "SELECT count(*) FROM dim_artist WHERE artist_name = 'outer'") == [(1,)]
+    assert read(target, "SELECT DISTINCT month FROM fct_plays WHERE played_at = '2024-02-01 12:00:00'") == [
+        (date(2024, 2, 1),)
+    ]

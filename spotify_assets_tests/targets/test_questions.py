@@ -1,0 +1,101 @@
+"""The questions of `analysis`: the same answers from the lake, DuckDB and MySQL. Snowflake's own tests ask it."""
+
+from datetime import date
+
+import duckdb
+import pytest
+import sqlalchemy as sa
+
+from spotify_assets.targets.duckdb_file import Warehouse
+from spotify_assets.targets.mysql import MySQL
+from spotify_assets.targets.questions import questions, title
+from spotify_assets_tests.conftest import extended
+from spotify_assets_tests.targets.published import FILES, answers_of_the_lake, comparable, publish, two_snapshots
+
+MORE = {
+    "anna/2022.json": [
+        extended(f"2022-{month:02d}-0{day}T0{hour}:13:37Z", 190_000 + hour, f"Song {day}", f"Band {hour}",
+                 skipped=day == 2)
+        for month in (1, 6, 12)
+        for day in (1, 2, 3)
+        for hour in (4, 8)
+    ],
+    "ben/2023.json": [
+        extended("2023-05-05T20:00:00Z", track=None, spotify_episode_uri=f"spotify:episode:{'e' * 22}",
+                 episode_name="Episode", episode_show_name="Show", reason_end="endplay"),
+        extended("2023-05-06T20:00:00Z", track="Song 1", ms_played=10_000, reason_end="fwdbtn", platform="Windows 10"),
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def world(prepared, mariadb):
+    world = prepared(FILES | MORE, two_snapshots)
+    world.overrides["mysql_url"] = mariadb.database()
+    return world
+
+
+def of_duckdb(world):
+    target = Warehouse(path=world.settings.warehouse)
+    publish(world, target)
+    with duckdb.connect(target.path, read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in questions()}
+
+
+def of_mysql(world):
+    target = MySQL(settings=world.settings)
+    publish(world, target)
+    with target.engine.connect() as connection:
+        return {name: connection.execute(sa.text(f"SELECT * FROM `{name}`")).all() for name in questions()}
+
+
+TARGETS = {"duckdb": of_duckdb, "mysql": of_mysql, "lake": answers_of_the_lake}
+
+
+def test_the_same_answers_everywhere(world):
+    answers = {
+        target: {name: comparable(rows) for name, rows in ask(world).items()} for target, ask in TARGETS.items()
+    }
+    first = answers.pop("duckdb")
+    assert [name for name, rows in first.items() if not rows] == []
+    for target, found in answers.items():
+        assert {name for name in first if found[name] != first[name]} == set(), target
+
+
+def test_what_they_answer(world):
+    publish(world, Warehouse(path=world.settings.warehouse))
+    with duckdb.connect(world.settings.warehouse, read_only=True) as connection:
+
+        def ask(sql):
+            return connection.execute(sql).fetchall()
+
+        assert ask("SELECT listener, plays, streams, days FROM total_plays") == [
+            ("anna", 37, 36, 28),
+            ("ben", 3, 2, 3),
+        ]
+        assert ask("SELECT year, place, artist_name, plays FROM top_artists_by_year WHERE listener = 'anna' "
+                   "AND year = 2022") == [(2022, 1, "Band 8", 9), (2022, 2, "Band 4", 9)]  # fmt: skip
+        assert ask("SELECT year, hours, hours_before FROM year_over_year WHERE listener = 'ben'") == [
+            (2023, 0.06, None),
+            (2024, 0.06, 0.06),
+        ]
+        assert ask(
+            "SELECT platform_family, plays, skipped_percent FROM skip_rate_by_device WHERE listener = 'anna'"
+        ) == [
+            ("android", 36, 17.1),
+            ("ios", 1, 100.0),
+        ]
+        assert ask("SELECT * FROM from_play_to_full_listen WHERE listener = 'ben'") == [
+            ("ben", "episode", 1, 1, 0, 100.0, 0.0),
+            ("ben", "track", 2, 1, 1, 50.0, 50.0),
+        ]
+        forgotten = ask("SELECT track_name, artist_name FROM forgotten_favourites")
+        assert sorted(forgotten) == [(f"Song {song}", f"Band {band}") for song in (1, 2, 3) for band in (4, 8)]
+        assert ask("SELECT month_start, entered, dropped FROM playlist_turnover") == [(date(2024, 1, 1), 1, 1)]
+
+
+def test_each_begins_with_the_question():
+    assert len(questions()) == 10
+    for name in questions():
+        assert title(name).endswith("?")
