@@ -5,7 +5,7 @@ import pytest
 from spotify_assets.defs.partitions import play_partitions
 from spotify_assets.model import PLAYS
 from spotify_assets.settings import load_settings
-from spotify_assets.windows import Window, floor_to_grain, windows
+from spotify_assets.windows import TimeWindow, floor_to_grain, windows
 
 
 @pytest.mark.parametrize("grain", ["daily", "weekly", "monthly"])
@@ -35,7 +35,7 @@ def test_tomorrow_is_in_a_partition(grain, day):
 
 
 def test_an_interval_meets_the_windows_of_its_ends():
-    january = Window(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC))
+    january = TimeWindow(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC))
     first = datetime(2024, 1, 31, 23, 59, 59, tzinfo=UTC)
     assert january.meets(first, datetime(2024, 6, 1, tzinfo=UTC))
     assert january.meets(january.start, january.start)

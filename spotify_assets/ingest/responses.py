@@ -25,7 +25,7 @@ from spotify_assets.settings import Settings
 from spotify_assets.spotify.reads import Kind
 from spotify_assets.storage import OutsideStorageError, StorageError
 from spotify_assets.storage.base import Opener
-from spotify_assets.windows import Window, span_of, window_predicate, windows_of
+from spotify_assets.windows import TimeWindow, span_of, window_predicate, windows_of
 
 OF_THE_FILE = ("snapshot_date", "playlist_id", "playlist_name", "source_file", "month")
 KINDS: tuple[Kind, ...] = ("tracks", "albums", "artists")
@@ -176,7 +176,7 @@ def mirror_metadata(landing: LandingZone, lake: Lake, settings: Settings, kind: 
     return mirrored
 
 
-def _write(lake: Lake, table: str, rows: pa.Table, fingerprints: dict[str, str], span: Window | None) -> None:
+def _write(lake: Lake, table: str, rows: pa.Table, fingerprints: dict[str, str], span: TimeWindow | None) -> None:
     """Replace the span's rows, or all, in a commit that tells what they were made from."""
     token = uuid4().hex
     lake.replace(

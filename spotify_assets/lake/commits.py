@@ -15,7 +15,7 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from spotify_assets.windows import Window
+from spotify_assets.windows import TimeWindow
 
 WHOLE = "whole"
 # Fingerprint of a window that nothing belongs to; one that was never written is as good.
@@ -43,7 +43,7 @@ State = dict[str, Written]
 
 
 @lru_cache(maxsize=20_000)
-def window_name(window: Window) -> str:
+def window_name(window: TimeWindow) -> str:
     """Name of a window in a commit's metadata; windows of one grain sort by time."""
     return f"{window.start:%Y-%m-%d}/{window.end:%Y-%m-%d}"
 
@@ -130,7 +130,7 @@ def _after(state: State, entry: Mapping[str, Any], version: str) -> State:
     return after | {name: Written(fingerprint, version) for name, fingerprint in written.items()}
 
 
-def commit_metadata(table: DeltaTable, token: str, fingerprints: Mapping[str, str], span: Window | None) -> str:
+def commit_metadata(table: DeltaTable, token: str, fingerprints: Mapping[str, str], span: TimeWindow | None) -> str:
     """Metadata for a commit that writes these windows.
 
     Args:

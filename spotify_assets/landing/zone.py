@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Self
 
 from spotify_assets.storage import Storage, StoredFile, is_text, storage
 from spotify_assets.storage.base import File, Opener
-from spotify_assets.windows import Window
+from spotify_assets.windows import TimeWindow
 
 HISTORY = "history"
 PLAYLISTS = "playlists"
@@ -49,12 +49,12 @@ class Capture(_Landed):
     day: date | None = None
 
     @property
-    def window(self) -> Window | None:
+    def window(self) -> TimeWindow | None:
         """The day as a window of time."""
         if self.day is None:
             return None
         start = datetime(self.day.year, self.day.month, self.day.day, tzinfo=UTC)
-        return Window(start, start + timedelta(days=1))
+        return TimeWindow(start, start + timedelta(days=1))
 
 
 @dataclass(frozen=True)

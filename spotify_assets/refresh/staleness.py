@@ -11,7 +11,7 @@ from spotify_assets.landing.zone import Capture, LandingZone
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.refresh import lineage
 from spotify_assets.settings import Settings
-from spotify_assets.windows import Window, windows, windows_of
+from spotify_assets.windows import TimeWindow, windows, windows_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class LandedFile:
     has_undated: bool
     records: int
 
-    def meets(self, window: Window) -> bool:
+    def meets(self, window: TimeWindow) -> bool:
         """Whether a record of it can belong to the window."""
         return window.meets(self.first_played_at, self.last_played_at) or (window.is_first and self.has_undated)
 
@@ -61,7 +61,7 @@ class Expectation:
             self._captures[folder] = list(LandingZone(self.settings.landing_uri).captures(folder))
         return self._captures[folder]
 
-    def fingerprints(self, table: str, windows: Iterable[Window]) -> dict[str, str]:
+    def fingerprints(self, table: str, windows: Iterable[TimeWindow]) -> dict[str, str]:
         """Fingerprint of what each window of the table is computed from.
 
         An unpartitioned table has one window, the whole; a computed one has a fingerprint always.
@@ -80,7 +80,7 @@ class Expectation:
             )
         }
 
-    def _from_files(self, table: str, windows: list[Window]) -> dict[str, str]:
+    def _from_files(self, table: str, windows: list[TimeWindow]) -> dict[str, str]:
         inputs: dict[str, list[str]] = {window_name(window): [] for window in windows}
         for file in sorted(self.files(), key=lambda file: file.source_file):
             identity = f"{file.source_file}@{file.loaded_at.isoformat()}"
@@ -89,7 +89,7 @@ class Expectation:
                     inputs[window_name(window)].append(identity)
         return {name: self._hashed(table, files) if files else EMPTY for name, files in inputs.items()}
 
-    def _from_captures(self, table: str, windows: list[Window]) -> dict[str, str]:
+    def _from_captures(self, table: str, windows: list[TimeWindow]) -> dict[str, str]:
         by_window: dict[str, list[str]] = {window_name(window): [] for window in windows} or {WHOLE: []}
         largest = self.settings.max_json_mb * 1_000_000
         for capture in self.captures(str(TABLES[table].landed_folder)):
@@ -201,7 +201,7 @@ def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
     )
 
 
-def _records(files: Iterable[LandedFile], of_plays: Mapping[str, Window]) -> dict[str, float]:
+def _records(files: Iterable[LandedFile], of_plays: Mapping[str, TimeWindow]) -> dict[str, float]:
     """Records by partition key, as if those of a file were spread evenly over its time."""
     records = dict.fromkeys(of_plays, 0.0)
     for file in files:
@@ -215,7 +215,7 @@ def _records(files: Iterable[LandedFile], of_plays: Mapping[str, Window]) -> dic
     return records
 
 
-def _meeting(others: set[str], windows: list[Window]) -> set[str]:
+def _meeting(others: set[str], windows: list[TimeWindow]) -> set[str]:
     """Windows that meet a window of another grain, or of a time before plays start (that is the first's)."""
     meeting = set()
     for name in others:

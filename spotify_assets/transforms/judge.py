@@ -9,8 +9,7 @@ from pyspark.sql import functions as F
 from spotify_assets.model.cleaned import MAX_MS_PLAYED
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.keys import BLANKS, content_key, present, spotify_id
-from spotify_assets.windows import Window as TimeWindow
-from spotify_assets.windows import floor_to_grain
+from spotify_assets.windows import TimeWindow, floor_to_grain
 
 WHOLE_NUMBER = r"^[+-]?[0-9]+([.]0*)?\z"
 ESTIMATED_FORMAT = "recently_played"

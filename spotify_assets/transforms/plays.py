@@ -8,11 +8,11 @@ from spotify_assets.model.columns import LABEL_LENGTH
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.judge import ESTIMATED_FORMAT, judged
 from spotify_assets.transforms.keys import SEPARATOR, normalized, present, recording_key
-from spotify_assets.windows import Window
+from spotify_assets.windows import TimeWindow
 
 
 def plays(
-    raw_plays: DataFrame, raw_files: DataFrame, *, settings: Settings, window: Window | None = None
+    raw_plays: DataFrame, raw_files: DataFrame, *, settings: Settings, window: TimeWindow | None = None
 ) -> DataFrame:
     """One row per play that is kept; times are UTC, `local_*` in the listener's zone.
 

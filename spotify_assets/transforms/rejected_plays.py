@@ -6,11 +6,11 @@ from pyspark.sql import functions as F
 from spotify_assets.model import TABLES
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.judge import judged
-from spotify_assets.windows import Window
+from spotify_assets.windows import TimeWindow
 
 
 def rejected_plays(
-    raw_plays: DataFrame, raw_files: DataFrame, *, settings: Settings, window: Window | None = None
+    raw_plays: DataFrame, raw_files: DataFrame, *, settings: Settings, window: TimeWindow | None = None
 ) -> DataFrame:
     """One row per landed record that is not kept, with the first rule that it breaks and its raw fields.
 

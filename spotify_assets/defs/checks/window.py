@@ -6,7 +6,7 @@ import dagster as dg
 
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.model import TABLES
-from spotify_assets.windows import Window, span_of, window_predicate, windows_of
+from spotify_assets.windows import TimeWindow, span_of, window_predicate, windows_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
-def run_window(table: str, context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager) -> Window | None:
+def run_window(table: str, context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager) -> TimeWindow | None:
     """The span of the table's partitions that the run is about; None where it is about none of them."""
     tags = context.run.tags
     one = tags.get("dagster/partition")

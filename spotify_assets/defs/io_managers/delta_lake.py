@@ -21,7 +21,7 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYOUT_COLUMN, PLAYS, TABLES, LakeTable
 from spotify_assets.refresh import lineage, staleness
 from spotify_assets.settings import Settings
-from spotify_assets.windows import Window, span_of, window_predicate, windows_of
+from spotify_assets.windows import TimeWindow, span_of, window_predicate, windows_of
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -157,7 +157,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         raise AssertionError("unreachable")
 
     def _commit(
-        self, table: LakeTable, frame: "DataFrame", keys: Sequence[str], span: Window | None, token: str
+        self, table: LakeTable, frame: "DataFrame", keys: Sequence[str], span: TimeWindow | None, token: str
     ) -> None:
         delta = self.lake.ensure(table.name)
         windows = windows_of(table, self.settings)
@@ -192,7 +192,7 @@ def _checked(table: LakeTable, frame: "DataFrame") -> "DataFrame":
     return frame.select(*expected)
 
 
-def _inside(table: LakeTable, span: Window, frame: "DataFrame") -> "DataFrame":
+def _inside(table: LakeTable, span: TimeWindow, frame: "DataFrame") -> "DataFrame":
     """The frame, which fails as it is written where a row lies outside the span: an engine may accept such rows,
     and drops those whose window column is null.
     """
