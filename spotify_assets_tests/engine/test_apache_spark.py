@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pyspark
 import pytest
-from spotify_assets.defs.resources.spark import SparkResource
 
+from spotify_assets.defs.resources.spark import SparkResource
 from spotify_assets.engine import apache_spark
 from spotify_assets.engine import session as spark
 

@@ -1,6 +1,6 @@
 import pytest
-from spotify_assets.defs.resources.spark import SparkResource
 
+from spotify_assets.defs.resources.spark import SparkResource
 from spotify_assets.engine.session import embedded_remote
 
 

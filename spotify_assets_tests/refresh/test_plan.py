@@ -3,9 +3,9 @@
 import shutil
 
 import pytest
-from spotify_assets.refresh.staleness import LandedFile, _records
 
 from spotify_assets.refresh.plan import bounded
+from spotify_assets.refresh.staleness import LandedFile, _records
 from spotify_assets.settings import load_settings
 from spotify_assets.windows import windows
 from spotify_assets_tests.conftest import extended, utc
