@@ -27,11 +27,5 @@ def dagster_schema(table: str) -> dg.TableSchema:
             )
             for column in TABLES[table].sql.columns
         ],
-        constraints=dg.TableConstraints(
-            other=[
-                str(constraint.sqltext)
-                for constraint in TABLES[table].sql.constraints
-                if isinstance(constraint, sa.CheckConstraint)
-            ]
-        ),
+        constraints=dg.TableConstraints(other=list(TABLES[table].check_constraints.values())),
     )

@@ -110,6 +110,28 @@ class LakeTable:
         return sorted(targets - {self.name})
 
     @cached_property
+    def foreign_keys(self) -> dict[str, tuple[str, str]]:
+        """The table and column that each foreign key points to, by its own column, in order of name."""
+        links = sorted(self.sql.foreign_keys, key=lambda link: link.parent.name)
+        return {link.parent.name: (link.column.table.name, link.column.name) for link in links}
+
+    @cached_property
+    def check_constraints(self) -> dict[str, str]:
+        """SQL of each check constraint by its name, in order of name: SQLAlchemy keeps them in a set."""
+        checks = [one for one in self.sql.constraints if isinstance(one, sa.CheckConstraint)]
+        return dict(sorted((str(check.name), str(check.sqltext)) for check in checks))
+
+    @cached_property
+    def accepted_values(self) -> dict[str, tuple[str, ...]]:
+        """Accepted values of each column that has such a list."""
+        return {column.name: column.info["accepted"] for column in self.sql.columns if "accepted" in column.info}
+
+    @cached_property
+    def required_columns(self) -> list[str]:
+        """Columns that are never null."""
+        return [column.name for column in self.sql.columns if not column.nullable]
+
+    @cached_property
     def spark_types(self) -> dict[str, str]:
         """Spark's type of each column."""
         return {column.name: SPARK_TYPES[type(column.type)] for column in self.sql.columns}

@@ -65,9 +65,8 @@ def served(
         ]
         if checks:
             parts += [
-                sa.CheckConstraint(_quoted(str(constraint.sqltext), TABLES[name].sql, dialect))
-                for constraint in sorted(TABLES[name].sql.constraints, key=lambda constraint: str(constraint.name))
-                if isinstance(constraint, sa.CheckConstraint)
+                sa.CheckConstraint(_quoted(condition, TABLES[name].sql, dialect))
+                for condition in TABLES[name].check_constraints.values()
             ]
         sa.Table(names(name), metadata, *parts, comment=TABLES[name].comment, info={"model": name})
     return metadata

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
-import sqlalchemy as sa
 
 from spotify_assets.defs.checks.window import rows_of
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
@@ -20,61 +19,30 @@ CONSTRAINTS = "constraints"
 ACCEPTED_VALUES = "accepted_values"
 
 
-def constraints_of(table: str) -> dict[str, str]:
-    """SQL of each check constraint, by name."""
-    return {
-        str(constraint.name): str(constraint.sqltext)
-        for constraint in TABLES[table].sql.constraints
-        if isinstance(constraint, sa.CheckConstraint)
-    }
-
-
-def accepted_of(table: str) -> dict[str, tuple[str, ...]]:
-    """Accepted values of each column that has such a list."""
-    return {column.name: column.info["accepted"] for column in TABLES[table].sql.columns if "accepted" in column.info}
-
-
-def required_of(table: str) -> list[str]:
-    """Columns that are never null."""
-    return [column.name for column in TABLES[table].sql.columns if not column.nullable]
-
-
-def references_of(table: str) -> dict[str, tuple[str, str]]:
-    """The table and column that each foreign key points to, by column."""
-    return {
-        link.parent.name: (link.column.table.name, link.column.name)
-        for link in sorted(TABLES[table].sql.foreign_keys, key=lambda link: link.parent.name)
-    }
-
-
 def specs(table: str) -> list[dg.AssetCheckSpec]:
     """The checks that the model asks of a table; those on which all else stands block what comes after."""
-    key = ", ".join(TABLES[table].primary_key)
+    model = TABLES[table]
+    key = ", ".join(model.primary_key)
+    accepted = [f"{name} is one of {', '.join(values)}" for name, values in model.accepted_values.items()]
     wanted = [
         (PRIMARY_KEY, f"No two rows share {key}.", bool(key), True),
         (NOT_NULL, "Columns that the model says are never null aren't.", True, True),
         (
             FOREIGN_KEYS,
             "Every foreign key is in the table that it points to.",
-            bool(references_of(table)),
+            bool(model.foreign_keys),
             False,
         ),
-        (CONSTRAINTS, "; ".join(constraints_of(table).values()), bool(constraints_of(table)), False),
-        (
-            ACCEPTED_VALUES,
-            "; ".join(f"{name} is one of {', '.join(values)}" for name, values in accepted_of(table).items()),
-            bool(accepted_of(table)),
-            False,
-        ),
+        (CONSTRAINTS, "; ".join(model.check_constraints.values()), bool(model.check_constraints), False),
+        (ACCEPTED_VALUES, "; ".join(accepted), bool(accepted), False),
     ]
-    deps = TABLES[table].references
     return [
         dg.AssetCheckSpec(
             name,
             asset=table,
             description=description,
             blocking=blocking,
-            additional_deps=deps if name == FOREIGN_KEYS else None,
+            additional_deps=model.references if name == FOREIGN_KEYS else None,
         )
         for name, description, is_wanted, blocking in wanted
         if is_wanted
@@ -87,11 +55,11 @@ def violations(table: str, rows: "DataFrame") -> dict[str, dict[str, int]]:
 
     keys = TABLES[table].primary_key
     measures: dict[tuple[str, str], Column] = {("rows", "rows"): F.count(F.lit(1))}
-    for name in required_of(table):
+    for name in TABLES[table].required_columns:
         measures[NOT_NULL, name] = F.count_if(F.col(name).isNull())
-    for name, condition in constraints_of(table).items():
+    for name, condition in TABLES[table].check_constraints.items():
         measures[CONSTRAINTS, name] = F.count_if(~F.expr(condition))
-    for name, values in accepted_of(table).items():
+    for name, values in TABLES[table].accepted_values.items():
         measures[ACCEPTED_VALUES, name] = F.count_if(~F.col(name).isin(*values))
     if keys:
         measures[PRIMARY_KEY, "distinct"] = F.countDistinct(F.xxhash64(*keys))
@@ -116,7 +84,7 @@ def unresolved(table: str, rows: "DataFrame", load: Callable[[str], "DataFrame"]
         .distinct()
         .join(load(target).select(F.col(key).alias(column)), column, "left_anti")
         .count()
-        for column, (target, key) in references_of(table).items()
+        for column, (target, key) in TABLES[table].foreign_keys.items()
     }
 
 
