@@ -19,10 +19,11 @@ setup: $(READY)  ## Make .venv with the pinned dependencies
 demo: $(READY)  ## Make sample data, compute every table, and show what came out
 	@$(BIN)/spotify-assets demo
 
-test: $(READY)  ## Run linter, type checker and all tests
+test: $(READY)  ## Run the linter, the type checker, the check of layers and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest
 
 test-spark: $(READY) $(JARS)  ## Compare Apache Spark with the embedded engine, on a cluster on this machine (needs Java 17)

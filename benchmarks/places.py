@@ -74,8 +74,7 @@ def _place(where: str, folder: Path) -> Iterator[dict[str, str]]:
         import boto3
 
         from spotify_assets.landing.zone import LandingZone
-        from spotify_assets_tests.conftest import AWS
-        from spotify_assets_tests.s3_servers import running
+        from spotify_assets.sandbox.s3_servers import AWS, running
 
         with running("localbucket", LATENCY_SECONDS if where == "distant s3" else 0) as address:
             environment = AWS | {"AWS_ENDPOINT_URL": address}

@@ -99,7 +99,7 @@ def _duckdb(lake: Lake, place: Path) -> tuple[float, float]:
 
 def _mariadb(lake: Lake, place: Path) -> tuple[float, float]:
     """Seconds to publish, and to load the same rows from files into tables of the same DDL."""
-    from spotify_assets_tests.mariadb import running
+    from spotify_assets.sandbox.mariadb import running
 
     rows = {
         table: mysql_rows.as_csv(refresh.rows(lake).to_table(columns=TABLES[table].columns), place / f"{table}.csv")

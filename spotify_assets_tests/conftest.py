@@ -23,22 +23,14 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import lineage, plan, staleness
+from spotify_assets.sandbox.mariadb import MariaDB
+from spotify_assets.sandbox.mariadb import running as mariadb_running
+from spotify_assets.sandbox.s3_servers import AWS, running
 from spotify_assets.settings import PREFIX, Settings, load_settings
 from spotify_assets.windows import span_of, window_predicate, windows_of
-from spotify_assets_tests.mariadb import MariaDB
-from spotify_assets_tests.mariadb import running as mariadb_running
-from spotify_assets_tests.s3_servers import running
 
 LANDED_AT = datetime(2025, 1, 10, tzinfo=UTC)
 TIMELESS = ("landed_at", "loaded_at", "reader_version")
-AWS = {
-    "AWS_ACCESS_KEY_ID": "a-key",
-    "AWS_SECRET_ACCESS_KEY": "a-secret-key",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from spotify_assets_tests.ports import free_port
+from spotify_assets.sandbox.ports import free_port
 
 USER, PASSWORD = "LOADER", "a-secret-password"
 WAREHOUSE = "LOADING"

@@ -19,11 +19,12 @@ from spotify_assets.ingest.responses import mirror_metadata
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
+from spotify_assets.sandbox.ports import free_port
 from spotify_assets.sandbox.sample_playlists import USER_NAME
 from spotify_assets.sandbox.spotify_api import Item, Playlist, StandIn, Status
 from spotify_assets.settings import load_settings
 from spotify_assets.spotify import SpotifyClient
-from spotify_assets_tests.spotify.conftest import free_port, visit
+from spotify_assets_tests.spotify.conftest import visit
 
 
 @pytest.fixture

@@ -18,13 +18,13 @@ from spotify_assets.ingest.history import ingest
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.queue import LandingQueue
 from spotify_assets.landing.zone import LandingZone
+from spotify_assets.sandbox.s3_servers import AWS, running
 from spotify_assets.settings import load_settings
 from spotify_assets.storage import Bucket
 from spotify_assets.targets import publishing
 from spotify_assets.targets.registry import targets
-from spotify_assets_tests.conftest import AWS, extended
+from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.infra.requests_made import Request, recorded
-from spotify_assets_tests.s3_servers import running
 from spotify_assets_tests.targets.published import count
 from spotify_assets_tests.targets.test_glue import answers
 

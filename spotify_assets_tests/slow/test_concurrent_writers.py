@@ -3,8 +3,8 @@
 import pytest
 
 from spotify_assets.model import TABLES
+from spotify_assets.sandbox.s3_servers import running
 from spotify_assets_tests.conftest import World, extended, use_s3
-from spotify_assets_tests.s3_servers import running
 from spotify_assets_tests.slow import processes
 
 MONTHS = [f"2024-{month:02}-01" for month in range(1, 9)]

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from spotify_assets.sandbox.s3_servers import running
 from spotify_assets_tests.conftest import LANDED_AT, World, account, extended, use_s3
 from spotify_assets_tests.ingest.test_responses import DAYS, capture, track
 from spotify_assets_tests.ingest.test_responses import land as land_capture
-from spotify_assets_tests.s3_servers import running
 from spotify_assets_tests.slow import processes
 from spotify_assets_tests.test_incremental_equals_rebuild import sync_and_die
 

@@ -9,10 +9,10 @@ from click.testing import CliRunner
 from spotify_assets import settings as settings_module
 from spotify_assets.cli import commands as cli
 from spotify_assets.landing.copy_in import copy_into_landing
+from spotify_assets.sandbox.s3_servers import SERVERS, running
 from spotify_assets.storage import storage
 from spotify_assets_tests.conftest import World, account, extended, use_s3
 from spotify_assets_tests.ingest.test_responses import DAYS, capture, track
-from spotify_assets_tests.s3_servers import SERVERS, running
 
 LISTENERS = ("anna-of-the-exports", "ben-of-the-exports")
 

@@ -1,6 +1,5 @@
 """A stand-in for Spotify to each test, the settings that lead to it, and a user with a browser."""
 
-import socket
 import threading
 import urllib.error
 import urllib.request
@@ -42,12 +41,6 @@ def settings_for(api: StandIn, **overrides: object) -> Settings:
         "spotify_state": "state/spotify.json",
     }
     return load_settings(**(found | overrides))
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def visit(url: str) -> tuple[int, str]:

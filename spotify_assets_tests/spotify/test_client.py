@@ -19,6 +19,7 @@ import dagster as dg
 import pytest
 
 from spotify_assets.defs.resources.spotify import SpotifyResource
+from spotify_assets.sandbox.ports import free_port
 from spotify_assets.sandbox.spotify_api import Close, Cut, Garbage, Item, Playlist, Slow, StandIn, Status
 from spotify_assets.settings import load_settings
 from spotify_assets.spotify import (
@@ -40,7 +41,7 @@ from spotify_assets.spotify.app import App
 from spotify_assets.spotify.login import login
 from spotify_assets.spotify.reads import Reads
 from spotify_assets.spotify.state import SpotifyState
-from spotify_assets_tests.spotify.conftest import free_port, settings_for, visit
+from spotify_assets_tests.spotify.conftest import settings_for, visit
 
 SECOND, THIRD = ("second-app", "second-secret"), ("third-app", "third-secret")
 WAYS_TO_BREAK = (Status(503), Status(500, text="oops"), Close(), Cut(), Garbage(), Garbage("[]"))

@@ -8,12 +8,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from spotify_assets.sandbox.ports import free_port
 from spotify_assets.sandbox.spotify_api import Garbage, Status
 from spotify_assets.settings import load_settings
 from spotify_assets.spotify import CredentialsError, SpotifyClient, SpotifyError
 from spotify_assets.spotify.login import login
 from spotify_assets.spotify.state import SpotifyState
-from spotify_assets_tests.spotify.conftest import free_port, settings_for, visit
+from spotify_assets_tests.spotify.conftest import settings_for, visit
 
 
 class Browser:

@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from spotify_assets.model import TABLES
+from spotify_assets.sandbox.mariadb import running
 from spotify_assets.settings import SettingsError, load_settings
 from spotify_assets.targets import publishing
 from spotify_assets.targets.mysql import MySQL
 from spotify_assets.targets.publishing import TargetError
 from spotify_assets_tests.conftest import extended
-from spotify_assets_tests.mariadb import running
 from spotify_assets_tests.targets.published import FILES, count, publish, spans, two_snapshots
 
 

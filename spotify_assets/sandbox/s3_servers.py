@@ -1,5 +1,9 @@
-"""Two implementations of S3 over HTTP, each in a process of its own: moto's, and localbucket, which keeps files."""
+"""Two implementations of S3 over HTTP, each in its own process: moto's, and localbucket, which keeps files on disk.
 
+Both are installed by `pip install -e '.[dev]'`.
+"""
+
+import os
 import re
 import subprocess
 import sys
@@ -10,9 +14,18 @@ from contextlib import contextmanager
 from typing import Any
 from xml.etree import ElementTree
 
-from spotify_assets_tests.ports import free_port, wait_for
+from spotify_assets.sandbox.ports import free_port, wait_for
 
 SERVERS = ("moto", "localbucket")
+# Environment variables of a client: credentials that both servers take, and no other source of them.
+AWS = {
+    "AWS_ACCESS_KEY_ID": "a-key",
+    "AWS_SECRET_ACCESS_KEY": "a-secret-key",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""A MariaDB server of the tests' own, from Debian's packages: on a free port, with its own folder."""
+"""A temporary MariaDB server for tests and benchmarks, from the system's packages.
+
+It listens on a free port of loopback, and its data is in a folder of its own, which is removed at the end.
+"""
 
 import getpass
 import shutil
@@ -10,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from spotify_assets_tests.ports import free_port, wait_for
+from spotify_assets.sandbox.ports import free_port, wait_for
 
 SERVER = "mariadbd"
 # Debian has servers where only administrators look.
@@ -50,7 +53,11 @@ class MariaDB:
 
 @contextmanager
 def running(*options: str) -> Iterator[MariaDB]:
-    """A server that runs meanwhile, with further options of its command line."""
+    """Run a server for the length of the block, with further options of its command line.
+
+    Raises:
+        RuntimeError: where MariaDB isn't installed, or doesn't start.
+    """
     found = {name: shutil.which(name, path=FOLDERS) for name in (SERVER, "mariadb-install-db")}
     missing = [name for name, path in found.items() if path is None]
     if missing:

@@ -1,10 +1,10 @@
-"""Servers of tests: where they listen, and when they do."""
+"""Ports of stand-in servers: a free one, and waiting until a server listens on it."""
 
 import socket
 import subprocess
 import time
 
-STARTS_WITHIN = 30
+STARTS_WITHIN_SECONDS = 30
 
 
 def free_port() -> int:
@@ -15,8 +15,12 @@ def free_port() -> int:
 
 
 def wait_for(port: int, process: subprocess.Popen) -> None:
-    """Wait until somebody listens there."""
-    until = time.monotonic() + STARTS_WITHIN
+    """Wait until the process listens on the port.
+
+    Raises:
+        RuntimeError: where it ended, or doesn't listen within 30 seconds.
+    """
+    until = time.monotonic() + STARTS_WITHIN_SECONDS
     while time.monotonic() < until and process.poll() is None:
         with socket.socket() as client:
             if client.connect_ex(("127.0.0.1", port)) == 0:
