@@ -1,8 +1,9 @@
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
 
-from spotify_assets.settings import SettingsError, load_settings
+from spotify_assets.settings import SettingsError, folder_name, load_settings
 
 
 def test_defaults_work_with_nothing_set(tmp_path):
@@ -53,3 +54,50 @@ def test_a_wrong_value_is_one_line_that_names_the_variable(monkeypatch, name, va
     assert message.startswith(f"SPOTIFY_ASSETS_{name}: ")
     assert expected in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("value", "is_refused"),
+    [
+        ("data/lake", True),
+        ("data/lake/", True),
+        ("data/lake/exports", True),
+        ("data/lake2", False),
+        ("data", False),
+        ("data/landing", True),
+        ("data/landing/exports", True),
+        ("data/landing-exports", False),
+        ("s3://music/exports", False),
+    ],
+)
+def test_exports_lie_outside_of_the_lake_and_the_landing_zone(value, is_refused):
+    with pytest.raises(SettingsError, match="expected a place outside of") if is_refused else nullcontext():
+        load_settings(export_uri=value)
+
+
+@pytest.mark.parametrize(("export", "is_refused"), [("lake", True), ("lake/exports", True), ("lake2", False)])
+def test_exports_in_the_bucket_of_the_lake_have_a_prefix_of_their_own(export, is_refused):
+    with pytest.raises(SettingsError, match="expected a place outside of") if is_refused else nullcontext():
+        load_settings(lake_uri="s3://music/lake", export_uri=f"s3a://music/{export}/")
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("anna", "anna"),
+        (" anna \t", "anna"),
+        ("anna b", "anna b"),
+        # What a person has landed under it is found again, and forgotten, by the name as they typed it.
+        ("anna\u200b", "anna\u200b"),
+        ("\u200banna", "\u200banna"),
+        ("a.b", "a.b"),
+    ],
+)
+def test_a_listeners_name_is_their_folders(name, folder):
+    assert folder_name(name) == folder
+
+
+@pytest.mark.parametrize("name", ["", " ", ".", "..", ".anna", " .anna", "a/b", "a\\b", "/", "a\0b"])
+def test_a_name_that_is_no_folder_of_its_own_is_refused(name):
+    with pytest.raises(ValueError, match="without slashes that does not start with a dot"):
+        folder_name(name)

@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from spotify_assets.refresh.plan import bounded
-from spotify_assets.refresh.staleness import LandedFile, _records
+from spotify_assets.model import PLAYS
+from spotify_assets.refresh.plan import PlannedRun, bounded, contiguous, plan_runs
+from spotify_assets.refresh.staleness import Stale
 from spotify_assets.settings import load_settings
-from spotify_assets.windows import windows
 from spotify_assets_tests.conftest import extended, utc
 
 KEYS = [f"2024-{month:02}-01" for month in range(1, 13)]
@@ -32,16 +32,93 @@ def test_ranges_hold_about_alike_and_nothing_is_left_out(records, most, lengths)
     assert [len(keys) for keys in ranges] == lengths
 
 
-def test_records_of_a_file_are_spread_over_its_time():
-    of_plays = windows("plays", load_settings(plays_start="2024-01-01"), utc("2024-12-31 00:00:00"))
-    loaded = utc("2025-01-01 00:00:00")
-    files = [
-        LandedFile("anna", "a", loaded, utc("2024-02-01 00:00:00"), utc("2024-03-31 23:59:59"), False, 60),
-        LandedFile("anna", "b", loaded, utc("2024-03-05 00:00:00"), utc("2024-03-05 00:00:00"), False, 7),
-        LandedFile("anna", "c", loaded, None, None, True, 5),
+GAP = [f"2024-01-{day:02d}" for day in range(1, 18)]
+
+
+@pytest.mark.parametrize(
+    ("stale", "empty", "ranges"),
+    [
+        ("", "", []),
+        ("b", "", ["b"]),
+        ("eabd", "", ["ab", "de"]),
+        ("acf", "bd", ["abc", "f"]),
+        ("ad", "bc", ["abcd"]),
+        ("ad", "b", ["a", "d"]),
+        ("bc", "adef", ["bc"]),
+    ],
+)
+def test_ranges_have_no_gaps_but_what_is_empty(stale, empty, ranges):
+    assert contiguous(stale, "abcdef", empty) == [tuple(keys) for keys in ranges]
+
+
+@pytest.mark.parametrize(("empty_days", "runs"), [(13, 1), (14, 1), (15, 2)])
+def test_a_gap_of_fourteen_empty_days_is_bridged_and_one_of_fifteen_is_not(empty_days, runs):
+    last = GAP[empty_days + 1]
+    assert len(contiguous([GAP[0], last], GAP, GAP[1:-1])) == runs
+
+
+def test_what_a_run_is_called_and_tagged():
+    months = PlannedRun(("plays", "fct_plays"), ("2024-01-01", "2024-02-01"))
+    assert str(months) == "2024-01-01 to 2024-02-01 (2 partitions of 2 tables)"
+    assert months.partitioning == PLAYS
+    assert months.tags == {
+        "dagster/asset_partition_range_start": "2024-01-01",
+        "dagster/asset_partition_range_end": "2024-02-01",
+        "spotify_assets/source": "landed",
+    }
+    whole = PlannedRun(("dim_time",))
+    assert (str(whole), whole.partitioning) == ("1 tables without partitions", None)
+    assert whole.tags == {"spotify_assets/source": "landed"}
+    assert str(PlannedRun(("plays",), ("2024-01-01",))) == "2024-01-01 (1 partitions of 1 tables)"
+
+
+def planned(windows=(), whole=(), empty_days=(), records=(), **overrides):
+    """Runs as (keys, tables), as of June 2024."""
+    stale = Stale(dict(windows), list(whole), set(empty_days), dict(records))
+    settings = load_settings(plays_start="2024-01-01", snapshots_start="2024-01-01", **overrides)
+    return [(run.keys, run.tables) for run in plan_runs(stale, settings, utc("2024-06-15 00:00:00"))]
+
+
+def test_nothing_stale_is_no_run():
+    assert planned() == []
+
+
+def test_tables_without_partitions_are_one_run():
+    assert planned(whole=["dim_time", "dim_reason"]) == [((), ("dim_time", "dim_reason"))]
+
+
+def test_one_range_is_one_run_of_all_that_is_stale_in_order():
+    windows = {"fct_plays": ["2024-02-01"], "plays": ["2024-01-01", "2024-02-01"]}
+    assert planned(windows, ["dim_track"]) == [(("2024-01-01", "2024-02-01"), ("plays", "dim_track", "fct_plays"))]
+
+
+def test_of_several_ranges_dimensions_wait_for_the_last_and_facts_for_dimensions():
+    months = ["2024-01-01", "2024-03-01", "2024-06-01"]
+    assert planned({"plays": months, "fct_plays": months}, ["dim_track"]) == [
+        (("2024-01-01",), ("plays",)),
+        (("2024-03-01",), ("plays",)),
+        (("2024-06-01",), ("plays", "dim_track", "fct_plays")),
+        (("2024-01-01",), ("fct_plays",)),
+        (("2024-03-01",), ("fct_plays",)),
     ]
-    records = {key: round(count) for key, count in _records(files, of_plays).items() if count}
-    assert records == {"2024-02-01": 29, "2024-03-01": 38}
+
+
+def test_snapshots_come_before_plays_and_bridge_days_without_any():
+    windows = {"playlist_tracks": ["2024-01-01", "2024-01-03"], "plays": ["2024-01-01", "2024-03-01"]}
+    bridged = {"2024-01-02", "2024-02-01"}  # a month is no day
+    assert planned(windows, empty_days=bridged) == [
+        (("2024-01-01", "2024-01-02", "2024-01-03"), ("playlist_tracks",)),
+        (("2024-01-01",), ("plays",)),
+        (("2024-03-01",), ("plays",)),
+    ]
+
+
+def test_a_range_of_too_many_records_is_several_runs():
+    months = ["2024-01-01", "2024-02-01"]
+    assert planned({"plays": months}, records=dict.fromkeys(months, 5.0), max_records_a_run=5) == [
+        (("2024-01-01",), ("plays",)),
+        (("2024-02-01",), ("plays",)),
+    ]
 
 
 def test_a_history_in_several_ranges_gives_the_same_tables(prepared):

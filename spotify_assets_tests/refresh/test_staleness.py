@@ -5,8 +5,11 @@ from datetime import UTC, datetime
 
 from spotify_assets.lake import commits
 from spotify_assets.model import PLAYS, TABLES
-from spotify_assets.refresh import lineage, plan, staleness
-from spotify_assets_tests.conftest import extended
+from spotify_assets.refresh import lineage, staleness
+from spotify_assets.refresh.staleness import LandedFile
+from spotify_assets.settings import load_settings
+from spotify_assets.windows import windows
+from spotify_assets_tests.conftest import extended, utc
 
 UNPARTITIONED = {table for table in lineage.computed_tables() if not TABLES[table].is_partitioned}
 # They follow from no plays.
@@ -127,21 +130,13 @@ def test_the_state_outlives_its_log(synced, monkeypatch):
     assert state["2024-01-01/2024-02-01"].fingerprint is not None
 
 
-def test_ranges_without_gaps():
-    every = ["a", "b", "c", "d", "e", "f"]
-    assert plan.contiguous(["e", "a", "b", "d"], every) == [("a", "b"), ("d", "e")]
-    assert plan.contiguous([], every) == []
-    assert plan.contiguous(["a", "c", "f"], every, {"b", "d"}) == [("a", "b", "c"), ("f",)]
-
-
-def test_several_ranges_share_their_dimensions(synced):
-    synced.land("anna/c.json", [extended("2010-01-01T00:00:00Z")])
-    synced.land("anna/d.json", [extended("2015-01-01T00:00:00Z")])
-    synced.ingest()
-    runs = plan.plan_runs(stale(synced), synced.settings)
-    assert [(run.keys, len(run.tables)) for run in runs] == [
-        (("2010-01-01",), 5),
-        (("2015-01-01",), 6 + len(OF_PLAYS)),
-        (("2010-01-01",), 1),
+def test_records_of_a_file_are_spread_over_its_time():
+    of_plays = windows("plays", load_settings(plays_start="2024-01-01"), utc("2024-12-31 00:00:00"))
+    loaded = utc("2025-01-01 00:00:00")
+    files = [
+        LandedFile("anna", "a", loaded, utc("2024-02-01 00:00:00"), utc("2024-03-31 23:59:59"), False, 60),
+        LandedFile("anna", "b", loaded, utc("2024-03-05 00:00:00"), utc("2024-03-05 00:00:00"), False, 7),
+        LandedFile("anna", "c", loaded, None, None, True, 5),
     ]
-    assert runs[-1].tables == ("fct_plays",)
+    records = {key: round(count) for key, count in staleness._records(files, of_plays).items() if count}
+    assert records == {"2024-02-01": 29, "2024-03-01": 38}
