@@ -1,7 +1,7 @@
-"""Pure functions from DataFrames to DataFrames, one for each computed table and of the same name.
+"""Pure functions from DataFrames to a DataFrame, one per computed table and named after it.
 
-A parameter that is not keyword-only is a table that is read, and bears its name: lineage follows from the
-signatures (see `spotify_assets.refresh.lineage`). No Dagster and no I/O here.
+Positional parameters are the tables that a transform reads, by name; `spotify_assets.refresh.lineage` derives the
+lineage from the signatures. Keyword-only parameters are settings. No Dagster and no I/O here.
 """
 
 from spotify_assets.transforms.catalogue import track_catalogue

@@ -1,8 +1,7 @@
-"""Dimensions: attributes are the latest seen by time; every one has members for unknown and not applicable."""
+"""Dimensions, with the latest attributes by time (type 1), and default members for unknown and not applicable."""
 
 from collections.abc import Iterable
 from datetime import date
-from functools import reduce
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -12,14 +11,15 @@ from spotify_assets.model import TABLES
 from spotify_assets.model.columns import NOT_APPLICABLE, NOT_APPLICABLE_NUMBER, UNKNOWN, UNKNOWN_NUMBER
 from spotify_assets.model.dimensions import REASONS
 from spotify_assets.settings import Settings
+from spotify_assets.transforms.aggregates import latest, latest_first_order
 from spotify_assets.transforms.calendar import date_key, iso_day_of_week
-from spotify_assets.transforms.judge import small_first
-from spotify_assets.transforms.keys import SEPARATOR, album_key, artist_key, hashed
-from spotify_assets.transforms.metrics import canonical_tracks, latest, sorts_latest_first
+from spotify_assets.transforms.joins import broadcast_join, union_by_name
+from spotify_assets.transforms.keys import SEPARATOR, album_key, artist_key, hash64
+from spotify_assets.transforms.metrics import canonical_track_keys
 
-# Since when the members for unknown and not applicable are valid.
-LONG_AGO = date(1970, 1, 1)
-# Tried in this order on the normalized name: a web player also names the system that it runs on.
+# Value of required date columns in default members.
+DEFAULT_MEMBER_DATE = date(1970, 1, 1)
+# The first match wins: the name of a web player also holds the operating system's.
 PLATFORM_WORDS = {
     "web": ("webplayer", "web_player", "web player"),
     "speaker_or_tv": tuple("partner cast tv sonos speaker playstation xbox alexa echo google[^a-z]home".split()),
@@ -33,11 +33,11 @@ PLATFORM_WORDS = {
 
 
 def dim_listener(hourly_listening: DataFrame, *, settings: Settings) -> DataFrame:
-    """One row per listener, with their zone and first and last local date.
+    """One row per listener, with their time zone and first and last local date.
 
     Args:
-        hourly_listening: All of it.
-        settings: Zones by listener.
+        hourly_listening: Whole table.
+        settings: `timezones` by listener; `timezone` for all others.
     """
     zone = F.lit(settings.timezone)
     for listener, name in settings.timezones.items():
@@ -45,17 +45,17 @@ def dim_listener(hourly_listening: DataFrame, *, settings: Settings) -> DataFram
     listeners = hourly_listening.groupBy("listener").agg(
         F.min("date").alias("first_date"), F.max("date").alias("last_date")
     )
-    return with_members(
-        "dim_listener", listeners.withColumns({"listener_key": hashed(F.col("listener")), "timezone": zone})
+    return add_default_members(
+        "dim_listener", listeners.withColumns({"listener_key": hash64(F.col("listener")), "timezone": zone})
     )
 
 
 def dim_date(hourly_listening: DataFrame, raw_playlist_files: DataFrame) -> DataFrame:
-    """One row per calendar day of the years in which anything was played, or a playlist captured.
+    """One row per calendar day of every year from the first to the last play or playlist capture.
 
     Args:
-        hourly_listening: All of it.
-        raw_playlist_files: All of it.
+        hourly_listening: Whole table.
+        raw_playlist_files: Whole table.
     """
     dates = hourly_listening.select("date").unionByName(
         raw_playlist_files.select(F.col("snapshot_date").alias("date"))
@@ -68,8 +68,9 @@ def dim_date(hourly_listening: DataFrame, raw_playlist_files: DataFrame) -> Data
     days = years.select(F.explode(F.sequence(new_year, new_years_eve, F.expr("INTERVAL 1 DAY"))).alias("date"))
     date = F.col("date")
     iso_day = iso_day_of_week(date)
+    # ISO 8601: a week belongs to the year of its Thursday.
     thursday = F.date_add(date, 4 - iso_day)
-    return with_members(
+    return add_default_members(
         "dim_date",
         days.select(
             date_key(date).alias("date_key"),
@@ -94,40 +95,40 @@ def dim_time(*, spark: SparkSession) -> DataFrame:
     """One row per hour of the day."""
     parts = ("night", "morning", "afternoon", "evening")
     rows = [(hour, hour, f"{hour:02d}:00", parts[hour // 6]) for hour in range(24)]
-    return with_members("dim_time", frame(spark, "dim_time", rows))
+    return add_default_members("dim_time", literal_rows(spark, "dim_time", rows))
 
 
 def dim_reason(*, spark: SparkSession) -> DataFrame:
-    """One row per code of why a play began or ended."""
+    """One row per code of `reason_start` and `reason_end`."""
     rows = [(code, code, meaning) for code, meaning in REASONS.items()]
-    return with_members("dim_reason", frame(spark, "dim_reason", rows))
+    return add_default_members("dim_reason", literal_rows(spark, "dim_reason", rows))
 
 
 def dim_platform(hourly_listening: DataFrame) -> DataFrame:
-    """One row per device as the exports name it, with its family.
+    """One row per `platform` of the exports (device, operating system), with its family.
 
     Args:
-        hourly_listening: All of it.
+        hourly_listening: Whole table.
     """
     platform = F.col("platform")
     family: Column = F.lit("other")
     for name, words in reversed(PLATFORM_WORDS.items()):
         family = F.when(platform.rlike("|".join(words)), name).otherwise(family)
     devices = hourly_listening.select("platform").distinct()
-    return with_members(
-        "dim_platform", devices.withColumns({"platform_key": hashed(platform), "platform_family": family})
+    return add_default_members(
+        "dim_platform", devices.withColumns({"platform_key": hash64(platform), "platform_family": family})
     )
 
 
 def dim_artist(monthly_content: DataFrame, track_catalogue: DataFrame, artist_metadata: DataFrame) -> DataFrame:
-    """One row per artist by normalized name: of plays, of playlists, and of all that the Web API tells.
+    """One row per artist by normalized name, from plays, playlists and Web API responses.
 
     Args:
-        monthly_content: All of it.
-        track_catalogue: All of it.
-        artist_metadata: All of it.
+        monthly_content: Whole table.
+        track_catalogue: Whole table.
+        artist_metadata: Whole table.
     """
-    played = _spelled(monthly_content, "artist_key", "artist_name")
+    from_plays = _latest_played_names(monthly_content, "artist_key", "artist_name")
     on_albums = track_catalogue.select(
         F.coalesce("album_artist_name", "artist_name").alias("artist_name"),
         F.col("album_artist_id").alias("artist_id"),
@@ -140,60 +141,65 @@ def dim_artist(monthly_content: DataFrame, track_catalogue: DataFrame, artist_me
         ).alias("artist"),
     ).select("artist.artist_name", F.nullif("artist.artist_id", F.lit("")).alias("artist_id"), "seen_at")
     responses = artist_metadata.where("is_found").select(
-        "artist_name", "artist_id", "image_url", _listed("genres"), _response_at()
+        "artist_name", "artist_id", "image_url", _comma_separated("genres"), _response_seen_at()
     )
-    told = (
-        _stacked(on_albums, on_tracks, responses)
+    from_catalogue = (
+        union_by_name(on_albums, on_tracks, responses)
         .where("artist_name IS NOT NULL")
         .withColumn("artist_key", artist_key(F.col("artist_name")))
     )
-    return with_members(
-        "dim_artist", _latest_by("artist_key", played, told, "artist_name", "artist_id", "image_url", "genres")
+    artists = _latest_attributes(
+        "artist_key", from_plays, from_catalogue, "artist_name", "artist_id", "image_url", "genres"
     )
+    return add_default_members("dim_artist", artists)
 
 
 def dim_album(monthly_content: DataFrame, track_catalogue: DataFrame, album_metadata: DataFrame) -> DataFrame:
-    """One row per album by normalized artist and name: of plays, of playlists, and of tracks in responses.
+    """One row per album by normalized artist and album name, from plays, playlists and tracks in API responses.
 
-    An album that nothing mentions but a response on itself is left out: its artist may be in no dimension.
+    An album that only appears in a response of its own is left out: `dim_artist` may lack its artist.
 
     Args:
-        monthly_content: All of it.
-        track_catalogue: All of it.
-        album_metadata: All of it.
+        monthly_content: Whole table.
+        track_catalogue: Whole table.
+        album_metadata: Whole table.
     """
     attributes = ("album_id", "album_type", "total_tracks", "release_date", "release_date_precision", "image_url")
     key = album_key(F.col("artist_name"), F.col("album_name"))
-    played = _spelled(monthly_content, "album_key", "album_name", "artist_name")
+    from_plays = _latest_played_names(monthly_content, "album_key", "album_name", "artist_name")
     on_tracks = (
         track_catalogue.select("album_name", "artist_name", *attributes, "seen_at")
         .where("album_name IS NOT NULL AND artist_name IS NOT NULL")
         .withColumn("album_key", key)
     )
-    mentioned = on_tracks.select("album_key").unionByName(played.select("album_key")).distinct()
+    mentioned = on_tracks.select("album_key").unionByName(from_plays.select("album_key")).distinct()
     responses = album_metadata.where("is_found").select(
         "album_name",
         F.col("album_artist_name").alias("artist_name"),
         *attributes,
         "label",
-        _listed("genres"),
-        _response_at(),
+        _comma_separated("genres"),
+        _response_seen_at(),
     )
-    of_mentioned = small_first(responses.withColumn("album_key", key), mentioned, "album_key", "left_semi")
-    told = _stacked(on_tracks, of_mentioned)
-    albums = _latest_by("album_key", played, told, "album_name", "artist_name", *attributes, "label", "genres")
-    return with_members("dim_album", albums.withColumn("artist_key", artist_key(F.col("artist_name"))))
+    responses_of_mentioned = broadcast_join(
+        responses.withColumn("album_key", key), mentioned, "album_key", "left_semi"
+    )
+    from_catalogue = union_by_name(on_tracks, responses_of_mentioned)
+    albums = _latest_attributes(
+        "album_key", from_plays, from_catalogue, "album_name", "artist_name", *attributes, "label", "genres"
+    )
+    return add_default_members("dim_album", albums.withColumn("artist_key", artist_key(F.col("artist_name"))))
 
 
 def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFrame:
-    """One row per track id (or name, where plays name no id): of plays, of playlists, and of the Web API.
+    """One row per track id (per name where a play has no id), from plays, playlists and Web API responses.
 
     Args:
-        monthly_content: All of it.
-        track_catalogue: All of it.
+        monthly_content: Whole table.
+        track_catalogue: Whole table.
     """
     names = ("track_name", "artist_name", "album_name")
-    played = (
+    from_plays = (
         monthly_content.where("content_type = 'track'")
         .groupBy(
             F.col("content_key").alias("track_key"),
@@ -210,7 +216,7 @@ def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFra
         )
         .withColumn("seen_at", F.col("last_played_at"))
     )
-    told = track_catalogue.select(
+    from_catalogue = track_catalogue.select(
         "track_key",
         "spelling_key",
         *names,
@@ -222,12 +228,12 @@ def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFra
         ).alias("track_uri"),
         "seen_at",
     )
-    by_spelling = _stacked(told, played).withColumn(
+    by_spelling = union_by_name(from_catalogue, from_plays).withColumn(
         "order",
         F.concat_ws(
             "",
             F.col("track_name").isNull().cast("int"),
-            sorts_latest_first("seen_at", *names, F.col("spelling_key").cast("string")),
+            latest_first_order("seen_at", *names, F.col("spelling_key").cast("string")),
         ),
     )
     seen = by_spelling.groupBy("track_key").agg(
@@ -236,7 +242,7 @@ def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFra
         F.min("first_played_at").alias("first_played_at"),
         F.max("last_played_at").alias("last_played_at"),
     )
-    # What was played and told in the same spelling, and seen at the same moment, is one.
+    # `distinct`: the same spelling may come from both sources with the same `seen_at`.
     tracks = (
         by_spelling.select("track_key", "order", *names, "artist_key", "album_key", "recording_key")
         .distinct()
@@ -244,23 +250,24 @@ def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFra
         .fillna(UNKNOWN, ["track_name", "artist_name"])
     )
     attributes = ("duration_ms", "explicit", "isrc", "disc_number", "track_number", "image_url")
-    known = _typed(
+    catalogue_attributes = _cast_attributes(
         "dim_track",
         track_catalogue.groupBy("track_key").agg(*[latest(name, "seen_at").alias(name) for name in attributes]),
         attributes,
     )
-    canonical = canonical_tracks(monthly_content, track_catalogue)
-    return with_members("dim_track", small_first(known, tracks, "track_key", "right").join(canonical, "recording_key"))
+    canonical = canonical_track_keys(monthly_content, track_catalogue)
+    with_attributes = broadcast_join(catalogue_attributes, tracks, "track_key", "right")
+    return add_default_members("dim_track", with_attributes.join(canonical, "recording_key"))
 
 
 def dim_episode(monthly_content: DataFrame, playlist_tracks: DataFrame) -> DataFrame:
     """One row per podcast episode or audiobook chapter, played or on a playlist.
 
     Args:
-        monthly_content: All of it.
-        playlist_tracks: All of it.
+        monthly_content: Whole table.
+        playlist_tracks: Whole table.
     """
-    played = (
+    from_plays = (
         monthly_content.where("content_type <> 'track'")
         .groupBy(F.col("content_key").alias("episode_key"))
         .agg(
@@ -275,7 +282,7 @@ def dim_episode(monthly_content: DataFrame, playlist_tracks: DataFrame) -> DataF
     )
     attributes = ("duration_ms", "release_date", "release_date_precision", "image_url")
     uri = F.concat_ws("", F.lit("spotify:episode:"), F.col("episode_key"))
-    told = playlist_tracks.where("episode_key IS NOT NULL").select(
+    from_playlists = playlist_tracks.where("episode_key IS NOT NULL").select(
         "episode_key",
         F.lit("episode").alias("content_type"),
         F.when(~F.col("episode_key").startswith("name:"), uri).alias("episode_uri"),
@@ -285,10 +292,10 @@ def dim_episode(monthly_content: DataFrame, playlist_tracks: DataFrame) -> DataF
         F.col("snapshot_date").cast("timestamp").alias("seen_at"),
     )
     episodes = (
-        _stacked(told, played)
+        union_by_name(from_playlists, from_plays)
         .groupBy("episode_key")
         .agg(
-            # An audiobook's chapter is what was played as one.
+            # `audiobook` wins over `episode`: playlists list a chapter as an episode.
             F.min("content_type").alias("content_type"),
             F.max("episode_uri").alias("episode_uri"),
             F.min("first_played_at").alias("first_played_at"),
@@ -297,39 +304,42 @@ def dim_episode(monthly_content: DataFrame, playlist_tracks: DataFrame) -> DataF
         )
         .fillna(UNKNOWN, ["episode_name", "show_name"])
     )
-    return with_members("dim_episode", _typed("dim_episode", episodes, attributes))
+    return add_default_members("dim_episode", _cast_attributes("dim_episode", episodes, attributes))
 
 
 def bridge_track_artist(dim_track: DataFrame, track_catalogue: DataFrame) -> DataFrame:
-    """One row per track and artist on it. Exports name one, the album's; the Web API names all.
+    """One row per track and artist on it.
+
+    The Web API lists all artists of a track. Exports name the album's artist alone, which is used where the
+    catalogue lacks the track.
 
     Args:
-        dim_track: All of it.
-        track_catalogue: All of it.
+        dim_track: Whole table.
+        track_catalogue: Whole table.
     """
     names = F.array_join("artist_names", SEPARATOR)
-    told = (
+    from_catalogue = (
         track_catalogue.where("artist_names IS NOT NULL")
         .withColumn("names", names)
         .groupBy("track_key")
         .agg(F.split(latest("names", "seen_at"), SEPARATOR).alias("names"))
     )
-    of_names = told.select("track_key", F.posexplode("names").alias("artist_position", "artist_name"))
-    only_one = (
+    listed = from_catalogue.select("track_key", F.posexplode("names").alias("artist_position", "artist_name"))
+    from_exports = (
         dim_track.where(~F.col("artist_key").isin(UNKNOWN_NUMBER, NOT_APPLICABLE_NUMBER))
-        .join(told.select("track_key"), "track_key", "left_anti")
+        .join(from_catalogue.select("track_key"), "track_key", "left_anti")
         .select("track_key", "artist_key", F.lit(0).alias("artist_position"))
     )
     return (
-        of_names.select("track_key", artist_key(F.col("artist_name")).alias("artist_key"), "artist_position")
-        .unionByName(only_one)
+        listed.select("track_key", artist_key(F.col("artist_name")).alias("artist_key"), "artist_position")
+        .unionByName(from_exports)
         .groupBy("track_key", "artist_key")
         .agg(F.min("artist_position").cast("int").alias("artist_position"))
     )
 
 
-def _spelled(monthly_content: DataFrame, key: str, *names: str) -> DataFrame:
-    """Latest names, and when first and last played, by a key; what has no such key is left out."""
+def _latest_played_names(monthly_content: DataFrame, key: str, *names: str) -> DataFrame:
+    """One row per value of `key`: latest names, first and last play. Unknown and not applicable keys are left out."""
     return (
         monthly_content.where(~F.col(key).isin(UNKNOWN_NUMBER, NOT_APPLICABLE_NUMBER))
         .groupBy(key)
@@ -342,10 +352,10 @@ def _spelled(monthly_content: DataFrame, key: str, *names: str) -> DataFrame:
     )
 
 
-def _latest_by(key: str, played: DataFrame, told: DataFrame, *attributes: str) -> DataFrame:
-    """Latest attributes by a key, of what was played and what was told."""
-    latest_of = (
-        _stacked(told, played)
+def _latest_attributes(key: str, from_plays: DataFrame, from_catalogue: DataFrame, *attributes: str) -> DataFrame:
+    """One row per value of `key`: the latest attributes of both sources, first and last play."""
+    rows = (
+        union_by_name(from_catalogue, from_plays)
         .groupBy(key)
         .agg(
             F.min("first_played_at").alias("first_played_at"),
@@ -353,49 +363,39 @@ def _latest_by(key: str, played: DataFrame, told: DataFrame, *attributes: str) -
             *[latest(name, "seen_at").alias(name) for name in attributes],
         )
     )
-    return _typed({"artist_key": "dim_artist", "album_key": "dim_album"}[key], latest_of, attributes)
+    return _cast_attributes({"artist_key": "dim_artist", "album_key": "dim_album"}[key], rows, attributes)
 
 
-def _stacked(*frames: DataFrame) -> DataFrame:
-    """All rows of all frames; columns that one lacks are null, of the type that they have in another.
-
-    `unionByName(allowMissingColumns=True)` leaves them without a type on Sail, which `min` then keeps.
-    """
-    types = {name: type_ for frame in frames for name, type_ in frame.dtypes}
-    whole = [
-        frame.select("*", *[F.lit(None).cast(types[name]).alias(name) for name in types if name not in frame.columns])
-        for frame in frames
-    ]
-    return reduce(DataFrame.unionByName, whole)
-
-
-def _typed(table: str, rows: DataFrame, attributes: Iterable[str]) -> DataFrame:
-    """Attributes as the table's types."""
+def _cast_attributes(table: str, rows: DataFrame, attributes: Iterable[str]) -> DataFrame:
+    """Cast attributes to the table's types: `latest` returns text."""
     types = TABLES[table].spark_types
     return rows.withColumns({name: F.col(name).cast(types[name]) for name in attributes})
 
 
-def _listed(name: str) -> Column:
-    """A list as text with commas; null where it is empty."""
+def _comma_separated(name: str) -> Column:
+    """A list as comma-separated text; null where the list is empty."""
     return F.nullif(F.array_join(name, ", "), F.lit("")).alias(name)
 
 
-def _response_at() -> Column:
-    """When a response came; long ago where that isn't known."""
+def _response_seen_at() -> Column:
+    """Time of a response; 1970-01-01 where it is unknown, so that any dated one is later."""
     return F.coalesce("fetched_at", F.lit("1970-01-01").cast("timestamp")).alias("seen_at")
 
 
-def with_members(table: str, rows: DataFrame) -> DataFrame:
-    """The rows, and the members for unknown and not applicable."""
+def add_default_members(table: str, rows: DataFrame) -> DataFrame:
+    """Append a table's default members, for unknown and not applicable, to its rows.
+
+    Labels and keys are those of `model.columns`; nullable columns are null.
+    """
 
     def member(column: Any, label: str, number: int) -> Any:
         if column.nullable:
             return None
-        by_type = {"int": number, "bigint": number, "date": LONG_AGO, "boolean": True}
+        by_type = {"int": number, "bigint": number, "date": DEFAULT_MEMBER_DATE, "boolean": True}
         return by_type.get(TABLES[table].spark_types[column.name], label)
 
     labels = ((UNKNOWN, UNKNOWN_NUMBER), (NOT_APPLICABLE, NOT_APPLICABLE_NUMBER))
-    members = frame(
+    members = literal_rows(
         rows.sparkSession,
         table,
         [tuple(member(column, *label) for column in TABLES[table].sql.columns) for label in labels],
@@ -403,7 +403,13 @@ def with_members(table: str, rows: DataFrame) -> DataFrame:
     return rows.select(*TABLES[table].columns).unionByName(members)
 
 
-def frame(spark: SparkSession, table: str, rows: Iterable[tuple]) -> DataFrame:
-    """Rows of a table as literals, in the order of its columns."""
+def literal_rows(spark: SparkSession, table: str, rows: Iterable[tuple]) -> DataFrame:
+    """A DataFrame of a model table's schema.
+
+    Args:
+        spark: Session.
+        table: Name of the table.
+        rows: Values in the order of the table's columns.
+    """
     schema = ", ".join(f"`{name}` {type_}" for name, type_ in TABLES[table].spark_types.items())
     return spark.createDataFrame(list(rows), schema)

@@ -1,4 +1,4 @@
-"""Facts: keys, measures and flags. Every key follows from the play alone, so that no join is needed."""
+"""Facts: keys, measures and flags. Keys are hashes of the row's own values, so that no join is needed."""
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -6,29 +6,29 @@ from pyspark.sql import functions as F
 from spotify_assets.model.columns import NOT_APPLICABLE, NOT_APPLICABLE_NUMBER
 from spotify_assets.model.dimensions import REASONS
 from spotify_assets.transforms.calendar import date_key
-from spotify_assets.transforms.keys import album_key, artist_key, hashed, of_tracks
+from spotify_assets.transforms.keys import album_key, artist_key, hash64, track_only_key
 
 
 def fct_plays(plays: DataFrame) -> DataFrame:
-    """One row per row of `plays`: a key to every dimension, and what was measured.
+    """One row per play: a key to every dimension, measures (`ms_played` in milliseconds) and flags.
 
     Args:
-        plays: Kept plays.
+        plays: Any rows of the table.
     """
     content_type = F.col("content_type")
     return plays.select(
         "play_id",
         "played_at",
-        hashed(F.col("listener")).alias("listener_key"),
+        hash64(F.col("listener")).alias("listener_key"),
         date_key(F.col("local_date")).alias("date_key"),
         F.col("local_hour").alias("time_key"),
         "content_type",
         F.coalesce("track_key", F.lit(NOT_APPLICABLE)).alias("track_key"),
-        of_tracks(content_type, F.col("recording_key")).alias("recording_key"),
-        of_tracks(content_type, artist_key(F.col("artist_name"))).alias("artist_key"),
-        of_tracks(content_type, album_key(F.col("artist_name"), F.col("album_name"))).alias("album_key"),
+        track_only_key(content_type, F.col("recording_key")).alias("recording_key"),
+        track_only_key(content_type, artist_key(F.col("artist_name"))).alias("artist_key"),
+        track_only_key(content_type, album_key(F.col("artist_name"), F.col("album_name"))).alias("album_key"),
         F.when(content_type == "track", NOT_APPLICABLE).otherwise(F.col("content_key")).alias("episode_key"),
-        hashed(F.col("platform")).alias("platform_key"),
+        hash64(F.col("platform")).alias("platform_key"),
         reason_key(F.col("reason_start")).alias("reason_start_key"),
         reason_key(F.col("reason_end")).alias("reason_end_key"),
         "ms_played",
@@ -43,10 +43,10 @@ def fct_plays(plays: DataFrame) -> DataFrame:
 
 
 def fct_playlist_tracks(playlist_tracks: DataFrame) -> DataFrame:
-    """One row per row of `playlist_tracks`: a key to every dimension.
+    """One row per playlist, snapshot and position: a key to every dimension.
 
     Args:
-        playlist_tracks: Items of snapshots.
+        playlist_tracks: Any rows of the table.
     """
     has_track = F.col("track_key").isNotNull()
 
@@ -56,7 +56,7 @@ def fct_playlist_tracks(playlist_tracks: DataFrame) -> DataFrame:
     return playlist_tracks.select(
         "snapshot_date",
         date_key(F.col("snapshot_date")).alias("date_key"),
-        hashed(F.col("playlist_id")).alias("playlist_key"),
+        hash64(F.col("playlist_id")).alias("playlist_key"),
         "position",
         "content_type",
         F.coalesce("track_key", F.lit(NOT_APPLICABLE)).alias("track_key"),
@@ -71,5 +71,5 @@ def fct_playlist_tracks(playlist_tracks: DataFrame) -> DataFrame:
 
 
 def reason_key(reason: Column) -> Column:
-    """The code where `dim_reason` knows it, else `other`; `unknown` stays."""
+    """Key of `dim_reason`: the code itself, or `other` for a code that the dimension lacks."""
     return F.when(reason.isin(*REASONS, "unknown"), reason).otherwise("other")

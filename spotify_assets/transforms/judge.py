@@ -1,4 +1,4 @@
-"""The rules by which a landed record is kept or rejected, in their order; see `REJECTION_REASONS`."""
+"""Validation of landed records: parsed values, keys, and the first rule that a record breaks (`REJECTION_REASONS`)."""
 
 from datetime import UTC
 from functools import reduce
@@ -8,43 +8,47 @@ from pyspark.sql import functions as F
 
 from spotify_assets.model.cleaned import MAX_MS_PLAYED
 from spotify_assets.settings import Settings
-from spotify_assets.transforms.keys import BLANKS, content_key, present, spotify_id
+from spotify_assets.transforms.joins import broadcast_join
+from spotify_assets.transforms.keys import CAST_BLANKS, content_key, id_from_uri, trim_to_null
 from spotify_assets.windows import TimeWindow, floor_to_grain
 
 WHOLE_NUMBER = r"^[+-]?[0-9]+([.]0*)?\z"
+# Its `ms_played` is estimated, from the time until the next play.
 ESTIMATED_FORMAT = "recently_played"
 MAX_FILE_ROWS = 1 << 40
+# Ranks of `_source_rank` that a finer source can supersede.
 COARSE_RANKS = (2, 3)
 
 
-def judged(
+def judge_records(
     raw_plays: DataFrame, raw_files: DataFrame, settings: Settings, window: TimeWindow | None = None
 ) -> DataFrame:
-    """Every landed record with its typed values and its `reason`, null where it is kept.
+    """One row per landed record with its parsed values and its `reason`, null where the record is kept.
 
     Args:
-        raw_plays: Records, as landed.
-        raw_files: The register of files. A record whose file is not in it is left out.
-        settings: Where plays start, and how short is too short.
-        window: Only records of this span of time; all where it is None.
+        raw_plays: Records as landed.
+        raw_files: Whole register of landed files. Records of files that it lacks, or ignores, are left out.
+        settings: `plays_start`, `plays_grain` and `min_ms_played`.
+        window: Records whose `window_at` is in it; all records if None.
 
     Returns:
-        One row per record: raw_plays' columns, `window_at`, and what `plays` needs.
+        The columns of `raw_plays`; `window_at` (`played_at`, or `plays_start` for a record without a valid time);
+        `content_type`, `content_id`, `content_key`; the parsed `clean_*` values; `reason`.
     """
     if window is None:
-        return _duplicates(_typed(_with_files(raw_plays, raw_files), settings))
-    records = _with_files(_possibly_within(window, raw_plays, raw_files), raw_files)
-    judged_records = _duplicates(_typed(records, settings))
-    return judged_records.where((F.col("window_at") >= window.start) & (F.col("window_at") < window.end))
+        return _mark_duplicates(_apply_record_rules(_join_files(raw_plays, raw_files), settings))
+    records = _join_files(_candidates_of(window, raw_plays, raw_files), raw_files)
+    judged = _mark_duplicates(_apply_record_rules(records, settings))
+    return judged.where((F.col("window_at") >= window.start) & (F.col("window_at") < window.end))
 
 
-def _possibly_within(window: TimeWindow, raw_plays: DataFrame, raw_files: DataFrame) -> DataFrame:
-    """The records that can belong to the window: by their time, or, for the first, any of a file with undated ones."""
+def _candidates_of(window: TimeWindow, raw_plays: DataFrame, raw_files: DataFrame) -> DataFrame:
+    """Records that may belong to the window: by time, and for the first window all of files with undated records."""
     within = raw_plays.where((F.col("played_at") >= window.start) & (F.col("played_at") < window.end))
     if not window.is_first:
         return within
     with_undated = raw_files.where("undated_records > 0").select("source_file")
-    undated = small_first(with_undated, raw_plays, "source_file", "inner").select(*raw_plays.columns)
+    undated = broadcast_join(with_undated, raw_plays, "source_file", "inner").select(*raw_plays.columns)
     return within.unionByName(
         undated.where(
             F.col("played_at").isNull() | (F.col("played_at") < window.start) | (F.col("played_at") >= window.end)
@@ -53,36 +57,36 @@ def _possibly_within(window: TimeWindow, raw_plays: DataFrame, raw_files: DataFr
 
 
 def _source_rank(source_format: Column, is_minute_precise: Column) -> Column:
-    """How fine a source is: 1 is best."""
+    """How precise a source's times are: 1 is the most precise."""
     coarse = (source_format == "account_data") | ((source_format == "maven_csv") & is_minute_precise)
     return F.when(source_format == ESTIMATED_FORMAT, 3).when(coarse, 2).otherwise(1)
 
 
-def _with_files(raw_plays: DataFrame, raw_files: DataFrame) -> DataFrame:
-    """Records with what their file's row in the register says of them.
+def _join_files(raw_plays: DataFrame, raw_files: DataFrame) -> DataFrame:
+    """Join each record with its file's row in the register.
 
-    Adds `source_rank`, `position` (order by rank, file and row), and `better_spans`. A time is valid where it lies
-    in its file's interval; others become null.
+    Adds `source_rank`, `position` (order by rank, file and row) and `finer_spans` (see `_finer_spans`). `played_at`
+    becomes null where it lies outside of the file's first and last valid time.
     """
     rank = _source_rank(F.col("source_format"), F.col("is_minute_precise"))
     files = raw_files.where("status <> 'ignored'").select(
         "listener", "source_file", rank.alias("source_rank"), "first_played_at", "last_played_at"
     )
-    # Partitioned by a constant, lest the engine warns of a window without partitions: there are few files.
-    everything_by_rank = Window.partitionBy(F.lit(1)).orderBy("source_rank", "source_file")
+    # Partitioned by a constant: engines warn of a window without partitions, and files are few.
+    by_rank_and_file = Window.partitionBy(F.lit(1)).orderBy("source_rank", "source_file")
     of_file = (
-        files.withColumn("file_number", F.row_number().over(everything_by_rank))
-        .join(_better_spans(files), ["listener", "source_rank"], "left")
+        files.withColumn("file_number", F.row_number().over(by_rank_and_file))
+        .join(_finer_spans(files), ["listener", "source_rank"], "left")
         .select(
             "source_file",
             "source_rank",
             F.col("first_played_at").alias("file_first"),
             F.col("last_played_at").alias("file_last"),
             "file_number",
-            "better_spans",
+            "finer_spans",
         )
     )
-    return small_first(of_file, raw_plays, "source_file", "inner").withColumns(
+    return broadcast_join(of_file, raw_plays, "source_file", "inner").withColumns(
         {
             "played_at": F.when(
                 F.col("played_at").between(F.col("file_first"), F.col("file_last")), F.col("played_at")
@@ -92,57 +96,40 @@ def _with_files(raw_plays: DataFrame, raw_files: DataFrame) -> DataFrame:
     )
 
 
-def small_first(small: DataFrame, large: DataFrame, on: Column | str | list[str], how: str) -> DataFrame:
-    """A join that keeps only the small side in memory.
-
-    Spark takes the hint; Sail ignores it, and builds its hash table from the side that comes first: with ten
-    million plays there, a join with one file took 10 GB and five times as long.
-    """
-    return F.broadcast(small).join(large, on, how)
-
-
-def _typed(records: DataFrame, settings: Settings) -> DataFrame:
-    """Typed values, keys, and the first six reasons, which depend on the record and its file."""
+def _apply_record_rules(records: DataFrame, settings: Settings) -> DataFrame:
+    """Add parsed values, keys, and `reason` by all rules that need only the record and its file."""
     start = floor_to_grain(settings.plays_start, settings.plays_grain)
+    chapter_title, audiobook_title = trim_to_null(F.col("chapter_title")), trim_to_null(F.col("audiobook_title"))
+    episode_name, show_name = trim_to_null(F.col("episode_name")), trim_to_null(F.col("show_name"))
     records = records.withColumns(
         {
-            "track_id": spotify_id(F.col("track_uri"), "track"),
-            "episode_id": spotify_id(F.col("episode_uri"), "episode"),
+            "track_id": id_from_uri(F.col("track_uri"), "track"),
+            "episode_id": id_from_uri(F.col("episode_uri"), "episode"),
             "audiobook_id": F.coalesce(
-                spotify_id(F.col("chapter_uri"), "episode"),
-                spotify_id(F.col("chapter_uri"), "chapter"),
-                spotify_id(F.col("audiobook_uri"), "show"),
-                spotify_id(F.col("audiobook_uri"), "audiobook"),
+                id_from_uri(F.col("chapter_uri"), "episode"),
+                id_from_uri(F.col("chapter_uri"), "chapter"),
+                id_from_uri(F.col("audiobook_uri"), "show"),
+                id_from_uri(F.col("audiobook_uri"), "audiobook"),
             ),
-            "clean_track_name": present(F.col("track_name")),
-            "clean_artist_name": present(F.col("artist_name")),
-            "clean_album_name": present(F.col("album_name")),
-            "clean_ms_played": _whole_number(F.col("ms_played")),
+            "clean_track_name": trim_to_null(F.col("track_name")),
+            "clean_artist_name": trim_to_null(F.col("artist_name")),
+            "clean_album_name": trim_to_null(F.col("album_name")),
+            "clean_ms_played": _parse_whole_number(F.col("ms_played")),
         }
     )
     is_track = F.col("track_id").isNotNull() | F.col("clean_track_name").isNotNull()
     records = records.withColumn(
         "content_type",
         F.when(is_track, "track")
-        .when(
-            F.coalesce("audiobook_id", present(F.col("chapter_title")), present(F.col("audiobook_title"))).isNotNull(),
-            "audiobook",
-        )
-        .when(
-            F.coalesce("episode_id", present(F.col("episode_name")), present(F.col("show_name"))).isNotNull(),
-            "episode",
-        ),
+        .when(F.coalesce("audiobook_id", chapter_title, audiobook_title).isNotNull(), "audiobook")
+        .when(F.coalesce("episode_id", episode_name, show_name).isNotNull(), "episode"),
     )
     is_track = F.col("content_type") == "track"
     is_audiobook = F.col("content_type") == "audiobook"
     records = records.withColumns(
         {
-            "clean_episode_name": F.when(is_audiobook, present(F.col("chapter_title"))).when(
-                ~is_track, present(F.col("episode_name"))
-            ),
-            "clean_show_name": F.when(is_audiobook, present(F.col("audiobook_title"))).when(
-                ~is_track, present(F.col("show_name"))
-            ),
+            "clean_episode_name": F.when(is_audiobook, chapter_title).when(~is_track, episode_name),
+            "clean_show_name": F.when(is_audiobook, audiobook_title).when(~is_track, show_name),
         }
     )
     spoken_id = F.when(is_audiobook, F.col("audiobook_id")).otherwise(F.col("episode_id"))
@@ -161,27 +148,27 @@ def _typed(records: DataFrame, settings: Settings) -> DataFrame:
             .when(ms_played.isNull() | ~ms_played.between(0, MAX_MS_PLAYED), "bad_duration")
             .when(ms_played < settings.min_ms_played, "too_short")
             .when(
-                F.col("better_spans").isNotNull()
-                & F.exists("better_spans", lambda span: F.col("played_at").between(span["first"], span["last"])),
+                F.col("finer_spans").isNotNull()
+                & F.exists("finer_spans", lambda span: F.col("played_at").between(span["first"], span["last"])),
                 "superseded",
             ),
         }
     )
 
 
-def _whole_number(text: Column) -> Column:
-    """A whole number as bigint, `60000.0` included; null for anything else."""
-    trimmed = F.btrim(text, F.lit(BLANKS))
+def _parse_whole_number(text: Column) -> Column:
+    """The text as bigint where it is a whole number (`60000.0` is one), else null."""
+    trimmed = F.btrim(text, F.lit(CAST_BLANKS))
     decimal = F.when(trimmed.rlike(WHOLE_NUMBER), F.regexp_replace(trimmed, r"[.]0*\z", ""))
     return F.coalesce(trimmed.try_cast("bigint"), decimal.try_cast("bigint"))
 
 
-def _better_spans(files: DataFrame) -> DataFrame:
-    """For each listener and rank, the spans of time that files of a better rank cover: disjoint, both ends included.
+def _finer_spans(files: DataFrame) -> DataFrame:
+    """One row per listener and coarse rank: `finer_spans`, the times that files of a finer rank cover.
 
-    A span begins at the file's first valid time, floored to the minute: a coarser source cuts the seconds off.
-    It hangs on the file, not on a join with records: a join by range built its hash table from all plays of a
-    listener on Sail.
+    Spans are disjoint and include both ends. A span starts at the file's first valid time, floored to the minute,
+    since coarser sources truncate seconds. Spans are joined by file rather than by a range of time: for a range join
+    Sail builds its hash table from all plays of a listener.
     """
     spans = files.where("first_played_at IS NOT NULL").select(
         "listener",
@@ -189,45 +176,46 @@ def _better_spans(files: DataFrame) -> DataFrame:
         F.date_trunc("minute", "first_played_at").alias("span_first"),
         F.col("last_played_at").alias("span_last"),
     )
-    better = reduce(
+    finer = reduce(
         DataFrame.unionByName,
         [spans.where(F.col("source_rank") < rank).withColumn("source_rank", F.lit(rank)) for rank in COARSE_RANKS],
     )
     in_order = Window.partitionBy("listener", "source_rank").orderBy("span_first", "span_last")
     covered_until = F.max("span_last").over(in_order.rowsBetween(Window.unboundedPreceding, -1))
-    islands = better.withColumn(
+    # Gaps and islands: overlapping spans are one island.
+    islands = finer.withColumn(
         "starts_island", F.when(F.col("span_first") <= covered_until, 0).otherwise(1)
     ).withColumn("island", F.sum("starts_island").over(in_order.rowsBetween(Window.unboundedPreceding, 0)))
     return (
         islands.groupBy("listener", "source_rank", "island")
         .agg(F.struct(F.min("span_first").alias("first"), F.max("span_last").alias("last")).alias("span"))
         .groupBy("listener", "source_rank")
-        .agg(F.collect_list("span").alias("better_spans"))
+        .agg(F.collect_list("span").alias("finer_spans"))
     )
 
 
-def _duplicates(records: DataFrame) -> DataFrame:
-    """Marks all but the first of records that repeat each other.
+def _mark_duplicates(records: DataFrame) -> DataFrame:
+    """Set the reason `duplicate` on all but the first of records with equal listener, time, content and duration.
 
-    Few do: they are found by a 128-bit hash of what makes records the same, and all others never meet. Sorting
-    ten million plays to find 90,000 repeated ones takes three times as long. Records that break another rule have
-    no hash, rather than being filtered out first: Sail would work out every reason twice, to filter early.
+    Equal records are found by grouping a 128-bit hash, and joined back by it. A window function would sort all
+    plays: three times as long for ten million plays with 90,000 duplicates. Records that break another rule get a
+    null hash instead of a filter: Sail would push the filter down and compute every reason twice.
     """
     ms_played = F.when(F.col("source_rank") < 3, F.col("clean_ms_played")).otherwise(F.lit(-1).cast("bigint"))
-    same = [F.col("listener"), F.unix_micros("played_at"), F.col("content_key"), ms_played]
+    identity = [F.col("listener"), F.unix_micros("played_at"), F.col("content_key"), ms_played]
     records = records.withColumns(
         {
-            "same_hash": F.when(F.col("reason").isNull(), F.xxhash64(*same)),
-            "same_hash_again": F.xxhash64(F.lit("again"), *same),
+            "identity_hash": F.when(F.col("reason").isNull(), F.xxhash64(*identity)),
+            "identity_hash_2": F.xxhash64(F.lit("again"), *identity),
         }
     )
     first_of_several = (
-        records.groupBy(F.col("same_hash").alias("hash"), F.col("same_hash_again").alias("hash_again"))
+        records.groupBy(F.col("identity_hash").alias("hash"), F.col("identity_hash_2").alias("hash_2"))
         .agg(F.min("position").alias("first_position"), F.count(F.lit(1)).alias("records"))
         .where("records > 1")
     )
-    repeats = (F.col("same_hash") == F.col("hash")) & (F.col("same_hash_again") == F.col("hash_again"))
-    return small_first(first_of_several, records, repeats, "right").withColumn(
+    is_repeated = (F.col("identity_hash") == F.col("hash")) & (F.col("identity_hash_2") == F.col("hash_2"))
+    return broadcast_join(first_of_several, records, is_repeated, "right").withColumn(
         "reason",
         F.coalesce("reason", F.when(F.col("position") > F.col("first_position"), "duplicate")),
     )

@@ -1,42 +1,42 @@
-"""Natural and surrogate keys, each a function of the record alone: the same on every run, engine and machine."""
+"""Natural and surrogate keys. They depend on the record alone, so runs and engines agree on them."""
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from spotify_assets.model.columns import NOT_APPLICABLE_NUMBER, UNKNOWN_NUMBER
 
-# Joins the parts of a key; no name holds it.
+# Unit separator, between the parts of a key: it doesn't occur in names.
 SEPARATOR = "\x1f"
-# Engines' own `trim` leaves all but spaces.
+# The engines' `trim` removes spaces only.
 SPACES = [0x20, 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF]
 WHITE_SPACE = "".join(map(chr, [*range(0x09, 0x0E), *range(0x2000, 0x200C), *SPACES]))
-# What a cast to a number passes over: white space on Sail, every control character on Apache Spark.
-BLANKS = "".join(map(chr, [*range(0x21), 0x7F]))
+# A cast to a number ignores white space on Sail, and every control character on Apache Spark.
+CAST_BLANKS = "".join(map(chr, [*range(0x21), 0x7F]))
 ID_LENGTH = 22
-# To the very end: Java's `$` is before a last line break, too.
+# `\z`, since Java's `$` also matches before a final line break.
 BARE_ID = rf"^[0-9A-Za-z]{{{ID_LENGTH}}}\z"
 
 
-def present(text: Column) -> Column:
-    """The text without outer white space; null where nothing is left."""
+def trim_to_null(text: Column) -> Column:
+    """The text without leading and trailing white space; null where that is empty."""
     return F.nullif(F.btrim(text, F.lit(WHITE_SPACE)), F.lit(""))
 
 
-def normalized(text: Column) -> Column:
-    """What names are compared by: lower case, outer white space off (readers have made it NFC)."""
+def normalize_name(text: Column) -> Column:
+    """The form in which names are compared: lower case, trimmed. Readers have already applied Unicode NFC."""
     return F.lower(F.btrim(text, F.lit(WHITE_SPACE)))
 
 
-def hashed(*parts: Column) -> Column:
-    """64-bit hash of the parts, the same in every engine; nulls are passed over.
+def hash64(*parts: Column) -> Column:
+    """64-bit hash (xxHash64, seed 42) of the parts; nulls are skipped.
 
-    Ten million different keys share none with a probability of 0.999997.
+    The probability that ten million different keys have no collision is 0.999997.
     """
     return F.xxhash64(*parts)
 
 
-def spotify_id(uri: Column, kind: str) -> Column:
-    """The id in `spotify:<kind>:<id>`, in a link to open.spotify.com, or alone; null where there is none."""
+def id_from_uri(uri: Column, kind: str) -> Column:
+    """The id in `spotify:<kind>:<id>`, in a link to open.spotify.com, or alone; null if there is none."""
     prefix = f"spotify:{kind}:"
     bare = (
         F.when(uri.startswith(prefix), F.substring(uri, len(prefix) + 1, 64))
@@ -49,38 +49,39 @@ def spotify_id(uri: Column, kind: str) -> Column:
     return F.when(bare.rlike(BARE_ID), bare)
 
 
-def name_key(whose: Column, name: Column) -> Column:
-    """The key of something that has names and no id: `name:` and their MD5."""
-    return F.concat_ws("", F.lit("name:"), F.md5(F.concat_ws(SEPARATOR, normalized(whose), normalized(name))))
+def name_key(artist_or_show: Column, name: Column) -> Column:
+    """Natural key of a track or episode without an id: `name:` and the MD5 of the normalized names."""
+    names = F.concat_ws(SEPARATOR, normalize_name(artist_or_show), normalize_name(name))
+    return F.concat_ws("", F.lit("name:"), F.md5(names))
 
 
-def content_key(content_id: Column, whose: Column, name: Column) -> Column:
-    """The id; where there is only a name, the key of the names. A missing name counts as empty."""
-    return F.coalesce(content_id, name_key(*[F.coalesce(part, F.lit("")) for part in (whose, name)]))
+def content_key(content_id: Column, artist_or_show: Column, name: Column) -> Column:
+    """Natural key of a track or episode: its id, or `name_key` where it has none. A missing name counts as empty."""
+    return F.coalesce(content_id, name_key(*[F.coalesce(part, F.lit("")) for part in (artist_or_show, name)]))
 
 
 def recording_key(artist: Column, track: Column, key: Column) -> Column:
-    """Hash of the normalized names; of the track's key where one of them is missing."""
+    """Hash of the normalized artist and track names, or of `key` (the track's) where a name is missing."""
     both = artist.isNotNull() & track.isNotNull()
-    return F.when(both, hashed(normalized(artist), normalized(track))).otherwise(hashed(key))
+    return F.when(both, hash64(normalize_name(artist), normalize_name(track))).otherwise(hash64(key))
 
 
 def spelling_key(*names: Column | str) -> Column:
-    """Hash of names as they are spelled. A hash passes over nulls, and would take the one name for the other."""
-    return hashed(*[F.coalesce(name, F.lit(SEPARATOR)) for name in names])
+    """Hash of names as spelled. Nulls are replaced: `hash64` skips them, and ("a", null) would equal (null, "a")."""
+    return hash64(*[F.coalesce(name, F.lit(SEPARATOR)) for name in names])
 
 
 def artist_key(name: Column) -> Column:
-    """Key of an artist by name; unknown where there is none."""
-    return F.when(name.isNotNull(), hashed(normalized(name))).otherwise(F.lit(UNKNOWN_NUMBER))
+    """Surrogate key of an artist by normalized name; `UNKNOWN_NUMBER` if the name is missing."""
+    return F.when(name.isNotNull(), hash64(normalize_name(name))).otherwise(F.lit(UNKNOWN_NUMBER))
 
 
 def album_key(artist: Column, album: Column) -> Column:
-    """Key of an album by its artist's and its own name; unknown where one is missing."""
+    """Surrogate key of an album by normalized artist and album name; `UNKNOWN_NUMBER` if one is missing."""
     both = artist.isNotNull() & album.isNotNull()
-    return F.when(both, hashed(normalized(artist), normalized(album))).otherwise(F.lit(UNKNOWN_NUMBER))
+    return F.when(both, hash64(normalize_name(artist), normalize_name(album))).otherwise(F.lit(UNKNOWN_NUMBER))
 
 
-def of_tracks(content_type: Column, key: Column) -> Column:
-    """The surrogate key where the play is a track's, else not applicable."""
+def track_only_key(content_type: Column, key: Column) -> Column:
+    """The surrogate key for tracks, `NOT_APPLICABLE_NUMBER` for other content."""
     return F.when(content_type == "track", key).otherwise(F.lit(NOT_APPLICABLE_NUMBER))

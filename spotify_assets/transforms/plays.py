@@ -1,4 +1,4 @@
-"""`plays`: what is kept of the landed records."""
+"""`plays`: the landed records that pass every rule."""
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -6,23 +6,23 @@ from pyspark.sql import functions as F
 from spotify_assets.model.cleaned import STREAM_MS
 from spotify_assets.model.columns import LABEL_LENGTH
 from spotify_assets.settings import Settings
-from spotify_assets.transforms.judge import ESTIMATED_FORMAT, judged
-from spotify_assets.transforms.keys import SEPARATOR, normalized, present, recording_key
+from spotify_assets.transforms.judge import ESTIMATED_FORMAT, judge_records
+from spotify_assets.transforms.keys import SEPARATOR, normalize_name, recording_key, trim_to_null
 from spotify_assets.windows import TimeWindow
 
 
 def plays(
     raw_plays: DataFrame, raw_files: DataFrame, *, settings: Settings, window: TimeWindow | None = None
 ) -> DataFrame:
-    """One row per play that is kept; times are UTC, `local_*` in the listener's zone.
+    """One row per kept play. Times are UTC, `local_*` are in the listener's zone, `ms_played` is in milliseconds.
 
     Args:
         raw_plays: Records as landed.
-        raw_files: The register of landed files.
-        settings: Zones, and the rules' bounds.
-        window: Only records of this span of time; all where it is None.
+        raw_files: Whole register of landed files.
+        settings: Time zones by listener, and the limits of the rules.
+        window: Plays of this window; all plays if None.
     """
-    kept = judged(raw_plays, raw_files, settings, window).where("reason IS NULL")
+    kept = judge_records(raw_plays, raw_files, settings, window).where("reason IS NULL")
     is_track = F.col("content_type") == "track"
     local = _local_time(F.col("played_at"), F.col("listener"), settings)
     ms_played = F.col("clean_ms_played")
@@ -67,7 +67,7 @@ def plays(
         _flag(F.col("skipped")).alias("skipped"),
         _flag(F.col("offline")).alias("offline"),
         _flag(F.col("incognito_mode")).alias("incognito"),
-        present(F.col("conn_country")).alias("conn_country"),
+        trim_to_null(F.col("conn_country")).alias("conn_country"),
         "source_file",
         "source_row",
         F.trunc("played_at", "month").alias("month"),
@@ -75,24 +75,24 @@ def plays(
 
 
 def _label(text: Column) -> Column:
-    """Normalized, and cut where it is longer than a label may be; `unknown` where missing."""
-    return F.coalesce(F.substring(normalized(present(text)), 1, LABEL_LENGTH), F.lit("unknown"))
+    """The normalized text, cut to `LABEL_LENGTH` characters; `unknown` if it is missing."""
+    return F.coalesce(F.substring(normalize_name(trim_to_null(text)), 1, LABEL_LENGTH), F.lit("unknown"))
 
 
 def _flag(text: Column) -> Column:
-    """A boolean; null where the export doesn't say, or says something else."""
+    """A boolean; null for any text but true, false, 1 and 0."""
     word = F.lower(F.trim(text))
     return F.when(word.isin("true", "1"), True).when(word.isin("false", "0"), False)
 
 
 def _local_time(moment: Column, listener: Column, settings: Settings) -> Column:
-    """The moment on the clocks of the listener's zone."""
+    """The moment as local time in the listener's zone."""
 
-    def on_clocks(zone: str) -> Column:
+    def in_zone(zone: str) -> Column:
         return moment if zone == "UTC" else F.from_utc_timestamp(moment, zone)
 
     local = None
     for name, zone in settings.timezones.items():
         condition = listener == name
-        local = F.when(condition, on_clocks(zone)) if local is None else local.when(condition, on_clocks(zone))
-    return on_clocks(settings.timezone) if local is None else local.otherwise(on_clocks(settings.timezone))
+        local = F.when(condition, in_zone(zone)) if local is None else local.when(condition, in_zone(zone))
+    return in_zone(settings.timezone) if local is None else local.otherwise(in_zone(settings.timezone))

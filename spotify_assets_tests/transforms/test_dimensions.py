@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from spotify_assets import transforms
-from spotify_assets.transforms.keys import hashed
+from spotify_assets.transforms.keys import hash64
 from spotify_assets_tests.transforms.test_metrics import episode, partials, played
 
 __all__ = ["partials"]  # a fixture
@@ -137,7 +137,7 @@ def test_families_of_devices(partials, computed, platform, family):
 
 
 def test_keys_are_functions_of_the_name_alone(spark):
-    [row] = spark.createDataFrame([("band",)], "name string").select(hashed("name").alias("key")).collect()
+    [row] = spark.createDataFrame([("band",)], "name string").select(hash64("name").alias("key")).collect()
     assert row["key"] == spark.sql("SELECT xxhash64('band')").collect()[0][0]
 
 

@@ -61,9 +61,9 @@ def test_each_rule_is_counted(frame):
 
 def test_foreign_keys_that_point_nowhere(facts, spark):
     def empty(table):
-        from spotify_assets.transforms.dimensions import frame
+        from spotify_assets.transforms.dimensions import literal_rows
 
-        return frame(spark, table, [])
+        return literal_rows(spark, table, [])
 
     found = model_checks.unresolved("fct_plays", facts, empty)
     assert found["artist_key"] == 1

@@ -1,0 +1,27 @@
+"""The latest value of a group, as `min` over sortable text.
+
+Engines find the smallest text of a group at once, but the smallest struct row by row: two million rows took 1 s
+against 30 s and 15 GB on Sail.
+"""
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+# Counts and microseconds since 1970 are subtracted from this, so that the largest number is the smallest text.
+MAX_SORTABLE = 99_999_999_999_999_999
+SORTABLE_DIGITS = 17
+MAX_NAME_LENGTH = 1 << 30
+
+
+def latest(name: str, seen_at: str = "last_played_at") -> Column:
+    """Aggregate: the value of column `name` with the latest `seen_at`, as text.
+
+    Nulls are ignored. Of several values with the same `seen_at`, the smallest text is taken.
+    """
+    packed = F.min(F.when(F.col(name).isNotNull(), latest_first_order(seen_at, F.col(name).cast("string"))))
+    return F.substring(packed, 1 + SORTABLE_DIGITS, MAX_NAME_LENGTH)
+
+
+def latest_first_order(seen_at: str, *parts: Column | str) -> Column:
+    """Text to sort by: smallest for the latest `seen_at`, and then for the smallest parts."""
+    return F.concat_ws("", MAX_SORTABLE - F.unix_micros(seen_at), *parts)
