@@ -25,12 +25,12 @@ def evaluate(spark):
 @pytest.mark.parametrize("blank", BLANK)
 def test_white_space_around_a_text_is_no_part_of_it(evaluate, blank):
     rows = [(f"{blank}A {blank}b{blank}",), (blank,), ("",), (None,)]
-    assert evaluate(keys.present, *rows) == [f"A {blank}b", None, None, None]
-    assert evaluate(keys.normalized, *rows) == [f"a {blank}b", "", "", None]
+    assert evaluate(keys.trim_to_null, *rows) == [f"A {blank}b", None, None, None]
+    assert evaluate(keys.normalize_name, *rows) == [f"a {blank}b", "", "", None]
 
 
 def test_other_invisible_characters_are_part_of_it(evaluate):
-    assert evaluate(keys.present, ("\u200c",), ("\u200d",), ("\x00",)) == ["\u200c", "\u200d", "\x00"]
+    assert evaluate(keys.trim_to_null, ("\u200c",), ("\u200d",), ("\x00",)) == ["\u200c", "\u200d", "\x00"]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_other_invisible_characters_are_part_of_it(evaluate):
     ],
 )
 def test_ids(evaluate, uri, kind, expected):
-    assert evaluate(lambda uri: keys.spotify_id(uri, kind), (uri,)) == [expected]
+    assert evaluate(lambda uri: keys.id_from_uri(uri, kind), (uri,)) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -97,4 +97,4 @@ def test_a_spelling_is_letter_by_letter_and_a_missing_name_is_none_of_the_others
 
 
 def test_only_tracks_have_keys_of_tracks(evaluate):
-    assert evaluate(lambda kind: keys.of_tracks(kind, F.lit(7)), ("track",), ("episode",)) == [7, -2]
+    assert evaluate(lambda kind: keys.track_only_key(kind, F.lit(7)), ("track",), ("episode",)) == [7, -2]
