@@ -73,7 +73,8 @@ def publish(targets: tuple[str, ...]) -> None:
     up to date is what sync does.
     """
     from spotify_assets.cli import reports
-    from spotify_assets.cli.runner import Runner, Synced, instance
+    from spotify_assets.cli.instance import instance
+    from spotify_assets.cli.runner import Runner, Synced
     from spotify_assets.targets.registry import targets as configured
 
     known = list(configured(settings()))
@@ -275,7 +276,7 @@ def demo(plays: int, remove: bool) -> None:
 @click.option("--port", default=3000, show_default=True)
 def ui(port: int) -> None:
     """Open Dagster's UI on the same instance: dagster dev."""
-    from spotify_assets.cli.runner import dagster_home
+    from spotify_assets.cli.instance import dagster_home
 
     dagster_home()
     workspace = Path(__file__).parents[2] / "workspace.yaml"
@@ -308,7 +309,8 @@ def checked(listener: str) -> str:
 def run_sync() -> None:
     """Sync with progress, and tell what changed."""
     from spotify_assets.cli import reports
-    from spotify_assets.cli.runner import RunFailedError, Runner, Synced, instance
+    from spotify_assets.cli.instance import instance
+    from spotify_assets.cli.runner import RunFailedError, Runner, Synced
     from spotify_assets.lake.tables import Lake
 
     lake = Lake(settings().lake_uri)

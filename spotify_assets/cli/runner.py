@@ -2,17 +2,14 @@
 
 import logging
 import os
-import shutil
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from filelock import FileLock
 
+from spotify_assets.cli.instance import PID_TAG
 from spotify_assets.defs import jobs
 from spotify_assets.ingest.history import find_changes
 from spotify_assets.lake.tables import Lake
@@ -22,8 +19,6 @@ from spotify_assets.settings import Settings
 from spotify_assets.targets import publishing
 from spotify_assets.targets.registry import targets
 
-PID_TAG = "spotify_assets/process"
-DEFAULT_HOME = "data/dagster"
 # Syncs that bring nothing further are stopped after so many rounds; one suffices unless files land meanwhile.
 MAX_ROUNDS = 20
 
@@ -49,47 +44,6 @@ class Synced:
     def partitions(self) -> int:
         """Partitions that were computed."""
         return sum(len(run.keys) for run in self.runs)
-
-
-def dagster_home() -> Path:
-    """The folder of the Dagster instance, made where it is missing, and set for all that asks the environment."""
-    home = Path(os.environ.get("DAGSTER_HOME") or DEFAULT_HOME).expanduser().absolute()
-    home.mkdir(parents=True, exist_ok=True)
-    config = Path(__file__).parents[2] / "dagster.yaml"
-    if not (home / "dagster.yaml").exists() and config.exists():
-        shutil.copyfile(config, home / "dagster.yaml")
-    os.environ["DAGSTER_HOME"] = str(home)
-    os.environ["SPOTIFY_ASSETS_EVENT_LOG"] = str(home / "history" / "runs")
-    return home
-
-
-@contextmanager
-def instance() -> Iterator[dg.DagsterInstance]:
-    """The persistent instance. Runs of processes of this machine that died are marked as failed."""
-    home = dagster_home()
-    # Of two that make its databases at once, one would fail.
-    with FileLock(home / "opening.lock"):
-        opened = dg.DagsterInstance.get()
-    with opened as persistent:
-        _bury_dead_runs(persistent)
-        yield persistent
-
-
-def _bury_dead_runs(instance: dg.DagsterInstance) -> None:
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        host, _, pid = run.tags.get(PID_TAG, "").partition(":")
-        if host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid)):
-            instance.report_run_failed(run, "The process that ran it is gone.")
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 class _EventHandler(logging.Handler):

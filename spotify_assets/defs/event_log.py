@@ -1,15 +1,18 @@
 """Dagster's SQLite event log with connections that stay open.
 
 Dagster's own opens and closes a connection for each event, and closing writes the journal back: 20 ms for each
-asset and partition, most of the time of a sync of ten years of months. The files are the same, and may be read and
-written by Dagster's own at the same time. `dagster.yaml` names this class.
+asset and partition, most of the time of a sync of ten years of months. The files are the same, at the same place, and
+may be read and written by Dagster's own at the same time. `dagster.yaml` names this class.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import dagster as dg
+from dagster._config import UserConfigSchema
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
@@ -20,12 +23,31 @@ BUSY_TIMEOUT_SECONDS = 60
 
 
 class PersistentSqliteEventLogStorage(SqliteEventLogStorage):
-    """The same log, over connections that are kept."""
+    """The same log, over connections that are kept.
 
-    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+    Args:
+        base_dir: Folder of the databases; by default where Dagster's own keeps them, `history/runs` below the root
+            folder of the instance: DAGSTER_HOME, or the temporary folder of a command that runs without it.
+    """
+
+    def __init__(self, base_dir: str | None = None, inst_data: Any = None) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._tables: set[str] = set()
-        super().__init__(base_dir, inst_data)
+        self._inst_data = inst_data
+        self._is_open = base_dir is not None
+        if base_dir is not None:
+            super().__init__(base_dir, inst_data)
+
+    def register_instance(self, instance: dg.DagsterInstance) -> None:
+        """Open the log, where only the instance knows its folder. An instance calls this before anything else."""
+        if not self._is_open:
+            self._is_open = True
+            super().__init__(str(Path(instance.root_directory, "history", "runs")), self._inst_data)
+        super().register_instance(instance)
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        return {"base_dir": dg.Field(dg.StringSource, is_required=False)}
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> "PersistentSqliteEventLogStorage":

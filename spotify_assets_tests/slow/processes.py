@@ -10,7 +10,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-from spotify_assets.cli import runner
+from spotify_assets.cli import instance, runner
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.defs.resources.spark import SparkResource
 from spotify_assets.refresh import staleness
@@ -75,8 +75,8 @@ def sync(root: Path, uri: str) -> None:
     place = uri or root
     settings = load_settings(landing_uri=f"{place}/landing", lake_uri=f"{place}/lake")
     os.environ["DAGSTER_HOME"] = str(root / "dagster")
-    with runner.instance() as instance:
-        runner.Runner(settings, instance).sync()
+    with instance.instance() as persistent:
+        runner.Runner(settings, persistent).sync()
 
 
 def ingest(root: Path, uri: str) -> None:

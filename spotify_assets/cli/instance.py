@@ -1,0 +1,97 @@
+"""The persistent Dagster instance that commands and the UI share: its folder, its configuration, runs that died."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import click
+import dagster as dg
+import psutil
+import yaml
+from filelock import FileLock
+
+import spotify_assets
+
+PID_TAG = "spotify_assets/process"
+DEFAULT_HOME = "data/dagster"
+EVENT_LOG = {"module": "spotify_assets.defs.event_log", "class": "PersistentSqliteEventLogStorage"}
+
+# SHA-256 of each dagster.yaml that was ever shipped, the latest last: a copy of one of them is nobody's edit.
+SHIPPED = (
+    "3f1d3d5ee92c7554cdaa9be2534effaca962f9be284813328a49ca360f0594c1",
+    "f009e5760bedbf094abbe5df3d3b94bc579b39c75ad26513069aa4589ec53934",
+    "bb4bb4dcd2499a388de5be4ee0f4e4eb91bdca15193e7ac34103f66793460d06",
+    "15c0fc4433e96e091de1aa038cc180bedfa65b7213c7ad99563dc67d0fe426d1",
+)
+# Where those before the latest named the event log, and its folder.
+FORMER_MODULE = "spotify_assets.dagster_storage"
+FORMER_VARIABLE = "SPOTIFY_ASSETS_EVENT_LOG"
+FORMER_FOLDER = f"  config:\n    base_dir:\n      env: {FORMER_VARIABLE}\n"
+
+
+def dagster_home() -> Path:
+    """The folder of the Dagster instance, made and configured where that is missing, and set as DAGSTER_HOME."""
+    home = Path(os.environ.get("DAGSTER_HOME") or DEFAULT_HOME).expanduser().absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / "opening.lock"):
+        _configure(home / "dagster.yaml")
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+@contextmanager
+def instance() -> Iterator[dg.DagsterInstance]:
+    """The persistent instance. Runs of processes of this machine that died are marked as failed."""
+    home = dagster_home()
+    # Of two that make its databases at once, one would fail.
+    with FileLock(home / "opening.lock"):
+        opened = dg.DagsterInstance.get()
+    with opened as persistent:
+        _fail_dead_runs(persistent)
+        yield persistent
+
+
+def shipped_config() -> str:
+    """The project's dagster.yaml: inside the package in a wheel, beside it in a checkout."""
+    package = Path(spotify_assets.__file__).parent
+    inside = package / "dagster.yaml"
+    return (inside if inside.exists() else package.parent / "dagster.yaml").read_text()
+
+
+def _configure(config: Path) -> None:
+    """Copy dagster.yaml where it is missing or an older version; mend what no longer works in one that was edited."""
+    current = config.read_text() if config.exists() else None
+    if current is None or sha256(current.encode()).hexdigest() in SHIPPED[:-1]:
+        _replace(config, shipped_config())
+    elif (mended := _mend(current)) != current:
+        _replace(config, mended)
+        click.echo(f"{config}: the event log's class has moved; that part is updated, your changes are kept", err=True)
+
+
+def _mend(text: str) -> str:
+    """Name the event log as it is now; its folder needs no setting anymore."""
+    if FORMER_MODULE not in text and FORMER_VARIABLE not in text:
+        return text
+    mended = text.replace(FORMER_MODULE, EVENT_LOG["module"]).replace(FORMER_FOLDER, "")
+    content = yaml.safe_load(mended)
+    if content.get("event_log_storage") == EVENT_LOG:
+        return mended
+    # Written in a style of its own: comments are lost.
+    return yaml.safe_dump({**content, "event_log_storage": EVENT_LOG}, sort_keys=False)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    part.replace(path)
+
+
+def _fail_dead_runs(instance: dg.DagsterInstance) -> None:
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        host, _, pid = run.tags.get(PID_TAG, "").partition(":")
+        if host == socket.gethostname() and pid.isdigit() and not psutil.pid_exists(int(pid)):
+            instance.report_run_failed(run, "The process that ran it is gone.")
