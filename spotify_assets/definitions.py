@@ -7,11 +7,13 @@ import dagster as dg
 
 from spotify_assets.defs import jobs, schedules, sensors
 from spotify_assets.defs.assets import cleaned, dimensions, facts, metrics, published, raw
+from spotify_assets.defs.assets.declare import build
 from spotify_assets.defs.checks import history, model_checks, playlists
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.defs.resources.landing import LandingResource
 from spotify_assets.defs.resources.spark import SparkResource
 from spotify_assets.defs.resources.spotify import SpotifyResource
+from spotify_assets.model import TABLES
 from spotify_assets.settings import Settings, settings
 from spotify_assets.targets.publishing import Counting
 from spotify_assets.targets.registry import targets
@@ -32,25 +34,27 @@ def resources(settings: Settings) -> dict[str, Any]:
 
 def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] | None = None) -> dg.Definitions:
     """Assets, checks, jobs, schedules, sensors and resources. Opens no connection and starts no engine."""
-    asks = bool(settings.apps)
     stores = targets(settings).values()
     counting = [store for store in stores if isinstance(store, Counting)]
     return dg.Definitions(
         assets=[
-            *dg.load_assets_from_modules([cleaned, dimensions, facts, metrics]),
-            *raw.assets(polls=asks),
+            *build([raw, cleaned, dimensions, facts, metrics], settings),
             *map(published.published, stores),
         ],
-        asset_checks=[*model_checks.ALL, *history.ALL, *playlists.ALL, *map(published.same_rows, counting)],
+        asset_checks=[
+            *map(model_checks.checks_of, TABLES),
+            *dg.load_asset_checks_from_modules([history, playlists]),
+            *map(published.same_rows, counting),
+        ],
         jobs=[
             jobs.read_history,
             jobs.refresh_tables,
             jobs.refresh_playlists,
             jobs.publish_tables,
             jobs.maintain_tables,
-            *(jobs.ASK_SPOTIFY if asks else []),
+            *(jobs.ASK_SPOTIFY if settings.apps else []),
         ],
-        schedules=[schedules.weekly_maintenance, *(schedules.ASK_SPOTIFY if asks else [])],
+        schedules=[schedules.weekly_maintenance, *(schedules.ASK_SPOTIFY if settings.apps else [])],
         sensors=[sensors.landing_sensor, sensors.stale_sensor, sensors.publish_sensor],
         resources=resources(settings),
         loggers=loggers,

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from spotify_assets.model import PLAYS, SNAPSHOTS, LakeTable
 from spotify_assets.settings import Settings
 from spotify_assets.windows import floor_to_grain
 
@@ -20,3 +21,12 @@ def play_partitions(settings: Settings) -> dg.TimeWindowPartitionsDefinition:
 def snapshot_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
     """Partitions of playlist snapshots: the day that they were captured (UTC), up to today."""
     return dg.DailyPartitionsDefinition(start_date=f"{settings.snapshots_start:%Y-%m-%d}", end_offset=1)
+
+
+def partitions_of(table: LakeTable, settings: Settings) -> dg.TimeWindowPartitionsDefinition | None:
+    """Partitions of a table; None where it has none."""
+    if table.partitioning == PLAYS:
+        return play_partitions(settings)
+    if table.partitioning == SNAPSHOTS:
+        return snapshot_partitions(settings)
+    return None

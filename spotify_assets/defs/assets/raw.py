@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from spotify_assets.defs.assets.declare import OWNERS, common
+from spotify_assets.defs.assets.declare import OWNERS, asset_where, landed_tables
 from spotify_assets.defs.resources.landing import LandingResource
 from spotify_assets.defs.resources.spotify import SpotifyResource
 from spotify_assets.ingest import fetch
@@ -19,7 +19,6 @@ from spotify_assets.lake.commits import state_of, window_name
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
-from spotify_assets.refresh import lineage
 from spotify_assets.refresh.plan import LANDED_ONLY
 from spotify_assets.settings import Settings
 from spotify_assets.windows import windows_of
@@ -40,15 +39,6 @@ class PlaylistsConfig(dg.Config):
     """
 
     refresh: bool = False
-
-
-def _spec(table: str, deps: Sequence[str], **more: Any) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        table,
-        deps=deps,
-        code_version=lineage.version_of(table),
-        **{"kinds": {"python", "delta"}, **common(table), **more},
-    )
 
 
 def _asks(context: dg.AssetExecutionContext, spotify: SpotifyResource) -> bool:
@@ -76,9 +66,8 @@ def _result(lake: Lake, table: str, **figures: Any) -> dg.MaterializeResult:
     return dg.MaterializeResult(asset_key=table, metadata=metadata | figures)
 
 
-@dg.multi_asset(
-    name="read_landing",
-    specs=[_spec("raw_plays", [], skippable=False), _spec("raw_files", ["raw_plays"], skippable=False)],
+@landed_tables(
+    lambda settings: {"raw_plays": ["recent_plays"] if settings.apps else [], "raw_files": ["raw_plays"]},
 )
 def read_landing(
     context: dg.AssetExecutionContext, landing: LandingResource, settings: dg.ResourceParam[Settings]
@@ -95,12 +84,7 @@ def read_landing(
     )
 
 
-@dg.multi_asset(
-    name="read_playlists",
-    specs=[_spec(table, [], skippable=True) for table in SNAPSHOTS],
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    can_subset=True,
-)
+@landed_tables(lambda _: {table: [] for table in SNAPSHOTS}, can_subset=True)
 def read_playlists(
     context: dg.AssetExecutionContext,
     config: PlaylistsConfig,
@@ -159,9 +143,8 @@ def _refuse_days_without_captures(
     )
 
 
-@dg.multi_asset(
-    name="read_metadata",
-    specs=[_spec(table_of(kind), ["monthly_content", "playlist_tracks"], skippable=True) for kind in KINDS],
+@landed_tables(
+    lambda _: {table_of(kind): ["monthly_content", "playlist_tracks"] for kind in KINDS},
     can_subset=True,
 )
 def read_metadata(
@@ -190,7 +173,8 @@ def read_metadata(
             )
 
 
-@dg.asset(
+@asset_where(
+    lambda settings: bool(settings.apps),
     group_name="raw",
     kinds={"spotify", "json"},
     owners=OWNERS,
@@ -208,13 +192,3 @@ def recent_plays(
     if polled.may_have_missed:
         context.log.warning("Spotify tells the last 50 plays only, and all of them are new: poll more often.")
     return dg.MaterializeResult(metadata={"plays": polled.plays, "files": len(polled.files)})
-
-
-def assets(*, polls: bool) -> list[dg.AssetsDefinition]:
-    """The raw tables; and, where recent plays can be polled, what lands them for `raw_plays`."""
-    if not polls:
-        return [read_landing, read_playlists, read_metadata]
-    after_polls = read_landing.map_asset_specs(
-        lambda spec: spec.merge_attributes(deps=["recent_plays"]) if spec.key == dg.AssetKey("raw_plays") else spec
-    )
-    return [after_polls, read_playlists, read_metadata, recent_plays]

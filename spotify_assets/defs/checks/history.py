@@ -250,6 +250,3 @@ def outliers(plays: dict[date, int]) -> list[str]:
         if too_many or too_few:
             odd.append(f"{month:%Y-%m}: {plays[month]:,} plays, about {usual:,} in the months around it")
     return odd
-
-
-ALL = [unreadable_files, every_record_once, metrics_equal_facts, listening_is_plausible]

@@ -120,6 +120,3 @@ def checks_of(table: str) -> dg.AssetChecksDefinition:
                 yield _result(table, name, found.get(name, {}), "rows")
 
     return follow_the_model
-
-
-ALL = [checks_of(table) for table in TABLES]

@@ -50,6 +50,3 @@ def every_item_once(context: dg.AssetCheckExecutionContext, lake: Lake) -> Itera
         "Materialize these days again.",
         metadata={"captured": captured, "landed": landed, "kept": kept},
     )
-
-
-ALL = [unreadable_captures, every_item_once]
