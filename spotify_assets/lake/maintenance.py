@@ -4,8 +4,6 @@ Both are safe beside runs that read or write: a compaction that meets another co
 removed that was part of a table, or written, within the retention.
 """
 
-import random
-import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,12 +14,12 @@ from deltalake.exceptions import CommitFailedError
 from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
+from spotify_assets.retry import COMPACTION_CONFLICT, retry
 from spotify_assets.storage import storage
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-ATTEMPTS = 8
 HOURS = 24
 # Of a VACUUM by Spark, which has ten thousand by default.
 TASKS_THAT_LIST = "16"
@@ -97,15 +95,11 @@ def _tables(lake: Lake) -> Iterator[str]:
 
 
 def _compact(lake: Lake, table: str) -> None:
-    for attempt in range(1, ATTEMPTS + 1):
+    def compact() -> None:
         delta = lake.ensure(table)
-        try:
-            delta.optimize.compact(commit_properties=_carried(delta))
-            return
-        except CommitFailedError:
-            if attempt == ATTEMPTS:
-                raise
-            time.sleep(random.uniform(0.2, 1) * attempt)
+        delta.optimize.compact(commit_properties=_carried(delta))
+
+    retry(compact, COMPACTION_CONFLICT, CommitFailedError)
 
 
 def _vacuum(lake: Lake, table: str, hours: int) -> None:

@@ -1,8 +1,6 @@
 """The lake: where its Delta tables are, and how they come to be. Engine-free: through `deltalake`."""
 
 import os
-import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,9 +12,9 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from spotify_assets.model import LAYOUT_COLUMN, TABLES
+from spotify_assets.retry import COMMIT_CONFLICT, retry
 from spotify_assets.storage import Bucket, engine_environment, is_s3, storage, storage_options
 
-ATTEMPTS = 10
 # What tables were computed from stands in their log (30 days, Delta's own, are soon over for a table of last year).
 PROPERTIES = {"delta.logRetentionDuration": "interval 3650 days"}
 
@@ -132,22 +130,19 @@ class Lake:
             predicate: SQL for the rows to be replaced; all where it is None.
             metadata: Gives the commit's metadata for the table as it is before.
         """
-        for attempt in range(1, ATTEMPTS + 1):
+
+        def write() -> None:
             current = self.ensure(table)
             noted = {"userMetadata": metadata(current)} if metadata else None
-            try:
-                self.write(
-                    table,
-                    pa.RecordBatchReader.from_batches(TABLES[table].arrow_schema, rows()),
-                    mode="overwrite",
-                    predicate=predicate,
-                    commit_properties=CommitProperties(custom_metadata=noted) if noted else None,
-                )
-                return
-            except CommitFailedError:
-                if attempt == ATTEMPTS:
-                    raise
-                time.sleep(random.uniform(0.05, 0.3) * attempt)
+            self.write(
+                table,
+                pa.RecordBatchReader.from_batches(TABLES[table].arrow_schema, rows()),
+                mode="overwrite",
+                predicate=predicate,
+                commit_properties=CommitProperties(custom_metadata=noted) if noted else None,
+            )
+
+        retry(write, COMMIT_CONFLICT, CommitFailedError)
 
     def tables(self) -> Iterator[tuple[str, DeltaTable]]:
         """Every table of the model that exists, by name."""

@@ -21,7 +21,7 @@ from spotify_assets.spotify.errors import (
     RefusedError,
     SpotifyError,
 )
-from spotify_assets.spotify.failures import Failure, PausedError, StoppedError, log, patiently
+from spotify_assets.spotify.failures import Failure, PausedError, StoppedError, log, retry_call
 from spotify_assets.spotify.state import SpotifyState
 from spotify_assets.spotify.transport import Transport
 
@@ -110,10 +110,10 @@ class App:
             sent.append(self._valid_token(terms))
             return self._transport.get(endpoint, sent[-1].value, terms.budget)
 
-        outcome = patiently(attempt, self._heed, terms.stop)
+        outcome = retry_call(attempt, self._heed, terms.stop)
         if isinstance(outcome, Failure) and outcome.status == 401:
             self._refuse(sent[-1])
-            outcome = patiently(attempt, self._heed, terms.stop)
+            outcome = retry_call(attempt, self._heed, terms.stop)
         if not isinstance(outcome, Failure):
             return outcome
         raise _error(outcome, sent[-1])
@@ -234,7 +234,7 @@ class App:
                 return self._transport.user_token(self.client_id, secret, refresh_token)
             return self._transport.app_token(self.client_id, secret)
 
-        return patiently(ask, self._heed, terms.stop)
+        return retry_call(ask, self._heed, terms.stop)
 
     def _token_error(self, failure: Failure) -> SpotifyError:
         if failure.reason == "invalid_client":

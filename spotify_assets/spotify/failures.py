@@ -1,16 +1,14 @@
-"""Calls that fail, without the request that caused it; and trying again."""
+"""Calls that fail, without the request that caused it; and their retries."""
 
 import logging
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 from typing import TypeVar
 
+from spotify_assets.retry import WEB_API, retry
 from spotify_assets.spotify.errors import SpotifyError, UnavailableError
 
-ATTEMPTS = 5
-FIRST_WAIT, LAST_WAIT = 0.5, 30.0  # seconds, doubled each time
 WAITS = 10  # times that one call heeds a Retry-After
 
 log = logging.getLogger("spotify_assets.spotify")
@@ -57,15 +55,15 @@ class PausedError(SpotifyError):
 
 
 class FailedError(Exception):
-    """Carries a failure through spotipy."""
+    """Carries a failure through what knows of exceptions only: spotipy, and retries."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure)
         self.failure = failure
 
 
-def patiently(attempt: Callable[[], T | Failure], heed: Callable[[Failure], None], stop: Event) -> T | Failure:
-    """What an attempt gives, made again while Spotify is down or has been asked too much.
+def retry_call(attempt: Callable[[], T | Failure], heed: Callable[[Failure], None], stop: Event) -> T | Failure:
+    """Make a call, again while Spotify is down or has been asked too much, and return its answer.
 
     Args:
         attempt: Makes the call.
@@ -73,35 +71,33 @@ def patiently(attempt: Callable[[], T | Failure], heed: Callable[[Failure], None
         stop: Set when nobody waits for the answer any more.
 
     Returns:
-        The answer, or a failure that trying again would not mend.
+        The answer, or a failure that a retry would not mend.
 
     Raises:
-        UnavailableError: when it has been tried often enough.
+        UnavailableError: after `WEB_API.attempts` failures in a row, or `WAITS` limits.
         StoppedError: when nobody waits any more.
     """
-    broken = limited = 0
-    while True:
+
+    def call() -> T | Failure:
         if stop.is_set():
             raise StoppedError("nobody waits for the answer any more")
         outcome = attempt()
-        if not isinstance(outcome, Failure):
+        if isinstance(outcome, Failure) and outcome.may_pass:
+            raise FailedError(outcome)
+        return outcome
+
+    for waits in range(WAITS):
+        try:
+            outcome = retry(call, WEB_API, FailedError, sleep=stop.wait)
+        except FailedError as failed:
+            raise UnavailableError(
+                f"Spotify is unavailable: {WEB_API.attempts} attempts, the last with {failed.failure}; try later"
+            ) from None
+        if not isinstance(outcome, Failure) or not outcome.is_limit:
             return outcome
-        if outcome.is_limit:
-            limited += 1
-            if limited == WAITS:
-                raise still_limited()
+        if waits < WAITS - 1:
             heed(outcome)
-        elif outcome.may_pass:
-            broken += 1
-            if broken == ATTEMPTS:
-                raise UnavailableError(
-                    f"Spotify is unavailable: {ATTEMPTS} attempts, the last with {outcome}; try later"
-                )
-            seconds = min(LAST_WAIT, FIRST_WAIT * 2 ** (broken - 1)) * random.uniform(0.5, 1)
-            log.info("%s: trying again in %.1f s", outcome, seconds)
-            stop.wait(seconds)
-        else:
-            return outcome
+    raise still_limited()
 
 
 def still_limited() -> UnavailableError:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from spotify_assets.settings import Settings, variable
 from spotify_assets.spotify.errors import DASHBOARD, CredentialsError, SpotifyError
-from spotify_assets.spotify.failures import Failure, patiently
+from spotify_assets.spotify.failures import Failure, retry_call
 from spotify_assets.spotify.state import SpotifyState
 
 SCOPES = ("playlist-read-private", "playlist-read-collaborative", "user-read-recently-played")
@@ -67,7 +67,7 @@ def login(
         raise SpotifyError(f"nobody logged in within {timeout:g} s{others}; try again")
     if "code" not in answer:
         raise SpotifyError(f"Spotify gave no login ({answer.get('error', 'no code')}); try again, and agree to it")
-    token = patiently(lambda: transport.token_for_code(flow, answer["code"]), _heed, Event())
+    token = retry_call(lambda: transport.token_for_code(flow, answer["code"]), _heed, Event())
     if isinstance(token, Failure):
         raise CredentialsError.unknown(client_id) if token.reason == "invalid_client" else _refused(token)
     if not token.get("refresh_token"):

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
+from spotify_assets.retry import AWS, retry
 from spotify_assets.storage.aws import NO_CREDENTIALS, s3_client
 from spotify_assets.storage.base import File, Opener, StorageError, StoredFile
 
@@ -20,7 +21,6 @@ AHEAD = 8
 AHEAD_BYTES = 64 << 20
 # Larger ones go through a file.
 IN_MEMORY_BYTES = 8 << 20
-ATTEMPTS = 4
 # Lines wait for others until there are so many, or so long (seconds): an object is written whole or not at all.
 LINES_AN_OBJECT = 25
 LINES_WAIT = 5.0
@@ -100,16 +100,16 @@ class Bucket:
     def _content(self, path: str) -> bytes:
         from botocore.exceptions import BotoCoreError
 
-        for attempt in range(1, ATTEMPTS + 1):
-            with self._told(path):
-                answer = self.client.get_object(Bucket=self.name, Key=self.prefix + path)
-                try:
-                    return answer["Body"].read()
-                except BotoCoreError:  # the connection broke
-                    if attempt == ATTEMPTS:
-                        raise
-            time.sleep(0.2 * attempt)
-        raise AssertionError("unreachable")
+        def get() -> bytes:
+            answer = self.client.get_object(Bucket=self.name, Key=self.prefix + path)
+            try:
+                content: bytes = answer["Body"].read()
+            except BotoCoreError as error:  # the connection broke: boto3 doesn't retry within an answer
+                raise StorageError(f"{self.uri}: {error}") from None
+            return content
+
+        with self._told(path):
+            return retry(get, AWS, StorageError)
 
     def open(self, path: str) -> BinaryIO:
         stream = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115  (the caller closes it)

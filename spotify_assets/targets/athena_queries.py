@@ -1,8 +1,9 @@
 """Run queries in Athena."""
 
-import time
 from dataclasses import dataclass
 from typing import Any
+
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_exponential
 
 from spotify_assets.targets.publishing import TargetError
 
@@ -57,20 +58,24 @@ class Queries:
 
     def _wait(self, query_id: str) -> dict[str, Any]:
         """Wait until the query is done; return its execution, as Athena describes it."""
-        until, wait = time.monotonic() + self.limit, FIRST_WAIT
-        while True:
-            execution: dict[str, Any] = self.client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
-            status = execution["Status"]
-            if status["State"] == "SUCCEEDED":
-                return execution
-            if status["State"] in ("FAILED", "CANCELLED"):
-                raise QueryError(_why(status))
-            if time.monotonic() > until:
-                # What nobody waits for shall not be paid for.
-                self.client.stop_query_execution(QueryExecutionId=query_id)
-                raise QueryError(f"not done after {self.limit:,.0f} s, and so stopped")
-            time.sleep(wait)
-            wait = min(2 * wait, LAST_WAIT)
+        poll = Retrying(
+            retry=retry_if_result(lambda execution: execution["Status"]["State"] in ("QUEUED", "RUNNING")),
+            wait=wait_exponential(FIRST_WAIT, LAST_WAIT),
+            stop=stop_after_delay(self.limit),
+        )
+        try:
+            execution = poll(self._execution, query_id)
+        except RetryError:
+            # What nobody waits for shall not be paid for.
+            self.client.stop_query_execution(QueryExecutionId=query_id)
+            raise QueryError(f"not done after {self.limit:,.0f} s, and so stopped") from None
+        if execution["Status"]["State"] != "SUCCEEDED":
+            raise QueryError(_why(execution["Status"]))
+        return execution
+
+    def _execution(self, query_id: str) -> dict[str, Any]:
+        execution: dict[str, Any] = self.client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+        return execution
 
     def _rows(self, query_id: str) -> list[tuple[str | None, ...]]:
         pages = self.client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)

@@ -6,7 +6,6 @@ there. So a change of rows needs no write, and only a table that is missing, mov
 
 import hashlib
 import json
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYERS, TABLES
+from spotify_assets.retry import AWS, retry
 from spotify_assets.storage import StorageError
 from spotify_assets.storage.aws import NO_CREDENTIALS, athena_client, glue_client
 from spotify_assets.targets import ddl, publishing
@@ -27,7 +27,6 @@ TABLE_COMMENT = 2048
 # By which a table of the catalogue is known as ours.
 OURS = ("created_by", "spotify_assets")
 # Another writer may make, drop or change a table meanwhile.
-ATTEMPTS = 4
 RACES = ("AlreadyExistsException", "EntityNotFoundException", "ConcurrentModificationException")
 
 
@@ -126,17 +125,17 @@ class GlueCatalog:
         from botocore.exceptions import ClientError
 
         glue = glue_client()
-        for attempt in range(1, ATTEMPTS + 1):
-            put = glue.update_table if is_there else glue.create_table
+
+        def put() -> None:
+            nonlocal is_there
+            call = glue.update_table if is_there else glue.create_table
             try:
-                put(DatabaseName=self.database, TableInput=self._wanted[table])
-                return
+                call(DatabaseName=self.database, TableInput=self._wanted[table])
             except ClientError as error:
-                code = error.response["Error"].get("Code")
-                if code not in RACES or attempt == ATTEMPTS:
-                    raise
-                is_there = code != "EntityNotFoundException"
-                time.sleep(0.1 * attempt)
+                is_there = _code(error) != "EntityNotFoundException"
+                raise
+
+        retry(put, AWS, lambda error: isinstance(error, ClientError) and _code(error) in RACES)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -224,6 +223,10 @@ def fitting(comment: str, limit: int) -> str:
     if len(line.encode()) <= limit:
         return line
     return line.encode()[: limit - 3].decode(errors="ignore").rstrip() + "..."
+
+
+def _code(error: Any) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def refused(error: Any) -> str:

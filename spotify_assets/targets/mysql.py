@@ -4,8 +4,6 @@ A refresh is one transaction: fact windows are replaced, and of other tables the
 all of it or nothing, and none waits. What is new, or has another shape, is filled beside and renamed, all at once.
 """
 
-import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from sqlalchemy.dialects import mysql
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYOUT_COLUMN, TABLES
+from spotify_assets.retry import DATABASE, retry
 from spotify_assets.settings import Settings
 from spotify_assets.targets import ddl, publishing
 from spotify_assets.targets.mysql_rows import LoadError, code_of, load
@@ -27,7 +26,6 @@ DIALECT = mysql.dialect()
 WINDOWS = "published_windows"
 NEW, OLD, STAGED = "_new_", "_old_", "_staged_"
 CONNECT_SECONDS, READ_SECONDS, RECYCLE_SECONDS = 10, 900, 1800
-ATTEMPTS = 4
 # Lost or refused connections, lock waits and deadlocks, servers that shut down: what may work the next time.
 PASSING = (1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055)
 ADVICE = {
@@ -94,19 +92,11 @@ class MySQL:
             held = self.held()
             is_there = {table for table in held if table in self.tables and held[table].shape == self.shape(table)}
             with self._told():
-                yield from self._tried(lambda: self._filled(lake, [r for r in refreshes if not _merges(r, is_there)]))
-                yield from self._tried(lambda: self._merged(lake, [r for r in refreshes if _merges(r, is_there)]))
-
-    def _tried(self, work: Callable[[], list[Published]]) -> list[Published]:
-        """The work, again after what may have passed: it begins anew, as nothing of it is there."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return work()
-            except sa.exc.DBAPIError as error:
-                if attempt == ATTEMPTS or not (error.connection_invalidated or code_of(error) in PASSING):
-                    raise
-                time.sleep(random.uniform(0.3, 1) * 2 ** (attempt - 1))
-        raise AssertionError("unreachable")
+                # Each begins anew: of an attempt that failed, nothing is there.
+                merged = [refresh for refresh in refreshes if _merges(refresh, is_there)]
+                filled = [refresh for refresh in refreshes if refresh not in merged]
+                yield from retry(lambda: self._filled(lake, filled), DATABASE, _may_pass)
+                yield from retry(lambda: self._merged(lake, merged), DATABASE, _may_pass)
 
     def _filled(self, lake: Lake, refreshes: Sequence[Refresh]) -> list[Published]:
         """Tables that are new or have another shape: filled beside, and renamed in one statement."""
@@ -257,6 +247,10 @@ def index(connection: sa.Connection, table: sa.Table) -> None:
     """Add the table's indexes and foreign keys."""
     if parts := _indexes(table):
         _runner(connection)(f"ALTER TABLE `{table.name}` {', '.join(parts)}")
+
+
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, sa.exc.DBAPIError) and (error.connection_invalidated or code_of(error) in PASSING)
 
 
 def _merges(refresh: Refresh, is_there: set[str]) -> bool:

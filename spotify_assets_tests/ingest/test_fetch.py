@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -24,7 +25,7 @@ EDITORIAL = "37i9dQZEVXbMDoHDwVN2tF"
 
 @pytest.fixture
 def api(monkeypatch):
-    monkeypatch.setattr(failures, "FIRST_WAIT", 0.002)
+    monkeypatch.setattr(failures, "WEB_API", replace(failures.WEB_API, first_wait=0.002))
     with StandIn(plays=2_000) as api:
         yield api
 

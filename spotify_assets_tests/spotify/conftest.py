@@ -4,6 +4,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -22,7 +23,7 @@ def _stopping() -> Iterator[list[threading.Thread]]:
 
 @pytest.fixture
 def api(_stopping: list[threading.Thread], monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    monkeypatch.setattr(failures, "FIRST_WAIT", 0.002)
+    monkeypatch.setattr(failures, "WEB_API", replace(failures.WEB_API, first_wait=0.002))
     standin = StandIn(plays=2000).start()
     yield standin
     # It takes a fifth of a second, which no test waits for.

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -481,7 +482,7 @@ class TestMetadata:
         assert (api.calls, api.token_calls) == ([], [])
 
     def test_nothing_is_asked_after_the_consumer_stops(self, api, client, monkeypatch):
-        monkeypatch.setattr(failures, "FIRST_WAIT", 0.05)
+        monkeypatch.setattr(failures, "WEB_API", replace(failures.WEB_API, first_wait=0.05))
         api.latency = 0.02
         api.fail("/v1/tracks/", Status(503), times=None)
         answers = client.metadata("tracks", ["no id", *tracks(api, 100)], Budget(1000))
@@ -747,7 +748,7 @@ class TestWayOut:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
             monkeypatch.delenv(name, raising=False)
             monkeypatch.delenv(name.lower(), raising=False)
-        monkeypatch.setattr(failures, "FIRST_WAIT", 0.01)
+        monkeypatch.setattr(failures, "WEB_API", replace(failures.WEB_API, first_wait=0.01))
 
     def test_loopback_is_asked_without_a_proxy(self, api, client, monkeypatch):
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")

@@ -1,8 +1,6 @@
 """Delta tables as inputs and outputs of assets: a window is replaced in one commit."""
 
 import hashlib
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -20,6 +18,7 @@ from spotify_assets.lake.maintenance import Maintained, maintain
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYOUT_COLUMN, PLAYS, TABLES, LakeTable
 from spotify_assets.refresh import lineage, staleness
+from spotify_assets.retry import COMMIT_CONFLICT, retry
 from spotify_assets.settings import Settings
 from spotify_assets.windows import TimeWindow, span_of, window_predicate, windows_of
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 UTC_TIME = pa.timestamp("us", "UTC")
-ATTEMPTS = 12
 # What engines say when another writer was first: Sail and deltalake, and the error classes of Delta on Spark.
 CONFLICTS = (
     "Failed to commit transaction",
@@ -141,20 +139,20 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         table = TABLES[name]
         frame = _checked(table, frame)
         span = span_of(keys, windows_of(table, self.settings)) if keys else None
-        for attempt in range(1, ATTEMPTS + 1):
+
+        def commit() -> str:
             token = uuid4().hex
-            try:
-                self._commit(table, frame, keys, span, token)
-            except Exception as error:
-                if attempt == ATTEMPTS or not any(words in str(error) for words in CONFLICTS):
-                    raise _explained(table, error) from error
-                time.sleep(random.uniform(0.1, 0.4) * min(attempt, 6))
-                continue
-            commit = commits.version_of(self.lake.ensure(table.name), token)
-            if commit is not None:
-                return commit
+            self._commit(table, frame, keys, span, token)
+            return token
+
+        try:
+            token = retry(commit, COMMIT_CONFLICT, _is_conflict)
+        except Exception as error:
+            raise _explained(table, error) from error
+        found = commits.version_of(self.lake.ensure(table.name), token)
+        if found is None:
             raise RuntimeError(f"{table}: the engine reported success, but its commit is not in the table's log")
-        raise AssertionError("unreachable")
+        return found
 
     def _commit(
         self, table: LakeTable, frame: "DataFrame", keys: Sequence[str], span: TimeWindow | None, token: str
@@ -181,6 +179,10 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
                 mode="append",
                 commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
             )
+
+
+def _is_conflict(error: Exception) -> bool:
+    return any(words in str(error) for words in CONFLICTS)
 
 
 def _checked(table: LakeTable, frame: "DataFrame") -> "DataFrame":
