@@ -1,6 +1,6 @@
-"""Every knob, read once from the environment (and from a `.env` file beside you).
+"""Every setting, read once from the environment and from a `.env` file in the current folder.
 
-The README's table of settings is made from the descriptions here.
+`docs/settings.md` and `.env.example` are generated from the descriptions here.
 """
 
 import re
@@ -60,20 +60,29 @@ class Settings(BaseSettings):
     snowflake_account: str = Field(
         "", description="Snowflake account to publish to, as `ORGANIZATION-ACCOUNT`; the lake has to be in S3"
     )
-    snowflake_user: str = Field("", description="Who logs in there")
-    snowflake_private_key: SecretStr = Field(SecretStr(""), description="The user's private key (PEM)")
-    snowflake_private_key_file: str = Field("", description="Or a file with it")
-    snowflake_private_key_passphrase: SecretStr = Field(SecretStr(""), description="Of the key, if it is encrypted")
-    snowflake_password: SecretStr = Field(SecretStr(""), description="The user's password, where there is no key")
+    snowflake_user: str = Field("", description="Snowflake user to log in as")
+    snowflake_private_key: SecretStr = Field(SecretStr(""), description="Private key of the Snowflake user (PEM)")
+    snowflake_private_key_file: str = Field(
+        "", description="File with the private key of the Snowflake user, instead of the key itself"
+    )
+    snowflake_private_key_passphrase: SecretStr = Field(
+        SecretStr(""), description="Passphrase of the private key, if it is encrypted"
+    )
+    snowflake_password: SecretStr = Field(
+        SecretStr(""), description="Password of the Snowflake user, where there is no key"
+    )
     snowflake_role: str = Field("", description="Role in Snowflake; the user's default where unset")
-    snowflake_warehouse: str = Field("", description="Warehouse that loads, and counts")
-    snowflake_database: str = Field("", description="Database that the tables go to")
-    snowflake_schema: str = Field("SPOTIFY_ASSETS", description="Schema of that database, for these tables alone")
+    snowflake_warehouse: str = Field("", description="Snowflake warehouse that loads and counts")
+    snowflake_database: str = Field("", description="Snowflake database that the tables go to")
+    snowflake_schema: str = Field(
+        "SPOTIFY_ASSETS", description="Schema of the Snowflake database, for these tables alone"
+    )
     snowflake_storage_integration: str = Field(
         "", description="Snowflake's storage integration that may read the lake's bucket"
     )
     snowflake_url: str = Field(
-        "", description="Another address than `https://<account>.snowflakecomputing.com`, as of a private link"
+        "",
+        description="Address of Snowflake, if it isn't `https://<account>.snowflakecomputing.com`: as a private link",
     )
     export_uri: str = Field(
         "", description="Where exports as Parquet and CSV go: a folder or `s3://bucket/prefix`, `<UTC time>/...`"
@@ -88,9 +97,9 @@ class Settings(BaseSettings):
     )
     plays_grain: Grain = Field("monthly", description="Partitions of plays: `daily`, `weekly` or `monthly`")
     min_ms_played: int = Field(500, ge=0, description="Shorter plays are rejected as `too_short` (ms)")
-    timezone: str = Field("UTC", description="Zone of local dates and hours, as `Europe/Stockholm`")
+    timezone: str = Field("UTC", description="Time zone of local dates and hours, as `Europe/Stockholm`")
     timezones: Annotated[dict[str, str], NoDecode] = Field(
-        default_factory=dict, description="Zones by listener: `anna=Europe/Stockholm,ben=America/Lima`"
+        default_factory=dict, description="Time zones by listener: `anna=Europe/Stockholm,ben=America/Lima`"
     )
     spark_remote: str = Field(
         "",
@@ -104,15 +113,15 @@ class Settings(BaseSettings):
         (), description="Playlists to capture: ids, URIs or links, with commas; `me` for all of your own"
     )
     listener: str = Field("me", description="Whose recent plays are polled: a folder below `landing/history`")
-    client_id: str = Field("", validation_alias="SPOTIPY_CLIENT_ID", description="Your app at Spotify: its client id")
+    client_id: str = Field("", validation_alias="SPOTIPY_CLIENT_ID", description="Client id of your app at Spotify")
     client_secret: SecretStr = Field(
-        SecretStr(""), validation_alias="SPOTIPY_CLIENT_SECRET", description="Your app's client secret"
+        SecretStr(""), validation_alias="SPOTIPY_CLIENT_SECRET", description="Client secret of your app at Spotify"
     )
     credentials: Annotated[tuple[tuple[str, SecretStr], ...], NoDecode] = Field(
-        (), description="Several apps, used in turn: `id:secret,id:secret`"
+        (), description="Further apps at Spotify, used in turn: `id:secret,id:secret`"
     )
     refresh_token: SecretStr = Field(
-        SecretStr(""), description="Of the first app; else what `spotify-assets login` stored"
+        SecretStr(""), description="Refresh token of the first app; unset, the one that `spotify-assets login` stored"
     )
     api_url: str = Field(
         "", description="Another host than Spotify's own: `<url>/v1/...`, `<url>/api/token` and `<url>/authorize`"

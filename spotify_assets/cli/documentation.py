@@ -1,57 +1,127 @@
-"""Those parts of the documentation that are made from the code: settings, and the data model.
+"""Pages that are generated from the code: settings, `.env.example`, and the data model.
 
-`make docs` writes them; a test says when they are behind.
+`make docs` writes them; a test fails when one is out of date.
 """
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from spotify_assets.model import LAYERS, TABLES
+from pydantic.fields import FieldInfo
+
+from spotify_assets.model import LAYERS, TABLES, LakeTable
 from spotify_assets.refresh import lineage
 from spotify_assets.settings import Settings, variable
 
 ROOT = Path(__file__).parents[2]
-BEGIN, END = "<!-- made by `make docs`: {} -->", "<!-- end -->"
+
+# The first setting of each section; those that `Settings` declares after it belong to the same.
+SECTIONS = {
+    "landing_uri": "Where data is kept",
+    "mysql_url": "Targets",
+    "landing_queue_url": "Listening history",
+    "spark_remote": "Engine",
+    "snapshots_start": "Playlists and Spotify's Web API",
+    "retention_days": "Maintenance and limits",
+}
+# What people set, apart from credentials: these are in `.env.example`, too.
+COMMON = frozenset(
+    """
+    landing_uri lake_uri
+    glue_database athena_workgroup
+    snowflake_account snowflake_user snowflake_warehouse snowflake_database snowflake_storage_integration
+    snowflake_private_key_file
+    export_uri
+    min_ms_played timezone timezones spark_remote playlists listener client_id
+    """.split()
+)
 
 
-def settings_table() -> str:
-    """Every setting, its default and what it does."""
-    lines = ["| Variable | Default | What it does |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        if isinstance(default, datetime):
-            default = f"{default:%Y-%m-%d}"
-        shown = f"`{default}`" if str(default) not in ("", "{}", "()", "None") else ""
-        lines.append(f"| `{variable(name)}` | {shown} | {field.description} |")
-    return "\n".join(lines)
-
-
-def tables_overview() -> str:
-    """Every table by layer, and its grain."""
-    lines = []
-    for layer in LAYERS:
-        lines += [f"\n**{layer}**\n"]
-        for table in TABLES.values():
-            if table.layer == layer:
-                grain = table.comment.split(":")[0].split(". ")[0].rstrip(".")
-                lines.append(f"- [`{table.name}`](docs/data_model.md#{table.name}): {grain[0].lower()}{grain[1:]}")
-    return "\n".join(lines).strip()
-
-
-def data_model() -> str:
-    """The data dictionary: every table with its columns."""
-    parts = ["# Data model\n\nMade from `spotify_assets/model` by `make docs`. Times are UTC unless named local."]
-    for layer in LAYERS:
-        parts.append(f"## {layer}")
-        parts += [_table(name) for name, table in TABLES.items() if table.layer == layer]
+def settings_page() -> str:
+    """`docs/settings.md`: every setting, its default and what it does."""
+    parts = [
+        "# Settings\n\nGenerated from `spotify_assets/settings.py` by `make docs`.\n\n"
+        "Settings are environment variables, or lines of a file `.env` in the folder that you start from; where both "
+        "set one, the environment variable counts. [`.env.example`](../.env.example) has those that are set most "
+        "often. A value that can't be used stops the command with one line that names the variable."
+    ]
+    for title, fields in _sections():
+        lines = [f"## {title}\n", "| Variable | Default | What it does |", "|---|---|---|"]
+        for name, field in fields.items():
+            default = _default(field)
+            lines.append(f"| `{variable(name)}` | {f'`{default}`' if default else ''} | {field.description} |")
+        parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
-def _table(name: str) -> str:
-    table = TABLES[name]
-    lines = [f"### {name}\n", f"{table.comment}\n"]
-    if name in lineage.computed_tables() and lineage.upstreams(name):
-        lines.append(f"Made from {', '.join(f'`{upstream}`' for upstream in lineage.upstreams(name))}.\n")
+def env_example() -> str:
+    """`.env.example`: credentials and common settings, all of them commented out."""
+    parts = [
+        "# Generated from spotify_assets/settings.py by `make docs`.\n"
+        "#\n"
+        "# Copy this file to .env and remove the # before the lines that you change. Git ignores .env.\n"
+        "# All settings: docs/settings.md. Credentials of AWS are found as its own tools find them: docs/s3.md."
+    ]
+    for title, fields in _sections():
+        lines = [f"# -- {title} --"]
+        for name, field in fields.items():
+            if name in COMMON or is_secret(field):
+                lines += ["", f"# {field.description}", f"#{variable(name)}={_default(field)}"]
+        if len(lines) > 1:
+            parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def data_model() -> str:
+    """`docs/data_model.md`: every table by layer with its grain, and then every column of each."""
+    parts = ["# Data model\n\nGenerated from `spotify_assets/model` by `make docs`. Times are UTC unless named local."]
+    for layer in LAYERS:
+        names = [f"- [`{table.name}`](#{table.name}): {_grain(table)}" for table in _tables(layer)]
+        parts += [f"**{layer}**", "\n".join(names)]
+    for layer in LAYERS:
+        parts += [f"## {layer}", *map(_columns, _tables(layer))]
+    return "\n\n".join(parts) + "\n"
+
+
+GENERATED = {"docs/settings.md": settings_page, ".env.example": env_example, "docs/data_model.md": data_model}
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a setting holds a credential."""
+    return "SecretStr" in str(field.annotation)
+
+
+def _sections() -> list[tuple[str, dict[str, FieldInfo]]]:
+    sections: list[tuple[str, dict[str, FieldInfo]]] = []
+    for name, field in Settings.model_fields.items():
+        if name in SECTIONS:
+            sections.append((SECTIONS[name], {}))
+        sections[-1][1][name] = field
+    return sections
+
+
+def _default(field: FieldInfo) -> str:
+    """The default as it would be written into `.env`; empty where there is none."""
+    default: Any = field.get_default(call_default_factory=True)
+    if isinstance(default, datetime):
+        return f"{default:%Y-%m-%d}"
+    return "" if str(default) in ("", "{}", "()", "None") else str(default)
+
+
+def _tables(layer: str) -> list[LakeTable]:
+    return [table for table in TABLES.values() if table.layer == layer]
+
+
+def _grain(table: LakeTable) -> str:
+    """The first sentence of the table's comment, or what of it precedes a colon."""
+    grain = table.comment.split(":")[0].split(". ")[0].rstrip(".")
+    return grain[0].lower() + grain[1:]
+
+
+def _columns(table: LakeTable) -> str:
+    lines = [f"### {table.name}\n", f"{table.comment}\n"]
+    if table.name in lineage.computed_tables() and lineage.upstreams(table.name):
+        lines.append(f"Made from {', '.join(f'`{upstream}`' for upstream in lineage.upstreams(table.name))}.\n")
     if table.is_partitioned:
         lines.append(f"Partitioned by `{table.window}`.\n")
     lines += ["| Column | Type | | What it is |", "|---|---|---|---|"]
@@ -65,21 +135,10 @@ def _table(name: str) -> str:
     return "\n".join(lines)
 
 
-def rewritten(text: str) -> str:
-    """The README with its made parts made anew."""
-    for name, made in (("settings", settings_table()), ("tables", tables_overview())):
-        begin = BEGIN.format(name)
-        head, _, rest = text.partition(begin)
-        _, _, tail = rest.partition(END)
-        text = f"{head}{begin}\n{made}\n{END}{tail}"
-    return text
-
-
 def main() -> None:
-    """Write the made parts of the documentation."""
-    readme = ROOT / "README.md"
-    readme.write_text(rewritten(readme.read_text()))
-    (ROOT / "docs" / "data_model.md").write_text(data_model())
+    """Write every generated page."""
+    for path, page in GENERATED.items():
+        (ROOT / path).write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,23 +1,84 @@
+import re
+from importlib import import_module
+
+import pytest
+
 from spotify_assets.cli import documentation
-from spotify_assets.settings import Settings, variable
+from spotify_assets.cli.documentation import ROOT, is_secret
+from spotify_assets.settings import Settings, load_settings, variable
+
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob(".github/**/*.md"))]
+# Where a path that a page names may begin.
+STARTS = ("spotify_assets/", "spotify_assets_tests/", "benchmarks/", "docs/", "infra/", ".github/", ".devcontainer/")
+# A path or a dotted name with a placeholder in it, as `spotify_assets/transforms/<table>.py`.
+PLACEHOLDER = re.compile(r"[<>*{]|NAME|\.\.\.")
 
 
-def test_documentation_is_up_to_date():
-    readme = (documentation.ROOT / "README.md").read_text()
-    assert documentation.rewritten(readme) == readme, "run: make docs"
-    assert documentation.data_model() == (documentation.ROOT / "docs/data_model.md").read_text(), "run: make docs"
+def named(page):
+    return str(page.relative_to(ROOT))
+
+
+def exists(name):
+    """Whether a dotted name leads to a module, or to something that a module or class has."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found = import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[length:]:
+            fields = getattr(found, "model_fields", {}) | getattr(found, "__annotations__", {})
+            if not hasattr(found, part) and part not in fields:
+                return False
+            found = getattr(found, part, None)
+        return True
+    return False
+
+
+@pytest.mark.parametrize("path", documentation.GENERATED)
+def test_generated_pages_are_up_to_date(path):
+    assert (ROOT / path).read_text(encoding="utf-8") == documentation.GENERATED[path](), "run: make docs"
 
 
 def test_every_setting_is_described():
-    table = documentation.settings_table()
+    page = documentation.settings_page()
     for name, field in Settings.model_fields.items():
-        assert f"`{variable(name)}`" in table
+        assert f"`{variable(name)}`" in page
         assert field.description
 
 
-def test_links_of_the_readme_lead_somewhere():
-    import re
+def test_env_example_has_every_credential_and_no_value_but_defaults(tmp_path):
+    example = documentation.env_example()
+    for name, field in Settings.model_fields.items():
+        if is_secret(field) or name in documentation.COMMON:
+            assert f"#{variable(name)}=" in example
+    assert set(Settings.model_fields) >= documentation.COMMON
+    before = load_settings()
+    (tmp_path / ".env").write_text(re.sub(r"^#(?=[A-Z])", "", example, flags=re.MULTILINE))
+    assert load_settings() == before
 
-    readme = (documentation.ROOT / "README.md").read_text()
-    for target in re.findall(r"\]\(((?!http)[^)#]+)", readme):
-        assert (documentation.ROOT / target).exists(), target
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_lead_somewhere(page):
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8")):
+        linked = page.parent / target if target else page
+        assert linked.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in anchors, f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_code_that_a_page_names_exists(page):
+    for name in re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8")):
+        if PLACEHOLDER.search(name):
+            continue
+        if name.startswith(STARTS) and " " not in name:
+            assert (ROOT / name.partition("::")[0]).exists(), name
+        elif re.fullmatch(r"(spotify_assets|spotify_assets_tests|benchmarks)(\.\w+)+(\(\))?", name):
+            assert exists(name.removesuffix("()")), name
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
