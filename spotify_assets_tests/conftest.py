@@ -18,7 +18,8 @@ from spotify_assets import transforms
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.defs.resources.spark import SparkResource
 from spotify_assets.ingest.history import Ingested, ingest
-from spotify_assets.ingest.responses import KINDS, mirror_metadata, mirror_playlists, table_of
+from spotify_assets.ingest.metadata_rows import table_of
+from spotify_assets.ingest.responses import KINDS, mirror_metadata, mirror_playlists
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES

@@ -2,7 +2,8 @@
 
 import dagster as dg
 
-from spotify_assets.ingest.responses import KINDS, table_of
+from spotify_assets.ingest.metadata_rows import table_of
+from spotify_assets.ingest.responses import KINDS
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.refresh import lineage
 

@@ -13,7 +13,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
 
-from spotify_assets.ingest.responses import KINDS, Mirrored, latest_responses
+from spotify_assets.ingest.metadata_rows import latest_responses
+from spotify_assets.ingest.responses import KINDS, MEGABYTE
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import HISTORY, PLAYLISTS, LandingZone
 from spotify_assets.readers.metadata import fields_of, landed_line
@@ -249,7 +250,8 @@ class Wanted:
         self._weights: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
         self._known: dict[str, set[str]] = {kind: set() for kind in KINDS}
         for kind in KINDS:
-            responses = latest_responses(landing, landing.captures(f"{METADATA}/{kind}"), settings, kind, Mirrored())
+            landed = landing.fetch(landing.captures(f"{METADATA}/{kind}"))
+            responses = latest_responses(landed, kind, settings.max_json_mb * MEGABYTE, {})
             self._known[kind].update(responses)
             if kind == "tracks":
                 for track_id, fields in responses.items():

@@ -6,21 +6,29 @@ interrupts this, the next run reads again what is not listed.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError
 
+from spotify_assets.ingest.history_rows import (
+    SourceRead,
+    all_records,
+    instead_of,
+    latest_valid,
+    listed,
+    records,
+    sources_of,
+    unreadable_file,
+)
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandedFile, LandingZone, sha256
 from spotify_assets.model import TABLES
-from spotify_assets.readers import read_history
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
-from spotify_assets.readers.sources import Source, sources
+from spotify_assets.readers.sources import Source
 from spotify_assets.refresh import lineage
 from spotify_assets.settings import Settings
 from spotify_assets.storage import OutsideStorageError
@@ -29,7 +37,6 @@ from spotify_assets.windows import floor_to_grain
 STREAMED_BYTES = 64 << 20
 GROUP_BYTES = 128 << 20
 GROUP_FILES = 200
-CLOCK_SKEW = timedelta(days=1)
 Progress = Callable[[str], None]
 
 
@@ -68,36 +75,11 @@ class Ingested:
     unreadable: dict[str, str]
 
 
-@dataclass
-class _Read:
-    """What is known of a source once all its records have passed."""
-
-    file: LandedFile
-    source: str
-    source_format: str | None = None
-    status: str = "read"
-    detail: str | None = None
-    records: int = 0
-    undated: int = 0
-    tells_seconds: bool = False
-    first: datetime | None = None
-    last: datetime | None = None
-
-
 def reader_version(settings: Settings, statuses: Iterable[str]) -> str:
     """What besides a file's content decides how it is read; for one that can't be read, that is its limits, too."""
     start = floor_to_grain(settings.plays_start, settings.plays_grain)
     limits = f" up to {settings.max_json_mb}/{settings.max_unzipped_mb} MB" if "unreadable" in statuses else ""
-    return f"{lineage.reader_version()} from {start:%Y-%m-%d}{limits}"
-
-
-def latest_valid(landed_at: datetime, settings: Settings, now: datetime) -> datetime:
-    """The latest time that a record of a file can bear: a day after the file landed. A file from before plays
-    start (reproducible archives say 1980) can't tell; then it is now.
-    """
-    if landed_at < settings.plays_start:
-        return now
-    return min(landed_at, now) + CLOCK_SKEW
+    return f"{lineage.code_version('raw_plays')} from {start:%Y-%m-%d}{limits}"
 
 
 def find_changes(
@@ -167,7 +149,7 @@ def ingest(
     lake.ensure("raw_files")
     changes = find_changes(landing, lake, settings)
     _take_off(lake, changes)
-    reads: list[_Read] = []
+    reads: list[SourceRead] = []
     for group in _groups(changes.to_read):
         reads += _read_group(group, landing, lake, settings, progress)
     if changes.touched:
@@ -215,29 +197,28 @@ def _groups(files: list[LandedFile]) -> Iterator[list[LandedFile]]:
 
 def _read_group(
     group: list[LandedFile], landing: LandingZone, lake: Lake, settings: Settings, progress: Progress
-) -> list[_Read]:
+) -> list[SourceRead]:
     """Read files, commit their records, and then list them."""
-    reads: list[_Read] = []
+    reads: list[SourceRead] = []
     digests: dict[str, str] = {}
     collected: list[pa.Table] = []
     for file, opener in landing.fetch(group):
         try:
             digests[file.path] = sha256(opener)
-            with sources(file.path, opener, settings.max_unzipped_mb * 1_000_000) as parts:
-                for source in parts:
-                    read = _Read(file, source.name)
+            with sources_of(file, opener, settings) as parts:
+                for read, source in parts:
                     if file.size > STREAMED_BYTES and source.open:
                         _stream(read, source, lake, settings)
                     else:
-                        collected += _collect(read, source, settings)
+                        collected += all_records(read, source, settings)
                     reads.append(read)
         except FileNotFoundError:
             continue  # deleted since it was listed: the next run sees it gone
         except (OSError, OutsideStorageError) as error:
             reason = (getattr(error, "strerror", None) or str(error)).lower()
             digests.setdefault(file.path, "")
-            read = _Read(file, file.path)
-            collected += [_unreadable(read, reason)]
+            read, instead = unreadable_file(file, reason)
+            collected += instead
             reads.append(read)
         progress(f"{file.path}: {sum(read.records for read in reads if read.file is file):,} records")
     if collected:
@@ -247,7 +228,7 @@ def _read_group(
     for read in reads:
         statuses.setdefault(read.file.path, []).append(read.status)
     rows = [
-        _listed(read, digests[read.file.path], loaded_at, reader_version(settings, statuses[read.file.path]))
+        listed(read, digests[read.file.path], loaded_at, reader_version(settings, statuses[read.file.path]))
         for read in reads
     ]
     _replace(
@@ -260,139 +241,25 @@ def _read_group(
     return reads
 
 
-def _collect(read: _Read, source: Source, settings: Settings) -> list[pa.Table]:
-    """All records of a small source; where it fails half-way, only that it failed."""
-    try:
-        return list(_records(read, source, settings))
-    except NoHistoryError as error:
-        read.status, read.detail = "ignored", str(error)
-        return []
-    except UnreadableError as error:
-        return [_unreadable(read, str(error))]
-
-
-def _stream(read: _Read, source: Source, lake: Lake, settings: Settings) -> None:
+def _stream(read: SourceRead, source: Source, lake: Lake, settings: Settings) -> None:
     """Commit the records of a large source as they are read; nothing where it fails half-way."""
-    failure: list[Exception] = []
+    failure: list[NoHistoryError | UnreadableError] = []
 
-    def records() -> Iterator[pa.RecordBatch]:
+    def batches() -> Iterator[pa.RecordBatch]:
         try:
-            for table in _records(read, source, settings):
+            for table in records(read, source, settings):
                 yield from table.to_batches()
         except (NoHistoryError, UnreadableError) as error:
             failure.append(error)
             raise
 
     try:
-        _replace(lake, "raw_plays", "source_file", {read.source}, records)
+        _replace(lake, "raw_plays", "source_file", {read.source}, batches)
     except DeltaError:
         if not failure:
             raise
-        if isinstance(failure[0], NoHistoryError):
-            read.status, read.detail = "ignored", str(failure[0])
-        else:
-            _replace(lake, "raw_plays", "source_file", {read.source}, [_unreadable(read, str(failure[0]))])
-
-
-def _records(read: _Read, source: Source, settings: Settings) -> Iterator[pa.Table]:
-    """The records of a source in the shape of `raw_plays`, noting in `read` what passes.
-
-    Raises:
-        NoHistoryError: where it holds no listening history.
-        UnreadableError: where it can't be read, whatever its content made a parser do.
-    """
-    if source.error:
-        raise source.error
-    assert source.open is not None
-    start = floor_to_grain(settings.plays_start, settings.plays_grain)
-    bound = latest_valid(read.file.landed_at, settings, datetime.now(UTC))
-    read.records = 0
-    try:
-        with source.open() as stream:
-            read.source_format, tables = read_history(stream, source.name, settings.max_json_mb * 1_000_000)
-            for table in tables:
-                if not len(table):
-                    continue
-                _note(read, table, start, bound)
-                yield _in_shape(read, table)
-    except (NoHistoryError, UnreadableError, FileNotFoundError):
-        raise
-    except Exception as error:
-        # Whatever a hostile file makes a parser raise: that file is unreadable, and the rest goes on.
-        raise UnreadableError(f"its reading failed ({type(error).__name__})") from error
-
-
-def _note(read: _Read, table: pa.Table, start: datetime, bound: datetime) -> None:
-    """Take the interval of valid times and the count of others from some records."""
-    played_at = table["played_at"]
-    valid = played_at.filter(pc.and_(pc.greater_equal(played_at, start), pc.less_equal(played_at, bound)))
-    read.undated += len(table) - len(valid)
-    read.tells_seconds |= bool(pc.any(table["tells_seconds"]).as_py())
-    if len(valid):
-        extremes = pc.min_max(valid).as_py()
-        read.first = min(filter(None, [read.first, extremes["min"]]))
-        read.last = max(filter(None, [read.last, extremes["max"]]))
-
-
-def _in_shape(read: _Read, table: pa.Table) -> pa.Table:
-    """The columns of `raw_plays`."""
-    rows = len(table)
-    first_row = read.records
-    read.records += rows
-    constant = {
-        "listener": read.file.listener,
-        "source_file": read.source,
-        "source_format": read.source_format,
-        "landed_at": read.file.landed_at,
-    }
-    schema = TABLES["raw_plays"].arrow_schema
-    columns = [
-        pa.repeat(pa.scalar(constant[name], schema.field(name).type), rows)
-        if name in constant
-        else pa.array(np.arange(first_row, first_row + rows))
-        if name == "source_row"
-        else table[name]
-        for name in schema.names
-    ]
-    return pa.table(columns, names=schema.names).cast(schema)
-
-
-def _unreadable(read: _Read, detail: str) -> pa.Table:
-    """The one record that stands for a file that can't be read."""
-    read.status, read.detail, read.source_format = "unreadable", detail, None
-    read.records = read.undated = 1
-    read.first = read.last = None
-    row = {
-        "listener": read.file.listener,
-        "source_file": read.source,
-        "source_row": -1,
-        "landed_at": read.file.landed_at,
-        "raw_record": f"file, {read.file.size:,} bytes: {detail}",
-    }
-    return pa.Table.from_pylist([row], TABLES["raw_plays"].arrow_schema)
-
-
-def _listed(read: _Read, sha256: str, loaded_at: datetime, version: str) -> dict[str, Any]:
-    """A row of `raw_files`."""
-    return {
-        "listener": read.file.listener,
-        "source_file": read.source,
-        "landed_file": read.file.path,
-        "sha256": sha256,
-        "size": read.file.size,
-        "etag": read.file.etag or None,
-        "source_format": read.source_format if read.status == "read" else None,
-        "status": read.status,
-        "detail": read.detail,
-        "records": read.records if read.status != "ignored" else 0,
-        "undated_records": read.undated if read.status != "ignored" else 0,
-        "is_minute_precise": read.status == "read" and not read.tells_seconds,
-        "first_played_at": read.first if read.status == "read" else None,
-        "last_played_at": read.last if read.status == "read" else None,
-        "landed_at": read.file.landed_at,
-        "loaded_at": loaded_at,
-        "reader_version": version,
-    }
+        if instead := instead_of(read, failure[0]):
+            _replace(lake, "raw_plays", "source_file", {read.source}, instead)
 
 
 def _update_touched(lake: Lake, touched: list[LandedFile]) -> None:

@@ -5,7 +5,7 @@ Everything else that names a type or a constraint is derived from here: see `Lak
 
 from spotify_assets.model import cleaned, dimensions, facts, metrics, raw
 from spotify_assets.model.columns import metadata
-from spotify_assets.model.tables import LAYOUT_COLUMN, PLAYS, SNAPSHOTS, LakeTable
+from spotify_assets.model.tables import LAYOUT_COLUMN, PLAYS, SNAPSHOTS, LakeTable, upstream_first
 
 LAYERS = ("raw", "cleaned", "dimensions", "facts", "metrics")
 TABLES: dict[str, LakeTable] = {
@@ -28,4 +28,5 @@ __all__ = [
     "metadata",
     "metrics",
     "raw",
+    "upstream_first",
 ]

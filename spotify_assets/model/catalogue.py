@@ -55,3 +55,6 @@ def track_fields() -> list[Column]:
         optional("popularity", NUMBER, "Spotify's popularity (0 to 100) at that time; development mode may not tell"),
         *album_fields(),
     ]
+
+
+TRACK_FIELDS = tuple(column.name for column in track_fields())

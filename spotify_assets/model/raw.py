@@ -47,6 +47,8 @@ RECORD_FIELDS = {
     "offline_timestamp": "When an offline play began, in seconds or milliseconds",
     "incognito_mode": "Whether it was a private session",
 }
+# By value, their names are part of the reader's code version; what the comments say isn't.
+RECORD_NAMES = tuple(RECORD_FIELDS)
 
 
 def record_fields() -> list[Column]:

@@ -1,7 +1,9 @@
 """A table of the lake, resolved: what the model says of it, and what follows from that."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -159,3 +161,16 @@ class LakeTable:
 
     def __str__(self) -> str:
         return self.name
+
+
+def upstream_first(upstreams: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """Tables in an order in which each comes after its upstream tables; the same for the same mapping.
+
+    Args:
+        upstreams: Of each table, what comes before it; others than the mapping's own tables are passed over.
+
+    Raises:
+        graphlib.CycleError: where tables depend on each other in a circle.
+    """
+    graph = {table: [one for one in before if one in upstreams] for table, before in upstreams.items()}
+    return tuple(TopologicalSorter(graph).static_order())

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from spotify_assets.model.raw import RECORD_FIELDS
+from spotify_assets.model.raw import RECORD_NAMES
 from spotify_assets.readers.formats import FIELDS
 from spotify_assets.readers.scratch import cursor
 
@@ -27,7 +27,7 @@ UTC_TIME = pa.timestamp("us", "UTC")
 class RecordShaper:
     """Turns one file's records into tables of one shape.
 
-    Such a table has a text column for each of `RECORD_FIELDS`, `raw_record` (what is wrong with a record that
+    Such a table has a text column for each of `RECORD_NAMES`, `raw_record` (what is wrong with a record that
     can't be read as a play), `played_at` (`ts` as a time, UTC; null where it has no accepted form) and
     `tells_seconds`.
     """
@@ -95,7 +95,7 @@ class RecordShaper:
             f"if(raw_record IS NULL, nfc_normalize({fields[name]}), NULL) AS {name}"
             if name in fields
             else f"CAST(NULL AS VARCHAR) AS {name}"
-            for name in RECORD_FIELDS
+            for name in RECORD_NAMES
         )
         self._duckdb.register("landed", pa.Table.from_batches(landed.to_batches(PARALLEL_ROWS), landed.schema))
         try:

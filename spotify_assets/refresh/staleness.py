@@ -112,7 +112,7 @@ class Expectation:
         return max(versions, key=lambda version: int(version.partition(":")[2]), default="nothing")
 
     def _hashed(self, table: str, inputs: list[str]) -> str:
-        parts = [lineage.version_of(table), lineage.row_settings(table, self.settings), *inputs]
+        parts = [lineage.code_version(table), lineage.row_settings(table, self.settings), *inputs]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 

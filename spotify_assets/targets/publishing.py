@@ -22,7 +22,7 @@ from deltalake import DeltaTable
 
 from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
-from spotify_assets.model import LAYOUT_COLUMN, SNAPSHOTS, TABLES
+from spotify_assets.model import LAYOUT_COLUMN, SNAPSHOTS, TABLES, upstream_first
 
 # Of a run that published the lake as it was then: its digest.
 LAKE_TAG = "spotify_assets/lake"
@@ -263,17 +263,7 @@ def changed(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[Span, ..
 
 def in_order(tables: Iterable[str]) -> tuple[str, ...]:
     """Tables in an order in which each comes after those that it refers to."""
-    wanted, ordered = set(tables), []
-
-    def visit(table: str) -> None:
-        if table in wanted and table not in ordered:
-            for target in TABLES[table].references:
-                visit(target)
-            ordered.append(table)
-
-    for table in TABLES:
-        visit(table)
-    return tuple(ordered)
+    return upstream_first({table: TABLES[table].references for table in tables})
 
 
 def of_layers(*layers: str) -> tuple[str, ...]:

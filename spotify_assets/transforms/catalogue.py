@@ -4,12 +4,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spotify_assets.model import TABLES
-from spotify_assets.model.catalogue import track_fields
+from spotify_assets.model.catalogue import TRACK_FIELDS
 from spotify_assets.transforms.aggregates import latest
 from spotify_assets.transforms.keys import SEPARATOR, recording_key, spelling_key
 
 SPELLING_COLUMNS = ("track_name", "artist_name", "artist_ids", "artist_names", "album_id", "album_name")
-ATTRIBUTES = tuple(column.name for column in track_fields() if column.name not in SPELLING_COLUMNS)
+ATTRIBUTES = tuple(name for name in TRACK_FIELDS if name not in SPELLING_COLUMNS)
 LIST_COLUMNS = ("artist_ids", "artist_names")
 
 
@@ -53,5 +53,5 @@ def track_catalogue(playlist_tracks: DataFrame, track_metadata: DataFrame) -> Da
                 **{name: F.col(name).cast(types[name]) for name in ATTRIBUTES},
             }
         )
-        .select(*TABLES["track_catalogue"].sql.columns.keys())
+        .select(*TABLES["track_catalogue"].columns)
     )

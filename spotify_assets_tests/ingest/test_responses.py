@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from spotify_assets.ingest import responses
+from spotify_assets.ingest import playlist_rows
+from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.ingest.responses import mirror_metadata, mirror_playlists
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import staleness
@@ -187,14 +188,14 @@ def test_a_file_that_goes_or_cannot_be_opened(world, monkeypatch):
     (world.root / "landing/playlists/2024-01-02/link.json").symlink_to(outside)
     land(world, "playlists/2024-01-02/p.json", capture(track("A")))
     (world.root / "landing/playlists/2024-01-02/nowhere.json").symlink_to(world.root / "nowhere")
-    read = responses.read_playlist
+    read = playlist_rows.read_playlist
 
     def denied(stream, max_bytes):
         if stream.name.endswith("p.json"):
             raise PermissionError(13, "Permission denied", stream.name)
         return read(stream, max_bytes)
 
-    monkeypatch.setattr(responses, "read_playlist", denied)
+    monkeypatch.setattr(playlist_rows, "read_playlist", denied)
     opened = Folder.open
     monkeypatch.setattr(Folder, "open", lambda self, path: (gone.unlink(True), opened(self, path))[1])
     assert mirror(world).unreadable == {
@@ -207,8 +208,10 @@ def test_a_file_that_goes_or_cannot_be_opened(world, monkeypatch):
 def test_what_makes_a_reader_fail_costs_its_file_only(world, monkeypatch):
     land(world, "playlists/2024-01-02/a.json", capture(track("A"), id=None))
     land(world, "playlists/2024-01-02/b.json", [entry(5), entry(track("B"))])
-    item_fields = responses.item_fields
-    monkeypatch.setattr(responses, "item_fields", lambda item: 1 / 0 if item.get("item") == 5 else item_fields(item))
+    item_fields = playlist_rows.item_fields
+    monkeypatch.setattr(
+        playlist_rows, "item_fields", lambda item: 1 / 0 if item.get("item") == 5 else item_fields(item)
+    )
     assert mirror(world).unreadable == {"playlists/2024-01-02/b.json": "its reading failed (ZeroDivisionError)"}
     assert list(snapshot(world)) == [("2024-01-02", "a")]
 
@@ -227,8 +230,8 @@ def test_a_higher_limit_reads_what_was_too_large(world):
 
 def metadata(world, kind="tracks"):
     mirrored = mirror_metadata(world.landing, world.lake, world.settings, kind)
-    rows = world.rows(responses.table_of(kind))
-    return {row[TABLES[responses.table_of(kind)].primary_key[0]]: row for row in rows}, mirrored.unreadable
+    rows = world.rows(table_of(kind))
+    return {row[TABLES[table_of(kind)].primary_key[0]]: row for row in rows}, mirrored.unreadable
 
 
 def test_the_latest_response_counts(world):

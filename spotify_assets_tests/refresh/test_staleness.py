@@ -94,7 +94,7 @@ def test_a_setting_that_changes_rows_makes_its_tables_stale(synced):
 
 
 def test_new_code_makes_everything_stale(synced, monkeypatch):
-    monkeypatch.setattr(lineage, "transform_version", lambda: "another")
+    monkeypatch.setattr(lineage, "code_version", lambda table: "another")
     found = stale(synced)
     assert found.keys(PLAYS) == ["2024-01-01", "2024-03-01"]
     assert set(found.whole) == UNPARTITIONED

@@ -70,7 +70,7 @@ def lake_table(compute: Callable[..., Any]) -> Declaration:
         return dg.asset(
             name=table,
             kinds={"spark", "delta"},
-            code_version=lineage.version_of(table),
+            code_version=lineage.code_version(table),
             io_manager_key=LAKE,
             backfill_policy=_backfill_policy(options["partitions_def"]),
             deps=[name for name in TABLES[table].references if name not in lineage.upstreams(table)],
@@ -98,7 +98,7 @@ def landed_tables(
                     table,
                     deps=before,
                     kinds={"python", "delta"},
-                    code_version=lineage.version_of(table),
+                    code_version=lineage.code_version(table),
                     skippable=can_subset,
                     **common(table, settings),
                 )

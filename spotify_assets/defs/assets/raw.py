@@ -14,7 +14,8 @@ from spotify_assets.defs.resources.landing import LandingResource
 from spotify_assets.defs.resources.spotify import SpotifyResource
 from spotify_assets.ingest import fetch
 from spotify_assets.ingest.history import ingest
-from spotify_assets.ingest.responses import KINDS, Mirrored, mirror_metadata, mirror_playlists, table_of
+from spotify_assets.ingest.metadata_rows import table_of
+from spotify_assets.ingest.responses import KINDS, Mirrored, mirror_metadata, mirror_playlists
 from spotify_assets.lake.commits import state_of, window_name
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone

@@ -1,0 +1,180 @@
+"""What becomes of a landed file of history: its rows in `raw_plays` and in `raw_files`.
+
+Whatever shapes these rows is here or in `readers`, and nothing else is: this source is part of their code version.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spotify_assets.landing.zone import LandedFile
+from spotify_assets.model import TABLES
+from spotify_assets.readers import read_history
+from spotify_assets.readers.errors import NoHistoryError, UnreadableError
+from spotify_assets.readers.sources import Opener, Source, sources
+from spotify_assets.settings import Settings
+from spotify_assets.windows import floor_to_grain
+
+MEGABYTE = 1_000_000
+CLOCK_SKEW = timedelta(days=1)
+
+
+@dataclass
+class SourceRead:
+    """What is known of a source once all its records have passed."""
+
+    file: LandedFile
+    source: str
+    source_format: str | None = None
+    status: str = "read"
+    detail: str | None = None
+    records: int = 0
+    undated: int = 0
+    tells_seconds: bool = False
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+def latest_valid(landed_at: datetime, settings: Settings, now: datetime) -> datetime:
+    """The latest time that a record of a file can bear: a day after the file landed. A file from before plays
+    start (reproducible archives say 1980) can't tell; then it is now.
+    """
+    if landed_at < settings.plays_start:
+        return now
+    return min(landed_at, now) + CLOCK_SKEW
+
+
+@contextmanager
+def sources_of(file: LandedFile, opener: Opener, settings: Settings) -> Iterator[Iterator[tuple[SourceRead, Source]]]:
+    """The sources of a landed file, to be read while the context is open."""
+    with sources(file.path, opener, settings.max_unzipped_mb * MEGABYTE) as parts:
+        yield ((SourceRead(file, source.name), source) for source in parts)
+
+
+def unreadable_file(file: LandedFile, reason: str) -> tuple[SourceRead, list[pa.Table]]:
+    """A landed file that can't even be opened, and the record that stands for it."""
+    read = SourceRead(file, file.path)
+    return read, instead_of(read, UnreadableError(reason))
+
+
+def all_records(read: SourceRead, source: Source, settings: Settings) -> list[pa.Table]:
+    """All records of a small source; where it fails half-way, only that it failed."""
+    try:
+        return list(records(read, source, settings))
+    except (NoHistoryError, UnreadableError) as error:
+        return instead_of(read, error)
+
+
+def instead_of(read: SourceRead, error: NoHistoryError | UnreadableError) -> list[pa.Table]:
+    """What stands for a source that failed: nothing where it holds no history, else the one record that says so."""
+    if isinstance(error, NoHistoryError):
+        read.status, read.detail = "ignored", str(error)
+        return []
+    return [_unreadable(read, str(error))]
+
+
+def records(read: SourceRead, source: Source, settings: Settings) -> Iterator[pa.Table]:
+    """The records of a source in the shape of `raw_plays`, noting in `read` what passes.
+
+    Raises:
+        NoHistoryError: where it holds no listening history.
+        UnreadableError: where it can't be read, whatever its content made a parser do.
+    """
+    if source.error:
+        raise source.error
+    assert source.open is not None
+    start = floor_to_grain(settings.plays_start, settings.plays_grain)
+    bound = latest_valid(read.file.landed_at, settings, datetime.now(UTC))
+    read.records = 0
+    try:
+        with source.open() as stream:
+            read.source_format, tables = read_history(stream, source.name, settings.max_json_mb * MEGABYTE)
+            for table in tables:
+                if not len(table):
+                    continue
+                _note(read, table, start, bound)
+                yield _in_shape(read, table)
+    except (NoHistoryError, UnreadableError, FileNotFoundError):
+        raise
+    except Exception as error:
+        # Whatever a hostile file makes a parser raise: that file is unreadable, and the rest goes on.
+        raise UnreadableError(f"its reading failed ({type(error).__name__})") from error
+
+
+def _note(read: SourceRead, table: pa.Table, start: datetime, bound: datetime) -> None:
+    """Take the interval of valid times and the count of others from some records."""
+    played_at = table["played_at"]
+    valid = played_at.filter(pc.and_(pc.greater_equal(played_at, start), pc.less_equal(played_at, bound)))
+    read.undated += len(table) - len(valid)
+    read.tells_seconds |= bool(pc.any(table["tells_seconds"]).as_py())
+    if len(valid):
+        extremes = pc.min_max(valid).as_py()
+        read.first = min(filter(None, [read.first, extremes["min"]]))
+        read.last = max(filter(None, [read.last, extremes["max"]]))
+
+
+def _in_shape(read: SourceRead, table: pa.Table) -> pa.Table:
+    """The columns of `raw_plays`."""
+    rows = len(table)
+    first_row = read.records
+    read.records += rows
+    constant = {
+        "listener": read.file.listener,
+        "source_file": read.source,
+        "source_format": read.source_format,
+        "landed_at": read.file.landed_at,
+    }
+    schema = TABLES["raw_plays"].arrow_schema
+    columns = [
+        pa.repeat(pa.scalar(constant[name], schema.field(name).type), rows)
+        if name in constant
+        else pa.array(np.arange(first_row, first_row + rows))
+        if name == "source_row"
+        else table[name]
+        for name in schema.names
+    ]
+    return pa.table(columns, names=schema.names).cast(schema)
+
+
+def _unreadable(read: SourceRead, detail: str) -> pa.Table:
+    """The one record that stands for a file that can't be read."""
+    read.status, read.detail, read.source_format = "unreadable", detail, None
+    read.records = read.undated = 1
+    read.first = read.last = None
+    row = {
+        "listener": read.file.listener,
+        "source_file": read.source,
+        "source_row": -1,
+        "landed_at": read.file.landed_at,
+        "raw_record": f"file, {read.file.size:,} bytes: {detail}",
+    }
+    return pa.Table.from_pylist([row], TABLES["raw_plays"].arrow_schema)
+
+
+def listed(read: SourceRead, sha256: str, loaded_at: datetime, version: str) -> dict[str, Any]:
+    """A row of `raw_files`."""
+    return {
+        "listener": read.file.listener,
+        "source_file": read.source,
+        "landed_file": read.file.path,
+        "sha256": sha256,
+        "size": read.file.size,
+        "etag": read.file.etag or None,
+        "source_format": read.source_format if read.status == "read" else None,
+        "status": read.status,
+        "detail": read.detail,
+        "records": read.records if read.status != "ignored" else 0,
+        "undated_records": read.undated if read.status != "ignored" else 0,
+        "is_minute_precise": read.status == "read" and not read.tells_seconds,
+        "first_played_at": read.first if read.status == "read" else None,
+        "last_played_at": read.last if read.status == "read" else None,
+        "landed_at": read.file.landed_at,
+        "loaded_at": loaded_at,
+        "reader_version": version,
+    }

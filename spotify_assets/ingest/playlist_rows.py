@@ -1,0 +1,107 @@
+"""What becomes of landed captures of playlists: rows of `raw_playlist_files` and of `raw_playlists`.
+
+Whatever shapes these rows is here or in `readers`, and nothing else is: this source is part of their code version.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+
+from spotify_assets.ingest.columns import Columns, reason_of
+from spotify_assets.landing.zone import Capture
+from spotify_assets.readers import should_hold_data
+from spotify_assets.readers.errors import NoHistoryError
+from spotify_assets.readers.playlists import captured_at, item_fields, read_playlist
+from spotify_assets.readers.responses import Fields
+from spotify_assets.storage import StorageError
+from spotify_assets.storage.base import Opener
+
+OF_THE_FILE = ("snapshot_date", "playlist_id", "playlist_name", "source_file", "month")
+LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def snapshots(
+    captures: Iterable[tuple[Capture, Opener]], max_bytes: int, unreadable: dict[str, str]
+) -> tuple[pa.Table, pa.Table]:
+    """Rows of `raw_playlist_files` and of `raw_playlists`.
+
+    Args:
+        captures: Landed files with what opens them, in order of their day.
+        max_bytes: Size above which a file is refused.
+        unreadable: Takes why each file that can't be read can't, by its path.
+    """
+    rows, items = Columns("raw_playlist_files"), Columns("raw_playlists")
+    for _, of_day in groupby(captures, key=lambda fetched: fetched[0].day):
+        files = [file for capture, opener in of_day if (file := _file(capture, opener, max_bytes))]
+        latest: dict[str, _File] = {}
+        for file in sorted(files, key=lambda file: file.order):
+            if file.row["status"] == "read":
+                if file.playlist_id in latest:
+                    latest[file.playlist_id].row |= {"status": "replaced", "items": 0}
+                latest[file.playlist_id] = file
+            elif file.row["status"] == "unreadable":
+                unreadable[file.row["source_file"]] = file.row["detail"]
+        for file in latest.values():
+            items.extend(file.items, {name: file.row.get(name) for name in OF_THE_FILE})
+        rows.extend([file.row for file in files])
+    return rows.table(), items.table()
+
+
+@dataclass
+class _File:
+    """A landed file: its row in the register, and the items in it, in the columns of `raw_playlists`."""
+
+    row: Fields
+    items: list[Fields] = field(default_factory=list)
+
+    @property
+    def playlist_id(self) -> str:
+        """Spotify's id, or what the file's name says."""
+        return self.row["playlist_id"]
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """The later capture comes last; of those that don't tell when, by name."""
+        return self.row["captured_at"] or LONG_AGO, self.row["source_file"]
+
+
+def _file(capture: Capture, opener: Opener, max_bytes: int) -> _File | None:
+    """What a landed file holds; None where it was deleted since it was listed."""
+    assert capture.day is not None
+    name = PurePosixPath(capture.path).name
+    row: Fields = {
+        "source_file": capture.path,
+        "snapshot_date": capture.day,
+        "month": capture.day.replace(day=1),
+        "playlist_id": name.partition(".")[0],
+        "captured_at": captured_at(name, capture.day),
+        "status": "read",
+        "items": 0,
+        "size": capture.size,
+        "landed_at": capture.landed_at,
+    }
+    try:
+        with opener() as stream:
+            playlist = read_playlist(stream, max_bytes)
+        items = [item_fields(item) for item in playlist.items]
+    except FileNotFoundError:
+        return None
+    except StorageError:
+        raise
+    except NoHistoryError as error:
+        return _File(row | {"status": "ignored", "detail": str(error)})
+    except Exception as error:
+        # Whatever a hostile file makes a parser raise: that file is unreadable, and the rest goes on.
+        status = "unreadable" if should_hold_data(name) else "ignored"
+        return _File(row | {"status": status, "detail": reason_of(error)})
+    row |= playlist.attributes
+    row |= {
+        "playlist_id": playlist.playlist_id or row["playlist_id"],
+        "captured_at": playlist.captured_at or row["captured_at"],
+        "items": len(items),
+    }
+    return _File(row, items)
