@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -124,6 +124,21 @@ def test_a_run_under_way_is_waited_for_and_a_dead_one_is_not(synced, instance):
     assert "is under way" in tick(sensors.landing_sensor, synced, instance).skip_message
     instance.report_run_failed(run_)
     assert tick(sensors.landing_sensor, synced, instance).run_requests
+
+
+@pytest.mark.parametrize(("minutes", "is_waited_for"), [(59, True), (61, False)])
+def test_a_run_that_says_nothing_for_an_hour_is_dead(synced, instance, monkeypatch, minutes, is_waited_for):
+    synced.land("anna/c.json", [extended("2024-05-31T13:37:00Z")])
+    job = definitions(synced.settings).resolve_job_def("read_history")
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return datetime.now(zone) + timedelta(minutes=minutes)
+
+    monkeypatch.setattr(sensors, "datetime", Later)
+    assert isinstance(tick(sensors.landing_sensor, synced, instance), dg.SkipReason) == is_waited_for
 
 
 def test_nothing_landed_is_no_error(world, instance):

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from spotify_assets.ingest import history as ingest_module
+from spotify_assets.ingest.history import find_changes, latest_valid
 from spotify_assets.lake.tables import Lake
+from spotify_assets.settings import load_settings
 from spotify_assets_tests.conftest import LANDED_AT, account, extended
 
 
@@ -213,3 +215,44 @@ def test_a_larger_limit_has_what_was_too_large_read_again(world):
     assert [file.path for file in world.ingest().changes.to_read] == ["history/anna/x.json"]
     assert files(world)["x.json"] == ("read", 1)
     assert not world.ingest().changes
+
+
+NOW = datetime(2025, 3, 1, tzinfo=UTC)
+A_DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("landed_at", "latest"),
+    [
+        (LANDED_AT, LANDED_AT + A_DAY),
+        (NOW + timedelta(days=400), NOW + A_DAY),  # its clock was wrong, or somebody set its time
+        (datetime(2008, 10, 1, tzinfo=UTC), datetime(2008, 10, 2, tzinfo=UTC)),
+        (datetime(2008, 9, 30, tzinfo=UTC), NOW),
+    ],
+)
+def test_the_latest_time_that_a_record_can_bear(landed_at, latest):
+    assert latest_valid(landed_at, load_settings(), NOW) == latest
+
+
+def test_a_file_dated_in_the_future_vouches_for_no_record_of_the_future(world):
+    now = datetime.now(UTC)
+    times = [f"{now + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (-1, 30)]
+    world.land("anna/x.json", [extended(time) for time in times], landed_at=now + timedelta(days=400))
+    world.ingest()
+    [row] = world.rows("raw_files")
+    assert (f"{row['last_played_at']:%Y-%m-%dT%H:%M:%SZ}", row["undated_records"]) == (times[0], 1)
+
+
+@pytest.mark.parametrize(
+    ("age", "is_read"),
+    [
+        (timedelta(hours=1), True),
+        (timedelta(seconds=1), False),
+        (-timedelta(days=400), True),  # it would wait for as long
+    ],
+)
+def test_a_file_that_may_still_be_copied_waits_and_one_dated_in_the_future_does_not(world, age, is_read):
+    now = datetime.now(UTC)
+    world.land("anna/x.json", [extended("2024-01-31T13:37:00Z")], landed_at=now - age)
+    changes = find_changes(world.landing, world.lake, world.settings, settled_before=now - timedelta(minutes=1))
+    assert [file.path for file in changes.to_read] == ["history/anna/x.json"] * is_read

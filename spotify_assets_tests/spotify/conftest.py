@@ -1,6 +1,7 @@
 """A stand-in for Spotify to each test, the settings that lead to it, and a user with a browser."""
 
 import threading
+import traceback
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -52,3 +53,13 @@ def visit(url: str) -> tuple[int, str]:
             return page.status, page.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
+
+
+def shown(error: BaseException) -> str:
+    """All that is to be seen of an error, and of those it came from."""
+    chain, text = [error], ""
+    while chain:
+        one = chain.pop()
+        text += "".join(traceback.format_exception(one)) + repr(one) + repr(vars(one)) + repr(one.args)
+        chain += [other for other in (one.__cause__, one.__context__) if other]
+    return text

@@ -4,12 +4,9 @@ import json
 import logging
 import os
 import re
-import stat
 import threading
 import time
-import traceback
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -42,7 +39,7 @@ from spotify_assets.spotify.app import App
 from spotify_assets.spotify.login import login
 from spotify_assets.spotify.reads import Reads
 from spotify_assets.spotify.state import SpotifyState
-from spotify_assets_tests.spotify.conftest import settings_for, visit
+from spotify_assets_tests.spotify.conftest import settings_for, shown, visit
 
 SECOND, THIRD = ("second-app", "second-secret"), ("third-app", "third-secret")
 WAYS_TO_BREAK = (Status(503), Status(500, text="oops"), Close(), Cut(), Garbage(), Garbage("[]"))
@@ -632,6 +629,18 @@ class TestQuotas:
             client.playlist(key)
         assert len(api.calls) == 1
 
+    @pytest.mark.parametrize(("seconds", "is_blocked"), [(60, False), (61, True)])
+    def test_more_than_a_minute_blocks_an_app_and_a_minute_is_waited(self, api, seconds, is_blocked):
+        api.apps |= dict([SECOND])
+        client = client_for(api)
+        api.fail("/v1/playlists", Status(429, retry_after=seconds))
+
+        assert client.playlist(next(iter(api.playlists)))
+        told_to_wait, answered = api.calls
+        assert (told_to_wait.status, answered.status) == (429, 200)
+        assert (client.state.of(told_to_wait.client_id).blocked_until is not None) == is_blocked
+        assert client.state.of(answered.client_id).blocked_until is None
+
     def test_a_limit_of_unknown_length(self, api, client, monkeypatch):
         monkeypatch.setattr(app, "UNKNOWN_PAUSE", 0.05)
         api.fail("/v1/", Status(429))
@@ -785,87 +794,9 @@ class TestWayOut:
         assert client.playlist(next(iter(api.playlists)))
 
 
-class TestState:
-    def test_it_is_for_its_owner_alone(self):
-        before = os.umask(0)
-        try:
-            SpotifyState("folder/state.json").keep_login("app", "token")
-        finally:
-            os.umask(before)
-        assert stat.S_IMODE(Path("folder/state.json").stat().st_mode) == 0o600
-        assert sorted(os.listdir("folder")) == ["state.json", "state.json.lock"]
-
-    def test_it_is_so_from_its_first_byte(self, monkeypatch):
-        modes = []
-        monkeypatch.setattr(os, "fsync", lambda file: modes.append(stat.S_IMODE(os.fstat(file).st_mode)))
-        Path(".state.json.part").touch(0o666)
-        SpotifyState("state.json").keep_login("app", "token")
-
-        assert modes == [0o600]
-
-    def test_changes_of_several_at_once_are_all_kept(self):
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda number: SpotifyState("state.json").read_singly("app", f"kind-{number}"), range(40)))
-
-        assert len(SpotifyState("state.json").of("app").single_reads) == 40
-
-    @pytest.mark.parametrize(
-        "content", [b"", b"{", b"[]", b'{"app": 3}', b"\xff", b'{"app": {"blocked_until": "x-token"}}']
-    )
-    def test_a_damaged_file(self, content):
-        Path("state.json").write_bytes(content)
-
-        for use in (
-            lambda: SpotifyState("state.json").of("app"),
-            lambda: SpotifyState("state.json").block("app", NOW),
-        ):
-            with pytest.raises(SpotifyError, match=r"state[.]json is damaged; delete it") as caught:
-                use()
-            assert "x-token" not in shown(caught.value)
-
-    def test_a_folder_in_its_place(self):
-        Path("state.json").mkdir()
-
-        with pytest.raises(SpotifyError, match=r"state[.]json cannot be read"):
-            SpotifyState("state.json").of("app")
-
-    def test_a_file_in_place_of_its_folder(self):
-        Path("folder").touch()
-
-        with pytest.raises(SpotifyError, match=r"folder/state[.]json cannot be"):
-            SpotifyState("folder/state.json").keep_login("app", "token")
-
-    @pytest.mark.parametrize(
-        ("authorized_at", "ends_at"),
-        [
-            ("2026-01-15T10:00:00Z", "2026-07-15T10:00:00Z"),
-            ("2026-08-31T10:00:00Z", "2027-02-28T10:00:00Z"),
-            ("2026-12-01T00:30:00+02:00", "2027-05-30T22:30:00Z"),
-        ],
-    )
-    def test_a_login_ends_six_months_after_it_was_made(self, authorized_at, ends_at):
-        Path("state.json").write_text(json.dumps({"app": {"refresh_token": "x", "authorized_at": authorized_at}}))
-
-        assert SpotifyState("state.json").login_ends_at("app") == datetime.fromisoformat(ends_at)
-        assert SpotifyState("state.json").login_ends_at("another") is None
-
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
 def secrets_in(api: StandIn, text: str) -> list[str]:
     """Secrets of the stand-in that occur; all are made up after one pattern."""
     return re.findall(r"standin-(?:secret|access-token|refresh-token|code)-\w+|Basic \S+|Bearer \S+", text)
-
-
-def shown(error: BaseException) -> str:
-    """All that is to be seen of an error, and of those it came from."""
-    chain, text = [error], ""
-    while chain:
-        one = chain.pop()
-        text += "".join(traceback.format_exception(one)) + repr(one) + repr(vars(one)) + repr(one.args)
-        chain += [other for other in (one.__cause__, one.__context__) if other]
-    return text
 
 
 def test_nothing_leaks(api):

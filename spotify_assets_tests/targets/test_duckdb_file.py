@@ -155,6 +155,24 @@ def test_who_writes_into_it_is_not_waited_for(history, warehouse):
     assert ask(warehouse.path, "SELECT count(*) FROM fct_plays") == [(4,)]
 
 
+def test_what_a_killed_writer_left_is_not_replayed_over_the_new_file(history, warehouse):
+    publish(history, warehouse)
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, warehouse.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "written\n"
+    writer.kill()
+    writer.communicate()
+    left = Path(f"{warehouse.path}.wal")
+    assert left.stat().st_size
+    history.land("anna/2024-04.json", [extended("2024-04-30T23:59:59Z")])
+    history.sync()
+    publish(history, warehouse)
+    assert not left.exists()
+    assert ask(warehouse.path, "SELECT count(*) FROM fct_plays") == [(4,)]
+
+
 WRITER = """
 import sys, duckdb
 connection = duckdb.connect(sys.argv[1])

@@ -3,8 +3,12 @@ from datetime import timedelta
 import pytest
 from pyspark.sql import functions as F
 
+from spotify_assets import transforms
 from spotify_assets.defs.io_managers import delta_lake
 from spotify_assets.defs.io_managers.delta_lake import RowsOutsideWindowError, WrongColumnsError
+from spotify_assets.model import TABLES
+from spotify_assets.refresh import staleness
+from spotify_assets.windows import span_of, window_predicate, windows_of
 from spotify_assets_tests.conftest import extended
 
 
@@ -78,6 +82,20 @@ def test_a_conflict_is_tried_again_and_anything_else_is_not(landed, monkeypatch)
     )
     with pytest.raises(OSError, match="disk full"):
         landed.io_manager.write("plays", landed.compute("plays", ["2024-01-01"]), ["2024-01-01"])
+
+
+def test_inputs_are_read_as_they_are_when_their_fingerprint_is_taken(landed):
+    """Another run writes the input after this one has built its query."""
+    january, settings = ["2024-01-01"], landed.settings
+    within = window_predicate(TABLES["plays"], span_of(january, windows_of(TABLES["plays"], settings)))
+    manager = landed.io_manager
+    hours = transforms.hourly_listening(manager.frame("plays").where(within), settings=settings)
+    landed.land("anna/b.json", [extended("2024-01-30T13:37:00Z")])
+    landed.ingest()
+    landed.io_manager.write("plays", landed.compute("plays", january), january)
+    manager.write("hourly_listening", hours, january)
+    assert [f"{row['date']}" for row in landed.rows("hourly_listening")] == ["2024-01-30", "2024-01-31", "2024-02-29"]
+    assert "hourly_listening" not in staleness.stale(landed.lake, settings).windows
 
 
 def test_a_table_of_an_older_shape_takes_the_models_and_is_computed_anew(landed):
