@@ -5,8 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
+from dateutil.relativedelta import relativedelta
+
 from spotify_assets.model import SNAPSHOTS, LakeTable
 from spotify_assets.settings import Grain, Settings
+
+# Six thousand days take 5 ms by timedelta, 0.2 s by relativedelta.
+PERIODS: Mapping[Grain, timedelta | relativedelta] = {
+    "daily": timedelta(days=1),
+    "weekly": timedelta(weeks=1),
+    "monthly": relativedelta(months=1),
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -78,17 +87,10 @@ def _windows(first: datetime, grain: Grain, periods_ahead: int, today: date) -> 
     windows: dict[str, TimeWindow] = {}
     start = floor_to_grain(first, grain)
     last = floor_to_grain(datetime(today.year, today.month, today.day, tzinfo=UTC), grain)
-    for _ in range(periods_ahead):
-        last = _next(last, grain)
+    period = PERIODS[grain]
+    last += period * periods_ahead
     while start <= last:
-        end = _next(start, grain)
+        end = start + period
         windows[f"{start:%Y-%m-%d}"] = TimeWindow(start, end, is_first=not windows)
         start = end
     return windows
-
-
-def _next(start: datetime, grain: Grain) -> datetime:
-    """Start of the partition after the one that starts then."""
-    if grain == "monthly":
-        return (start + timedelta(days=31)).replace(day=1)
-    return start + timedelta(days=7 if grain == "weekly" else 1)

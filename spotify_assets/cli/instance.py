@@ -17,6 +17,8 @@ import spotify_assets
 
 PID_TAG = "spotify_assets/process"
 DEFAULT_HOME = "data/dagster"
+# Seconds by which the clock may be set while a run lasts: when a process began is told by today's clock.
+CLOCK_STEP = 60
 EVENT_LOG = {"module": "spotify_assets.defs.event_log", "class": "PersistentSqliteEventLogStorage"}
 
 # SHA-256 of each dagster.yaml that was ever shipped, the latest last: a copy of one of them is nobody's edit.
@@ -91,7 +93,20 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _fail_dead_runs(instance: dg.DagsterInstance) -> None:
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        host, _, pid = run.tags.get(PID_TAG, "").partition(":")
-        if host == socket.gethostname() and pid.isdigit() and not psutil.pid_exists(int(pid)):
-            instance.report_run_failed(run, "The process that ran it is gone.")
+    for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        host, _, pid = record.dagster_run.tags.get(PID_TAG, "").partition(":")
+        if host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid), record.start_time):
+            instance.report_run_failed(record.dagster_run, "The process that ran it is gone.")
+
+
+def _is_alive(pid: int, since: float | None) -> bool:
+    """Whether a process of this number runs, and ran at that time (seconds since 1970): numbers are used again."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return since is None or process.create_time() <= since + CLOCK_STEP
+    except psutil.AccessDenied:
+        return True
+    except psutil.NoSuchProcess:
+        return False

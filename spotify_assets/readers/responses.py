@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from calendar import monthrange
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -67,9 +66,11 @@ def release(value: Any, precision: Any) -> tuple[date | None, str | None]:
     known = "day" if month and day else "month" if month else "year"
     if precision in ("year", "month") and known != "year":
         known = precision
-    if not year or not 1 <= (month or 1) <= 12 or not 1 <= (day or 1) <= monthrange(year, month or 1)[1]:
+    try:
+        first = date(year or 0, month or 1, day or 1)
+    except ValueError:
         return None, None
-    return date(year, month or 1 if known != "year" else 1, day or 1 if known == "day" else 1), known
+    return first.replace(month=first.month if known != "year" else 1, day=first.day if known == "day" else 1), known
 
 
 def image(images: Any) -> str | None:

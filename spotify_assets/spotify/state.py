@@ -1,12 +1,12 @@
 """What one process tells the next about Spotify: logins, and apps whose quota is used up."""
 
-import calendar
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dateutil.relativedelta import relativedelta
 from filelock import FileLock, Timeout
 from pydantic import AwareDatetime, BaseModel, RootModel, SecretStr, ValidationError, field_serializer
 
@@ -65,7 +65,7 @@ class SpotifyState:
         known = self.of(client_id)
         if known.authorized_at is None or not known.refresh_token:
             return None
-        return _months_later(known.authorized_at.astimezone(UTC), LOGIN_MONTHS)
+        return known.authorized_at.astimezone(UTC) + relativedelta(months=LOGIN_MONTHS)
 
     def keep_login(self, client_id: str, refresh_token: str) -> None:
         """A user has just logged in."""
@@ -127,10 +127,3 @@ class SpotifyState:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(self._path)
-
-
-def _months_later(at: datetime, months: int) -> datetime:
-    years, month = divmod(at.month - 1 + months, 12)
-    year = at.year + years
-    day = min(at.day, calendar.monthrange(year, month + 1)[1])
-    return at.replace(year=year, month=month + 1, day=day)

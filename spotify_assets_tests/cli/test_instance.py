@@ -207,3 +207,15 @@ def test_a_run_whose_process_is_gone_is_failed(home):
     with instance() as opened:
         status = {name: opened.get_run_by_id(run).status.value for name, run in runs.items()}
     assert status == {"dead": "FAILURE", "alive": "STARTED", "elsewhere": "STARTED"}
+
+
+@pytest.mark.parametrize(("clock_step", "status"), [(-86_400, "FAILURE"), (60, "STARTED")])
+def test_a_process_that_was_given_the_number_of_the_runs_is_not_the_runs(home, monkeypatch, clock_step, status):
+    """The process of the tests began before the run, and so is the run's, unless it had to begin a day earlier."""
+    monkeypatch.setattr("spotify_assets.cli.instance.CLOCK_STEP", clock_step)
+    with instance() as opened:
+        run = create_run_for_test(opened, job_name="a_job", tags={PID_TAG: f"{socket.gethostname()}:{os.getpid()}"})
+        start = dg.DagsterEvent(dg.DagsterEventType.PIPELINE_START.value, "a_job")
+        opened.report_dagster_event(start, run.run_id)
+    with instance() as opened:
+        assert opened.get_run_by_id(run.run_id).status.value == status
