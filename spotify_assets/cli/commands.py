@@ -275,13 +275,12 @@ def demo(plays: int, remove: bool) -> None:
 @cli.command()
 @click.option("--port", default=3000, show_default=True)
 def ui(port: int) -> None:
-    """Open Dagster's UI on the same instance: dagster dev."""
+    """Run Dagster's UI and daemon on the same instance, until Ctrl-C: its address, then a line for each run."""
     from spotify_assets.cli.instance import dagster_home
+    from spotify_assets.cli.ui import serve
 
-    dagster_home()
-    workspace = Path(__file__).parents[2] / "workspace.yaml"
-    arguments = ["-w", str(workspace)] if workspace.exists() else ["-m", "spotify_assets.definitions"]
-    os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", "-p", str(port), *arguments])
+    settings()  # a wrong one is told here rather than in the browser
+    serve(dagster_home(), port, console)
 
 
 def spotify() -> "SpotifyClient":

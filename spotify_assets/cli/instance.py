@@ -1,8 +1,8 @@
-"""The persistent Dagster instance that commands and the UI share: its folder, its configuration, runs that died."""
+"""The persistent Dagster instance of commands and UI: its folder and configuration, runs that failed or died."""
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -56,18 +56,18 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield persistent
 
 
-def shipped_config() -> str:
-    """The project's dagster.yaml: inside the package in a wheel, beside it in a checkout."""
+def shipped(name: str) -> Path:
+    """The project's dagster.yaml or workspace.yaml: inside the package in a wheel, beside it in a checkout."""
     package = Path(spotify_assets.__file__).parent
-    inside = package / "dagster.yaml"
-    return (inside if inside.exists() else package.parent / "dagster.yaml").read_text()
+    inside = package / name
+    return inside if inside.exists() else package.parent / name
 
 
 def _configure(config: Path) -> None:
     """Copy dagster.yaml where it is missing or an older version; mend what no longer works in one that was edited."""
     current = config.read_text() if config.exists() else None
     if current is None or sha256(current.encode()).hexdigest() in SHIPPED[:-1]:
-        _replace(config, shipped_config())
+        _replace(config, shipped("dagster.yaml").read_text())
     elif (mended := _mend(current)) != current:
         _replace(config, mended)
         click.echo(f"{config}: the event log's class has moved; that part is updated, your changes are kept", err=True)
@@ -83,6 +83,23 @@ def _mend(text: str) -> str:
         return mended
     # Written in a style of its own: comments are lost.
     return yaml.safe_dump({**content, "event_log_storage": EVENT_LOG}, sort_keys=False)
+
+
+def why_failed(events: Sequence[dg.DagsterEvent], warnings: Sequence[str] = ()) -> str:
+    """The first failed step of a run, and the message at the root of its failure: of a check, what it found."""
+    for event in events:
+        if event.event_type_value == "ASSET_CHECK_EVALUATION":
+            found = event.asset_check_evaluation_data
+            if not found.passed and found.severity is dg.AssetCheckSeverity.ERROR:
+                return f"{found.asset_key.path[-1]}: {found.check_name}: {found.description or 'failed'}"
+    for event in events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            message = (error.message.strip() if error else "no message").splitlines()
+            return f"{event.step_key}: {message[0] if message else 'no message'}"
+    return "; ".join(warnings[-3:]) or "the run did not succeed; the UI shows it: spotify-assets ui"
 
 
 def _replace(path: Path, text: str) -> None:

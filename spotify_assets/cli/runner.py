@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from spotify_assets.cli.instance import PID_TAG
+from spotify_assets.cli.instance import PID_TAG, why_failed
 from spotify_assets.defs import jobs
 from spotify_assets.ingest.history import find_changes
 from spotify_assets.lake.tables import Lake
@@ -164,23 +164,8 @@ class Runner:
                 name = f"{evaluation.asset_key.path[-1]}: {evaluation.check_name}"
                 done.warnings.append(f"{name}: {evaluation.description}" if evaluation.description else name)
         if not result.success:
-            raise RunFailedError(why_failed(result, done.warnings))
+            raise RunFailedError(why_failed(result.all_events, done.warnings))
 
     def _note(self, event: dg.DagsterEvent) -> None:
         if event.event_type_value == "STEP_SUCCESS" and event.step_key:
             self._progress(*self._current, event.step_key)
-
-
-def why_failed(result: dg.ExecuteInProcessResult, warnings: list[str]) -> str:
-    """The first failed step, and the message at the root of its failure: of a check, what it found."""
-    for found in result.get_asset_check_evaluations():
-        if not found.passed and found.severity is dg.AssetCheckSeverity.ERROR:
-            return f"{found.asset_key.path[-1]}: {found.check_name}: {found.description or 'failed'}"
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            message = (error.message.strip() if error else "no message").splitlines()
-            return f"{event.step_key}: {message[0] if message else 'no message'}"
-    return "; ".join(warnings[-3:]) or "the run did not succeed; the UI shows it: make ui"

@@ -19,7 +19,7 @@ from spotify_assets.cli.instance import (
     SHIPPED,
     dagster_home,
     instance,
-    shipped_config,
+    shipped,
 )
 from spotify_assets.defs.event_log import PersistentSqliteEventLogStorage
 
@@ -78,17 +78,17 @@ def test_a_new_home_is_below_the_current_folder_and_has_the_shipped_configuratio
     monkeypatch.setenv("DAGSTER_HOME", "")
     assert dagster_home() == tmp_path / "data/dagster"
     assert os.environ["DAGSTER_HOME"] == str(tmp_path / "data/dagster")
-    assert (tmp_path / "data/dagster/dagster.yaml").read_text() == shipped_config()
+    assert (tmp_path / "data/dagster/dagster.yaml").read_text() == shipped("dagster.yaml").read_text()
 
 
 def test_a_changed_dagster_yaml_is_listed_as_shipped():
     """Else homes that have today's would never get the next one: append the digest of the new file."""
-    assert sha256(shipped_config().encode()).hexdigest() == SHIPPED[-1]
+    assert sha256(shipped("dagster.yaml").read_bytes()).hexdigest() == SHIPPED[-1]
 
 
 def test_an_older_configuration_that_nobody_edited_is_replaced(former, capsys):
     assert sha256(FORMER.encode()).hexdigest() in SHIPPED
-    assert former(FORMER) == shipped_config()
+    assert former(FORMER) == shipped("dagster.yaml").read_text()
     assert capsys.readouterr().err == ""
 
 
@@ -161,7 +161,7 @@ def test_without_a_home_the_log_is_in_the_temporary_folder_of_the_command(tmp_pa
     from dagster._cli.utils import get_possibly_temporary_instance_for_cli
 
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    (tmp_path / "dagster.yaml").write_text(shipped_config())
+    (tmp_path / "dagster.yaml").write_text(shipped("dagster.yaml").read_text())
     with get_possibly_temporary_instance_for_cli() as opened:
         assert isinstance(opened.event_log_storage, PersistentSqliteEventLogStorage)
         create_run_for_test(opened, job_name="a_job")

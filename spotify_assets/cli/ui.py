@@ -1,0 +1,224 @@
+"""Dagster's UI and daemon as child processes: the address, then one line a run, until Ctrl-C or SIGTERM."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import IO
+
+import click
+import dagster as dg
+import psutil
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    GRPC_INFO_TAG,
+    PARTITION_NAME_TAG,
+)
+from rich.console import Console
+from rich.markup import escape
+
+from spotify_assets.cli.instance import shipped, why_failed
+
+HOST = "127.0.0.1"
+POLL_SECONDS = 1
+GRACE_SECONDS = 15
+LOG_BYTES = 5_000_000
+STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+ENDED = {
+    dg.DagsterRunStatus.SUCCESS: "[green]succeeded[/]",
+    dg.DagsterRunStatus.FAILURE: "[red]failed[/]",
+    dg.DagsterRunStatus.CANCELED: "[yellow]canceled[/]",
+}
+
+
+def serve(home: Path, port: int, console: Console) -> None:
+    """Run Dagster's UI and daemon on the instance in `home` until SIGINT, SIGTERM or SIGHUP; then end them all.
+
+    What they log goes to `ui.log` in that folder, without the DEBUG line of every event.
+
+    Raises:
+        click.ClickException: the port is taken, or Dagster ended by itself.
+    """
+    if _is_taken(port):
+        raise click.ClickException(f"port {port} is taken; choose another: spotify-assets ui --port {port + 1}")
+    with dg.DagsterInstance.get() as instance:
+        try:
+            with _services(port, home / "ui.log") as services:
+                with console.status("Starting Dagster"):
+                    while not _answers(port):
+                        services.check()
+                        time.sleep(0.2)
+                console.print(f"Dagster's UI is at [bold]http://localhost:{port}[/]; Ctrl-C stops it.", soft_wrap=True)
+                _tell_runs(instance, services, console)
+        except KeyboardInterrupt:
+            console.print("Stopped.")
+        finally:
+            _fail_runs_under_way(instance)
+
+
+class _Services:
+    """`dagster dev` and all that it starts: web server, daemon, code server, runs. A process group of their own."""
+
+    def __init__(self, port: int, log: Path) -> None:
+        workspace = str(shipped("workspace.yaml"))
+        self._log = log
+        self._tail: deque[str] = deque(maxlen=20)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "dagster", "dev", "-h", HOST, "-p", str(port), "-w", workspace],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        assert self._process.stdout
+        self._reader = threading.Thread(target=self._keep, args=(self._process.stdout,), daemon=True)
+        self._reader.start()
+
+    def _keep(self, lines: IO[str]) -> None:
+        with closing(RotatingFileHandler(self._log, maxBytes=LOG_BYTES, backupCount=1)) as handler:
+            for line in lines:
+                if " - DEBUG - " not in line:
+                    self._tail.append(line.rstrip())
+                    handler.emit(logging.makeLogRecord({"msg": line.rstrip()}))
+
+    def check(self) -> None:
+        """Raise an error if Dagster ended by itself; it does so where one of its services has."""
+        if self._process.poll() is not None:
+            self._reader.join(POLL_SECONDS)
+            last = next((line for line in reversed(self._tail) if line.strip()), "nothing was logged")
+            raise click.ClickException(f"Dagster stopped: {last.strip()} (more in {self._log})")
+
+    def stop(self) -> None:
+        """End the whole group: politely, then by SIGKILL. A run that is interrupted is marked as failed by itself."""
+        for number in STOPPING:
+            signal.signal(number, signal.SIG_IGN)
+        for stop in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self._process.pid, stop)
+            except ProcessLookupError:
+                break
+            deadline = time.monotonic() + GRACE_SECONDS
+            while self._are_alive() and time.monotonic() < deadline:
+                time.sleep(0.1)
+        self._process.wait()
+
+    def _are_alive(self) -> bool:
+        # Reaps the first of them; the others may stay zombies where nobody reaps orphans, as in many containers.
+        self._process.poll()
+        for process in psutil.process_iter(["status"]):
+            try:
+                if os.getpgid(process.pid) == self._process.pid and process.info["status"] != psutil.STATUS_ZOMBIE:
+                    return True
+            except ProcessLookupError:
+                continue
+        return False
+
+
+@contextmanager
+def _services(port: int, log: Path) -> Iterator[_Services]:
+    # A script's background processes ignore SIGINT, and so would its children: with a handler here, they don't.
+    before = {number: signal.signal(number, signal.default_int_handler) for number in STOPPING}
+    try:
+        services = _Services(port, log)
+        try:
+            yield services
+        finally:
+            services.stop()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell_runs(instance: dg.DagsterInstance, services: _Services, console: Console) -> None:
+    """Print one line for each run that ends; on a terminal, also show those under way."""
+    since = datetime.now(UTC) - timedelta(seconds=5)
+    told = {record.dagster_run.run_id for record in _ended(instance, since)}
+    with console.status("") as status:
+        while True:
+            services.check()
+            for record in _ended(instance, since):
+                if record.dagster_run.run_id not in told:
+                    told.add(record.dagster_run.run_id)
+                    console.print(_line(instance, record), soft_wrap=True)
+            under_way = [_what(run) for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY))]
+            if under_way:
+                status.update(escape("; ".join(under_way)))
+                status.start()
+            else:
+                status.stop()
+            time.sleep(POLL_SECONDS)
+
+
+def _ended(instance: dg.DagsterInstance, since: datetime) -> Sequence[dg.RunRecord]:
+    filters = dg.RunsFilter(updated_after=since, statuses=list(ENDED))
+    return instance.get_run_records(filters, order_by="update_timestamp", ascending=True)
+
+
+def _line(instance: dg.DagsterInstance, record: dg.RunRecord) -> str:
+    """When a run ended and how, what it made, how long it took, and why it failed."""
+    run = record.dagster_run
+    ended = datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp())
+    took = f" after {_duration(record.end_time - record.start_time)}" if record.start_time and record.end_time else ""
+    line = f"[dim]{ended:%H:%M:%S}[/] {escape(_what(run))}: {ENDED[run.status]}{took}"
+    if run.status is dg.DagsterRunStatus.FAILURE:
+        events = [entry.dagster_event for entry in instance.all_logs(run.run_id) if entry.dagster_event]
+        line += f": {escape(why_failed(events))}"
+    return line
+
+
+def _what(run: dg.DagsterRun) -> str:
+    """The run's job or first tables, and the range of partitions that it was started for."""
+    tables = sorted(key.to_user_string() for key in run.asset_selection or ())
+    shown = ", ".join(tables[:3]) + (f" and {len(tables) - 3} more" if len(tables) > 3 else "")
+    name = "" if run.job_name.startswith("__") else run.job_name
+    first = run.tags.get(ASSET_PARTITION_RANGE_START_TAG) or run.tags.get(PARTITION_NAME_TAG)
+    last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG) or first
+    keys = "" if first is None else first if first == last else f"{first} to {last}"
+    return " ".join(part for part in (name, f"({shown})" if name and shown else shown, keys) if part)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _fail_runs_under_way(instance: dg.DagsterInstance) -> None:
+    """Mark runs that had to be killed as failed: they would count as running, and two block all others."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY)):
+        if GRPC_INFO_TAG in run.tags:  # a code server ran it, and no command
+            instance.report_run_failed(run, "The UI that ran it was stopped.")
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as tried:
+        # As the server binds it: a port in TIME_WAIT is free.
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((HOST, port))
+        except OSError:
+            return True
+    return False
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{HOST}:{port}/server_info", timeout=5):
+            return True
+    except (urllib.error.URLError, TimeoutError, ConnectionError):
+        return False

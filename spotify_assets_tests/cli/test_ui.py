@@ -1,0 +1,183 @@
+"""`spotify-assets ui`, as a script starts it in the background; and its lines of runs."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from typing import Any
+
+import dagster as dg
+import psutil
+import pytest
+
+from spotify_assets.cli import ui
+from spotify_assets.cli.instance import dagster_home
+from spotify_assets.sandbox.ports import free_port
+
+# It takes some 20 s; the bound leaves room for a busy machine.
+PATIENCE = 240
+LAUNCH = """
+mutation ($job: String!) {
+  launchRun(executionParams: {
+    selector: {repositoryName: "__repository__", repositoryLocationName: "spotify_assets", jobName: $job}
+  }) { __typename }
+}
+"""
+
+
+def graphql(port: int, query: str, **variables: str):
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/graphql",
+        json.dumps({"query": query, "variables": variables}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        return json.load(answer)["data"]
+
+
+def wait_for(condition, what: str):
+    deadline = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)
+    return found
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Start the UI as a shell script does in the background, where SIGINT is ignored: its process and output."""
+    output = tmp_path / "output.txt"
+    # In a checkout there is a dagster.yaml in the current folder, and DAGSTER_HOME elsewhere.
+    (tmp_path / "dagster.yaml").write_text("")
+    started: list[psutil.Process] = []
+
+    def start(port: int) -> psutil.Process:
+        shell = f"exec {sys.executable} -m spotify_assets ui --port {port} > {output} 2>&1 & echo $!"
+        environment = os.environ | {"DAGSTER_HOME": str(tmp_path / "home")}
+        pid = subprocess.check_output(["sh", "-c", shell], cwd=tmp_path, env=environment, text=True)
+        started.append(psutil.Process(int(pid)))
+        return started[0]
+
+    yield start, output
+    for process in started:
+        if process.is_running():
+            for child in [process, *process.children(recursive=True)]:
+                child.kill()
+
+
+def test_it_serves_tells_runs_and_ends_with_all_that_it_started(script):
+    start, output = script
+    port = free_port()
+    process = start(port)
+    wait_for(lambda: "http://" in output.read_text(), "the address")
+
+    there = graphql(port, "{ version repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
+    assert there == {"version": dg.__version__, "repositoriesOrError": {"nodes": [{"name": "__repository__"}]}}
+    assert graphql(port, LAUNCH, job="maintain_tables") == {"launchRun": {"__typename": "LaunchRunSuccess"}}
+    wait_for(lambda: "maintain_tables" in output.read_text(), "the line of the run")
+
+    children = process.children(recursive=True)
+    names = " ".join(" ".join(child.cmdline()) for child in children)
+    assert all(service in names for service in ("dagster_webserver", "dagster._daemon", "code-server"))
+    process.send_signal(signal.SIGTERM)
+    wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "the end")
+    assert [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
+
+    address, run, *runs, stopped = output.read_text().splitlines()
+    assert address == f"Dagster's UI is at http://localhost:{port}; Ctrl-C stops it."
+    assert re.fullmatch(r"\d\d:\d\d:\d\d maintain_tables: succeeded after \d+ s", run)
+    # What a sensor started meanwhile.
+    assert all(re.match(r"\d\d:\d\d:\d\d read_history ", line) for line in runs)
+    assert stopped == "Stopped."
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_it_stops_while_it_starts(script, number):
+    start, output = script
+    process = start(free_port())
+    children = wait_for(lambda: process.children(recursive=True), "a service")
+    process.send_signal(number)
+    wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "the end")
+    assert [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
+    assert output.read_text() == "Stopped.\n"
+
+
+def test_a_port_that_is_taken_is_one_line(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "spotify_assets", "ui", "--port", str(port)],
+            cwd=tmp_path,
+            env=os.environ | {"DAGSTER_HOME": str(tmp_path / "home")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stdout + done.stderr == (
+        f"Error: port {port} is taken; choose another: spotify-assets ui --port {port + 1}\n"
+    )
+
+
+@pytest.fixture
+def instance(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    dagster_home()
+    with dg.DagsterInstance.get() as opened:
+        yield opened
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))
+def fine() -> None: ...
+
+
+@dg.asset
+def broken() -> None:
+    raise ValueError("[this] went wrong\nand more")
+
+
+def run(instance: dg.DagsterInstance, asset: str, **options: Any) -> None:
+    """A run of an asset, as the UI's button starts it: of no job with a name."""
+    job = dg.Definitions([fine, broken]).resolve_implicit_global_asset_job_def()
+    job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey(asset)], raise_on_error=False, **options)
+
+
+def line(instance: dg.DagsterInstance) -> str:
+    [record] = instance.get_run_records()
+    return re.sub(r"\d+ s", "N s", ui._line(instance, record).split("[/] ", 1)[1])
+
+
+def test_a_run_of_assets_is_told_by_their_names_and_partition(instance):
+    run(instance, "fine", partition_key="a")
+    assert line(instance) == "fine a: [green]succeeded[/] after N s"
+
+
+def test_a_run_that_failed_says_why_in_one_line(instance):
+    run(instance, "broken")
+    assert line(instance) == r"broken: [red]failed[/] after N s: broken: ValueError: \[this] went wrong"
+
+
+def test_many_tables_are_counted_and_a_range_is_told(instance):
+    run = instance.create_run_for_job(
+        dg.define_asset_job("job", [broken]).resolve(asset_graph=dg.Definitions([broken]).resolve_asset_graph()),
+        tags={"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-03-01"},
+    )
+    selected = frozenset(dg.AssetKey(name) for name in ("d", "c", "b", "a"))
+    told = ui._what(run._replace(job_name="refresh_tables", asset_selection=selected))
+    assert told == "refresh_tables (a, b, c and 1 more) 2024-01-01 to 2024-03-01"
+
+
+def test_runs_that_were_killed_with_the_ui_are_failed(instance):
+    """Two that counted as running would block all others."""
+    job = dg.define_asset_job("job", [broken]).resolve(asset_graph=dg.Definitions([broken]).resolve_asset_graph())
+    started = dg.DagsterRunStatus.STARTED
+    of_the_ui = instance.create_run_for_job(job, status=started, tags={".dagster/grpc_info": "{}"})
+    of_a_command = instance.create_run_for_job(job, status=started)
+    ui._fail_runs_under_way(instance)
+    assert instance.get_run_by_id(of_the_ui.run_id).status is dg.DagsterRunStatus.FAILURE
+    assert instance.get_run_by_id(of_a_command.run_id).status is started
