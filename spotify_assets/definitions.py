@@ -11,16 +11,22 @@ from spotify_assets.defs.assets.declare import build
 from spotify_assets.defs.checks import history, model_checks, playlists
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.defs.resources.landing import LandingResource
+from spotify_assets.defs.resources.s3 import s3
 from spotify_assets.defs.resources.spark import SparkResource
 from spotify_assets.defs.resources.spotify import SpotifyResource
+from spotify_assets.defs.resources.warehouse import WarehouseResource
 from spotify_assets.model import TABLES
 from spotify_assets.settings import Settings, settings
+from spotify_assets.storage import is_s3
 from spotify_assets.targets.publishing import Counting
 from spotify_assets.targets.registry import targets
 
 
 def resources(settings: Settings) -> dict[str, Any]:
-    """Where everything is, by the settings."""
+    """Where everything is, by the settings.
+
+    Our assets use all of them but `warehouse` and `s3`, which are there for assets of others.
+    """
     spark = SparkResource(remote=settings.spark_remote, lake_uri=settings.lake_uri)
     return {
         "settings": settings,
@@ -28,6 +34,8 @@ def resources(settings: Settings) -> dict[str, Any]:
         "spark": spark,
         "spotify": SpotifyResource(settings=settings),
         "lake": DeltaLakeIOManager(spark=spark, settings=settings),
+        "warehouse": WarehouseResource(database=settings.warehouse),
+        **({"s3": s3} if is_s3(settings.lake_uri) or is_s3(settings.landing_uri) else {}),
         **targets(settings),
     }
 

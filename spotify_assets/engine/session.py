@@ -11,7 +11,7 @@ from spotify_assets.engine.apache_spark import SparkError, local_server
 from spotify_assets.storage import spark_settings
 
 if TYPE_CHECKING:
-    pass
+    from pyspark.sql import SparkSession
 
 # What transforms and tables rely on, on whichever engine.
 SESSION_SETTINGS = {
@@ -29,9 +29,35 @@ EMBEDDED_SETTINGS = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
 REACH_SECONDS = 10
 
 _starting = Lock()
+_opening = Lock()
+# Sessions of Spark Connect, by address.
+_sessions: dict[str, Any] = {}
 _embedded: list[Any] = []
 _local: dict[str, tuple[Any, str]] = {}
 _reached: set[str] = set()
+
+
+def spark_session(remote: str = "", lake_uri: str = "") -> "SparkSession":
+    """The session of an engine: one for each address, for all of this process; its time zone is UTC.
+
+    PySpark's own `getOrCreate` gives the first session of the process, whichever engine is asked for.
+
+    Args:
+        remote: As `SPOTIFY_ASSETS_SPARK_REMOTE`.
+        lake_uri: What Apache Spark on this machine has to reach.
+
+    Raises:
+        SparkError: where there is no such engine.
+    """
+    config: dict[str, Any] = {**session_config(remote, lake_uri)}
+    with _opening:
+        from pyspark.sql import SparkSession
+
+        address = config["spark.remote"]
+        if address not in _sessions or _sessions[address].is_stopped:
+            _sessions[address] = SparkSession.builder.config(map=config).create()
+        session: SparkSession = _sessions[address]
+        return session
 
 
 def session_config(remote: str = "", lake_uri: str = "") -> dict[str, str]:

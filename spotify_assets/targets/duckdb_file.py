@@ -73,7 +73,7 @@ class Warehouse:
     def held(self) -> Mapping[str, Held]:
         """What the file tells; nothing where there is none, or none of ours."""
         try:
-            with self._readable() as connection:
+            with self.readable() as connection:
                 rows = connection.execute(f"SELECT table_name, shape, window_name, version FROM {WINDOWS}").fetchall()
         except (FileNotFoundError, duckdb.CatalogException):
             return {}
@@ -86,9 +86,30 @@ class Warehouse:
 
     def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, Counted]]:
         """Rows of each table there."""
-        with self._readable() as connection:
+        with self.readable() as connection:
             for table in tables:
                 yield table, Counted(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+    @contextmanager
+    def readable(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Connect to the file as it is; to a copy of it, where somebody has it open for writing.
+
+        Raises:
+            FileNotFoundError: where nothing was published yet.
+        """
+        file = Path(self.path)
+        if not file.exists():
+            raise FileNotFoundError(f"{file} is not there yet: `spotify-assets sync` writes it")
+        try:
+            connection = duckdb.connect(str(file), read_only=True)
+        except duckdb.IOException:
+            with tempfile.TemporaryDirectory() as folder:
+                copy = shutil.copyfile(file, Path(folder, file.name))
+                with duckdb.connect(str(copy), read_only=True) as connection:
+                    yield connection
+            return
+        with connection:
+            yield connection
 
     def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[Published]:
         """All in one: the file is renamed once everything is in it."""
@@ -193,23 +214,6 @@ class Warehouse:
             if table in found:
                 found |= {link.column.table.name for link in self._model.tables[table].foreign_keys}
         return found
-
-    @contextmanager
-    def _readable(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The file as it is; a copy of it, where somebody has it open for writing."""
-        file = Path(self.path)
-        if not file.exists():
-            raise FileNotFoundError(file)
-        try:
-            connection = duckdb.connect(str(file), read_only=True)
-        except duckdb.IOException:
-            with tempfile.TemporaryDirectory() as folder:
-                copy = shutil.copyfile(file, Path(folder, file.name))
-                with duckdb.connect(str(copy), read_only=True) as connection:
-                    yield connection
-            return
-        with connection:
-            yield connection
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, lake: Lake, refresh: Refresh) -> tuple[str, list[list[str]]]:

@@ -1,12 +1,33 @@
 import pytest
 
 from spotify_assets.defs.resources.spark import SparkResource
-from spotify_assets.engine.session import embedded_remote
+from spotify_assets.engine.session import embedded_remote, spark_session
 
 
 def test_the_embedded_engine_is_started_once(spark):
     assert embedded_remote() == embedded_remote()
     assert SparkResource().session is spark
+    assert SparkResource().spark_session is spark
+
+
+def test_each_engine_has_a_session_of_its_own(spark):
+    from pysail.spark import SparkConnectServer
+
+    server = SparkConnectServer()
+    server.start()
+    try:
+        other = spark_session(f"sc://localhost:{server.listening_address[1]}")
+        other.range(3).createOrReplaceTempView("of_the_other")
+        assert other is not spark
+        assert other.table("of_the_other").count() == 3
+        assert not spark.catalog.tableExists("of_the_other")
+        assert spark_session() is spark
+        other.stop()
+        again = spark_session(f"sc://localhost:{server.listening_address[1]}")
+        assert again.range(3).count() == 3
+        again.stop()
+    finally:
+        server.stop()
 
 
 def test_times_are_utc_wherever_it_runs(spark):
