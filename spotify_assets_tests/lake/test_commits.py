@@ -1,0 +1,179 @@
+"""What a table's log tells of its windows. Commits are made through `deltalake`, and hold no rows."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from deltalake import CommitProperties
+
+from spotify_assets.lake.commits import (
+    WHOLE,
+    carried_metadata,
+    commit_metadata,
+    state_of,
+    version_of,
+    versions,
+    window_name,
+)
+from spotify_assets.lake.tables import Lake
+from spotify_assets.model import TABLES
+from spotify_assets.windows import TimeWindow
+
+
+class Plays:
+    """The table `plays` of a lake, which is version 0 when it is made."""
+
+    def __init__(self, root: Path) -> None:
+        self.lake = Lake(str(root))
+
+    @property
+    def delta(self):
+        return self.lake.ensure("plays")
+
+    def commit(self, metadata=None):
+        properties = CommitProperties(custom_metadata={"userMetadata": metadata}) if metadata else None
+        self.lake.write(
+            "plays", TABLES["plays"].arrow_schema.empty_table(), mode="append", commit_properties=properties
+        )
+
+    def write(self, *names, fingerprint="f", is_first=False):
+        """Windows by name, as a writer of ours does."""
+        self.commit(self.metadata(*names, fingerprint=fingerprint, is_first=is_first))
+
+    def metadata(self, *names, fingerprint="f", token="token", is_first=False):
+        span = None if names == (WHOLE,) else window(names[0][:10], names[-1][11:], is_first)
+        return commit_metadata(self.delta, token, dict.fromkeys(names, fingerprint), span)
+
+    def state(self):
+        """Fingerprint and version of each window; the version without the table's id."""
+        found = state_of(self.delta)
+        assert {written.version.partition(":")[0] for written in found.values()} <= {str(self.delta.metadata().id)[:8]}
+        return {name: (known.fingerprint, int(known.version.partition(":")[2])) for name, known in found.items()}
+
+
+def window(start, end, is_first=False):
+    first, last = (datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (start, end))
+    return TimeWindow(first, last, is_first)
+
+
+@pytest.fixture
+def plays(tmp_path):
+    return Plays(tmp_path)
+
+
+JANUARY, FEBRUARY, MARCH = "2024-01-01/2024-02-01", "2024-02-01/2024-03-01", "2024-03-01/2024-04-01"
+
+
+def test_a_window_is_named_by_its_days():
+    assert window_name(window("2024-01-01", "2024-02-01")) == JANUARY
+
+
+def test_nothing_is_known_of_a_table_that_was_never_written(plays):
+    assert state_of(None) == {}
+    assert plays.state() == {}
+
+
+def test_a_window_is_known_by_its_fingerprint_and_its_commit(plays):
+    plays.write(JANUARY, FEBRUARY, fingerprint="a")
+    assert plays.state() == {JANUARY: ("a", 1), FEBRUARY: ("a", 1)}
+
+
+def test_the_latest_commit_of_a_window_counts_and_others_stay(plays):
+    for name, fingerprint in ((JANUARY, "a"), (FEBRUARY, "b"), (JANUARY, "c")):
+        plays.write(name, fingerprint=fingerprint)
+    assert plays.state() == {JANUARY: ("c", 3), FEBRUARY: ("b", 2)}
+
+
+def test_the_whole_table_is_one_window(plays):
+    plays.write(JANUARY)
+    plays.write(WHOLE, fingerprint="w")
+    assert plays.state() == {WHOLE: ("w", 2)}
+
+
+@pytest.mark.parametrize(
+    ("written", "is_first", "expected"),
+    [
+        ("2024-01-29/2024-02-05", False, {"2024-01-01/2024-01-29": (None, 1), "2024-02-05/2024-03-01": (None, 1)}),
+        ("2024-01-01/2024-01-15", False, {"2024-01-15/2024-02-01": (None, 1), FEBRUARY: ("f", 1)}),
+        ("2024-02-15/2024-03-01", False, {JANUARY: ("f", 1), "2024-02-01/2024-02-15": (None, 1)}),
+        ("2024-01-01/2024-03-01", False, {}),
+        (MARCH, False, {JANUARY: ("f", 1), FEBRUARY: ("f", 1)}),
+        ("2023-12-01/2024-01-01", False, {JANUARY: ("f", 1), FEBRUARY: ("f", 1)}),
+        (FEBRUARY, True, {}),  # the first window takes what lies before it
+    ],
+)
+def test_what_is_left_of_a_window_of_another_grain_has_unknown_inputs(plays, written, is_first, expected):
+    plays.write(JANUARY, FEBRUARY)
+    plays.write(written, fingerprint="new", is_first=is_first)
+    assert plays.state() == expected | {written: ("new", 2)}
+
+
+def test_a_commit_of_somebody_else_may_have_changed_any_window(plays):
+    plays.write(JANUARY, FEBRUARY)
+    plays.commit()
+    assert plays.state() == {JANUARY: (None, 2), FEBRUARY: (None, 2)}
+    plays.write(JANUARY, fingerprint="again")
+    assert plays.state() == {JANUARY: ("again", 3), FEBRUARY: (None, 2)}
+
+
+@pytest.mark.parametrize("metadata", ["nothing of ours", "[1]", '{"kind": "of another program"}'])
+def test_metadata_of_another_program_tells_nothing(plays, metadata):
+    plays.write(JANUARY)
+    plays.commit(metadata)
+    assert plays.state() == {JANUARY: (None, 2)}
+
+
+def test_compaction_and_vacuum_change_no_row(plays):
+    plays.write(JANUARY)
+    plays.delta.optimize.compact()
+    plays.delta.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+    assert plays.state() == {JANUARY: ("f", 1)}
+    assert set(versions(plays.delta).values()) == {f"{str(plays.delta.metadata().id)[:8]}:1"}
+
+
+def test_of_two_writers_at_once_both_are_known(plays):
+    plays.write(JANUARY, fingerprint="old")
+    slower = plays.metadata(FEBRUARY, fingerprint="slow")
+    plays.write(JANUARY, fingerprint="quick")
+    plays.commit(slower)
+    assert plays.state() == {JANUARY: ("quick", 2), FEBRUARY: ("slow", 3)}
+
+
+def test_where_the_log_lost_a_commit_nothing_is_known_of_windows_before_it(plays):
+    plays.write(JANUARY)
+    slower = plays.metadata(FEBRUARY)
+    plays.commit()
+    plays.commit(slower)
+    plays.delta.create_checkpoint()
+    for version in (0, 1, 2):
+        Path(plays.lake.table_uri("plays"), f"_delta_log/{version:020}.json").unlink()
+    again = Plays(Path(plays.lake.uri))
+    assert again.state() == {JANUARY: (None, 1), FEBRUARY: ("f", 3)}
+
+
+def test_a_commit_that_changes_no_row_tells_on_what_is_known(plays):
+    plays.write(JANUARY, FEBRUARY)
+    plays.commit(carried_metadata(plays.delta))
+    assert plays.state() == {JANUARY: ("f", 1), FEBRUARY: ("f", 1)}
+
+
+def test_versions_of_windows(plays):
+    plays.write(JANUARY)
+    plays.write(FEBRUARY)
+    identity = str(plays.delta.metadata().id)[:8]
+    assert versions(plays.delta) == {JANUARY: f"{identity}:1", FEBRUARY: f"{identity}:2"}
+
+
+def test_a_table_without_windows_has_the_version_of_its_last_change(plays):
+    identity = str(plays.delta.metadata().id)[:8]
+    assert versions(plays.delta) == {WHOLE: f"{identity}:0"}
+    plays.commit()
+    plays.commit()
+    assert versions(plays.delta) == {WHOLE: f"{identity}:2"}
+
+
+def test_a_writer_finds_its_commit_by_its_token(plays):
+    plays.commit(plays.metadata(JANUARY, token="mine"))
+    plays.commit(plays.metadata(JANUARY, token="another's"))
+    assert (version_of(plays.delta, "mine") or {})["version"] == 1
+    assert version_of(plays.delta, "nobody's") is None

@@ -1,0 +1,175 @@
+"""Delta tables of a lake: opened, made, written, and rid of their past."""
+
+import threading
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+from deltalake.exceptions import CommitFailedError
+
+from spotify_assets.lake.tables import Lake
+from spotify_assets.model import TABLES
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(str(tmp_path / "lake"))
+
+
+def listeners(*names):
+    """Rows of `dim_listener`, which has no partitions."""
+    day = date(2024, 1, 31)
+    rows = [
+        {"listener_key": hash(name), "listener": name, "timezone": "UTC", "first_date": day, "last_date": day}
+        for name in names
+    ]
+    return pa.Table.from_pylist(rows, TABLES["dim_listener"].arrow_schema)
+
+
+def replace(lake, *names, **options):
+    """Replace rows by those of these listeners."""
+    lake.replace("dim_listener", lambda: iter(listeners(*names).to_batches()), **options)
+
+
+def names(lake):
+    return sorted(lake.read("dim_listener", ["listener"])["listener"].to_pylist())
+
+
+def test_a_table_is_in_the_folder_of_its_layer(lake):
+    assert lake.folder("plays") == "cleaned/plays"
+    assert lake.table_uri("plays") == f"{lake.uri}/cleaned/plays"
+
+
+def test_a_table_that_was_never_written_is_none_and_reads_as_empty(lake):
+    assert lake.open("plays") is None
+    assert lake.read("plays").schema == TABLES["plays"].arrow_schema
+    assert lake.read("plays", ["play_id", "month"]).column_names == ["play_id", "month"]
+    assert lake.count("plays") == 0
+    assert list(lake.tables()) == []
+    assert not Path(lake.uri).exists()
+
+
+@pytest.mark.parametrize(("table", "partitions"), [("plays", ["month"]), ("dim_listener", [])])
+def test_a_table_is_made_from_the_model(lake, table, partitions):
+    made = lake.ensure(table)
+    assert pa.schema(made.schema().to_arrow()) == TABLES[table].arrow_schema
+    metadata = made.metadata()
+    assert (metadata.name, metadata.description) == (table, TABLES[table].comment)
+    assert metadata.partition_columns == partitions
+    assert metadata.configuration["delta.logRetentionDuration"] == "interval 3650 days"
+
+
+def test_one_that_is_there_stays_as_it_is(lake):
+    lake.ensure("dim_listener")
+    lake.write("dim_listener", listeners("a"), mode="append")
+    assert lake.ensure("dim_listener").version() == 1
+    assert names(lake) == ["a"]
+
+
+def test_one_of_another_shape_is_emptied_and_takes_the_models(lake):
+    write_deltalake(lake.table_uri("plays"), pa.table({"old": [1]}))
+    assert pa.schema(lake.ensure("plays").schema().to_arrow()) == TABLES["plays"].arrow_schema
+    assert lake.count("plays") == 0
+    assert lake.ensure("plays").metadata().partition_columns == ["month"]
+
+
+def test_an_open_table_sees_what_others_write(lake):
+    lake.ensure("dim_listener")
+    Lake(lake.uri).write("dim_listener", listeners("a", "b"), mode="append")
+    assert lake.count("dim_listener") == 2
+    assert names(lake) == ["a", "b"]
+
+
+def test_a_version_stays_as_it_was(lake):
+    lake.ensure("dim_listener")
+    lake.write("dim_listener", listeners("a"), mode="append")
+    lake.write("dim_listener", listeners("b"), mode="append")
+    assert lake.at("dim_listener", 1).to_pyarrow_table().num_rows == 1
+
+
+def test_only_rows_of_the_predicate_are_replaced(lake):
+    replace(lake, "a", "b")
+    replace(lake, "c", predicate="listener = 'c'")
+    assert names(lake) == ["a", "b", "c"]
+    replace(lake, predicate="listener IN ('a', 'c')")
+    assert names(lake) == ["b"]
+    replace(lake, "d")
+    assert names(lake) == ["d"]
+
+
+def test_the_metadata_of_a_replacement_is_of_the_table_before_it(lake):
+    lake.replace(
+        "dim_listener", lambda: iter(listeners("a").to_batches()), metadata=lambda delta: f"of {delta.version()}"
+    )
+    assert lake.ensure("dim_listener").history(1)[0]["userMetadata"] == "of 0"
+
+
+def conflicts(monkeypatch, times):
+    """Writers who are first so many times."""
+    attempts = []
+
+    def write(self, table, rows, **options):
+        attempts.append(table)
+        if len(attempts) <= times:
+            raise CommitFailedError("another writer was first")
+        return genuine(self, table, rows, **options)
+
+    genuine = Lake.write
+    monkeypatch.setattr(Lake, "write", write)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    return attempts
+
+
+def test_where_another_writer_was_first_rows_are_asked_for_again(lake, monkeypatch):
+    lake.ensure("dim_listener")
+    attempts = conflicts(monkeypatch, 3)
+    lake.replace("dim_listener", lambda: iter(listeners(f"attempt {len(attempts) + 1}").to_batches()))
+    assert names(lake) == ["attempt 4"]
+
+
+def test_a_conflict_that_does_not_end_is_an_error(lake, monkeypatch):
+    lake.ensure("dim_listener")
+    attempts = conflicts(monkeypatch, 1_000)
+    with pytest.raises(CommitFailedError):
+        replace(lake, "a")
+    assert 1 < len(attempts) < 100
+
+
+def test_several_may_find_a_table_missing_at_once(lake):
+    threads = [threading.Thread(target=Lake(lake.uri).ensure, args=["plays"]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert lake.ensure("plays").version() == 0
+
+
+def test_tables_are_those_that_exist_in_the_models_order(lake):
+    for table in ("fct_plays", "plays"):
+        lake.ensure(table)
+    assert [name for name, _ in lake.tables()] == [name for name in TABLES if name in ("fct_plays", "plays")]
+
+
+def test_only_the_present_stays_when_history_is_dropped(lake):
+    secret = "A name to be forgotten"
+    lake.replace(
+        "dim_listener", lambda: iter(listeners(secret, "a").to_batches()), metadata=lambda _: '{"of": "before"}'
+    )
+    replace(lake, "a", metadata=lambda _: '{"of": "now"}')
+    assert lake.drop_history() > 0
+    assert names(lake) == ["a"]
+    files = [path for path in Path(lake.uri).rglob("*") if path.is_file()]
+    assert [path.name for path in files if secret.encode() in path.read_bytes()] == []
+    assert len([path for path in files if path.suffix == ".parquet" and "checkpoint" not in path.name]) == 1
+    told = [commit.get("userMetadata") for commit in Lake(lake.uri).ensure("dim_listener").history()]
+    assert [metadata for metadata in told if metadata] == ['{"of": "now"}']
+
+
+def test_dropping_history_keeps_the_commit_that_tells_what_rows_were_computed_from(lake):
+    replace(lake, "a", metadata=lambda _: '{"of": "ours"}')
+    lake.ensure("dim_listener").optimize.compact()
+    lake.write("dim_listener", listeners("b"), mode="append")
+    lake.drop_history()
+    assert '{"of": "ours"}' in [commit.get("userMetadata") for commit in lake.ensure("dim_listener").history()]
