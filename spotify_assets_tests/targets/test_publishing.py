@@ -1,0 +1,261 @@
+"""What a target lacks of the lake."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import pyarrow as pa
+import pytest
+
+from spotify_assets.lake import commits
+from spotify_assets.lake.tables import Lake
+from spotify_assets.model import TABLES
+from spotify_assets.targets import publishing
+from spotify_assets.targets.publishing import Held, Refresh, Span, behind, changed, digest, held_of, in_order, within
+from spotify_assets.windows import TimeWindow
+from spotify_assets_tests.conftest import utc
+
+JANUARY, FEBRUARY, MARCH = "2024-01-01/2024-02-01", "2024-02-01/2024-03-01", "2024-03-01/2024-04-01"
+APRIL = "2024-04-01/2024-05-01"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "spans"),
+    [
+        ({JANUARY: 1}, {JANUARY: 1}, "nothing"),
+        ({}, {}, "nothing"),
+        ({}, {JANUARY: 1}, "whole"),
+        ({JANUARY: 1}, {JANUARY: 2}, "whole"),
+        ({JANUARY: 1, FEBRUARY: 1}, {JANUARY: 2, FEBRUARY: 2}, "whole"),
+        ({commits.WHOLE: 1}, {commits.WHOLE: 2}, "whole"),
+        ({commits.WHOLE: 1}, {JANUARY: 2, FEBRUARY: 2}, "whole"),
+        ({JANUARY: 1, FEBRUARY: 1, MARCH: 1}, {JANUARY: 1, FEBRUARY: 2, MARCH: 1}, "2024-02-01 to 2024-03-01"),
+        ({JANUARY: 1}, {JANUARY: 1, FEBRUARY: 2}, "2024-02-01 to 2024-03-01"),
+        # Whatever lies before the first window belongs to it: a play of a time before plays started.
+        ({JANUARY: 1, FEBRUARY: 1}, {JANUARY: 2, FEBRUARY: 1}, "the start to 2024-02-01"),
+        ({FEBRUARY: 1, MARCH: 1}, {JANUARY: 1, FEBRUARY: 1, MARCH: 1}, "the start to 2024-02-01"),
+        ({JANUARY: 1, FEBRUARY: 1}, {FEBRUARY: 1}, "the start to 2024-02-01"),
+        ({JANUARY: 1, FEBRUARY: 1, MARCH: 1}, {JANUARY: 2, FEBRUARY: 2, MARCH: 1}, "the start to 2024-03-01"),
+        ({JANUARY: 1, FEBRUARY: 1, MARCH: 1}, {JANUARY: 1}, "2024-02-01 to 2024-04-01"),
+        (
+            {JANUARY: 1, FEBRUARY: 1, MARCH: 1, APRIL: 1},
+            {JANUARY: 1, FEBRUARY: 2, MARCH: 1, APRIL: 2},
+            "2024-02-01 to 2024-03-01, 2024-04-01 to 2024-05-01",
+        ),
+        # Weeks over a month of before: neighbours that overlap are one span, as long as the longer.
+        (
+            {"2023-01-01/2023-02-01": 1, JANUARY: 1},
+            {"2023-01-01/2023-02-01": 1, "2024-01-08/2024-01-15": 2},
+            "2024-01-01 to 2024-02-01",
+        ),
+    ],
+)
+def test_spans_of_what_changed(before, now, spans):
+    found = changed({name: str(version) for name, version in before.items()}, {n: str(v) for n, v in now.items()})
+    assert ("whole" if found is None else ", ".join(map(str, found)) or "nothing") == spans
+
+
+@pytest.mark.parametrize(
+    ("table", "span", "sql"),
+    [
+        (
+            "fct_plays",
+            Span("2024-01-01", "2024-02-01"),
+            "played_at >= TIMESTAMP '2024-01-01 00:00:00' AND played_at < TIMESTAMP '2024-02-01 00:00:00'",
+        ),
+        ("fct_plays", Span(None, "2024-02-01"), "played_at < TIMESTAMP '2024-02-01 00:00:00'"),
+        (
+            "playlist_tracks",
+            Span("2024-01-01", "2024-01-02"),
+            "snapshot_date >= DATE '2024-01-01' AND snapshot_date < DATE '2024-01-02'",
+        ),
+    ],
+)
+def test_a_span_as_sql(table, span, sql):
+    assert span.predicate(table) == sql
+
+
+def test_rows_of_any_of_the_spans():
+    spans = [Span(None, "2024-01-02"), Span("2024-01-05", "2024-01-06")]
+    assert within("playlist_tracks", spans) == (
+        "(snapshot_date < DATE '2024-01-02') OR "
+        "(snapshot_date >= DATE '2024-01-05' AND snapshot_date < DATE '2024-01-06')"
+    )
+
+
+@pytest.mark.parametrize(
+    ("span", "months"),
+    [
+        (Span("2024-02-01", "2024-03-01"), "feb"),
+        (Span("2024-02-05", "2024-03-02"), "feb mar"),
+        (Span("2024-02-28", "2024-02-29"), "feb"),
+        (Span(None, "2024-03-01"), "jan feb"),
+        (Span(None, "2024-01-01"), ""),
+    ],
+)
+def test_months_that_a_span_meets(span, months):
+    first_days = {"jan": date(2024, 1, 1), "feb": date(2024, 2, 1), "mar": date(2024, 3, 1)}
+    assert [name for name, day in first_days.items() if span.meets(day)] == months.split()
+
+
+def test_what_a_target_holds_by_its_rows():
+    rows = [("plays", "s", JANUARY, "1"), ("dim_time", "t", commits.WHOLE, "2"), ("plays", "s", MARCH, "3")]
+    assert held_of(rows) == {
+        "plays": Held("s", {JANUARY: "1", MARCH: "3"}),
+        "dim_time": Held("t", {commits.WHOLE: "2"}),
+    }
+    assert held_of([]) == {}
+
+
+def test_tables_come_after_those_that_they_refer_to():
+    assert in_order(["fct_plays", "dim_track", "dim_artist"]).index("fct_plays") == 2
+    every = in_order(TABLES)
+    assert sorted(every) == sorted(TABLES)
+    for table in every:
+        others = set(TABLES[table].references) - {table}
+        assert others <= set(every[: every.index(table)]), table
+
+
+def test_layers_are_those_asked_for():
+    assert {TABLES[table].layer for table in publishing.of_layers("facts", "metrics")} == {"facts", "metrics"}
+
+
+DAYS = {
+    "2024-01-01 00:00:00": JANUARY, "2024-01-31 23:59:59": JANUARY,
+    "2024-02-01 00:00:00": FEBRUARY, "2024-02-29 12:00:00": FEBRUARY, "2024-03-01 00:00:00": MARCH,
+}  # fmt: skip
+
+
+@pytest.fixture
+def lake(tmp_path):
+    """A lake with plays of three months, a commit each, and a table without partitions."""
+    lake = Lake(str(tmp_path / "it's a lake"))
+    for month in (JANUARY, FEBRUARY, MARCH):
+        write(lake, month)
+    lake.ensure("dim_time")
+    return lake
+
+
+def write(lake, month):
+    """Write the rows of a month of `plays`, which has nothing but times here."""
+    schema = TABLES["plays"].arrow_schema
+    blank = {f.name: blank_of(f.type) for f in schema if not f.nullable}
+    times = [utc(time) for time, window in DAYS.items() if window == month]
+    rows = [
+        blank | {"play_id": str(time), "played_at": time, "month": date(time.year, time.month, 1)} for time in times
+    ]
+    start, _, end = month.partition("/")
+    span = TimeWindow(utc(start), utc(end))
+    lake.replace(
+        "plays",
+        lambda: iter(pa.Table.from_pylist(rows, schema).to_batches()),
+        predicate=f"month = '{start}'",
+        metadata=lambda delta: commits.commit_metadata(delta, "token", {month: "f"}, span),
+    )
+
+
+def blank_of(type_):
+    if pa.types.is_timestamp(type_):
+        return utc("2024-01-01 00:00:00")
+    if pa.types.is_date(type_):
+        return date(2024, 1, 1)
+    return "x" if pa.types.is_string(type_) else False if pa.types.is_boolean(type_) else 0
+
+
+@dataclass
+class Shelf:
+    """A target that holds what it is told."""
+
+    holds: dict[str, Held] = field(default_factory=dict)
+    tables: Sequence[str] = ("dim_time", "plays")
+
+    def shape(self, table):
+        return f"shape of {table}"
+
+    def held(self):
+        return self.holds
+
+
+def everything(lake):
+    """What a target holds that lacks nothing."""
+    return {table: Held(f"shape of {table}", commits.versions(lake.ensure(table))) for table in ("dim_time", "plays")}
+
+
+def lacking(target, lake, *arguments, **options):
+    return {str(refresh) for refresh in behind(target, lake, *arguments, **options)}
+
+
+def test_a_target_that_holds_nothing_lacks_everything(lake):
+    assert lacking(Shelf(), lake) == {"dim_time", "plays"}
+    assert lacking(Shelf(), lake, ["plays"]) == {"plays"}
+    assert lacking(Shelf(), lake, ["fct_plays"]) == set()
+
+
+def test_a_target_that_holds_everything_lacks_nothing(lake):
+    assert lacking(Shelf(everything(lake)), lake) == set()
+    assert lacking(Shelf(everything(lake)), lake, anew=True) == {"dim_time", "plays"}
+
+
+def test_a_target_lacks_the_windows_that_changed(lake):
+    shelf = Shelf(everything(lake))
+    write(lake, FEBRUARY)
+    assert lacking(shelf, lake) == {"plays (2024-02-01 to 2024-03-01)"}
+    write(lake, JANUARY)
+    assert lacking(shelf, lake) == {"plays (the start to 2024-03-01)"}
+
+
+def test_a_table_of_another_shape_is_written_anew(lake):
+    held = everything(lake)
+    assert lacking(Shelf(held | {"plays": Held("of before", held["plays"].windows)}), lake) == {"plays"}
+
+
+def test_a_target_that_reads_the_lakes_own_files_lacks_a_shape_only(lake):
+    held = everything(lake)
+    of_before = {table: Held(one.shape, {JANUARY: "of before"}, True) for table, one in held.items()}
+    assert lacking(Shelf(of_before), lake) == set()
+    assert lacking(Shelf(of_before | {"plays": Held("another", {}, True)}), lake) == {"plays"}
+
+
+def refresh(lake, *spans):
+    delta = lake.ensure("plays")
+    return Refresh("plays", delta.version(), Held("s", {}), spans or None)
+
+
+@pytest.mark.parametrize(
+    ("spans", "times"),
+    [
+        ([], list(DAYS)),
+        ([Span("2024-02-01", "2024-03-01")], ["2024-02-01 00:00:00", "2024-02-29 12:00:00"]),
+        ([Span(None, "2024-02-01")], ["2024-01-01 00:00:00", "2024-01-31 23:59:59"]),
+        ([Span("2024-02-29", "2024-03-01")], ["2024-02-29 12:00:00"]),
+        ([Span(None, "2024-01-02"), Span("2024-03-01", "2024-03-02")], ["2024-01-01 00:00:00", "2024-03-01 00:00:00"]),
+    ],
+)
+def test_rows_of_a_refresh(lake, spans, times):
+    one = refresh(lake, *spans)
+    assert sorted(one.rows(lake).to_table()["played_at"].to_pylist()) == list(map(utc, times))
+    assert one.rows(lake, all_rows=True).to_table().num_rows == len(DAYS)
+    assert one.is_whole == (not spans)
+
+
+def test_files_of_a_refresh_are_of_the_months_that_it_meets(lake):
+    files, rows = refresh(lake, Span("2024-02-15", "2024-03-01")).live_files(lake)
+    assert [path.rpartition("/")[0] for path in files] == ["cleaned/plays/month=2024-02-01"]
+    assert rows == 2
+    assert refresh(lake).live_files(lake)[1] == len(DAYS)
+
+
+def test_rows_are_those_of_the_version_whatever_is_written_meanwhile(lake):
+    one = refresh(lake)
+    lake.replace("plays", lambda: iter(()))
+    assert one.rows(lake).to_table().num_rows == len(DAYS)
+    assert one.live_files(lake)[1] == len(DAYS)
+
+
+def test_the_digest_changes_with_every_row_written_and_with_nothing_else(lake):
+    before = digest(lake)
+    lake.ensure("dim_track")
+    lake.ensure("plays").optimize.compact()
+    assert digest(lake) == before
+    write(lake, MARCH)
+    assert digest(lake) != before
