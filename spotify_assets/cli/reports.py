@@ -1,7 +1,8 @@
 """What the command line shows."""
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,20 +44,45 @@ def query(lake: Lake, sql: str) -> pa.Table:
     """
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    named = set(re.findall(r"\w+", sql.lower()))
+    named = tables_named(connection, sql)
     asked = [name for name in questions() if name in named]
-    named |= set(re.findall(r"\w+", " ".join(questions()[name] for name in asked)))
-    # Opening all of them takes two seconds; a query names a few, or asks which there are.
-    shows_all = bool(named & {"show", "information_schema", "duckdb_tables", "duckdb_views", "duckdb_columns"})
-    for table in TABLES:
-        if table not in named and not shows_all:
-            continue
-        delta = lake.open(table)
+    named = named.union(*(tables_named(connection, questions()[name]) for name in asked)) - {*questions()}
+    # Opening all of them takes two seconds. A query that names none may ask which there are: empty ones will do.
+    for table in named or TABLES:
+        delta = lake.open(table) if named else None
         connection.register(table, delta.to_pyarrow_dataset() if delta else TABLES[table].arrow_schema.empty_table())
     for name in asked:
         connection.execute(f"CREATE VIEW {name} AS {questions()[name]}")
     relation = connection.sql(sql)
     return relation.to_arrow_table() if relation is not None else pa.table({})
+
+
+def tables_named(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
+    """Tables of the lake and questions' views that SQL reads, as DuckDB's parser finds them.
+
+    A common table expression of a table's name counts as that table. Of statements of which DuckDB shows no syntax
+    tree, as of EXPLAIN and most kinds of PIVOT, it is every table and view.
+    """
+    known = {*TABLES, *questions()}
+    (serialized,) = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0]
+    tree = json.loads(serialized)
+    if tree.get("error_type") == "not implemented":
+        return known
+    return {name.lower() for name in _names(tree)} & known
+
+
+def _names(tree: Any, is_argument: bool = False) -> Iterator[str]:
+    """Names of tables in a syntax tree of DuckDB's, and what table functions are given: `query_table('plays')`."""
+    if isinstance(tree, dict):
+        is_argument |= tree.get("type") == "TABLE_FUNCTION"
+        for key, part in tree.items():
+            if isinstance(part, str) and (key == "table_name" or (is_argument and key == "value")):
+                yield part
+            else:
+                yield from _names(part, is_argument)
+    elif isinstance(tree, list):
+        for part in tree:
+            yield from _names(part, is_argument)
 
 
 def as_table(
