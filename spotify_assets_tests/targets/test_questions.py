@@ -6,6 +6,7 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
+from spotify_assets.cli.documentation import ROOT
 from spotify_assets.targets.duckdb_file import Warehouse
 from spotify_assets.targets.mysql import MySQL
 from spotify_assets.targets.questions import questions, title
@@ -95,7 +96,8 @@ def test_what_they_answer(world):
         assert ask("SELECT month_start, entered, dropped FROM playlist_turnover") == [(date(2024, 1, 1), 1, 1)]
 
 
-def test_each_begins_with_the_question():
-    assert len(questions()) == 10
+def test_each_begins_with_the_question_as_the_docs_have_it():
+    page = (ROOT / "docs/publishing.md").read_text()
     for name in questions():
         assert title(name).endswith("?")
+        assert f"| [`{name}`](../spotify_assets/targets/analysis/{name}.sql) | {title(name)} |" in page
