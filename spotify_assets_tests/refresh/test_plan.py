@@ -17,6 +17,8 @@ KEYS = [f"2024-{month:02}-01" for month in range(1, 13)]
     ("records", "most", "lengths"),
     [
         ({}, 10, [12]),
+        ({KEYS[0]: 5.0}, 5, [12]),
+        (dict.fromkeys(KEYS, 1.0), 6, [6, 6]),
         (dict.fromkeys(KEYS, 10.0), 1_000, [12]),
         (dict.fromkeys(KEYS, 10.0), 60, [6, 6]),
         (dict.fromkeys(KEYS, 10.0), 59, [4, 4, 4]),

@@ -259,3 +259,7 @@ def test_the_digest_changes_with_every_row_written_and_with_nothing_else(lake):
     assert digest(lake) == before
     write(lake, MARCH)
     assert digest(lake) != before
+
+
+def test_runs_that_published_before_are_known_by_this_tag():
+    assert publishing.LAKE_TAG == "spotify_assets/lake"

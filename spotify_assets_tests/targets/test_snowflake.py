@@ -1,12 +1,9 @@
 """Snowflake: what it holds, through the real connector; the server is a stand-in (fakesnow)."""
 
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from spotify_assets.model import TABLES
 from spotify_assets.settings import SettingsError, load_settings
@@ -14,7 +11,6 @@ from spotify_assets.targets import publishing, snowflake_session, snowflake_sql
 from spotify_assets.targets.publishing import Span, TargetError
 from spotify_assets.targets.registry import targets
 from spotify_assets.targets.snowflake import Snowflake
-from spotify_assets_tests.snowflake_server import PASSWORD, USER, WAREHOUSE, running
 from spotify_assets_tests.targets.published import (
     FILES,
     answers_of_the_lake,
@@ -27,48 +23,6 @@ from spotify_assets_tests.targets.published import (
 
 SERVED = publishing.of_layers("dimensions", "facts", "metrics")
 STAR = ("dim_listener", "fct_plays")
-
-
-@pytest.fixture(scope="module")
-def key():
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-@pytest.fixture(scope="module")
-def _server(key):
-    with running() as server:
-        server.public_key = key.public_key()
-        yield server
-
-
-@pytest.fixture
-def server(_server, tmp_path, monkeypatch):
-    """The server with a database of the test's own."""
-    monkeypatch.setattr(snowflake_session, "LOGIN_SECONDS", 1)
-    monkeypatch.setattr(snowflake_session, "NETWORK_SECONDS", 2)
-    _server.databases = {f"DB_{abs(hash(str(tmp_path))) % 10**9}"}
-    _server.statements.clear()
-    _server.refused = "$^"
-    return _server
-
-
-def pem(key, passphrase=None):
-    encryption = (
-        serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
-    )
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption).decode()
-
-
-@pytest.fixture
-def options(server, key):
-    return {
-        "snowflake_account": "acme-music",
-        "snowflake_user": USER,
-        "snowflake_private_key": pem(key),
-        "snowflake_warehouse": WAREHOUSE,
-        "snowflake_database": next(iter(server.databases)),
-        "snowflake_url": server.url,
-    }
 
 
 @pytest.fixture
@@ -260,99 +214,6 @@ def test_empty_tables(world, options, monkeypatch):
     publish(world, snowflake, STAR)
     assert [count(snowflake, table).rows for table in STAR] == [0, 0]
     assert publishing.behind(snowflake, world.lake, STAR) == []
-
-
-def test_the_definition_of_a_table(snowflake):
-    model = snowflake._model
-    assert snowflake_sql.create(model.tables["fct_playlist_tracks"]).splitlines()[:3] == [
-        "CREATE OR REPLACE TRANSIENT TABLE fct_playlist_tracks (",
-        "\tsnapshot_date DATE NOT NULL COMMENT 'Day of the snapshot (UTC). Part of the primary key', ",
-        "\tdate_key INTEGER NOT NULL COMMENT 'Day of the snapshot. References dim_date.date_key', ",
-    ]
-    made = snowflake_sql.create(model.tables["fct_playlist_tracks"])
-    assert "\tadded_at TIMESTAMP_NTZ COMMENT 'When it was added (UTC); null where the API doesn''t tell'" in made
-    assert "PRIMARY KEY (snapshot_date, playlist_key, position)" in made
-    assert "VARCHAR(" not in made
-    assert dict(snowflake_sql.references(model.tables["fct_playlist_tracks"]))["dim_track"] == (
-        "ALTER TABLE fct_playlist_tracks ADD FOREIGN KEY (track_key) REFERENCES dim_track (track_key)"
-    )
-
-
-def test_no_name_is_a_word_that_snowflake_reserves():
-    # https://docs.snowflake.com/en/sql-reference/reserved-keywords
-    reserved = """
-        account all alter and any as between by case cast check column connect connection constraint create cross
-        current current_date current_time current_timestamp current_user database delete distinct drop else exists
-        false following for from full grant group gscluster having ilike in increment inner insert intersect into is
-        issue join lateral left like localtime localtimestamp minus natural not null of on or order organization
-        qualify regexp revoke right rlike row rows sample schema select set some start table tablesample then to
-        trigger true try_cast union unique update using values view when whenever where with
-    """.split()
-    for table in SERVED:
-        assert not {table, *TABLES[table].columns} & set(reserved)
-
-
-def test_a_bucket_is_reached_by_the_integration():
-    assert snowflake_sql.stage("s3://music/lake", "spotify_lake") == (
-        "CREATE OR REPLACE STAGE spotify_assets_lake URL = 's3://music/lake/' STORAGE_INTEGRATION = spotify_lake"
-    )
-
-
-def test_files_are_named_a_thousand_at_once_and_quoted():
-    copies = list(snowflake_sql.copies([f"facts/it's {number}.parquet" for number in range(1001)], "_staged_x"))
-    assert [copy.count(".parquet'") for copy in copies] == [1000, 1]
-    assert copies[1].startswith("COPY INTO _staged_x FROM @spotify_assets_lake ")
-    assert copies[1].endswith(" FORCE = TRUE FILES = ('facts/it''s 1000.parquet')")
-
-
-@pytest.mark.parametrize(
-    ("wrong", "expected"),
-    [
-        ({"snowflake_user": "NOBODY"}, "SPOTIFY_ASSETS_SNOWFLAKE_USER is wrong, or has another key"),
-        ({"snowflake_private_key": "no key"}, "SPOTIFY_ASSETS_SNOWFLAKE_PRIVATE_KEY"),
-        ({"snowflake_private_key": "", "snowflake_private_key_file": "/no/key.p8"}, "_PRIVATE_KEY_FILE"),
-        ({"snowflake_private_key": "", "snowflake_password": "a-wrong-secret"}, "SPOTIFY_ASSETS_SNOWFLAKE_PASSWORD"),
-        ({"snowflake_url": "http://127.0.0.1:9"}, "http://127.0.0.1:9 can't be reached"),
-        ({"snowflake_database": "NOWHERE"}, "there is no database NOWHERE"),
-        ({"snowflake_warehouse": "NOTHING"}, "there is no warehouse NOTHING"),
-    ],
-)
-def test_what_is_wrong_is_told_in_one_line_without_secrets(world, options, wrong, expected, caplog):
-    world.overrides |= options | wrong
-    with pytest.raises(TargetError) as error:
-        targets(world.settings)["snowflake"].held()
-    message = str(error.value)
-    assert message.startswith("snowflake: ")
-    assert expected in message
-    told = message + caplog.text + repr(error.value.__cause__)
-    assert "\n" not in message
-    assert not [secret for secret in ("a-wrong-secret", options["snowflake_private_key"]) if secret in told]
-
-
-def test_another_key_is_refused(world, options):
-    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    world.overrides |= options | {"snowflake_private_key": pem(other)}
-    with pytest.raises(TargetError, match="has another key"):
-        targets(world.settings)["snowflake"].held()
-
-
-@pytest.mark.parametrize("by", ["password", "encrypted key", "file"])
-def test_other_ways_to_log_in(world, options, key, tmp_path, by):
-    ways = {"password": {"snowflake_private_key": "", "snowflake_password": PASSWORD}}
-    ways["encrypted key"] = {
-        "snowflake_private_key": pem(key, "a phrase"), "snowflake_private_key_passphrase": "a phrase"
-    }  # fmt: skip
-    (tmp_path / "key.p8").write_text(pem(key))
-    ways["file"] = {"snowflake_private_key": "", "snowflake_private_key_file": str(tmp_path / "key.p8")}
-    world.overrides |= options | ways[by]
-    assert targets(world.settings)["snowflake"].held() == {}
-
-
-def test_without_its_client_it_says_what_to_install(world, options, monkeypatch):
-    world.overrides |= options
-    monkeypatch.setitem(sys.modules, "snowflake.connector.errors", None)
-    with pytest.raises(TargetError, match=r"pip install 'spotify-assets\[snowflake\]'"):
-        targets(world.settings)["snowflake"].held()
 
 
 def test_a_role_that_may_not_create_the_schema(history, snowflake, server):

@@ -1,0 +1,130 @@
+"""Sessions in Snowflake: ways to log in, and what its errors mean to whoever made the settings."""
+
+import sys
+import time
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from snowflake.connector.errors import ProgrammingError
+
+from spotify_assets.settings import load_settings
+from spotify_assets.targets import snowflake_session
+from spotify_assets.targets.publishing import TargetError
+from spotify_assets.targets.registry import targets
+from spotify_assets.targets.snowflake_session import Sessions, ran, rows_of, run
+from spotify_assets_tests.snowflake_server import PASSWORD
+from spotify_assets_tests.targets.conftest import pem
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"snowflake_user": "NOBODY"}, "SPOTIFY_ASSETS_SNOWFLAKE_USER is wrong, or has another key"),
+        ({"snowflake_private_key": "no key"}, "SPOTIFY_ASSETS_SNOWFLAKE_PRIVATE_KEY"),
+        ({"snowflake_private_key": "", "snowflake_private_key_file": "/no/key.p8"}, "_PRIVATE_KEY_FILE"),
+        ({"snowflake_private_key": "", "snowflake_password": "a-wrong-secret"}, "SPOTIFY_ASSETS_SNOWFLAKE_PASSWORD"),
+        ({"snowflake_url": "http://127.0.0.1:9"}, "http://127.0.0.1:9 can't be reached"),
+        ({"snowflake_database": "NOWHERE"}, "there is no database NOWHERE"),
+        ({"snowflake_warehouse": "NOTHING"}, "there is no warehouse NOTHING"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line_without_secrets(world, options, wrong, expected, caplog):
+    world.overrides |= options | wrong
+    with pytest.raises(TargetError) as error:
+        targets(world.settings)["snowflake"].held()
+    message = str(error.value)
+    assert message.startswith("snowflake: ")
+    assert expected in message
+    told = message + caplog.text + repr(error.value.__cause__)
+    assert "\n" not in message
+    assert not [secret for secret in ("a-wrong-secret", options["snowflake_private_key"]) if secret in told]
+
+
+def test_another_key_is_refused(world, options):
+    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    world.overrides |= options | {"snowflake_private_key": pem(other)}
+    with pytest.raises(TargetError, match="has another key"):
+        targets(world.settings)["snowflake"].held()
+
+
+@pytest.mark.parametrize("by", ["password", "encrypted key", "file"])
+def test_other_ways_to_log_in(world, options, key, tmp_path, by):
+    ways = {"password": {"snowflake_private_key": "", "snowflake_password": PASSWORD}}
+    ways["encrypted key"] = {
+        "snowflake_private_key": pem(key, "a phrase"), "snowflake_private_key_passphrase": "a phrase"
+    }  # fmt: skip
+    (tmp_path / "key.p8").write_text(pem(key))
+    ways["file"] = {"snowflake_private_key": "", "snowflake_private_key_file": str(tmp_path / "key.p8")}
+    world.overrides |= options | ways[by]
+    assert targets(world.settings)["snowflake"].held() == {}
+
+
+def test_without_its_client_it_says_what_to_install(world, options, monkeypatch):
+    world.overrides |= options
+    monkeypatch.setitem(sys.modules, "snowflake.connector.errors", None)
+    with pytest.raises(TargetError, match=r"pip install 'spotify-assets\[snowflake\]'"):
+        targets(world.settings)["snowflake"].held()
+
+
+@pytest.fixture
+def sessions(options):
+    return Sessions(load_settings(lake_uri="lake", **options))
+
+
+def test_a_session_is_kept_for_the_next(sessions, monkeypatch):
+    with sessions.session() as first:
+        assert rows_of(first, "SELECT 1, 'a'") == [(1, "a")]
+    with sessions.session() as second:
+        assert second is first
+        with sessions.session() as another:  # one at a time uses each
+            assert another is not first
+
+
+def test_a_session_that_idled_for_long_is_not_used_again(sessions, monkeypatch):
+    with sessions.session() as first:
+        pass
+    later = time.monotonic() + snowflake_session.KEPT_SECONDS + 1
+    monkeypatch.setattr("spotify_assets.targets.snowflake_session.time.monotonic", lambda: later)
+    with sessions.session() as second:
+        assert second is not first
+
+
+def test_what_fails_is_rolled_back_and_its_session_closed(sessions):
+    with pytest.raises(KeyboardInterrupt), sessions.session() as first:
+        raise KeyboardInterrupt
+    with sessions.session() as second:
+        assert second is not first
+
+
+@pytest.fixture
+def connection(sessions):
+    """A session in a schema that is there."""
+    with sessions.session() as connection:
+        run(connection, "CREATE SCHEMA IF NOT EXISTS somewhere")
+        run(connection, "USE SCHEMA somewhere")
+        yield connection
+
+
+def test_rows_that_a_statement_changed(connection):
+    run(connection, "CREATE TABLE numbers (number INTEGER)")
+    assert run(connection, "INSERT INTO numbers VALUES (1), (2)") == 2
+
+
+def test_only_the_error_that_is_expected_is_no_error(connection):
+    assert ran(connection, "SELECT 1", unless=snowflake_session.MISSING)
+    assert not ran(connection, "SELECT * FROM nothing", unless=snowflake_session.MISSING)
+    with pytest.raises(ProgrammingError):
+        ran(connection, "SELECT * FROM nothing", unless=snowflake_session.EXISTS)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("", {}),
+        ("https://host", {"host": "host", "port": 443, "protocol": "https"}),
+        ("http://host", {"host": "host", "port": 80, "protocol": "http"}),
+        ("https://host:8443", {"host": "host", "port": 8443, "protocol": "https"}),
+    ],
+)
+def test_where_to_connect(url, place):
+    assert snowflake_session._place(url) == place
