@@ -56,8 +56,8 @@ class _Compiler(DDLCompiler):
 class _Preparer(IdentifierPreparer):
     """Quoted in lower case, a name would be another one; none of the model's is a word that Snowflake reserves."""
 
-    def _requires_quotes(self, value: str) -> bool:
-        return False
+    def quote(self, ident: str, force: Any = None) -> str:  # SQLAlchemy 2.0 has the second argument
+        return ident
 
 
 class Dialect(DefaultDialect):

@@ -108,7 +108,8 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             }
         )
         for key, rows in self._partition_rows(table, delta, keys).items():
-            context.step_context.add_asset_metadata(
+            # An output's own metadata goes to each partition of the run alike.
+            dg.AssetExecutionContext.get().add_asset_metadata(
                 {"dagster/partition_row_count": rows}, asset_key=context.asset_key, partition_key=key
             )
 
