@@ -2,12 +2,15 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from uuid import uuid4
 
 import pytest
 import yaml
 
 from spotify_assets.cli.documentation import ROOT
+
+KNOW_DAGSTER = {"__main__", "cli", "dagster_storage", "definitions", "defs"}
 
 
 def found_secrets(text, tmp_path):
@@ -43,3 +46,10 @@ def test_the_dev_container_sets_up_the_oldest_python():
     container = json.loads(text)
     assert ":3.11-" in container["image"]
     assert container["postCreateCommand"].endswith("make setup")
+
+
+def test_all_machinery_is_held_to_be_free_of_dagster():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers, _, without_dagster, _ = contracts
+    machinery = {name for layer in layers["layers"] for name in layer.split(" | ")} - KNOW_DAGSTER
+    assert {name.removeprefix("spotify_assets.") for name in without_dagster["source_modules"]} == machinery

@@ -1,4 +1,5 @@
 import re
+import tomllib
 from importlib import import_module
 
 import pytest
@@ -12,6 +13,9 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *sor
 STARTS = ("spotify_assets/", "spotify_assets_tests/", "benchmarks/", "docs/", "infra/", ".github/", ".devcontainer/")
 # A path or a dotted name with a placeholder in it, as `spotify_assets/transforms/<table>.py`.
 PLACEHOLDER = re.compile(r"[<>*{]|NAME|\.\.\.")
+
+# Names in CONTRIBUTING.md and docs/architecture.md that are no code of ours.
+TOOLS = {"breakpoint"}
 
 
 def named(page):
@@ -78,6 +82,23 @@ def test_code_that_a_page_names_exists(page):
             assert (ROOT / name.partition("::")[0]).exists(), name
         elif re.fullmatch(r"(spotify_assets|spotify_assets_tests|benchmarks)(\.\w+)+(\(\))?", name):
             assert exists(name.removesuffix("()")), name
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_names_that_contributors_read_are_in_the_code(page):
+    sources = [path for folder in ("spotify_assets", "spotify_assets_tests") for path in (ROOT / folder).rglob("*.py")]
+    words = {word for path in sources for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+    text = (ROOT / page).read_text(encoding="utf-8")
+    defined_there = set(re.findall(r"^ *(?:def )?(\w+)(?: = table)?\(", text, re.MULTILINE))
+    named_there = set(re.findall(r"`([A-Za-z_]\w+)(?:\(\.\.\.\))?`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)))
+    assert named_there - defined_there - TOOLS - words == set()
+
+
+def test_the_map_has_every_layer_in_order():
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `spotify_assets/(\w+)(?:/|\.py)` \|", page, re.MULTILINE)
+    assert listed == [name for layer in layers for name in layer.split(" | ") if name != "__main__"]
 
 
 def test_the_readme_is_short():
