@@ -47,7 +47,11 @@ class Synced:
 
 
 class _EventHandler(logging.Handler):
-    """Hands Dagster's events to a function."""
+    """Hands Dagster's events to a function.
+
+    Dagster's own loggers find them in `dagster_meta`; nothing public tells of events while a run goes on in this
+    process.
+    """
 
     def __init__(self, callback: Callable[[dg.DagsterEvent], None]) -> None:
         super().__init__()
