@@ -15,8 +15,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from spotify_assets import transforms
-from spotify_assets.defs.io_managers import DeltaLakeIOManager
-from spotify_assets.defs.resources.spark import SparkResource
+from spotify_assets.engine.session import spark_session
 from spotify_assets.ingest.history import Ingested, ingest
 from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.ingest.responses import KINDS, mirror_metadata, mirror_playlists
@@ -24,11 +23,11 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import lineage, plan, staleness
+from spotify_assets.refresh.frames import LakeFrames
 from spotify_assets.sandbox.mariadb import MariaDB
 from spotify_assets.sandbox.mariadb import running as mariadb_running
 from spotify_assets.sandbox.s3_servers import AWS, running
 from spotify_assets.settings import PREFIX, Settings, load_settings
-from spotify_assets.windows import span_of, window_predicate, windows_of
 
 LANDED_AT = datetime(2025, 1, 10, tzinfo=UTC)
 TIMELESS = ("landed_at", "loaded_at", "reader_version")
@@ -36,7 +35,7 @@ TIMELESS = ("landed_at", "loaded_at", "reader_version")
 
 @pytest.fixture(scope="session")
 def spark() -> SparkSession:
-    return SparkResource().session
+    return spark_session()
 
 
 @pytest.fixture(autouse=True)
@@ -154,8 +153,8 @@ class World:
         return LandingZone(self.settings.landing_uri)
 
     @property
-    def io_manager(self) -> DeltaLakeIOManager:
-        return DeltaLakeIOManager(spark=SparkResource(), settings=self.settings)
+    def frames(self) -> LakeFrames:
+        return LakeFrames(self.lake, self.settings, lambda: self.spark)
 
     def land(self, path: str, content: Any, landed_at: datetime = LANDED_AT) -> Path:
         """Land a file below `landing/history`: bytes, text, or a document as JSON. S3 says itself when it landed."""
@@ -176,7 +175,8 @@ class World:
         for run in runs:
             for table in self._mirrored(run):
                 keys = run.keys if TABLES[table].is_partitioned else ()
-                self.io_manager.write(table, self.compute(table, keys), keys)
+                frames = self.frames
+                frames.write(table, frames.compute(table, keys), keys)
         return runs
 
     def _mirrored(self, run: plan.PlannedRun) -> list[str]:
@@ -195,23 +195,7 @@ class World:
 
     def compute(self, table: str, keys: Sequence[str]) -> DataFrame:
         """What the table's asset computes."""
-        options: dict[str, Any] = {}
-        if lineage.takes(table, "settings"):
-            options["settings"] = self.settings
-        if lineage.takes(table, "spark"):
-            options["spark"] = self.spark
-        if lineage.takes(table, "window"):
-            options["window"] = span_of(keys, windows_of(TABLES[table], self.settings))
-        inputs = []
-        for upstream in lineage.upstreams(table):
-            self.lake.ensure(upstream)
-            frame = self.spark.read.format("delta").load(self.lake.table_uri(upstream))
-            if keys and TABLES[upstream].is_partitioned:
-                frame = frame.where(
-                    window_predicate(TABLES[upstream], span_of(keys, windows_of(TABLES[table], self.settings)))
-                )
-            inputs.append(frame)
-        return getattr(transforms, table)(*inputs, **options)
+        return self.frames.compute(table, keys)
 
     def rows(self, table: str, *columns: str) -> list[dict[str, Any]]:
         """The table's rows in order of their primary key."""

@@ -9,8 +9,8 @@ from unittest import mock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.lake.tables import Lake
+from spotify_assets.refresh.frames import LakeFrames
 from spotify_assets_tests.conftest import World, account, extended
 
 MOMENTS = ("2024-01-31T12:00:00Z", "2024-01-31T12:00:30Z", "2024-02-01T00:30:00Z", "2024-04-10T12:00:00Z", "soon")
@@ -58,7 +58,7 @@ def sync_and_die(world: World, commits: int) -> None:
         return written
 
     raw = mock.patch.object(Lake, "replace", count(Lake.replace))
-    computed = mock.patch.object(DeltaLakeIOManager, "write", count(DeltaLakeIOManager.write))
+    computed = mock.patch.object(LakeFrames, "write", count(LakeFrames.write))
     with raw, computed:
         try:
             world.sync()

@@ -8,14 +8,14 @@ from pyspark.sql import DataFrame, SparkSession
 from benchmarks.engines import PARTIAL_AGGREGATES
 from benchmarks.engines import TABLES as BENCHMARKED
 from spotify_assets import transforms
-from spotify_assets.defs.resources.spark import SparkResource
+from spotify_assets.engine.session import spark_session
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import lineage
 from spotify_assets.settings import load_settings
 
 
 def start() -> SparkSession:
-    session = SparkResource().session
+    session = spark_session()
     session.range(1).collect()
     return session
 

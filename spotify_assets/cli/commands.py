@@ -201,10 +201,10 @@ def status() -> None:
 def maintain() -> None:
     """Compact the lake's tables, and remove former versions older than SPOTIFY_ASSETS_RETENTION_DAYS."""
     from spotify_assets.cli import reports
-    from spotify_assets.definitions import resources
+    from spotify_assets.refresh.frames import LakeFrames
 
     with console.status("Looking at the tables") as status:
-        done = resources(settings())["lake"].maintain(lambda maintained: status.update(f"{maintained.table} is done"))
+        done = LakeFrames.of(settings()).maintain(lambda maintained: status.update(f"{maintained.table} is done"))
     reports.print_maintained(console, done, settings().retention_days)
 
 

@@ -65,7 +65,7 @@ poll_recent_plays = dg.define_asset_job(
     required_resource_keys={"lake"},
 )
 def compact_and_vacuum(context: dg.OpExecutionContext) -> None:
-    done = context.resources.lake.maintain(lambda maintained: context.log.info(str(maintained)))
+    done = context.resources.lake.frames.maintain(lambda maintained: context.log.info(str(maintained)))
     tables = [
         dg.TableRecord(
             {

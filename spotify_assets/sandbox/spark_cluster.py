@@ -28,7 +28,7 @@ class SparkCluster:
     """A master, workers of one core each, and a Spark Connect server, from `with` to its end.
 
         with SparkCluster(logs) as cluster:
-            spark = SparkResource(remote=cluster.remote).session
+            spark = spark_session(cluster.remote)
 
     Attributes:
         remote: Address for clients: `sc://127.0.0.1:<port>`.

@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import pyspark
 import pytest
 
-from spotify_assets.defs.resources.spark import SparkResource
 from spotify_assets.engine import apache_spark
 from spotify_assets.engine import session as spark
+from spotify_assets.engine.session import spark_session
 
 POM = Path(__file__).parents[2] / "infra/spark/pom.xml"
 BUNDLED = Path(pyspark.__path__[0]) / "jars"
@@ -77,5 +77,5 @@ def test_where_nobody_answers_it_says_so_soon_and_tells_no_token(monkeypatch):
         nobody.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{nobody.getsockname()[1]}"
         with pytest.raises(apache_spark.SparkError) as raised:
-            _ = SparkResource(remote=f"sc://{address}/;token=a-secret").session
+            spark_session(f"sc://{address}/;token=a-secret")
     assert str(raised.value) == (f"SPOTIFY_ASSETS_SPARK_REMOTE: no Spark Connect server answers at sc://{address}")

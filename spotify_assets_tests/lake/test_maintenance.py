@@ -43,7 +43,7 @@ def live(world):
 
 
 def of_plays(world):
-    [one] = [one for one in world.io_manager.maintain() if one.table == "plays"]
+    [one] = [one for one in world.frames.maintain() if one.table == "plays"]
     return one
 
 
@@ -86,7 +86,7 @@ def test_a_table_that_is_maintained_again_and_again_stays_known(prepared):
     world.overrides["retention_days"] = 0
     for _ in range(4):
         fragment(world)
-        world.io_manager.maintain()
+        world.frames.maintain()
     assert not staleness.stale(world.lake, world.settings)
 
 
@@ -106,7 +106,7 @@ def test_in_a_bucket(s3_world):
     s3_world.overrides["retention_days"] = 0
     s3_world.ingest()
     keys = ["2024-01-01"]
-    s3_world.io_manager.write("plays", s3_world.compute("plays", keys), keys)
+    s3_world.frames.write("plays", s3_world.compute("plays", keys), keys)
     before = s3_world.rows("plays")
     fragment(s3_world)
     done = of_plays(s3_world)

@@ -59,7 +59,7 @@ def test_a_record_without_a_time_concerns_the_first_month(synced):
 
 
 def test_a_month_written_by_hand_makes_what_reads_it_stale(synced):
-    synced.io_manager.write("plays", synced.compute("plays", ["2024-01-01"]), ["2024-01-01"])
+    synced.frames.write("plays", synced.compute("plays", ["2024-01-01"]), ["2024-01-01"])
     found = stale(synced)
     assert "plays" not in found.windows
     assert found.windows["fct_plays"] == ["2024-01-01"]
@@ -124,7 +124,7 @@ def test_the_state_outlives_its_log(synced, monkeypatch):
     """Many commits later, the state still tells what was written first."""
     monkeypatch.setattr(commits, "RECENT_COMMITS", 2)
     for _ in range(5):
-        synced.io_manager.write("plays", synced.compute("plays", ["2024-03-01"]), ["2024-03-01"])
+        synced.frames.write("plays", synced.compute("plays", ["2024-03-01"]), ["2024-03-01"])
     state = commits.state_of(synced.lake.open("plays"))
     assert set(state) == {"2024-01-01/2024-02-01", "2024-03-01/2024-04-01"}
     assert state["2024-01-01/2024-02-01"].fingerprint is not None

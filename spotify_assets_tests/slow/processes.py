@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spotify_assets.cli import instance, runner
-from spotify_assets.defs.io_managers import DeltaLakeIOManager
-from spotify_assets.defs.resources.spark import SparkResource
+from spotify_assets.engine.session import spark_session
 from spotify_assets.refresh import staleness
 from spotify_assets.settings import load_settings
 from spotify_assets_tests.conftest import World
@@ -67,7 +66,7 @@ def _alone(environment: dict[str, str], function: Callable[..., None], arguments
 
 def world(root: Path, uri: str, remote: str = "") -> World:
     """The world of another process, with an engine of one's own."""
-    return World(root, SparkResource(remote=remote).session, {"spark_remote": remote} if remote else {}, uri)
+    return World(root, spark_session(remote), {"spark_remote": remote} if remote else {}, uri)
 
 
 def sync(root: Path, uri: str) -> None:
@@ -87,19 +86,19 @@ def ingest(root: Path, uri: str) -> None:
 def write_months(root: Path, uri: str, remote: str, table: str, months: Sequence[str]) -> None:
     """Materialize months of a table, each by itself."""
     there = world(root, uri, remote)
-    lake = DeltaLakeIOManager(spark=SparkResource(remote=remote), settings=there.settings)
+    frames = there.frames
     for month in months:
-        lake.write(table, there.compute(table, [month]), [month])
+        frames.write(table, there.compute(table, [month]), [month])
 
 
 def write_at_once(root: Path, uri: str, tables: Sequence[str], ready: Barrier) -> None:
     """Materialize each table as soon as all others are ready to."""
     there = world(root, uri)
-    lake = DeltaLakeIOManager(spark=SparkResource(remote=""), settings=there.settings)
+    frames = there.frames
     for table in tables:
         frame = there.compute(table, [])
         ready.wait()
-        lake.write(table, frame, [])
+        frames.write(table, frame, [])
 
 
 def read(root: Path, uri: str, table: str, expected: dict[str, int], seconds: float) -> None:
@@ -118,9 +117,9 @@ def read(root: Path, uri: str, table: str, expected: dict[str, int], seconds: fl
 def keep_tidy(root: Path, uri: str, remote: str, times: int) -> None:
     """Compact and vacuum, again and again."""
     there = world(root, uri, remote)
-    lake = DeltaLakeIOManager(spark=SparkResource(remote=remote), settings=there.settings)
+    frames = there.frames
     for _ in range(times):
-        lake.maintain()
+        frames.maintain()
 
 
 def nothing_is_stale(there: World) -> bool:

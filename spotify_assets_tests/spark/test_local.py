@@ -17,8 +17,8 @@ from spotify_assets_tests.spark.processes import left_in, wait_until_running
 LOST = "metrics/listening_clock"
 COUNT = """
 import sys
-from spotify_assets.defs.resources import SparkResource
-SparkResource(remote=sys.argv[1]).session.range(7).count()
+from spotify_assets.engine.session import spark_session
+spark_session(sys.argv[1]).range(7).count()
 """
 
 

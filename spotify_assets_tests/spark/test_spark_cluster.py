@@ -16,8 +16,8 @@ from spotify_assets_tests.spark.processes import left_in, running_in, wait_until
 TASKS = 16
 COUNT = """
 import sys
-from spotify_assets.defs.resources import SparkResource
-session = SparkResource(remote=sys.argv[1]).session
+from spotify_assets.engine.session import spark_session
+session = spark_session(sys.argv[1])
 session.range(0, 16_000_000, 1, int(sys.argv[2])).selectExpr("max(xxhash64(id))").collect()
 """
 

@@ -84,13 +84,13 @@ USES_ALL = """
 import os
 import sys
 from spotify_assets.lake.tables import Lake
-from spotify_assets.defs.resources import SparkResource
+from spotify_assets.engine.session import spark_session
 from spotify_assets.storage import storage
 uri = sys.argv[1]
 storage(uri).write("landing/a", b"x")
 lake = Lake(uri + "/lake")
 lake.ensure("dim_time")
-rows = SparkResource().session.read.format("delta").load(lake.table_uri("dim_time"))
+rows = spark_session().read.format("delta").load(lake.table_uri("dim_time"))
 print("read", len(rows.collect()))
 sys.stdout.flush()
 os._exit(0)

@@ -27,7 +27,7 @@ def run_window(table: str, context: dg.AssetCheckExecutionContext, lake: DeltaLa
 
 def rows_of(table: str, context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager) -> "DataFrame":
     """The table's rows of the run's window."""
-    frame = lake.frame(table)
+    frame = lake.frames.read(table)
     window = run_window(table, context, lake)
     if window:
         return frame.where(window_predicate(TABLES[table], window))

@@ -23,7 +23,7 @@ def captured(world):
     land(world, "playlists/2024-01-02/p.080000.json", "[{")
     land(world, "playlists/2024-01-02/notes.json", {"a": 1})
     mirror_playlists(world.landing, world.lake, world.settings, DAYS)
-    world.io_manager.write("playlist_tracks", world.compute("playlist_tracks", DAYS), DAYS)
+    world.frames.write("playlist_tracks", world.compute("playlist_tracks", DAYS), DAYS)
     return world
 
 

@@ -1,109 +1,43 @@
-from datetime import timedelta
+"""What Dagster's assets get, and what it is told of what they give."""
 
-import pytest
-from pyspark.sql import functions as F
+import dagster as dg
+from pyspark.sql import DataFrame
 
-from spotify_assets import transforms
-from spotify_assets.defs.io_managers import delta_lake
-from spotify_assets.defs.io_managers.delta_lake import RowsOutsideWindowError, WrongColumnsError
-from spotify_assets.model import TABLES
-from spotify_assets.refresh import staleness
-from spotify_assets.windows import span_of, window_predicate, windows_of
-from spotify_assets_tests.conftest import extended
+from spotify_assets.definitions import definitions
+
+MONTHS = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-02-01"}
 
 
-@pytest.fixture
-def landed(prepared):
-    return prepared({"anna/a.json": [extended("2024-01-31T13:37:00Z"), extended("2024-02-29T13:37:00Z")]})
+def test_an_asset_gets_its_partitions_of_a_table_and_one_without_partitions_all(synced):
+    defs = definitions(synced.settings)
+    found = {}
 
+    @dg.asset(partitions_def=defs.resolve_assets_def("plays").partitions_def)
+    def of_a_month(plays: DataFrame) -> None:
+        found["month"] = [f"{row['month']:%Y-%m}" for row in plays.collect()]
 
-def months(world):
-    return [f"{row['played_at']:%Y-%m}" for row in world.rows("plays")]
+    @dg.asset
+    def of_all(plays: DataFrame) -> None:
+        found["all"] = sorted(f"{row['month']:%Y-%m}" for row in plays.collect())
 
-
-def test_a_write_replaces_its_window_and_no_other(landed):
-    nothing = landed.compute("plays", ["2024-01-01"]).where("false")
-    landed.io_manager.write("plays", nothing, ["2024-01-01"])
-    assert months(landed) == ["2024-02"]
-
-
-def test_a_month_touches_the_files_of_that_month_only(landed):
-    def files():
-        return {path for path in landed.lake.open("plays").file_uris() if "month=2024-02" in path}
-
-    before = files()
-    landed.io_manager.write("plays", landed.compute("plays", ["2024-01-01"]), ["2024-01-01"])
-    assert files() == before
-
-
-@pytest.mark.parametrize("hours", [-24 * 40, 24 * 40])
-def test_rows_outside_the_window_are_refused_and_nothing_is_written(landed, hours):
-    version = landed.lake.open("plays").version()
-    moved = landed.compute("plays", ["2024-01-01"]).withColumn(
-        "played_at", F.col("played_at") + F.lit(timedelta(hours=hours))
+    mine = dg.Definitions.merge(defs, dg.Definitions(assets=[of_a_month, of_all]))
+    done = dg.materialize(
+        mine.assets, selection=["of_a_month", "of_all"], partition_key="2024-03-01", resources=mine.resources
     )
-    with pytest.raises(RowsOutsideWindowError, match="plays"):
-        landed.io_manager.write("plays", moved, ["2024-01-01"])
-    assert landed.lake.open("plays").version() == version
+    assert done.success
+    assert found == {"month": ["2024-03"], "all": ["2024-01", "2024-03"]}
 
 
-def test_rows_without_a_time_are_refused(landed):
-    timeless = landed.compute("plays", ["2024-01-01"]).withColumn("played_at", F.lit(None).cast("timestamp"))
-    with pytest.raises(RowsOutsideWindowError):
-        landed.io_manager.write("plays", timeless, ["2024-01-01"])
-
-
-def test_other_columns_than_the_models_are_refused(landed):
-    with pytest.raises(WrongColumnsError, match="ms_played"):
-        landed.io_manager.write("plays", landed.compute("plays", ["2024-01-01"]).drop("ms_played"), ["2024-01-01"])
-
-
-def test_an_empty_window_is_recorded_though_the_engine_makes_no_commit(world):
-    world.ingest()
-    commit = world.io_manager.write("plays", world.compute("plays", ["2020-01-01"]), ["2020-01-01"])
-    assert commit["version"] == 1
-
-
-def test_a_conflict_is_tried_again_and_anything_else_is_not(landed, monkeypatch):
-    attempts = []
-
-    def conflict_once(self, *arguments):
-        attempts.append(1)
-        if len(attempts) == 1:
-            raise RuntimeError("Failed to commit transaction: 0")
-        return commit(self, *arguments)
-
-    commit = delta_lake.DeltaLakeIOManager._commit
-    monkeypatch.setattr(delta_lake.DeltaLakeIOManager, "_commit", conflict_once)
-    landed.io_manager.write("plays", landed.compute("plays", ["2024-01-01"]), ["2024-01-01"])
-    assert len(attempts) == 2
-    monkeypatch.setattr(
-        delta_lake.DeltaLakeIOManager, "_commit", lambda *_: (_ for _ in ()).throw(OSError("disk full"))
-    )
-    with pytest.raises(OSError, match="disk full"):
-        landed.io_manager.write("plays", landed.compute("plays", ["2024-01-01"]), ["2024-01-01"])
-
-
-def test_inputs_are_read_as_they_are_when_their_fingerprint_is_taken(landed):
-    """Another run writes the input after this one has built its query."""
-    january, settings = ["2024-01-01"], landed.settings
-    within = window_predicate(TABLES["plays"], span_of(january, windows_of(TABLES["plays"], settings)))
-    manager = landed.io_manager
-    hours = transforms.hourly_listening(manager.frame("plays").where(within), settings=settings)
-    landed.land("anna/b.json", [extended("2024-01-30T13:37:00Z")])
-    landed.ingest()
-    landed.io_manager.write("plays", landed.compute("plays", january), january)
-    manager.write("hourly_listening", hours, january)
-    assert [f"{row['date']}" for row in landed.rows("hourly_listening")] == ["2024-01-30", "2024-01-31", "2024-02-29"]
-    assert "hourly_listening" not in staleness.stale(landed.lake, settings).windows
-
-
-def test_a_table_of_an_older_shape_takes_the_models_and_is_computed_anew(landed):
-    import pyarrow as pa
-    from deltalake import write_deltalake
-
-    before = landed.everything()
-    uri = landed.lake.table_uri("artist_metrics")
-    write_deltalake(uri, pa.table({"old": [1]}), mode="overwrite", schema_mode="overwrite")
-    landed.refresh()
-    assert landed.everything() == before
+def test_dagster_is_told_where_the_rows_are_and_how_many(synced):
+    defs = definitions(synced.settings)
+    done = dg.materialize(defs.assets, selection=["plays"], tags=MONTHS, resources=defs.resources)
+    told = {one.partition: one.metadata for one in done.asset_materializations_for_node("plays")}
+    assert set(told) == {"2024-01-01", "2024-02-01"}
+    metadata = {name: value.value for name, value in told["2024-01-01"].items()}
+    assert metadata == {
+        "dagster/uri": synced.lake.table_uri("plays"),
+        "dagster/row_count": 2,
+        "dagster/partition_row_count": 1,
+        "delta_version": synced.lake.open("plays").version(),
+    }
+    assert told["2024-02-01"]["dagster/partition_row_count"].value == 0

@@ -1,0 +1,103 @@
+from datetime import timedelta
+
+import pytest
+from pyspark.sql import functions as F
+
+from spotify_assets import transforms
+from spotify_assets.refresh import frames, staleness
+from spotify_assets.refresh.frames import RowsOutsideWindowError, WrongColumnsError
+from spotify_assets_tests.conftest import extended
+
+
+@pytest.fixture
+def landed(prepared):
+    return prepared({"anna/a.json": [extended("2024-01-31T13:37:00Z"), extended("2024-02-29T13:37:00Z")]})
+
+
+def months(world):
+    return [f"{row['played_at']:%Y-%m}" for row in world.rows("plays")]
+
+
+def test_a_write_replaces_its_window_and_no_other(landed):
+    nothing = landed.compute("plays", ["2024-01-01"]).where("false")
+    landed.frames.write("plays", nothing, ["2024-01-01"])
+    assert months(landed) == ["2024-02"]
+
+
+def test_a_month_touches_the_files_of_that_month_only(landed):
+    def files():
+        return {path for path in landed.lake.open("plays").file_uris() if "month=2024-02" in path}
+
+    before = files()
+    landed.frames.write("plays", landed.compute("plays", ["2024-01-01"]), ["2024-01-01"])
+    assert files() == before
+
+
+@pytest.mark.parametrize("hours", [-24 * 40, 24 * 40])
+def test_rows_outside_the_window_are_refused_and_nothing_is_written(landed, hours):
+    version = landed.lake.open("plays").version()
+    moved = landed.compute("plays", ["2024-01-01"]).withColumn(
+        "played_at", F.col("played_at") + F.lit(timedelta(hours=hours))
+    )
+    with pytest.raises(RowsOutsideWindowError, match="plays"):
+        landed.frames.write("plays", moved, ["2024-01-01"])
+    assert landed.lake.open("plays").version() == version
+
+
+def test_rows_without_a_time_are_refused(landed):
+    timeless = landed.compute("plays", ["2024-01-01"]).withColumn("played_at", F.lit(None).cast("timestamp"))
+    with pytest.raises(RowsOutsideWindowError):
+        landed.frames.write("plays", timeless, ["2024-01-01"])
+
+
+def test_other_columns_than_the_models_are_refused(landed):
+    with pytest.raises(WrongColumnsError, match="ms_played"):
+        landed.frames.write("plays", landed.compute("plays", ["2024-01-01"]).drop("ms_played"), ["2024-01-01"])
+
+
+def test_an_empty_window_is_recorded_though_the_engine_makes_no_commit(world):
+    world.ingest()
+    commit = world.frames.write("plays", world.compute("plays", ["2020-01-01"]), ["2020-01-01"])
+    assert commit["version"] == 1
+
+
+def test_a_conflict_is_tried_again_and_anything_else_is_not(landed, monkeypatch):
+    attempts = []
+
+    def conflict_once(self, *arguments):
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise RuntimeError("Failed to commit transaction: 0")
+        return commit(self, *arguments)
+
+    commit = frames.LakeFrames._commit
+    monkeypatch.setattr(frames.LakeFrames, "_commit", conflict_once)
+    landed.frames.write("plays", landed.compute("plays", ["2024-01-01"]), ["2024-01-01"])
+    assert len(attempts) == 2
+    monkeypatch.setattr(frames.LakeFrames, "_commit", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        landed.frames.write("plays", landed.compute("plays", ["2024-01-01"]), ["2024-01-01"])
+
+
+def test_inputs_are_read_as_they_are_when_their_fingerprint_is_taken(landed):
+    """Another run writes the input after this one has built its query."""
+    january, settings = ["2024-01-01"], landed.settings
+    manager = landed.frames
+    hours = transforms.hourly_listening(manager.read("plays", january), settings=settings)
+    landed.land("anna/b.json", [extended("2024-01-30T13:37:00Z")])
+    landed.ingest()
+    landed.frames.write("plays", landed.compute("plays", january), january)
+    manager.write("hourly_listening", hours, january)
+    assert [f"{row['date']}" for row in landed.rows("hourly_listening")] == ["2024-01-30", "2024-01-31", "2024-02-29"]
+    assert "hourly_listening" not in staleness.stale(landed.lake, settings).windows
+
+
+def test_a_table_of_an_older_shape_takes_the_models_and_is_computed_anew(landed):
+    import pyarrow as pa
+    from deltalake import write_deltalake
+
+    before = landed.everything()
+    uri = landed.lake.table_uri("artist_metrics")
+    write_deltalake(uri, pa.table({"old": [1]}), mode="overwrite", schema_mode="overwrite")
+    landed.refresh()
+    assert landed.everything() == before
