@@ -6,7 +6,6 @@
 from typing import Any
 
 import dagster as dg
-from dagster._config import UserConfigSchema
 
 from spotify_assets.defs import event_log
 
@@ -15,7 +14,7 @@ class PersistentSqliteEventLogStorage(event_log.PersistentSqliteEventLogStorage)
     """The same class; the variable that named its folder need not be set."""
 
     @classmethod
-    def config_type(cls) -> UserConfigSchema:
+    def config_type(cls) -> dict[str, Any]:
         return {"base_dir": dg.Field(dg.Any, is_required=False)}
 
     @classmethod
