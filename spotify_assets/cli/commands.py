@@ -73,8 +73,8 @@ def publish(targets: tuple[str, ...]) -> None:
     up to date is what sync does.
     """
     from spotify_assets.cli import reports
-    from spotify_assets.cli.instance import instance
-    from spotify_assets.cli.runner import Runner, Synced
+    from spotify_assets.cli.outcome import Synced
+    from spotify_assets.cli.runner import Runner
     from spotify_assets.targets.registry import targets as configured
 
     known = list(configured(settings()))
@@ -82,8 +82,8 @@ def publish(targets: tuple[str, ...]) -> None:
         raise click.UsageError(f"{unknown[0]!r} is no configured target; there is {', '.join(known)}")
     done = Synced()
     try:
-        with instance() as dagster, run_progress() as progress:
-            Runner(settings(), dagster, progress).publish(done, targets, anew=True)
+        with run_progress() as progress, Runner(settings(), progress, done) as runner:
+            runner.publish(targets, anew=True)
     finally:
         reports.print_published(console, done)
 
@@ -308,16 +308,16 @@ def checked(listener: str) -> str:
 def run_sync() -> None:
     """Sync with progress, and tell what changed."""
     from spotify_assets.cli import reports
-    from spotify_assets.cli.instance import instance
-    from spotify_assets.cli.runner import RunFailedError, Runner, Synced
+    from spotify_assets.cli.outcome import RunFailedError, Synced
+    from spotify_assets.cli.runner import Runner
     from spotify_assets.lake.tables import Lake
 
     lake = Lake(settings().lake_uri)
     before = reports.totals(lake)
     done = Synced()
     try:
-        with instance() as dagster, run_progress() as progress:
-            Runner(settings(), dagster, progress).sync(done)
+        with run_progress() as progress, Runner(settings(), progress, done) as runner:
+            runner.sync()
     except RunFailedError:
         # What was done before it failed is done.
         if done.is_computed:

@@ -14,7 +14,7 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
-from spotify_assets.cli.runner import Synced
+from spotify_assets.cli.outcome import Synced
 from spotify_assets.ingest.history import find_changes
 from spotify_assets.lake.maintenance import Maintained, Size
 from spotify_assets.lake.tables import Lake

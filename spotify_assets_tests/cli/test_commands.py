@@ -36,6 +36,16 @@ def process(tmp_path):
     return command
 
 
+# Runs a command, and then says which of these it imported.
+IMPORTED = """
+import sys
+from spotify_assets.cli import commands
+code = commands.run(debug=True)
+print("imported:", [name for name in ("dagster", "pyspark", "spotify_assets.transforms") if name in sys.modules])
+sys.exit(code)
+"""
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch, capfd):
     """Run a command in this process, with an engine that is there: most of a small command's time is to start."""
@@ -80,6 +90,13 @@ def test_from_an_export_to_nothing(run, process, tmp_path):
     assert "'mysql' is no configured target; there is duckdb" in run("publish", "mysql", expect=2)
     plays = run("query", "SELECT plays FROM total_plays", "--format", "csv")
     assert plays.split() == ["plays", "1"]
+
+    for command, said in (("status", "Every table is up to date."), ("sync", "Everything is up to date.")):
+        idle = subprocess.run(
+            [sys.executable, "-c", IMPORTED, command], cwd=tmp_path, capture_output=True, text=True, timeout=180
+        )
+        assert said in idle.stdout, idle.stdout + idle.stderr
+        assert idle.stdout.splitlines()[-1] == "imported: []"
 
     status = run("status")
     assert "anna" in status

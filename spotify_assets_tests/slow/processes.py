@@ -10,7 +10,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-from spotify_assets.cli import instance, runner
+from spotify_assets.cli import runner
 from spotify_assets.engine.session import spark_session
 from spotify_assets.refresh import staleness
 from spotify_assets.settings import load_settings
@@ -74,8 +74,8 @@ def sync(root: Path, uri: str) -> None:
     place = uri or root
     settings = load_settings(landing_uri=f"{place}/landing", lake_uri=f"{place}/lake")
     os.environ["DAGSTER_HOME"] = str(root / "dagster")
-    with instance.instance() as persistent:
-        runner.Runner(settings, persistent).sync()
+    with runner.Runner(settings) as here:
+        here.sync()
 
 
 def ingest(root: Path, uri: str) -> None:

@@ -2,7 +2,7 @@ import logging
 
 import dagster as dg
 
-from spotify_assets.cli.runner import _EventHandler
+from spotify_assets.cli.dagster_runs import _EventHandler
 
 
 def test_events_are_told_while_the_run_goes_on():

@@ -1,0 +1,111 @@
+"""The project's jobs, run in this process on the persistent Dagster instance that the UI shows."""
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from spotify_assets.cli.instance import PID_TAG, why_failed
+from spotify_assets.cli.outcome import Progress, RunFailedError
+from spotify_assets.defs import jobs
+from spotify_assets.refresh.plan import PlannedRun
+from spotify_assets.settings import Settings
+from spotify_assets.targets.publishing import Refresh
+
+
+class DagsterRuns:
+    """Runs jobs one after another; each says of which checks it is warned.
+
+    Args:
+        settings: What the definitions are made for.
+        instance: Where runs are recorded.
+        progress: Told of each run and each of its steps.
+        warnings: Takes what checks warn of.
+    """
+
+    def __init__(
+        self, settings: Settings, instance: dg.DagsterInstance, progress: Progress, warnings: list[str]
+    ) -> None:
+        from spotify_assets.definitions import definitions
+
+        self._instance = instance
+        self._progress = progress
+        self._warnings = warnings
+        self._current: tuple[str, int] = ("", 0)
+
+        @dg.logger(config_schema=None, description="Shows the progress of a run.")
+        def console(_: dg.InitLoggerContext) -> logging.Logger:
+            logger = logging.Logger("spotify_assets.run")
+            logger.addHandler(_EventHandler(self._note))
+            return logger
+
+        self._definitions = definitions(settings, {"console": console})
+
+    def read_history(self) -> None:
+        """Read what is new or changed in the landing zone.
+
+        Raises:
+            RunFailedError: saying which step failed and why; so do the others.
+        """
+        self._run(jobs.read_history.name, "Reading the landing zone", ["raw_plays", "raw_files"])
+
+    def refresh(self, run: PlannedRun) -> None:
+        """Compute the tables of a planned run."""
+        self._run(jobs.REFRESH[run.partitioning].name, f"Computing {run}", run.tables, tags=run.tags)
+
+    def publish(self, target: str, refreshes: Sequence[Refresh], *, anew: bool) -> None:
+        """Write to a target what it lacks."""
+        tables = [f"{target}/{refresh.table}" for refresh in refreshes]
+        config = {"ops": {f"publish_{target}": {"config": {"anew": anew}}}}
+        # A target is written in one step.
+        self._run(jobs.publish_tables.name, f"Publishing to {target}", tables, steps=1, config=config)
+
+    def _run(
+        self,
+        job: str,
+        title: str,
+        tables: Sequence[str],
+        *,
+        steps: int | None = None,
+        tags: Mapping[str, str] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._current = (title, len(tables) if steps is None else steps)
+        self._progress(*self._current, None)
+        result = self._definitions.resolve_job_def(job).execute_in_process(
+            instance=self._instance,
+            run_config={"loggers": {"console": {}}, **(config or {})},
+            asset_selection=[dg.AssetKey(table.split("/")) for table in tables],
+            tags={**(tags or {}), PID_TAG: f"{socket.gethostname()}:{os.getpid()}"},
+            raise_on_error=False,
+        )
+        for evaluation in result.get_asset_check_evaluations():
+            if not evaluation.passed:
+                name = f"{evaluation.asset_key.path[-1]}: {evaluation.check_name}"
+                self._warnings.append(f"{name}: {evaluation.description}" if evaluation.description else name)
+        if not result.success:
+            raise RunFailedError(why_failed(result.all_events, self._warnings))
+
+    def _note(self, event: dg.DagsterEvent) -> None:
+        if event.event_type_value == "STEP_SUCCESS" and event.step_key:
+            self._progress(*self._current, event.step_key)
+
+
+class _EventHandler(logging.Handler):
+    """Hands Dagster's events to a function.
+
+    Dagster's own loggers find them in `dagster_meta`; nothing public tells of events while a run goes on in this
+    process.
+    """
+
+    def __init__(self, callback: Callable[[dg.DagsterEvent], None]) -> None:
+        super().__init__()
+        self._callback = callback
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = (getattr(record, "dagster_meta", None) or {}).get("dagster_event")
+        if event is not None:
+            self._callback(event)
