@@ -33,7 +33,8 @@ MODEL = f"{PACKAGE}.model."
 SETTINGS = f"{PACKAGE}.settings"
 # They move rows without shaping them: names in these packages and modules count as names.
 MACHINERY = frozenset(
-    "cli defs definitions engine lake landing refresh sandbox settings spotify storage targets".split()
+    "cli dagster_storage defs definitions engine lake landing refresh retry sandbox settings spotify storage "
+    "targets".split()
 )
 
 

@@ -89,6 +89,7 @@ def test_a_setting_that_changes_rows_makes_its_tables_stale(synced):
     synced.overrides = {"min_ms_played": 300_000}
     found = stale(synced)
     assert found.windows["plays"] == ["2024-01-01", "2024-03-01"]
+    assert not OF_PLAYLISTS & set(found.whole)
     synced.refresh()
     assert synced.rows("plays") == []
 

@@ -1,0 +1,183 @@
+"""Code versions: what rows depend on changes them, and nothing else does."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spotify_assets
+from spotify_assets.model import TABLES, cleaned, raw
+from spotify_assets.refresh import lineage
+from spotify_assets.refresh.lineage import Lineage
+from spotify_assets.settings import load_settings
+
+HISTORY = {"raw_files", "raw_plays"}
+SNAPSHOTS = {"raw_playlist_files", "raw_playlists"}
+METADATA = {"track_metadata", "album_metadata", "artist_metadata"}
+JUDGED = {"plays", "rejected_plays"}
+PARTITIONED = {name for name, table in TABLES.items() if table.is_partitioned}
+VERSIONS = """
+import json, sys
+from spotify_assets.model import TABLES
+from spotify_assets.refresh import lineage
+print(json.dumps({table: lineage.code_version(table) for table in TABLES}))
+print([name for name in ("pyspark", "dagster", "spotify_assets.transforms") if name in sys.modules])
+"""
+
+
+@pytest.fixture
+def package(tmp_path) -> Path:
+    """A copy of the package's source."""
+    ours = Path(spotify_assets.__file__).parent
+    return Path(shutil.copytree(ours, tmp_path / "spotify_assets", ignore=shutil.ignore_patterns("__pycache__")))
+
+
+@pytest.fixture
+def edit(package):
+    """Replace text in a file of the copy."""
+
+    def replace(file: str, old: str, new: str) -> None:
+        source = (package / file).read_text()
+        assert old in source, f"{file} has no {old!r}"
+        (package / file).write_text(source.replace(old, new))
+
+    return replace
+
+
+def changed(package: Path) -> set[str]:
+    """Tables whose code version in the copy is another one."""
+    there = Lineage(package)
+    return {table for table in TABLES if there.code_version(table) != lineage.code_version(table)}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "tables"),
+    [
+        # A constant, through another one and a helper, in another module than the transform's.
+        ("transforms/keys.py", "ID_LENGTH = 22", "ID_LENGTH = 23", JUDGED),
+        ("transforms/calendar.py", "% 7 + 1", "% 7 + 2", {"dim_date", "listening_clock"}),
+        ("transforms/judge.py", "[+-]?[0-9]", "[+]?[0-9]", JUDGED),
+        ("transforms/plays.py", '"unknown"', '"missing"', {"plays"}),
+        ("transforms/rejected_plays.py", '"month"', '"week"', {"rejected_plays"}),
+        ("readers/csv.py", '(",", ";"', '(";", ","', HISTORY),
+        ("readers/records.py", '"%d-%m-%Y %H:%M"', '"%m-%d-%Y %H:%M"', HISTORY),
+        ("readers/sources.py", "BOMB_RATIO = 200", "BOMB_RATIO = 300", HISTORY),
+        ("readers/formats.py", '"msPlayed": "ms_played"', '"playedMs": "ms_played"', HISTORY),
+        ("readers/playlists.py", 'SPOTIFY = "spotify"', 'SPOTIFY = "Spotify"', SNAPSHOTS),
+        ("readers/metadata.py", "NOT_FOUND = 404", "NOT_FOUND = 410", METADATA),
+        ("readers/responses.py", "{22}", "{23}", HISTORY | SNAPSHOTS | METADATA),
+        ("ingest/history_rows.py", "timedelta(days=1)", "timedelta(days=2)", HISTORY),
+        ("ingest/playlist_rows.py", '"replaced"', '"superseded"', SNAPSHOTS),
+        ("ingest/metadata_rows.py", "for key in sorted(responses)", "for key in responses", METADATA),
+        ("ingest/columns.py", "range(len(rows))", "range(1, len(rows) + 1)", SNAPSHOTS | METADATA),
+        ("windows.py", "replace(day=1)", "replace(day=2)", PARTITIONED | HISTORY),
+        ("windows.py", "{column} < ", "{column} <= ", PARTITIONED),
+    ],
+)
+def test_a_change_concerns_the_tables_whose_rows_depend_on_it(package, edit, file, old, new, tables):
+    edit(file, old, new)
+    assert changed(package) == tables
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("transforms/judge.py", "\n\nWHOLE_NUMBER = ", "\n\n# Another comment.\nWHOLE_NUMBER = "),
+        ("transforms/calendar.py", '"""ISO 8601 day of the week: ', '"""Day of the week by ISO 8601: '),
+        ("transforms/calendar.py", "(date: Column) -> Column:", "(date):"),
+        ("transforms/calendar.py", "import functions as F", "import functions  as   F"),
+        ("transforms/keys.py", "ID_LENGTH = 22", "ID_LENGTH: int = (\n    22\n)"),
+        ("ingest/history.py", "GROUP_FILES = 200", "GROUP_FILES = 100"),
+        ("ingest/history.py", '"no change"', '"nothing"'),
+        ("lake/tables.py", "3650 days", "3651 days"),
+        ("landing/zone.py", "DIGEST_BLOCK = 1 << 20", "DIGEST_BLOCK = 1 << 21"),
+        ("refresh/plan.py", "MAX_BRIDGED = 14", "MAX_BRIDGED = 15"),
+        ("settings.py", "Shorter plays are rejected", "Plays that are shorter are rejected"),
+    ],
+)
+def test_what_shapes_no_row_changes_nothing(package, edit, file, old, new):
+    edit(file, old, new)
+    assert changed(package) == set()
+
+
+def test_functions_that_move_change_nothing(package, edit):
+    source = (package / "transforms/calendar.py").read_text()
+    (package / "transforms/days.py").write_text(source)
+    (package / "transforms/calendar.py").unlink()
+    edit("transforms/dimensions.py", "from spotify_assets.transforms.calendar import", "from .days import")
+    edit("transforms/facts.py", "from spotify_assets.transforms.calendar import", "from .days import")
+    edit(
+        "transforms/metrics.py",
+        "from spotify_assets.transforms.calendar import iso_day_of_week",
+        "from spotify_assets.transforms import days",
+    )
+    edit("transforms/metrics.py", "iso_day_of_week(F", "days.iso_day_of_week(F")
+    assert changed(package) == set()
+
+
+def test_a_constant_of_the_model_counts_by_value(package, monkeypatch):
+    monkeypatch.setattr(cleaned, "STREAM_MS", 31_000)
+    assert changed(package) == {"plays"}
+
+
+def test_columns_and_types_count_and_comments_do_not(package, monkeypatch):
+    monkeypatch.setattr(TABLES["dim_time"].sql, "comment", "Hours")
+    monkeypatch.setattr(TABLES["plays"].sql.columns["skipped"], "comment", "Skipped")
+    monkeypatch.setitem(raw.RECORD_FIELDS, "ts", "End of the play")
+    assert changed(package) == set()
+    types = TABLES["listening_clock"].spark_types
+    monkeypatch.setitem(TABLES["listening_clock"].__dict__, "spark_types", types | {"hour": "bigint"})
+    assert changed(package) == {"listening_clock"}
+
+
+def test_versions_are_the_same_in_every_process_and_import_no_transform():
+    done = subprocess.run(
+        [sys.executable, "-c", VERSIONS],
+        env=os.environ | {"PYTHONHASHSEED": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    versions, imported = done.stdout.splitlines()
+    assert json.loads(versions) == {table: lineage.code_version(table) for table in TABLES}
+    assert imported == "[]"
+
+
+@pytest.mark.parametrize(
+    ("override", "tables"),
+    [
+        ({"min_ms_played": 1_000}, JUDGED),
+        ({"timezone": "Europe/Stockholm"}, {"plays", "dim_listener"}),
+        ({"timezones": {"anna": "Asia/Tokyo"}}, {"plays", "dim_listener"}),
+        ({"plays_start": "2020-01-01"}, HISTORY | JUDGED),
+        (
+            {"plays_grain": "daily"},
+            HISTORY | JUDGED | {"daily_track_plays", "hourly_listening", "monthly_content"},
+        ),
+        ({"max_json_mb": 1}, HISTORY),
+        ({"snapshots_start": "2021-01-01", "playlists": "me", "lake_uri": "elsewhere"}, set()),
+    ],
+)
+def test_settings_concern_the_tables_whose_rows_they_change(override, tables):
+    before, after = load_settings(), load_settings(**override)
+    differ = {table for table in TABLES if lineage.row_settings(table, before) != lineage.row_settings(table, after)}
+    assert differ == tables
+
+
+def test_order_is_that_of_what_is_read_and_referred_to():
+    order = lineage.refreshed_tables()
+    assert sorted(order) == sorted(set(TABLES) - HISTORY)
+    for table in lineage.computed_tables():
+        for before in (*lineage.upstreams(table), *TABLES[table].references):
+            assert before in HISTORY or order.index(before) < order.index(table), (before, table)
+
+
+def test_inputs_and_keywords_are_those_of_the_signature():
+    assert lineage.upstreams("plays") == ("raw_plays", "raw_files")
+    assert lineage.takes("plays", "window")
+    assert not lineage.takes("plays", "spark")
+    assert lineage.upstreams("raw_plays") == ()
