@@ -2,8 +2,11 @@
 
 import json
 import re
+import shutil
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -32,6 +35,13 @@ GREEN = "#1db954"
 BAR = 40
 BAR_MONTHS = 24
 MAX_SHOWN = 30
+NEXT = {
+    "ui": "the asset graph at http://localhost:3000",
+    'query "SELECT * FROM track_metrics ORDER BY rank LIMIT 10"': "",
+    "status": "what is landed, kept and rejected",
+    "import my_spotify_data.zip --listener me": "",
+    "demo --remove": "when you have seen enough of it",
+}
 LOGIN_ENDS_SOON = timedelta(days=30)
 
 
@@ -235,7 +245,7 @@ def print_status(console: Console, settings: Settings) -> None:
     has_playlists = _print_playlists(console, lake)
     _print_login(console, settings)
     if not lines and not has_playlists:
-        console.print('\nNothing is landed yet: spotify-assets import PATH --listener NAME, or "make demo".')
+        console.print("\nNothing is landed yet: spotify-assets import PATH --listener NAME, or spotify-assets demo.")
     if strays := landing.strays():
         console.print(
             "[yellow]Not read, as they lie in no listener's and no day's folder, or have a name that is no UTF-8: "
@@ -389,14 +399,15 @@ def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -
         bar = "█" * (eighths // 8) + ("" if eighths % 8 == 0 else "▏▎▍▌▋▊▉"[eighths % 8 - 1])
         console.print(f"  {row['month']}  [{GREEN}]{bar:<{BAR}}[/] {row['minutes']:>8,}")
     _print_moves(console, lake)
-    console.print(
-        """
-[bold]Next[/]
-  make ui                                               the asset graph at http://localhost:3000
-  .venv/bin/spotify-assets query "SELECT * FROM track_metrics ORDER BY rank LIMIT 10"
-  .venv/bin/spotify-assets status                       what is landed, kept and rejected
-  .venv/bin/spotify-assets import my_spotify_data.zip --listener me
-  .venv/bin/spotify-assets demo --remove                when you have seen enough of it
-""",
-        soft_wrap=True,
-    )
+    console.print("\n[bold]Next[/]")
+    for command, what in NEXT.items():
+        console.print(f"  {_program()} {command:<42} {what}".rstrip(), soft_wrap=True, markup=False)
+
+
+def _program() -> str:
+    """How a person calls this program here: by its name where the PATH leads to it, else by where it is."""
+    own = Path(sys.executable).with_name("spotify-assets")
+    found = shutil.which("spotify-assets")
+    if not own.exists() or (found and Path(found).samefile(own)):
+        return "spotify-assets"
+    return str(own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own)
