@@ -1,3 +1,5 @@
+import sys
+
 import duckdb
 import pyarrow as pa
 import pytest
@@ -75,3 +77,22 @@ def test_all_tables_are_shown_without_opening_one(lake):
 def test_a_wrong_query_is_duckdbs_error(lake):
     with pytest.raises(duckdb.ParserException, match="SELEC"):
         reports.query(lake[0], "SELEC 1")
+
+
+@pytest.mark.parametrize(
+    ("current_folder", "path", "called"),
+    [
+        ("", "", ".venv/bin/spotify-assets"),
+        ("", ".venv/bin", "spotify-assets"),
+        ("elsewhere", "", "{root}/.venv/bin/spotify-assets"),
+    ],
+)
+def test_hints_name_the_program_as_it_is_called_there(tmp_path, monkeypatch, current_folder, path, called):
+    program = tmp_path / ".venv/bin/spotify-assets"
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr(sys, "executable", str(program.with_name("python")))
+    monkeypatch.setenv("PATH", str(tmp_path / path) if path else "")
+    monkeypatch.chdir(tmp_path / current_folder)
+    assert reports._program() == called.format(root=tmp_path)
