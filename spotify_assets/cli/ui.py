@@ -21,6 +21,8 @@ from typing import IO
 import click
 import dagster as dg
 import psutil
+
+# Dagster has no public names for its tags of runs; where they move, this import fails.
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,

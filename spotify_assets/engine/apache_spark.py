@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 # What Apache Spark must be told before it starts, wherever it runs.
 SERVER_SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -232,15 +234,11 @@ def local_server(master: str, extra: Mapping[str, str]) -> tuple[SparkProcess, s
     # Without one, whoever is on this machine could connect, and do what we may do.
     token = secrets.token_urlsafe(32)
     settings = {"spark.ui.enabled": "false", "spark.connect.authenticate.token": token, **extra}
-    memory = os.environ.get("SPARK_DRIVER_MEMORY") or f"{_half_of_memory()}m"
+    # By default, half of this machine's.
+    memory = os.environ.get("SPARK_DRIVER_MEMORY") or f"{psutil.virtual_memory().total // 2**21}m"
     server, port = connect_server(master, work, work, settings, memory, leftover=work)
     # PySpark sends a token without TLS to this name only.
     return server, f"sc://localhost:{port}/;token={token}"
-
-
-def _half_of_memory() -> int:
-    """Half of this machine's memory (MiB)."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**21
 
 
 def _write_properties(path: Path, settings: Mapping[str, str]) -> None:

@@ -16,7 +16,6 @@ HISTORY = "history"
 PLAYLISTS = "playlists"
 # Being copied: `spotify-assets import` and most programs write under such a name first.
 PARTIAL_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".download")
-DIGEST_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -154,11 +153,8 @@ def playlists_day(path: str) -> date | None:
 
 def sha256(opener: Opener) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
-    digest = hashlib.sha256()
     with opener() as stream:
-        while block := stream.read(DIGEST_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # BinaryIO has no readinto
 
 
 def day_of(name: str) -> date | None:
