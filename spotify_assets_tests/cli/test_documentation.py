@@ -80,6 +80,8 @@ def test_code_that_a_page_names_exists(page):
             continue
         if name.startswith(STARTS) and " " not in name:
             assert (ROOT / name.partition("::")[0]).exists(), name
+        elif re.fullmatch(r"\w+(/\w+)+[.](py|sql)", name):
+            assert (ROOT / "spotify_assets" / name).exists(), name
         elif re.fullmatch(r"(spotify_assets|spotify_assets_tests|benchmarks)(\.\w+)+(\(\))?", name):
             assert exists(name.removesuffix("()")), name
 
