@@ -44,7 +44,7 @@ def mirror_playlists(landing: LandingZone, lake: Lake, settings: Settings, keys:
     span = span_of(keys, window_of)
     expectation = staleness.Expectation(lake, settings)
     fingerprints = {
-        table: expectation.fingerprints(table, [window_of[key] for key in keys])
+        table: expectation.fingerprints(TABLES[table], [window_of[key] for key in keys])
         for table in ("raw_playlists", "raw_playlist_files")
     }
     within = [
@@ -71,7 +71,7 @@ def mirror_metadata(landing: LandingZone, lake: Lake, settings: Settings, kind: 
     """Write the latest response for each id into the kind's table, in one commit."""
     table = table_of(kind)
     expectation = staleness.Expectation(lake, settings)
-    fingerprints = expectation.fingerprints(table, [])
+    fingerprints = expectation.fingerprints(TABLES[table], [])
     mirrored = Mirrored()
     landed = landing.fetch(expectation.captures(f"metadata/{kind}"))
     rows = metadata_rows(landed, kind, settings.max_json_mb * MEGABYTE, mirrored.unreadable)

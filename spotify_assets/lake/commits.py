@@ -154,7 +154,7 @@ def _entry(table: DeltaTable, state: State, **more: Any) -> str:
     return json.dumps({"kind": KIND, "base": table.version(), "before": before} | more, separators=(",", ":"))
 
 
-def version_of(table: DeltaTable, token: str) -> Mapping[str, Any] | None:
+def commit_with_token(table: DeltaTable, token: str) -> Mapping[str, Any] | None:
     """The commit that carries this token."""
     for limit in (1, RECENT_COMMITS * 5):
         for commit in table.history(limit):

@@ -119,7 +119,7 @@ class LakeFrames:
             token = retry(commit, COMMIT_CONFLICT, _is_conflict)
         except Exception as error:
             raise _explained(table, error) from error
-        found = commits.version_of(self.lake.ensure(table.name), token)
+        found = commits.commit_with_token(self.lake.ensure(table.name), token)
         if found is None:
             raise RuntimeError(f"{table}: the engine reported success, but its commit is not in the table's log")
         return found
@@ -130,7 +130,7 @@ class LakeFrames:
         delta = self.lake.ensure(table.name)
         windows = windows_of(table, self.settings)
         expectation = staleness.Expectation(self.lake, self.settings)
-        fingerprints = expectation.fingerprints(table.name, [windows[key] for key in keys])
+        fingerprints = expectation.fingerprints(table, [windows[key] for key in keys])
         for upstream in set(lineage.upstreams(table.name)) & set(self._seen):
             self._view(upstream)
         metadata = commits.commit_metadata(delta, token, fingerprints, span)
@@ -142,7 +142,7 @@ class LakeFrames:
         writer.option("replaceWhere", predicate).save(self.lake.table_uri(table.name))
         # Sail makes no commit where there is nothing to add and nothing to remove; that, too, is to be recorded.
         # Apache Spark makes one, as its session is told to: on S3, one beside its own could be lost.
-        if commits.version_of(self.lake.ensure(table.name), token) is None:
+        if commits.commit_with_token(self.lake.ensure(table.name), token) is None:
             self.lake.write(
                 table.name,
                 table.arrow_schema.empty_table(),

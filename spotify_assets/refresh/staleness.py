@@ -8,14 +8,14 @@ from datetime import datetime
 from spotify_assets.lake.commits import EMPTY, WHOLE, State, state_of, window_name
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import Capture, LandingZone
-from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
+from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES, LakeTable
 from spotify_assets.refresh import lineage
 from spotify_assets.settings import Settings
 from spotify_assets.windows import TimeWindow, windows, windows_of
 
 
 @dataclass(frozen=True)
-class LandedFile:
+class ListedFile:
     """A row of `raw_files`, as far as plays depend on it."""
 
     listener: str
@@ -40,7 +40,7 @@ class Expectation:
 
     def __post_init__(self) -> None:
         self._states: dict[str, State] = {}
-        self._files: list[LandedFile] | None = None
+        self._files: list[ListedFile] | None = None
         self._captures: dict[str, list[Capture]] = {}
 
     def state(self, table: str) -> State:
@@ -49,10 +49,10 @@ class Expectation:
             self._states[table] = state_of(self.lake.open(table))
         return self._states[table]
 
-    def files(self) -> list[LandedFile]:
+    def files(self) -> list[ListedFile]:
         """The landed files, read once."""
         if self._files is None:
-            self._files = landed_files(self.lake)
+            self._files = listed_files(self.lake)
         return self._files
 
     def captures(self, folder: str) -> list[Capture]:
@@ -61,49 +61,50 @@ class Expectation:
             self._captures[folder] = list(LandingZone(self.settings.landing_uri).captures(folder))
         return self._captures[folder]
 
-    def fingerprints(self, table: str, windows: Iterable[TimeWindow]) -> dict[str, str]:
+    def fingerprints(self, table: LakeTable, windows: Iterable[TimeWindow]) -> dict[str, str]:
         """Fingerprint of what each window of the table is computed from.
 
         An unpartitioned table has one window, the whole; a computed one has a fingerprint always.
         """
-        if table in lineage.captured_tables():
-            return self._from_captures(table, list(windows))
-        if not TABLES[table].is_partitioned:
-            inputs = [f"{upstream}@{self._last_version(upstream)}" for upstream in lineage.upstreams(table)]
-            return {WHOLE: self._hashed(table, inputs)}
-        if "raw_plays" in lineage.upstreams(table):
-            return self._from_files(table, list(windows))
-        return {
-            name: self._hashed(table, inputs) if inputs else EMPTY
-            for name, inputs in (
-                (window_name(window), self._from_windows(table, window_name(window))) for window in windows
-            )
-        }
+        upstreams = lineage.upstreams(table.name)
+        # Of an unpartitioned table that is computed, even nothing is an input: it has rows without any.
+        always = table.landed_folder is None and not table.is_partitioned
+        if table.landed_folder is not None:
+            inputs = self._from_captures(table.landed_folder, list(windows))
+        elif not table.is_partitioned:
+            inputs = {WHOLE: [f"{upstream}@{self._last_version(upstream)}" for upstream in upstreams]}
+        elif "raw_plays" in upstreams:
+            inputs = self._from_files(list(windows))
+        else:
+            names = map(window_name, windows)
+            inputs = {name: self._from_windows(upstreams, name) for name in names}
+        code = [lineage.code_version(table.name), lineage.row_settings(table.name, self.settings)]
+        return {name: _hash([*code, *of]) if of or always else EMPTY for name, of in inputs.items()}
 
-    def _from_files(self, table: str, windows: list[TimeWindow]) -> dict[str, str]:
+    def _from_files(self, windows: list[TimeWindow]) -> dict[str, list[str]]:
         inputs: dict[str, list[str]] = {window_name(window): [] for window in windows}
         for file in sorted(self.files(), key=lambda file: file.source_file):
             identity = f"{file.source_file}@{file.loaded_at.isoformat()}"
             for window in windows:
                 if file.meets(window):
                     inputs[window_name(window)].append(identity)
-        return {name: self._hashed(table, files) if files else EMPTY for name, files in inputs.items()}
+        return inputs
 
-    def _from_captures(self, table: str, windows: list[TimeWindow]) -> dict[str, str]:
+    def _from_captures(self, folder: str, windows: list[TimeWindow]) -> dict[str, list[str]]:
         by_window: dict[str, list[str]] = {window_name(window): [] for window in windows} or {WHOLE: []}
         largest = self.settings.max_json_mb * 1_000_000
-        for capture in self.captures(str(TABLES[table].landed_folder)):
+        for capture in self.captures(folder):
             name = window_name(capture.window) if capture.window else WHOLE
             if name in by_window:
                 refused = "@too large" if capture.size > largest else ""
                 tag = f"@{capture.etag}" if capture.etag else ""
                 by_window[name].append(f"{capture.path}@{capture.size}@{capture.landed_at.isoformat()}{tag}{refused}")
-        return {name: self._hashed(table, files) if files else EMPTY for name, files in by_window.items()}
+        return by_window
 
-    def _from_windows(self, table: str, window: str) -> list[str]:
+    def _from_windows(self, upstreams: Iterable[str], window: str) -> list[str]:
         return [
             f"{upstream}@{self.state(upstream)[window].version}"
-            for upstream in lineage.upstreams(table)
+            for upstream in upstreams
             if window in self.state(upstream)
         ]
 
@@ -111,9 +112,9 @@ class Expectation:
         versions = {written.version for written in self.state(table).values()}
         return max(versions, key=lambda version: int(version.partition(":")[2]), default="nothing")
 
-    def _hashed(self, table: str, inputs: list[str]) -> str:
-        parts = [lineage.code_version(table), lineage.row_settings(table, self.settings), *inputs]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+def _hash(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -138,13 +139,13 @@ class Stale:
         return sorted({key for keys in of_kind for key in keys})
 
 
-def landed_files(lake: Lake) -> list[LandedFile]:
+def listed_files(lake: Lake) -> list[ListedFile]:
     """The files that `raw_files` lists, those without history left out."""
     columns = [
         "listener", "source_file", "loaded_at", "first_played_at", "last_played_at", "undated_records", "records",
     ]  # fmt: skip
     return [
-        LandedFile(
+        ListedFile(
             row["listener"],
             row["source_file"],
             row["loaded_at"],
@@ -171,17 +172,18 @@ def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
     stale_windows: dict[str, set[str]] = {}
     stale_tables: set[str] = set()
     for table in lineage.refreshed_tables():
+        model = TABLES[table]
         state = expected.state(table)
         above = [upstream for upstream in lineage.upstreams(table) if upstream in stale_tables]
-        kind = TABLES[table].partitioning
+        kind = model.partitioning
         if kind is None:
-            fingerprint = expected.fingerprints(table, [])[WHOLE]
+            fingerprint = expected.fingerprints(model, [])[WHOLE]
             if above or (state[WHOLE].fingerprint if WHOLE in state else EMPTY) != fingerprint:
                 stale_tables.add(table)
             continue
-        every = list(windows_of(TABLES[table], settings, now).values())
+        every = list(windows_of(model, settings, now).values())
         inherited = {name for upstream in above for name in stale_windows.get(upstream, ())}
-        fingerprints = expected.fingerprints(table, every)
+        fingerprints = expected.fingerprints(model, every)
         known = {name: state[name].fingerprint if name in state else EMPTY for name in fingerprints}
         behind = {name for name, fingerprint in fingerprints.items() if known[name] != fingerprint}
         behind |= inherited | _meeting(set(state) - set(fingerprints), every)
@@ -201,7 +203,7 @@ def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
     )
 
 
-def _records(files: Iterable[LandedFile], of_plays: Mapping[str, TimeWindow]) -> dict[str, float]:
+def _records(files: Iterable[ListedFile], of_plays: Mapping[str, TimeWindow]) -> dict[str, float]:
     """Records by partition key, as if those of a file were spread evenly over its time."""
     records = dict.fromkeys(of_plays, 0.0)
     for file in files:

@@ -10,8 +10,8 @@ from spotify_assets.lake.commits import (
     WHOLE,
     carried_metadata,
     commit_metadata,
+    commit_with_token,
     state_of,
-    version_of,
     versions,
     window_name,
 )
@@ -175,5 +175,5 @@ def test_a_table_without_windows_has_the_version_of_its_last_change(plays):
 def test_a_writer_finds_its_commit_by_its_token(plays):
     plays.commit(plays.metadata(JANUARY, token="mine"))
     plays.commit(plays.metadata(JANUARY, token="another's"))
-    assert (version_of(plays.delta, "mine") or {})["version"] == 1
-    assert version_of(plays.delta, "nobody's") is None
+    assert (commit_with_token(plays.delta, "mine") or {})["version"] == 1
+    assert commit_with_token(plays.delta, "nobody's") is None
