@@ -1,15 +1,72 @@
+"""What the command line shows, of literal results."""
+
+import io
+import json
 import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pytest
+from rich.console import Console
 
 from spotify_assets.cli import reports
+from spotify_assets.cli.outcome import Synced
+from spotify_assets.lake.maintenance import Maintained, Size
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
+from spotify_assets.refresh.plan import PlannedRun
+from spotify_assets.settings import load_settings
+from spotify_assets.spotify.state import SpotifyState
+from spotify_assets.targets.publishing import Held, Refresh, Span
 from spotify_assets.targets.questions import questions
+from spotify_assets_tests.conftest import extended
 
 EVERYTHING = {*TABLES, *questions()}
+
+
+@pytest.fixture
+def console():
+    return Console(file=io.StringIO(), width=120, force_terminal=False)
+
+
+def said(console):
+    """Lines, as a person sees them; blank ones left out."""
+    return [" ".join(line.split()) for line in console.file.getvalue().splitlines() if line.strip(" ─")]
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(str(tmp_path / "lake"))
+
+
+def of_table(table):
+    console = Console(file=io.StringIO(), width=60)
+    console.print(table)
+    return said(console)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "shown_in_one_line"),
+    [
+        (None, "-", "-"),
+        (True, "true", "true"),
+        (1234567, "1234567", "1,234,567"),
+        (0.5, "0.5", "0.5"),
+        (2.0, "2", "2"),
+        (1 / 3, "0.333", "0.333"),
+        ("[bold]a[/]", "[bold]a[/]", "[bold]a[/]"),
+    ],
+)
+def test_values(value, shown, shown_in_one_line):
+    assert of_table(reports.as_table(["x"], [[value]]))[1:] == [shown]
+    assert of_table(reports.as_table(["x"], [[value]], one_line=True))[1:] == [shown_in_one_line]
+
+
+def test_numbers_are_to_the_right_and_text_to_the_left():
+    table = reports.as_table(["name", "count"], [["a", 1], ["b", 1000]])
+    assert [column.justify for column in table.columns] == ["left", "right"]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +100,7 @@ def test_of_what_cannot_be_told_every_table_is_named(sql):
 
 
 @pytest.fixture
-def lake(tmp_path, monkeypatch):
+def noted(tmp_path, monkeypatch):
     """A lake of one date, which notes the tables that are opened."""
     lake = Lake(str(tmp_path / "lake"))
     row = dict.fromkeys(TABLES["dim_time"].columns) | {"hour": 7}
@@ -53,20 +110,20 @@ def lake(tmp_path, monkeypatch):
     return lake, opened
 
 
-def test_only_tables_that_are_named_are_opened(lake):
-    lake, opened = lake
+def test_only_tables_that_are_named_are_opened(noted):
+    lake, opened = noted
     assert reports.query(lake, "SELECT hour FROM DIM_TIME").to_pylist() == [{"hour": 7}]
     assert opened == ["dim_time"]
 
 
-def test_a_question_opens_the_tables_of_its_view(lake):
-    lake, opened = lake
+def test_a_question_opens_the_tables_of_its_view(noted):
+    lake, opened = noted
     assert reports.query(lake, "FROM when_i_listen").to_pylist() == []
     assert set(opened) == {"dim_time", "listening_clock"}
 
 
-def test_all_tables_are_shown_without_opening_one(lake):
-    lake, opened = lake
+def test_all_tables_are_shown_without_opening_one(noted):
+    lake, opened = noted
     assert reports.query(lake, "SHOW TABLES")["name"].to_pylist() == sorted(TABLES)
     columns = reports.query(lake, "SELECT column_name FROM duckdb_columns() WHERE table_name = 'plays'")
     assert columns["column_name"].to_pylist() == list(TABLES["plays"].columns)
@@ -74,9 +131,9 @@ def test_all_tables_are_shown_without_opening_one(lake):
     assert opened == []
 
 
-def test_a_wrong_query_is_duckdbs_error(lake):
+def test_a_wrong_query_is_duckdbs_error(noted):
     with pytest.raises(duckdb.ParserException, match="SELEC"):
-        reports.query(lake[0], "SELEC 1")
+        reports.query(noted[0], "SELEC 1")
 
 
 @pytest.mark.parametrize(
@@ -96,3 +153,153 @@ def test_hints_name_the_program_as_it_is_called_there(tmp_path, monkeypatch, cur
     monkeypatch.setenv("PATH", str(tmp_path / path) if path else "")
     monkeypatch.chdir(tmp_path / current_folder)
     assert reports._program() == called.format(root=tmp_path)
+
+
+def test_times_of_a_query_are_utc(lake):
+    [row] = reports.query(lake, "SELECT TIMESTAMPTZ '2024-01-31 13:37:00+00' AS at").to_pylist()
+    assert row["at"] == datetime(2024, 1, 31, 13, 37, tzinfo=UTC)
+    assert reports.query(lake, "SELECT strftime(TIMESTAMPTZ '2024-01-31 23:37:00+00', '%H') AS hour").to_pylist() == [
+        {"hour": "23"}
+    ]
+
+
+BEFORE = {"landed": 10, "kept": 8, "duplicate": 2, "playlist items": 5}
+RUNS = [PlannedRun(("plays", "fct_plays"), ("2024-01-01", "2024-02-01")), PlannedRun(("plays", "dim_time"))]
+
+
+def test_a_sync_tells_what_is_more_and_what_is_less(console):
+    after = BEFORE | {"landed": 1_012, "kept": 1_011, "duplicate": 1}
+    reports.print_changes(console, Synced("1 new", RUNS), BEFORE, after)
+    assert said(console) == [
+        "Landing zone: 1 new. Computed: 3 tables, 2 partitions.",
+        "now change",
+        "records landed 1,012 +1,002",
+        "kept 1,011 +1,003",
+        "rejected: duplicate 1 -1",
+    ]
+
+
+def test_what_became_none_is_told_and_what_never_was_is_not(console):
+    after = BEFORE | {"duplicate": 0, "too_short": 0}
+    reports.print_changes(console, Synced("1 changed", RUNS[1:]), BEFORE, after)
+    assert said(console) == [
+        "Landing zone: 1 changed. Computed: 2 tables.",
+        "now change",
+        "records landed 10 0",
+        "kept 8 0",
+        "rejected: duplicate 0 -2",
+    ]
+
+
+def test_a_sync_that_changed_no_count_shows_none(console):
+    reports.print_changes(console, Synced("1 touched", RUNS[1:]), BEFORE, BEFORE)
+    assert said(console) == ["Landing zone: 1 touched. Computed: 2 tables."]
+
+
+def test_nothing_to_do(console):
+    reports.print_changes(console, Synced(), BEFORE, BEFORE)
+    assert said(console) == ["Everything is up to date."]
+
+
+def refresh(table, *spans):
+    return Refresh(table, 1, Held("s", {}), spans or None)
+
+
+JANUARY, MARCH = Span("2024-01-01", "2024-02-01"), Span("2024-03-01", "2024-04-01")
+
+
+@pytest.mark.parametrize(
+    ("refreshes", "line"),
+    [
+        ([refresh("dim_time")], "Published to x: 1 table."),
+        ([refresh("dim_time"), refresh("dim_track")], "Published to x: 2 tables."),
+        ([refresh("plays", JANUARY)], "Published to x: 2024-01-01 to 2024-02-01 of 1 tables."),
+        (
+            [refresh("dim_time"), refresh("plays", JANUARY), refresh("fct_plays", JANUARY, MARCH)],
+            "Published to x: 1 table and 2 ranges of 2 tables.",
+        ),
+    ],
+)
+def test_what_was_published(console, refreshes, line):
+    reports.print_published(console, Synced(published={"x": refreshes}))
+    assert said(console) == [line]
+
+
+def test_warnings_are_told_once_and_as_they_are(console):
+    reports.print_published(console, Synced(warnings=["b: [red]", "a: first", "b: [red]"]))
+    assert said(console) == ["! a: first", "! b: [red]"]
+
+
+def test_maintenance_shows_what_changed_and_the_sum(console):
+    done = [
+        Maintained("plays", Size(5, 5_000), Size(1, 1_000)),
+        Maintained("fct_plays", Size(1, 2_000), Size(1, 2_000)),
+    ]
+    reports.print_maintained(console, done, 7)
+    assert said(console) == [
+        "table files before now size before now",
+        "plays 5 1 5.0 kB 1.0 kB",
+        "all tables 6 2 7.0 kB 3.0 kB",
+        "What was replaced is kept for 7 days.",
+    ]
+
+
+def test_maintenance_with_nothing_to_do(console):
+    reports.print_maintained(console, [Maintained("plays", Size(1, 1), Size(1, 1))], 7)
+    assert said(console)[-1] == "Nothing to compact, and nothing to remove."
+
+
+@pytest.fixture
+def settings():
+    return load_settings(client_id="an-app", client_secret="a-secret")
+
+
+@pytest.mark.parametrize(("days_ago", "advises"), [(10, False), (170, True)])
+def test_a_login_that_ends_soon_is_to_be_renewed(console, settings, days_ago, advises):
+    authorized_at = datetime.now(UTC) - timedelta(days=days_ago)
+    login = {"refresh_token": "a-token", "authorized_at": authorized_at.isoformat()}
+    Path(settings.spotify_state).parent.mkdir(parents=True)
+    Path(settings.spotify_state).write_text(json.dumps({"an-app": login}))
+    reports.print_status(console, settings)
+    [line] = [line for line in said(console) if "login of app" in line]
+    assert ("spotify-assets login renews it" in line) == advises
+    assert "a-token" not in console.file.getvalue()
+
+
+@pytest.mark.parametrize(("hours", "is_told"), [(1, True), (-1, False)])
+def test_a_quota_that_is_used_up(console, settings, hours, is_told):
+    SpotifyState(settings.spotify_state).block("an-app", datetime.now(UTC) + timedelta(hours=hours))
+    reports.print_status(console, settings)
+    assert any("quota of app an-app is used up until" in line for line in said(console)) == is_told
+
+
+def test_status_of_a_synced_lake(console, synced):
+    reports.print_status(console, synced.settings)
+    lines = said(console)
+    assert "a.json read 1 1 0 2024-01 2024-01" in lines
+    assert "b.json read 1 1 0 2024-03 2024-03" in lines
+    assert "Every table is up to date." in lines
+
+
+def test_status_of_files_that_wait(console, synced):
+    synced.land("anna/c.json", [extended("2024-05-31T13:37:00Z")])
+    (synced.root / "landing/history/anna/b.json").unlink()
+    synced.land("stray.json", b"[]")
+    reports.print_status(console, synced.settings)
+    lines = said(console)
+    assert "b.json deleted 1 1 0 2024-03 2024-03" in lines
+    assert "c.json new - - - - -" in lines
+    assert any(line.startswith("Not read yet: 1 new, 1 deleted.") for line in lines)
+    assert any("history/stray.json" in line for line in lines)
+    assert "Every table is up to date." not in lines
+
+
+def test_status_of_stale_tables(console, synced):
+    synced.land("anna/c.json", [extended("2024-05-31T13:37:00Z")])
+    synced.ingest()
+    reports.print_status(console, synced.settings)
+    assert any(line.startswith("Stale: 1 partition, ") for line in said(console))
+
+
+def test_totals(synced):
+    assert {name: count for name, count in reports.totals(synced.lake).items() if count} == {"landed": 2, "kept": 2}

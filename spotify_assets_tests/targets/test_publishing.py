@@ -122,7 +122,8 @@ def test_layers_are_those_asked_for():
 
 DAYS = {
     "2024-01-01 00:00:00": JANUARY, "2024-01-31 23:59:59": JANUARY,
-    "2024-02-01 00:00:00": FEBRUARY, "2024-02-29 12:00:00": FEBRUARY, "2024-03-01 00:00:00": MARCH,
+    "2024-02-01 00:00:00": FEBRUARY, "2024-02-15 00:00:00": FEBRUARY, "2024-02-29 12:00:00": FEBRUARY,
+    "2024-03-01 00:00:00": MARCH,
 }  # fmt: skip
 
 
@@ -225,7 +226,8 @@ def refresh(lake, *spans):
     ("spans", "times"),
     [
         ([], list(DAYS)),
-        ([Span("2024-02-01", "2024-03-01")], ["2024-02-01 00:00:00", "2024-02-29 12:00:00"]),
+        ([Span("2024-02-15", "2024-03-01")], ["2024-02-15 00:00:00", "2024-02-29 12:00:00"]),
+        ([Span("2024-02-01", "2024-02-15")], ["2024-02-01 00:00:00"]),
         ([Span(None, "2024-02-01")], ["2024-01-01 00:00:00", "2024-01-31 23:59:59"]),
         ([Span("2024-02-29", "2024-03-01")], ["2024-02-29 12:00:00"]),
         ([Span(None, "2024-01-02"), Span("2024-03-01", "2024-03-02")], ["2024-01-01 00:00:00", "2024-03-01 00:00:00"]),
@@ -241,7 +243,7 @@ def test_rows_of_a_refresh(lake, spans, times):
 def test_files_of_a_refresh_are_of_the_months_that_it_meets(lake):
     files, rows = refresh(lake, Span("2024-02-15", "2024-03-01")).live_files(lake)
     assert [path.rpartition("/")[0] for path in files] == ["cleaned/plays/month=2024-02-01"]
-    assert rows == 2
+    assert rows == 3
     assert refresh(lake).live_files(lake)[1] == len(DAYS)
 
 

@@ -1,0 +1,85 @@
+"""What a sync asks Dagster for, and what it leaves undone; Dagster itself is a list here."""
+
+from pathlib import Path
+
+import pytest
+
+from spotify_assets.cli import runner
+from spotify_assets.cli.outcome import RunFailedError
+from spotify_assets.cli.runner import Runner
+from spotify_assets.ingest.history import ingest
+from spotify_assets.settings import load_settings
+
+
+class Asked(list):
+    """Runs that were asked for; only the landing zone is read."""
+
+    def __init__(self, of):
+        super().__init__()
+        self.of = of
+
+    def read_history(self):
+        self.append("read_history")
+        ingest(self.of.landing, self.of.lake, self.of.settings)
+
+    def refresh(self, run):
+        self.append(f"refresh {run}")
+
+    def publish(self, target, refreshes, *, anew):
+        self.append(f"publish {target}{' anew' * anew}")
+
+
+@pytest.fixture
+def sync(monkeypatch):
+    """A runner of these settings, and what it asks for."""
+
+    def make(**options):
+        sync = Runner(load_settings(**options))
+        asked = Asked(sync)
+        monkeypatch.setattr(Runner, "dagster", asked)
+        return sync, asked
+
+    return make
+
+
+def test_what_stays_stale_is_given_up_after_some_rounds(sync, monkeypatch):
+    monkeypatch.setattr(runner, "MAX_ROUNDS", 2)
+    sync, asked = sync()
+    with pytest.raises(RunFailedError, match="is another process writing the same lake"):
+        sync.sync()
+    assert asked[0] == "read_history"
+    assert [title.partition(" ")[0] for title in asked[1:]] == ["refresh", "refresh"]
+    assert len(sync.done.runs) == 2
+    assert not sync.done.is_computed
+
+
+def test_a_landing_zone_that_was_read_is_not_read_again(sync, monkeypatch):
+    monkeypatch.setattr(runner, "MAX_ROUNDS", 0)
+    sync, asked = sync()
+    for _ in range(2):
+        with pytest.raises(RunFailedError):
+            sync.sync()
+    assert asked == ["read_history"]
+
+
+def test_a_target_that_fails_keeps_no_other_from_being_written(sync):
+    Path("letter").write_text("a letter " * 1_000)
+    sync, asked = sync(warehouse="letter", export_uri="exports")
+    with pytest.raises(RunFailedError, match=r"^duckdb: .*letter can't be read as a DuckDB file"):
+        sync.publish()
+    assert asked == ["publish files"]
+    assert set(sync.done.published) == {"files"}
+
+
+@pytest.mark.parametrize(
+    ("names", "anew", "expected"),
+    [
+        ((), False, ["publish duckdb", "publish files"]),
+        (("files",), False, ["publish files"]),
+        (("duckdb",), True, ["publish duckdb anew"]),
+    ],
+)
+def test_targets_are_published_by_name(sync, names, anew, expected):
+    sync, asked = sync(export_uri="exports")
+    assert set(sync.publish(names, anew=anew).published) == {title.split()[1] for title in expected}
+    assert asked == expected
