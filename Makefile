@@ -43,7 +43,7 @@ format: $(READY)  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY)  ## Make those parts of the documentation that follow from the code
+docs: $(READY)  ## Generate the pages that follow from the code: settings, .env.example, data model
 	$(BIN)/python -m spotify_assets.cli.documentation
 
 spark-jars: $(JARS)  ## Fetch the jars that Apache Spark needs beside PySpark's (needs Java 17 and Maven)
