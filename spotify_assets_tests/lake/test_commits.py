@@ -1,5 +1,6 @@
 """What a table's log tells of its windows. Commits are made through `deltalake`, and hold no rows."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -155,6 +156,21 @@ def test_a_commit_that_changes_no_row_tells_on_what_is_known(plays):
     plays.write(JANUARY, FEBRUARY)
     plays.commit(carried_metadata(plays.delta))
     assert plays.state() == {JANUARY: ("f", 1), FEBRUARY: ("f", 1)}
+
+
+def test_metadata_is_as_lakes_of_before_have_it(plays):
+    """Another format, and every table of an existing lake would be computed again."""
+    plays.write(JANUARY)
+    version = f"{str(plays.delta.metadata().id)[:8]}:1"
+    before = {"kind": "spotify_assets/1", "base": 1, "before": {JANUARY: ["f", version]}}
+    of_window = {"token": "t", "windows": {FEBRUARY: "f"}, "span": ["2024-02-01", "2024-03-01"]}
+    of_first = {"token": "t", "windows": {FEBRUARY: "f"}, "span": ["0001-01-01", "2024-03-01"]}
+    of_table = {"token": "t", "windows": {"whole": "f"}, "span": ["0001-01-01", "9999-12-31"], "before": {}}
+    of_nothing = {"token": "", "windows": {}, "span": ["9999-12-31", "0001-01-01"]}
+    assert json.loads(plays.metadata(FEBRUARY, token="t")) == before | of_window
+    assert json.loads(plays.metadata(FEBRUARY, token="t", is_first=True)) == before | of_first
+    assert json.loads(plays.metadata(WHOLE, token="t")) == before | of_table
+    assert json.loads(carried_metadata(plays.delta)) == before | of_nothing
 
 
 def test_versions_of_windows(plays):

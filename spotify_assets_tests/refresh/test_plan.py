@@ -18,6 +18,8 @@ KEYS = [f"2024-{month:02}-01" for month in range(1, 13)]
     [
         ({}, 10, [12]),
         ({KEYS[0]: 5.0}, 5, [12]),
+        ({KEYS[0]: 9.9, KEYS[2]: 10.1}, 10, [2, 10]),
+        (dict.fromkeys(KEYS[:3], 10.0), 15, [1, 11]),
         (dict.fromkeys(KEYS, 1.0), 6, [6, 6]),
         (dict.fromkeys(KEYS, 10.0), 1_000, [12]),
         (dict.fromkeys(KEYS, 10.0), 60, [6, 6]),
