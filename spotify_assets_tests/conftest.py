@@ -172,10 +172,10 @@ class World:
     def refresh(self) -> list[plan.PlannedRun]:
         """Compute what is stale, by the same plan and writer as Dagster's runs, without Dagster."""
         runs = plan.plan_runs(staleness.stale(self.lake, self.settings), self.settings)
+        frames = self.frames
         for run in runs:
             for table in self._mirrored(run):
                 keys = run.keys if TABLES[table].is_partitioned else ()
-                frames = self.frames
                 frames.write(table, frames.compute(table, keys), keys)
         return runs
 
