@@ -17,9 +17,9 @@ from spotify_assets.ingest.metadata_rows import latest_responses
 from spotify_assets.ingest.responses import KINDS, MEGABYTE
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import HISTORY, PLAYLISTS, LandingZone
-from spotify_assets.readers.metadata import fields_of, landed_line
-from spotify_assets.readers.responses import Fields, moment, without_people
-from spotify_assets.readers.scratch import cursor
+from spotify_assets.readers.metadata import object_fields, response_line
+from spotify_assets.readers.responses import Fields, as_time, remove_people
+from spotify_assets.readers.scratch import duckdb_cursor
 from spotify_assets.settings import Settings
 from spotify_assets.spotify import Answer, Budget, SpotifyClient, SpotifyError, UnavailableError
 from spotify_assets.spotify.reads import Kind
@@ -84,7 +84,7 @@ def capture_playlists(
         later = f".{captured_at:%H%M%S}" if playlist_id in landed_names else ""
         landing.land(
             f"{PLAYLISTS}/{day}/{playlist_id}{later}.json",
-            json.dumps(without_people(document), ensure_ascii=False).encode("utf-8", "replace"),
+            json.dumps(remove_people(document), ensure_ascii=False).encode("utf-8", "replace"),
         )
         return f"{playlist.get('name')}: {sum(len(page['items']) for page in pages):,} items"
 
@@ -152,14 +152,14 @@ def poll_recent_plays(client: SpotifyClient, landing: LandingZone, settings: Set
         items = page.get("items")
         if not isinstance(items, list):
             raise UnavailableError("Spotify answered with no list of recent plays; try again later")
-        times = [_milliseconds(at) for item in items if (at := moment((item or {}).get("played_at")))]
+        times = [_milliseconds(at) for item in items if (at := as_time((item or {}).get("played_at")))]
         latest = max((at for at in times if after is None or at > after), default=None)
         if latest is None:
             break
         polled.may_have_missed |= after is not None and len(items) >= FULL_PAGE
         at = datetime.fromtimestamp(latest / 1000, UTC)
         path = f"{folder}/{at:%Y-%m}/{at:%Y%m%dT%H%M%S}{latest % 1000:03d}Z.json"
-        landing.land(path, json.dumps(without_people(page), ensure_ascii=False).encode("utf-8", "replace"))
+        landing.land(path, json.dumps(remove_people(page), ensure_ascii=False).encode("utf-8", "replace"))
         polled.plays += len(items)
         polled.files.append(path)
         after = latest
@@ -228,7 +228,7 @@ def fetch_metadata(
             while budget.left > 0 and (next_ids := wanted.next(ROUND)):
                 for kind, ids in next_ids.items():
                     for answer in client.metadata(kind, ids, budget):
-                        land[kind](landed_line(answer.id, answer.status, answer.body, datetime.now(UTC).isoformat()))
+                        land[kind](response_line(answer.id, answer.status, answer.body, datetime.now(UTC).isoformat()))
                         wanted.answered(answer)
                         fetched.answers[kind] += 1
                 note(f"{sum(fetched.answers.values()):,} answers in {budget.used:,} of {settings.api_budget:,} calls")
@@ -276,7 +276,7 @@ class Wanted:
         """An answer came: it is known now, and what it mentions is wanted."""
         self._known[answer.kind].add(answer.id)
         if answer.kind == "tracks" and answer.body is not None:
-            self._mention(answer.id, fields_of("tracks", answer.body))
+            self._mention(answer.id, object_fields("tracks", answer.body))
 
     def next(self, count: int) -> dict[Kind, list[str]]:
         """The most played of what is unknown, by kind."""
@@ -323,6 +323,6 @@ def _query(lake: Lake, table: str, columns: list[str], sql: str) -> list[Any]:
     delta = lake.open(table)
     if delta is None:
         return []
-    connection = cursor()
+    connection = duckdb_cursor()
     connection.register("rows", delta.to_pyarrow_dataset().scanner(columns=columns))
     return connection.sql(sql).fetchall()

@@ -36,7 +36,7 @@ class SourceRead:
     detail: str | None = None
     records: int = 0
     undated: int = 0
-    tells_seconds: bool = False
+    has_seconds: bool = False
     first: datetime | None = None
     last: datetime | None = None
 
@@ -112,7 +112,7 @@ def _note(read: SourceRead, table: pa.Table, start: datetime, bound: datetime) -
     played_at = table["played_at"]
     valid = played_at.filter(pc.and_(pc.greater_equal(played_at, start), pc.less_equal(played_at, bound)))
     read.undated += len(table) - len(valid)
-    read.tells_seconds |= bool(pc.any(table["tells_seconds"]).as_py())
+    read.has_seconds |= bool(pc.any(table["has_seconds"]).as_py())
     if len(valid):
         extremes = pc.min_max(valid).as_py()
         read.first = min(filter(None, [read.first, extremes["min"]]))
@@ -171,7 +171,7 @@ def listed(read: SourceRead, sha256: str, loaded_at: datetime, version: str) -> 
         "detail": read.detail,
         "records": read.records if read.status != "ignored" else 0,
         "undated_records": read.undated if read.status != "ignored" else 0,
-        "is_minute_precise": read.status == "read" and not read.tells_seconds,
+        "is_minute_precise": read.status == "read" and not read.has_seconds,
         "first_played_at": read.first if read.status == "read" else None,
         "last_played_at": read.last if read.status == "read" else None,
         "landed_at": read.file.landed_at,

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from spotify_assets.ingest.columns import Columns, reason_of
 from spotify_assets.landing.zone import Capture
-from spotify_assets.readers import should_hold_data
-from spotify_assets.readers.metadata import read_metadata, singular
+from spotify_assets.readers import has_data_suffix
+from spotify_assets.readers.metadata import read_metadata_file, singular
 from spotify_assets.readers.responses import Fields
 from spotify_assets.storage import StorageError
 from spotify_assets.storage.base import Opener
@@ -55,7 +55,7 @@ def latest_responses(
         broken = 0
         try:
             with opener() as stream:
-                for fields in read_metadata(stream, capture.path, kind, max_bytes):
+                for fields in read_metadata_file(stream, capture.path, kind, max_bytes):
                     if fields is None:
                         broken += 1
                     elif fields[key] not in latest or order(fields) >= order(latest[fields[key]]):
@@ -66,7 +66,7 @@ def latest_responses(
             raise
         except Exception as error:
             # Whatever a hostile file makes a parser raise: that file is unreadable, and the rest goes on.
-            if should_hold_data(capture.path):
+            if has_data_suffix(capture.path):
                 unreadable[capture.path] = reason_of(error)
         if broken:
             unreadable[capture.path] = f"{broken:,} of its responses tell of nothing; the others are read"

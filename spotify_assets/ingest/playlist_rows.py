@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from spotify_assets.ingest.columns import Columns, reason_of
 from spotify_assets.landing.zone import Capture
-from spotify_assets.readers import should_hold_data
+from spotify_assets.readers import has_data_suffix
 from spotify_assets.readers.errors import NoHistoryError
-from spotify_assets.readers.playlists import captured_at, item_fields, read_playlist
+from spotify_assets.readers.playlists import item_fields, read_playlist, time_in_name
 from spotify_assets.readers.responses import Fields
 from spotify_assets.storage import StorageError
 from spotify_assets.storage.base import Opener
@@ -78,7 +78,7 @@ def _file(capture: Capture, opener: Opener, max_bytes: int) -> _File | None:
         "snapshot_date": capture.day,
         "month": capture.day.replace(day=1),
         "playlist_id": name.partition(".")[0],
-        "captured_at": captured_at(name, capture.day),
+        "captured_at": time_in_name(name, capture.day),
         "status": "read",
         "items": 0,
         "size": capture.size,
@@ -96,7 +96,7 @@ def _file(capture: Capture, opener: Opener, max_bytes: int) -> _File | None:
         return _File(row | {"status": "ignored", "detail": str(error)})
     except Exception as error:
         # Whatever a hostile file makes a parser raise: that file is unreadable, and the rest goes on.
-        status = "unreadable" if should_hold_data(name) else "ignored"
+        status = "unreadable" if has_data_suffix(name) else "ignored"
         return _File(row | {"status": status, "detail": reason_of(error)})
     row |= playlist.attributes
     row |= {

@@ -7,7 +7,7 @@ from spotify_assets.model.columns import COUNT, DAY, FLAG, LABEL, NUMBER, TEXT, 
 RELEASE_PRECISIONS = ("year", "month", "day")
 
 
-def album_fields() -> list[Column]:
+def album_columns() -> list[Column]:
     """What a track, and an album itself, tell of the album."""
     return [
         optional("album_id", LABEL, "Spotify's id of the album"),
@@ -16,12 +16,12 @@ def album_fields() -> list[Column]:
         optional("album_artist_name", TEXT, "Name of the album's first artist, which is what exports name"),
         optional("album_type", LABEL, "`album`, `single` or `compilation`"),
         optional("total_tracks", NUMBER, "Tracks on the album"),
-        *release_fields(),
+        *release_columns(),
         optional("image_url", TEXT, "Address of the largest image of the cover"),
     ]
 
 
-def release_fields() -> list[Column]:
+def release_columns() -> list[Column]:
     """When something was released, and how exactly that is known."""
     return [
         optional("release_date", DAY, "Day of release; the first day of the year or month where only that is known"),
@@ -34,7 +34,7 @@ def release_fields() -> list[Column]:
     ]
 
 
-def length_and_flags() -> list[Column]:
+def recording_columns() -> list[Column]:
     """What the API tells of a recording itself."""
     return [
         optional("duration_ms", COUNT, "Length of the track or episode (ms)"),
@@ -43,17 +43,17 @@ def length_and_flags() -> list[Column]:
     ]
 
 
-def track_fields() -> list[Column]:
+def track_columns() -> list[Column]:
     """What the API tells of a track, its artists and its album."""
     return [
         optional("track_name", TEXT, "Name of the track"),
         optional("artist_ids", TEXTS, "Spotify's ids of all its artists, in order; empty text where there is none"),
         optional("artist_names", TEXTS, "Names of all its artists, in the same order"),
-        *length_and_flags(),
+        *recording_columns(),
         optional("disc_number", NUMBER, "Disc that it is on"),
         optional("track_number", NUMBER, "Number on that disc"),
         optional("popularity", NUMBER, "Spotify's popularity (0 to 100) at that time; development mode may not tell"),
-        *album_fields(),
+        *album_columns(),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import CheckConstraint
 
-from spotify_assets.model.catalogue import track_fields
+from spotify_assets.model.catalogue import track_columns
 from spotify_assets.model.columns import (
     CONTENT_TYPES,
     COUNT,
@@ -128,7 +128,7 @@ playlist_tracks = table(
     optional("artist_name", TEXT, "The album's artist, as in `plays`; else the track's first"),
     optional("episode_name", TEXT, "Name of the episode; null for a track"),
     optional("show_name", TEXT, "Podcast of the episode; null for a track"),
-    *track_fields(),
+    *track_columns(),
     optional("added_at", TIME, "When it was added (UTC); null where the API doesn't tell"),
     needed("source_file", TEXT, "File that it came from"),
     CheckConstraint("position >= 0", name="position_from_zero"),
@@ -146,6 +146,6 @@ track_catalogue = table(
     needed("spelling_key", HASH, "Hash of the names as they are spelled", primary_key=True, autoincrement=False),
     needed("recording_key", HASH, "As in `plays`: hash of the normalized track and artist names"),
     optional("artist_name", TEXT, "The album's artist, as in `plays`; else the track's first"),
-    *track_fields(),
+    *track_columns(),
     needed("seen_at", TIME, "When it was last told so: response or snapshot (UTC)"),
 )

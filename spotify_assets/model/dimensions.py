@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, Column
 
-from spotify_assets.model.catalogue import length_and_flags, release_fields
+from spotify_assets.model.catalogue import recording_columns, release_columns
 from spotify_assets.model.columns import (
     COUNT,
     DAY,
@@ -124,7 +124,7 @@ dim_album = table(
     optional("album_id", LABEL, "Spotify's id, latest seen; null where no response names it"),
     optional("album_type", LABEL, "`album`, `single` or `compilation`; null where unknown"),
     optional("total_tracks", NUMBER, "Tracks on the album; null where unknown"),
-    *release_fields(),
+    *release_columns(),
     optional("image_url", TEXT, "Address of the cover; null where unknown"),
     optional("label", TEXT, "Record label; null where unknown"),
     optional("genres", TEXT, "Genres, with commas; null where unknown"),
@@ -144,7 +144,7 @@ dim_track = table(
     hash_key("album_key", "The album", "dim_album.album_key"),
     hash_key("recording_key", "Hash of the latest normalized names: ids of one recording share it"),
     key("canonical_track_key", "The recording's most played id", "dim_track.track_key"),
-    *length_and_flags(),
+    *recording_columns(),
     optional("disc_number", NUMBER, "Disc that it is on; null where unknown"),
     optional("track_number", NUMBER, "Number on that disc; null where unknown"),
     optional("image_url", TEXT, "Address of its album's cover; null where unknown"),
@@ -166,7 +166,7 @@ dim_episode = table(
     needed("episode_name", TEXT, "Name of the episode or chapter, latest seen"),
     needed("show_name", TEXT, "Name of the podcast or audiobook, latest seen"),
     optional("duration_ms", COUNT, "Length (ms); null where unknown"),
-    *release_fields(),
+    *release_columns(),
     optional("image_url", TEXT, "Address of its image; null where unknown"),
     *[optional(column.name, TIME, column.comment or "") for column in seen("episode")],
 )

@@ -2,7 +2,7 @@
 
 from sqlalchemy import CheckConstraint, Column
 
-from spotify_assets.model.catalogue import album_fields, track_fields
+from spotify_assets.model.catalogue import album_columns, track_columns
 from spotify_assets.model.columns import (
     COUNT,
     DAY,
@@ -180,7 +180,7 @@ raw_playlists = table(
     needed("is_local", FLAG, "Whether it is a file of the owner's"),
     optional("item_type", LABEL, "`track` or `episode`, as the API says"),
     optional("item_id", LABEL, "Spotify's id; null for a local file or a removed item"),
-    *track_fields(),
+    *track_columns(),
     optional("show_name", TEXT, "Podcast, for an episode"),
     window="snapshot_date",
     landed="playlists",
@@ -201,7 +201,7 @@ track_metadata = table(
     "raw",
     "One row per track that the Web API was asked for: its latest response.",
     *response_fields("track"),
-    *track_fields(),
+    *track_columns(),
     landed="metadata/tracks",
 )
 
@@ -210,7 +210,7 @@ album_metadata = table(
     "raw",
     "One row per album that the Web API was asked for: its latest response.",
     *response_fields("album"),
-    *[column for column in album_fields() if column.name != "album_id"],
+    *[column for column in album_columns() if column.name != "album_id"],
     optional("label", TEXT, "Record label; development mode may not tell"),
     optional("genres", TEXTS, "Genres; development mode may not tell"),
     optional("upc", LABEL, "Universal Product Code"),

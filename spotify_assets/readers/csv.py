@@ -1,7 +1,7 @@
 """CSV with the columns of a known format.
 
-A record is a line: no field of any format holds a line break, and so a quote that is never closed breaks its own
-line, and not all that follow.
+Each line is one record, also within quotes: no format has line breaks in fields, and so an unclosed quote breaks one
+line rather than the rest of the file.
 """
 
 import csv
@@ -14,36 +14,36 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from spotify_assets.readers.errors import NoHistoryError
-from spotify_assets.readers.formats import format_of
+from spotify_assets.readers.formats import detect_format
 from spotify_assets.readers.records import RecordShaper
-from spotify_assets.readers.text import blocks_of_lines
+from spotify_assets.readers.text import read_line_blocks
 
 DELIMITERS = (",", ";", "\t")
 
 
-def read(stream: BinaryIO) -> tuple[str, Iterator[pa.Table]]:
-    """Format and records.
+def read_csv(stream: BinaryIO) -> tuple[str, Iterator[pa.Table]]:
+    """Detect the format from the header line and read the records; see `read_history`.
 
     Raises:
-        NoHistoryError: where the first line is no known header.
-        UnreadableError: where it is no text.
+        NoHistoryError: The first line is not a known header.
+        UnreadableError: The file is not UTF-8 text.
     """
-    blocks = blocks_of_lines(stream)
+    blocks = read_line_blocks(stream)
     first = next(blocks, pa.array([], pa.string()))
     header = first[0].as_py() if len(first) else ""
     for delimiter in DELIMITERS:
         names = next(csv.reader([header], delimiter=delimiter), [])
         columns = [name.strip().strip('"') for name in names]
-        source_format = format_of(columns)
+        source_format = detect_format(columns)
         if source_format is not None:
             shaper = RecordShaper(source_format)
             lines = chain([first.slice(1)], blocks)
-            return source_format, (shaper.from_columns(_rows(block, columns, delimiter)) for block in lines)
+            return source_format, (shaper.from_columns(_split_lines(block, columns, delimiter)) for block in lines)
     raise NoHistoryError("text whose first line is no header of listening history")
 
 
-def _rows(lines: pa.Array, columns: list[str], delimiter: str) -> pa.Table:
-    """One row a line, in the lines' order; `raw_record` says what is wrong with a line that could not be split."""
+def _split_lines(lines: pa.Array, columns: list[str], delimiter: str) -> pa.Table:
+    """One row per line, in order. For a line that could not be split, `raw_record` is the reason."""
     problems: dict[int, str] = {}
     unbalanced = pc.equal(pc.bit_wise_and(pc.count_substring(lines, '"'), 1), 1)
     for row in pc.indices_nonzero(unbalanced).to_pylist():
@@ -61,7 +61,7 @@ def _rows(lines: pa.Array, columns: list[str], delimiter: str) -> pa.Table:
 
         parsed = arrow_csv.read_csv(
             pa.BufferReader(text.as_buffer()),
-            # One block, one thread: only so does Arrow number the rows that it skips.
+            # Arrow numbers the rows that it skips only with one block and one thread.
             arrow_csv.ReadOptions(
                 use_threads=False, column_names=columns, block_size=max(1 << 20, len(text.as_buffer()) + 1)
             ),

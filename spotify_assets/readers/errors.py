@@ -1,9 +1,9 @@
-"""Why a landed file gives no plays."""
+"""Errors for landed files that hold no usable plays."""
 
 
 class UnreadableError(Exception):
-    """It should hold data, but can't be read; the message says what is wrong, never what is in it."""
+    """A data file that can't be read. The message is the reason and never quotes the file's content."""
 
 
 class NoHistoryError(Exception):
-    """It can be read, and holds no listening history; the message says what it is."""
+    """A readable file without listening history. The message describes what the file is."""

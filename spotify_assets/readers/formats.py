@@ -1,4 +1,7 @@
-"""The formats of listening history, told apart by their fields: which field of the export is which of ours."""
+"""Formats of listening history: export fields mapped to record fields, and the fields that identify a format.
+
+Spotify describes its exports at https://support.spotify.com/article/understanding-my-data/.
+"""
 
 from collections.abc import Iterable
 
@@ -51,27 +54,28 @@ MAVEN_CSV = {
 }
 
 RECENTLY_PLAYED = "recently_played"
-# Fields that its reader makes of the Web API's.
-OF_RECENT_PLAYS = ("ts", "ms_played", "track_uri", "track_name", "artist_name", "album_name")
+# Fields that `recently_played` derives from the Web API's objects.
+RECENTLY_PLAYED_FIELDS = ("ts", "ms_played", "track_uri", "track_name", "artist_name", "album_name")
 
-# In the order in which they are tried: an extended export also has all that tells the Maven CSV.
 FIELDS = {
     "extended": EXTENDED,
     "account_data": ACCOUNT_DATA,
     "maven_csv": MAVEN_CSV,
-    RECENTLY_PLAYED: {name: name for name in OF_RECENT_PLAYS},
+    RECENTLY_PLAYED: {name: name for name in RECENTLY_PLAYED_FIELDS},
 }
-TOLD_BY = {
+# A format is detected by all fields of the first set and any field of the second. Order matters: an extended export
+# could also pass for the Maven CSV.
+IDENTIFYING_FIELDS = {
     "extended": ({"ts", "ms_played"}, {"master_metadata_track_name", "spotify_episode_uri", "episode_name"}),
     "account_data": ({"endTime", "msPlayed"}, {"trackName", "episodeName", "chapterName"}),
     "maven_csv": ({"ts", "ms_played"}, {"track_name", "spotify_track_uri"}),
 }
 
 
-def format_of(fields: Iterable[str]) -> str | None:
-    """The format that has such fields, or None where they are no listening history's."""
+def detect_format(fields: Iterable[str]) -> str | None:
+    """The format with these field names; None if they are not those of a listening history."""
     present = set(fields)
-    for name, (all_of, any_of) in TOLD_BY.items():
+    for name, (all_of, any_of) in IDENTIFYING_FIELDS.items():
         if all_of <= present and any_of & present:
             return name
     return None

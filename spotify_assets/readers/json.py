@@ -1,4 +1,4 @@
-"""JSON: an array of records, or a record a line."""
+"""JSON arrays of records, NDJSON (one record per line), and pages of recently played tracks."""
 
 import json
 import re
@@ -12,19 +12,19 @@ import pyarrow as pa
 
 from spotify_assets.readers import recently_played
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
-from spotify_assets.readers.formats import RECENTLY_PLAYED, format_of
+from spotify_assets.readers.formats import RECENTLY_PLAYED, detect_format
 from spotify_assets.readers.records import RecordShaper, sample_fields
-from spotify_assets.readers.scratch import cursor
-from spotify_assets.readers.text import blocks_of_lines, decoded, without_bom
+from spotify_assets.readers.scratch import duckdb_cursor
+from spotify_assets.readers.text import decode_utf8, read_line_blocks, strip_bom
 
 SAMPLED_RECORDS = 1000
 
 
-def whole_text(stream: BinaryIO, max_bytes: int) -> str:
-    """The whole file as text.
+def read_text(stream: BinaryIO, max_bytes: int) -> str:
+    """Read a whole file as text, without its byte order mark.
 
     Raises:
-        UnreadableError: where it is too large to be read at once, or no UTF-8.
+        UnreadableError: The file is larger than `max_bytes`, or not UTF-8.
     """
     content = stream.read(max_bytes + 1)
     if len(content) > max_bytes:
@@ -32,51 +32,51 @@ def whole_text(stream: BinaryIO, max_bytes: int) -> str:
             f"it is a JSON document of more than {max_bytes / 1e6:,.0f} MB; split it, make it NDJSON "
             "(one record a line), or raise SPOTIFY_ASSETS_MAX_JSON_MB"
         )
-    return without_bom(decoded(content))
+    return strip_bom(decode_utf8(content))
 
 
-def recognized(lines: pa.Array) -> str | None:
-    """The format of the first record that has one."""
-    return next(filter(None, map(format_of, sample_fields(lines.slice(0, SAMPLED_RECORDS)))), None)
+def detect_lines_format(lines: pa.Array) -> str | None:
+    """Format of the first record, among the first 1,000 lines, that has a known one; None if no record has."""
+    return next(filter(None, map(detect_format, sample_fields(lines.slice(0, SAMPLED_RECORDS)))), None)
 
 
-def read_array(stream: BinaryIO, max_bytes: int) -> tuple[str, Iterator[pa.Table]]:
-    """Format and records of a JSON array.
+def read_json_array(stream: BinaryIO, max_bytes: int) -> tuple[str, Iterator[pa.Table]]:
+    """Detect the format of a JSON array and read its records; see `read_history`.
 
     Raises:
-        NoHistoryError: where no record is of a known format.
-        UnreadableError: where it can't be parsed.
+        NoHistoryError: No record has a known format.
+        UnreadableError: The file can't be parsed, or is larger than `max_bytes`.
     """
-    text = whole_text(stream, max_bytes)
+    text = read_text(stream, max_bytes)
     records = _elements(text)
-    source_format = recognized(records)
+    source_format = detect_lines_format(records)
     if source_format is None:
-        if plays := recently_played.items_of(parsed(text)):
-            return _recent_plays(plays)
+        if plays := recently_played.find_plays(parse_json(text)):
+            return _shape_recent_plays(plays)
         raise NoHistoryError(f"a JSON array of {len(records):,} elements, none of them a play")
     return source_format, iter([RecordShaper(source_format).from_json(records)])
 
 
 def _elements(text: str) -> pa.Array:
-    """Every element of a JSON array as JSON text."""
+    """The elements of a JSON array, each as JSON text."""
     try:
-        rows = cursor().execute("SELECT unnest(json_extract($1::JSON, '$[*]')) AS line", [text])
+        rows = duckdb_cursor().execute("SELECT unnest(json_extract($1::JSON, '$[*]')) AS line", [text])
         return rows.to_arrow_table()["line"].combine_chunks()
     except duckdb.Error:
-        # Python's parser says where it went wrong, and takes what DuckDB's doesn't: half a surrogate pair, NaN.
-        elements = parsed(text)
+        # Python's parser reports the position of an error, and accepts NaN and lone surrogates, which DuckDB rejects.
+        elements = parse_json(text)
         lines = (json.dumps(element, ensure_ascii=False) for element in elements)
         return pa.array([line.encode("utf-8", "replace").decode() for line in lines], pa.string())
 
 
-def parsed(text: str) -> Any:
-    """The JSON document.
+def parse_json(text: str) -> Any:
+    """Parse a JSON document. NaN and infinite numbers become text.
 
     Raises:
-        UnreadableError: saying where it is broken, without quoting it.
+        UnreadableError: The text is not valid JSON; the message has the position and never quotes the text.
     """
     try:
-        return json.loads(text, parse_constant=str, parse_float=_finite)
+        return json.loads(text, parse_constant=str, parse_float=_parse_finite)
     except json.JSONDecodeError as error:
         cut = (
             " (was the download cut off?)"
@@ -92,40 +92,40 @@ def parsed(text: str) -> Any:
         raise UnreadableError("it has a whole number of thousands of digits") from None
 
 
-def _finite(text: str) -> float | str:
-    """The number; its text where no number is that large, as JSON has no infinity to write it back."""
+def _parse_finite(text: str) -> float | str:
+    """A float, or its text where it overflows: JSON can't represent infinity when the record is written back."""
     number = float(text)
     return number if isfinite(number) else text
 
 
-def read_object_or_lines(stream: BinaryIO, max_bytes: int) -> tuple[str, Iterator[pa.Table]]:
-    """Format and records of NDJSON, or of a page of recently played tracks.
+def read_json_object_or_lines(stream: BinaryIO, max_bytes: int) -> tuple[str, Iterator[pa.Table]]:
+    """Detect the format of NDJSON, or of a page of recently played tracks, and read its records; see `read_history`.
 
     Raises:
-        NoHistoryError: where it is another JSON object, or no line is of a known format.
-        UnreadableError: where it is neither.
+        NoHistoryError: The file is another JSON object, or NDJSON whose lines have no known format.
+        UnreadableError: The file is neither NDJSON nor a JSON object, or an object larger than `max_bytes`.
     """
-    blocks = blocks_of_lines(stream)
+    blocks = read_line_blocks(stream)
     first = next(blocks, pa.array([], pa.string()))
-    source_format = recognized(first)
+    source_format = detect_lines_format(first)
     if source_format is not None:
         shaper = RecordShaper(source_format)
         return source_format, (shaper.from_json(block) for block in chain([first], blocks))
     if sample_fields(first.slice(0, 1)) and len(first) > 1:
         raise NoHistoryError("NDJSON, none of its first records a play")
     stream.seek(0)
-    document = parsed(whole_text(stream, max_bytes))
-    if plays := recently_played.items_of(document):
-        return _recent_plays(plays)
+    document = parse_json(read_text(stream, max_bytes))
+    if plays := recently_played.find_plays(document):
+        return _shape_recent_plays(plays)
     keys = ", ".join(_field_names(document))
     raise NoHistoryError(f"a JSON object, no list of plays (its fields: {keys})")
 
 
-def _recent_plays(items: list[Any]) -> tuple[str, Iterator[pa.Table]]:
-    table = recently_played.as_columns(items)
+def _shape_recent_plays(items: list[Any]) -> tuple[str, Iterator[pa.Table]]:
+    table = recently_played.plays_table(items)
     return RECENTLY_PLAYED, iter([RecordShaper(RECENTLY_PLAYED).from_columns(table)])
 
 
 def _field_names(document: Iterable[str]) -> list[str]:
-    """Field names that look like names: a field could also be a person's."""
+    """The first field names, for an error message; names that could hold personal data are left out."""
     return [name for name in list(document)[:5] if re.fullmatch(r"[A-Za-z_]{1,30}", name)]

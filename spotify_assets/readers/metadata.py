@@ -1,69 +1,85 @@
-"""Landed responses on tracks, albums and artists: a line each, as this project lands them, or the objects alone."""
+"""Landed Web API responses for tracks, albums and artists: lines of `response_line`, or bare objects of the API."""
 
 import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from spotify_assets.readers.errors import UnreadableError
-from spotify_assets.readers.json import parsed, whole_text
-from spotify_assets.readers.responses import Fields, artist_fields, full_album_fields, moment, spotify_id, track_fields
-from spotify_assets.readers.text import decoded, without_bom
+from spotify_assets.readers.json import parse_json, read_text
+from spotify_assets.readers.responses import (
+    Fields,
+    artist_fields,
+    as_time,
+    full_album_fields,
+    spotify_id,
+    track_fields,
+)
+from spotify_assets.readers.text import decode_utf8, strip_bom
 
 NOT_FOUND = 404
-FIELDS_OF = {"tracks": track_fields, "albums": full_album_fields, "artists": artist_fields}
+FIELD_PARSERS = {"tracks": track_fields, "albums": full_album_fields, "artists": artist_fields}
 
 
 def singular(kind: str) -> str:
-    """`track` of `tracks`."""
+    """The singular of a kind: `tracks` becomes `track`."""
     return kind.removesuffix("s")
 
 
-def landed_line(answer_id: str, status: int, body: Fields | None, fetched_at: str) -> str:
-    """The line that stands for a response."""
+def response_line(answer_id: str, status: int, body: Fields | None, fetched_at: str) -> str:
+    """One response as an NDJSON line, as this project lands it.
+
+    Args:
+        answer_id: The id that was requested.
+        status: HTTP status, 200 or 404.
+        body: The API's object; None if it was not found.
+        fetched_at: Time of the response (ISO 8601).
+    """
     line = {"id": answer_id, "fetched_at": fetched_at, "status": status, "body": body}
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def read_metadata(stream: BinaryIO, name: str, kind: str, max_bytes: int) -> Iterator[Fields | None]:
-    """The responses in a landed file, in the columns of the kind's table; None for what is none.
+def read_metadata_file(stream: BinaryIO, name: str, kind: str, max_bytes: int) -> Iterator[Fields | None]:
+    """Read the responses in a landed file: one dictionary per response, in the columns of the kind's raw table.
+
+    An entry that is not a response of this kind is yielded as None.
 
     Args:
-        stream: The file, opened at its start.
-        name: Its name: `.ndjson` has a response a line, `.json` is one document.
+        stream: The file, at its start.
+        name: File name: `.ndjson` has one response per line, any other is one JSON document.
         kind: `tracks`, `albums` or `artists`.
-        max_bytes: Size above which a JSON document is refused.
+        max_bytes: Largest JSON document to read, in bytes.
 
     Raises:
-        UnreadableError: where it can't be read.
+        UnreadableError: The document can't be parsed. An NDJSON line that can't be parsed is yielded as None.
     """
     if name.lower().endswith(".ndjson"):
         for line in iter(lambda: stream.readline(max_bytes + 1), b""):
             if line.strip():
-                yield from _of_line(line, kind)
+                yield from _parse_line(line, kind)
     else:
-        yield from _of_document(whole_text(stream, max_bytes), kind)
+        yield from _parse_document(read_text(stream, max_bytes), kind)
 
 
-def fields_of(kind: str, body: Fields) -> Fields:
-    """What an object tells, in the columns of the kind's table."""
-    return FIELDS_OF[kind](body)
+def object_fields(kind: str, body: Fields) -> Fields:
+    """An object of the Web API in the columns of the kind's raw table."""
+    return FIELD_PARSERS[kind](body)
 
 
-def _of_line(line: bytes, kind: str) -> list[Fields | None]:
-    """Of a line alone: one that was cut off, even within a letter, costs no other."""
+def _parse_line(line: bytes, kind: str) -> list[Fields | None]:
+    # Lines are decoded one by one: a truncated line, even within a character, must not lose the others.
     try:
-        return _of_document(without_bom(decoded(line)), kind)
+        return _parse_document(strip_bom(decode_utf8(line)), kind)
     except UnreadableError:
         return [None]
 
 
-def _of_document(text: str, kind: str) -> list[Fields | None]:
-    document = parsed(text)
+def _parse_document(text: str, kind: str) -> list[Fields | None]:
+    document = parse_json(text)
     several = document.get(kind) if isinstance(document, dict) and "id" not in document else document
-    return [_fields(entry, kind) for entry in (several if isinstance(several, list) else [document])]
+    return [_response_fields(entry, kind) for entry in (several if isinstance(several, list) else [document])]
 
 
-def _fields(entry: Any, kind: str) -> Fields | None:
+def _response_fields(entry: Any, kind: str) -> Fields | None:
     """The columns of one response, or None."""
     if not isinstance(entry, dict):
         return None
@@ -75,10 +91,10 @@ def _fields(entry: Any, kind: str) -> Fields | None:
         return None
     if not is_found and entry.get("status") != NOT_FOUND:
         return None
-    told = fields_of(kind, body) if is_found else {}
-    # The id that was asked for: the object may bear the one that Spotify has moved it to.
-    return told | {
+    columns = object_fields(kind, body) if is_found else {}
+    # The requested id: the object's own id differs where Spotify has relinked it.
+    return columns | {
         f"{singular(kind)}_id": thing_id,
         "is_found": is_found,
-        "fetched_at": moment(entry.get("fetched_at")) if is_ours else None,
+        "fetched_at": as_time(entry.get("fetched_at")) if is_ours else None,
     }

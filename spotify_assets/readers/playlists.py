@@ -1,4 +1,6 @@
-"""A captured playlist: as this project lands it, a whole playlist object, or only its pages or items."""
+"""Captured playlists, in any of these shapes: this project's envelope (playlist and pages), a playlist object of the
+Web API, its pages, or its items alone.
+"""
 
 import hashlib
 import json
@@ -10,34 +12,34 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
-from spotify_assets.readers.json import parsed, whole_text
+from spotify_assets.readers.json import parse_json, read_text
 from spotify_assets.readers.responses import (
     PEOPLE,
     Fields,
+    as_boolean,
+    as_text,
+    as_time,
     episode_fields,
-    flag,
-    image,
-    moment,
+    image_url,
+    remove_people,
     spotify_id,
-    text,
     track_fields,
-    without_people,
 )
 
-# `items` today, `tracks` in older responses; and `item` in each of them, or `track`.
-PAGING = ("items", "tracks")
-PAYLOAD = ("item", "track")
-SPOTIFY = "spotify"
-TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# The Web API's current names, and those of older responses: a playlist's page, and an item's track or episode.
+PAGING_KEYS = ("items", "tracks")
+ITEM_KEYS = ("item", "track")
+SPOTIFY_USER = "spotify"
+to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class NoPlaylistError(NoHistoryError):
-    """It can be read, and holds no playlist; the message says what it is."""
+    """A readable file without a playlist. The message describes what the file is."""
 
 
 @dataclass(frozen=True)
-class Playlist:
-    """A playlist as captured: its id (None where only its items are told), attributes, and items in order."""
+class CapturedPlaylist:
+    """A playlist as captured: id (None if the file has items only), UTC time of capture, attributes, ordered items."""
 
     playlist_id: str | None
     captured_at: datetime | None
@@ -45,40 +47,44 @@ class Playlist:
     items: list[Any] = field(repr=False)
 
 
-def read_playlist(stream: BinaryIO, max_bytes: int) -> Playlist:
-    """The playlist in one landed file.
+def read_playlist(stream: BinaryIO, max_bytes: int) -> CapturedPlaylist:
+    """Read the playlist in one landed file.
+
+    Args:
+        stream: The file, at its start.
+        max_bytes: Largest JSON document to read, in bytes.
 
     Raises:
-        NoPlaylistError: where it holds something else.
-        UnreadableError: where it can't be parsed, or holds only some of the items.
+        NoPlaylistError: The file holds no playlist.
+        UnreadableError: The file can't be parsed, or lacks some of the playlist's items.
     """
-    content = whole_text(stream, max_bytes)
+    content = read_text(stream, max_bytes)
     if not content.strip():
         raise UnreadableError("it is empty")
-    document = parsed(content)
-    # A list of one is as good as the one.
+    document = parse_json(content)
+    # A list of one playlist is read as that playlist.
     if isinstance(document, list) and len(document) == 1 and not _are_items(document):
         document = document[0]
-    captured_at = moment(document.get("captured_at")) if _is_envelope(document) else None
+    captured_at = as_time(document.get("captured_at")) if _is_envelope(document) else None
     about, pages = _playlist_and_pages(document)
-    return Playlist(spotify_id(about, "playlist"), captured_at, _attributes(about), _all_items(pages))
+    return CapturedPlaylist(spotify_id(about, "playlist"), captured_at, _attributes(about), _collect_items(pages))
 
 
 def _playlist_and_pages(document: Any) -> tuple[Any, list[Any]]:
-    """The playlist object, and its pages."""
+    """The playlist object and its pages of items."""
     if isinstance(document, list):
         return {}, _pages_in_list(document)
     if not isinstance(document, dict):
         raise NoPlaylistError("JSON, but no playlist")
     if _is_envelope(document):
         pages = document["pages"]
-        # Without a page, nothing tells an empty playlist from one that could not be read.
+        # No pages at all: the playlist may be empty or could not be fetched.
         if not isinstance(pages, list) or not pages or not all(_is_page(page) for page in pages):
             raise UnreadableError("its pages are no lists of a playlist's items")
         return document["playlist"], pages
     if document.get("type", "playlist") != "playlist":
         raise NoPlaylistError("a JSON object, no playlist")
-    if paging := _paging_of(document):
+    if paging := _find_page(document):
         return document, [paging]
     if _is_page(document):
         return document, [document]
@@ -94,7 +100,7 @@ def _pages_in_list(elements: list[Any]) -> list[Any]:
         return elements
     if _are_items(elements):
         return [{"items": elements}]
-    if all(_is_envelope(element) or (isinstance(element, dict) and _paging_of(element)) for element in elements):
+    if all(_is_envelope(element) or (isinstance(element, dict) and _find_page(element)) for element in elements):
         raise UnreadableError(f"it holds {len(elements):,} playlists; land one a file")
     raise NoPlaylistError(f"a JSON array of {len(elements):,} elements that are no pages of a playlist")
 
@@ -109,23 +115,23 @@ def _is_page(page: Any) -> bool:
 
 
 def _are_items(elements: list[Any]) -> bool:
-    """Whether these are a playlist's items: some may be broken, not all."""
+    """Whether at least one element is a playlist item; the others may be damaged."""
     return any(map(_is_item, elements))
 
 
 def _is_item(item: Any) -> bool:
-    return isinstance(item, dict) and "played_at" not in item and any(name in item for name in PAYLOAD)
+    return isinstance(item, dict) and "played_at" not in item and any(name in item for name in ITEM_KEYS)
 
 
-def _paging_of(playlist: Fields) -> Any:
-    return next((playlist[name] for name in PAGING if _is_page(playlist.get(name))), None)
+def _find_page(playlist: Fields) -> Any:
+    return next((playlist[name] for name in PAGING_KEYS if _is_page(playlist.get(name))), None)
 
 
-def _all_items(pages: list[Any]) -> list[Any]:
-    """The items of all pages, each at its place where the pages tell their offset.
+def _collect_items(pages: list[Any]) -> list[Any]:
+    """The items of all pages, ordered by the pages' `offset` where every page has one.
 
     Raises:
-        UnreadableError: where they are not as many as the playlist has.
+        UnreadableError: The number of items differs from the playlist's `total`, or further pages are missing.
     """
     if all(isinstance(page.get("offset"), int) for page in pages):
         at_place = {page["offset"] + place: item for page in pages for place, item in enumerate(page["items"])}
@@ -141,53 +147,53 @@ def _all_items(pages: list[Any]) -> list[Any]:
 
 
 def _attributes(about: Any) -> Fields:
-    """What is told of the playlist itself; nothing where it has no name."""
-    name = text(about.get("name")) if isinstance(about, dict) else None
+    """The playlist's own columns; empty if it has no name."""
+    name = as_text(about.get("name")) if isinstance(about, dict) else None
     if name is None:
         return {}
     owner = about.get("owner")
     return {
         "playlist_name": name,
-        "description": text(about.get("description")),
-        "owner": _owner(owner.get("id")) if isinstance(owner, dict) else None,
-        "is_public": flag(about.get("public")),
-        "is_collaborative": flag(about.get("collaborative")),
-        "image_url": image(about.get("images")),
+        "description": as_text(about.get("description")),
+        "owner": _hash_owner(owner.get("id")) if isinstance(owner, dict) else None,
+        "is_public": as_boolean(about.get("public")),
+        "is_collaborative": as_boolean(about.get("collaborative")),
+        "image_url": image_url(about.get("images")),
     }
 
 
-def _owner(user_id: Any) -> str | None:
-    known = text(user_id)
-    if known is None or known == SPOTIFY:
+def _hash_owner(user_id: Any) -> str | None:
+    known = as_text(user_id)
+    if known is None or known == SPOTIFY_USER:
         return known
     return hashlib.sha256(f"spotify:user:{known}".encode()).hexdigest()[:16]
 
 
 def item_fields(item: Any) -> Fields:
-    """One item of a playlist, in the columns of `raw_playlists`; not to be changed, as others share it."""
+    """One playlist item in the columns of `raw_playlists`. The dictionary is cached: don't modify it."""
     if isinstance(item, dict) and "added_by" in item:
         item = {name: value for name, value in item.items() if name != "added_by"}
-    shown = TO_JSON(item)
-    # Searched, as walking through every item of every day would take longer than all else.
-    if any(f'"{name}":' in shown for name in PEOPLE):
-        shown = TO_JSON(without_people(item))
-    return _fields_of(shown)
+    json_text = to_json(item)
+    # A text search: walking through every item of every snapshot would take most of the time.
+    if any(f'"{name}":' in json_text for name in PEOPLE):
+        json_text = to_json(remove_people(item))
+    return _parse_item(json_text)
 
 
 @lru_cache(maxsize=20_000)
-def _fields_of(shown: str) -> Fields:
-    """The columns of an item. Kept, as the same track stands in many snapshots."""
-    item = json.loads(shown)
+def _parse_item(json_text: str) -> Fields:
+    """The columns of an item's JSON. Cached: the same track is in many snapshots."""
+    item = json.loads(json_text)
     entry = item if isinstance(item, dict) else {}
-    payload: Fields = next((entry[name] for name in PAYLOAD if isinstance(entry.get(name), dict)), {})
+    payload: Fields = next((entry[name] for name in ITEM_KEYS if isinstance(entry.get(name), dict)), {})
     is_episode = payload.get("type") == "episode" or payload.get("episode") is True
     item_id = spotify_id(payload, "episode" if is_episode else "track")
     fields = episode_fields(payload) if is_episode else track_fields(payload)
     is_removed = item_id is None and fields["track_name"] is None
-    is_local = flag(entry.get("is_local")) or flag(payload.get("is_local")) or False
+    is_local = as_boolean(entry.get("is_local")) or as_boolean(payload.get("is_local")) or False
     return fields | {
-        "item": shown.encode("utf-8", "replace").decode(),
-        "added_at": moment(entry.get("added_at")),
+        "item": json_text.encode("utf-8", "replace").decode(),
+        "added_at": as_time(entry.get("added_at")),
         "is_removed": is_removed,
         "is_local": is_local and not is_removed,
         "item_type": None if is_removed else "episode" if is_episode else "track",
@@ -195,8 +201,8 @@ def _fields_of(shown: str) -> Fields:
     }
 
 
-def captured_at(name: str, day: date) -> datetime | None:
-    """The time in a file's name, `<playlist>.<HHMMSS>.json` (UTC); None where it has none."""
+def time_in_name(name: str, day: date) -> datetime | None:
+    """Time of capture in a file name, `<playlist>.<HHMMSS>.json` (UTC); None if the name has none."""
     found = re.fullmatch(r"(\d\d)(\d\d)(\d\d)", PurePosixPath(name).stem.rpartition(".")[2])
     try:
         hour, minute, second = map(int, found.groups()) if found else (24, 0, 0)

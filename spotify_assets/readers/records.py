@@ -1,13 +1,13 @@
-"""Records in their export's own fields, turned into batches of one shape: text, and the time as parsed."""
+"""Converts records from an export's own fields to the record schema: text columns and the parsed time."""
 
 import pyarrow as pa
 
 from spotify_assets.model.raw import RECORD_NAMES
 from spotify_assets.readers.formats import FIELDS
-from spotify_assets.readers.scratch import cursor
+from spotify_assets.readers.scratch import duckdb_cursor
 
-# The accepted forms of a time, all UTC. Excel's has the day first.
-TIME_FORMS = (
+# Accepted formats of a time, all UTC. The day-first one is Excel's.
+TIME_FORMATS = (
     "%Y-%m-%dT%H:%M:%SZ",
     "%Y-%m-%d %H:%M:%S",
     "%Y-%m-%d %H:%M",
@@ -15,31 +15,32 @@ TIME_FORMS = (
     "%Y-%m-%dT%H:%M:%S.%fZ",
     "%Y-%m-%d %H:%M:%S.%f",
 )
-FORMS = "[" + ", ".join(f"'{form}'" for form in TIME_FORMS) + "]"
-# Microseconds are kept; what a file has beyond them is cut off.
-PLAYED_AT = f"try_strptime(if(length(ts) > 26, regexp_replace(ts, '([.][0-9]{{6}})[0-9]+', '\\1'), ts), {FORMS})"
+TIME_FORMATS_SQL = "[" + ", ".join(f"'{form}'" for form in TIME_FORMATS) + "]"
+# Fractions of a second are truncated to microseconds.
+TRUNCATED_TS_SQL = "if(length(ts) > 26, regexp_replace(ts, '([.][0-9]{6})[0-9]+', '\\1'), ts)"
+PLAYED_AT_SQL = f"try_strptime({TRUNCATED_TS_SQL}, {TIME_FORMATS_SQL})"
 
-# DuckDB works on the batches of an Arrow table in parallel.
+# DuckDB scans the batches of an Arrow table in parallel.
 PARALLEL_ROWS = 32_768
-UTC_TIME = pa.timestamp("us", "UTC")
+PLAYED_AT_TYPE = pa.timestamp("us", "UTC")
 
 
 class RecordShaper:
-    """Turns one file's records into tables of one shape.
+    """Converts one file's records to the record schema.
 
-    Such a table has a text column for each of `RECORD_NAMES`, `raw_record` (what is wrong with a record that
-    can't be read as a play), `played_at` (`ts` as a time, UTC; null where it has no accepted form) and
-    `tells_seconds`.
+    Its columns: text for each of `RECORD_NAMES`; `raw_record`, text, the reason why a record can't be read as a
+    play; `played_at`, `ts` as a UTC timestamp, null if it has no accepted format; `has_seconds`, whether `ts` has a
+    seconds part.
     """
 
     def __init__(self, source_format: str) -> None:
-        self._theirs = {ours: theirs for theirs, ours in FIELDS[source_format].items()}
-        self._duckdb = cursor()
+        self._export_fields = {field: export_field for export_field, field in FIELDS[source_format].items()}
+        self._duckdb = duckdb_cursor()
 
     def from_json(self, lines: pa.Array) -> pa.Table:
-        """One record a line; a line that is no object with a known field gets a `raw_record`."""
-        paths = ", ".join(f"""'$."{theirs}"'""" for theirs in self._theirs.values())
-        return self._shaped(
+        """Convert one JSON record per line. A line that is not an object with a known field gets a `raw_record`."""
+        paths = ", ".join(f"""'$."{export_field}"'""" for export_field in self._export_fields.values())
+        return self._shape(
             pa.table({"line": lines}),
             f"""(
                 SELECT fields, CASE
@@ -56,13 +57,13 @@ class RecordShaper:
                     FROM (SELECT line, if(json_valid(line), line, NULL) AS json FROM landed)
                 )
             )""",
-            {ours: f"fields[{index}]" for index, ours in enumerate(self._theirs, 1)},
+            {field: f"fields[{index}]" for index, field in enumerate(self._export_fields, 1)},
         )
 
     def from_columns(self, landed: pa.Table) -> pa.Table:
-        """One record a row of a table in the export's own columns; other columns are left out.
+        """Convert a table in the export's own columns, one record per row; unknown columns are dropped.
 
-        A column `raw_record` says what is wrong with a row, where the reader found something.
+        A reader sets the optional column `raw_record` for rows that it could not parse.
         """
         types = {field.name: field.type for field in landed.schema}
         if "raw_record" not in types:
@@ -73,7 +74,7 @@ class RecordShaper:
                 return f"strftime(CAST(\"{name}\" AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%fZ')"
             return f'CAST("{name}" AS VARCHAR)'
 
-        # Times with a zone are UTC inside; without it, the file means UTC.
+        # Arrow stores times with a zone as UTC. Times without one are taken as UTC.
         landed = landed.cast(
             pa.schema(
                 [
@@ -83,14 +84,18 @@ class RecordShaper:
             )
         )
 
-        return self._shaped(
+        return self._shape(
             landed,
             "landed",
-            {ours: as_text(theirs) for ours, theirs in self._theirs.items() if theirs in types},
+            {
+                field: as_text(export_field)
+                for field, export_field in self._export_fields.items()
+                if export_field in types
+            },
         )
 
-    def _shaped(self, landed: pa.Table, rows: str, fields: dict[str, str]) -> pa.Table:
-        """Text is normalized to NFC here, since Spark can't: the same name must give the same key everywhere."""
+    def _shape(self, landed: pa.Table, rows: str, fields: dict[str, str]) -> pa.Table:
+        # NFC, so that equal names get equal keys. Spark has no function for it.
         text = ", ".join(
             f"if(raw_record IS NULL, nfc_normalize({fields[name]}), NULL) AS {name}"
             if name in fields
@@ -101,19 +106,22 @@ class RecordShaper:
         try:
             shaped = self._duckdb.execute(
                 f"""
-                SELECT *, {PLAYED_AT} AS played_at, length(ts) - length(replace(ts, ':', '')) > 1 AS tells_seconds
+                SELECT *, {PLAYED_AT_SQL} AS played_at, length(ts) - length(replace(ts, ':', '')) > 1 AS has_seconds
                 FROM (SELECT {text}, raw_record FROM {rows})
                 """
             ).to_arrow_table()
         finally:
             self._duckdb.unregister("landed")
         played_at = shaped.schema.get_field_index("played_at")
-        return shaped.set_column(played_at, "played_at", shaped["played_at"].cast(UTC_TIME))
+        return shaped.set_column(played_at, "played_at", shaped["played_at"].cast(PLAYED_AT_TYPE))
 
 
 def sample_fields(lines: pa.Array) -> list[list[str]]:
-    """The fields of each line that is a JSON object."""
+    """Field names of each line that is a JSON object."""
     rows = (
-        cursor().from_arrow(pa.table({"line": lines})).filter("json_valid(line)").filter("json_type(line) = 'OBJECT'")
+        duckdb_cursor()
+        .from_arrow(pa.table({"line": lines}))
+        .filter("json_valid(line)")
+        .filter("json_type(line) = 'OBJECT'")
     )
     return [keys for (keys,) in rows.project("json_keys(line)").fetchall()]

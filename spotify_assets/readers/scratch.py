@@ -1,4 +1,4 @@
-"""An in-memory DuckDB for rows on their way from one form to another."""
+"""An in-memory DuckDB for converting rows."""
 
 from functools import cache
 
@@ -10,6 +10,6 @@ def _duckdb() -> duckdb.DuckDBPyConnection:
     return duckdb.connect()
 
 
-def cursor() -> duckdb.DuckDBPyConnection:
-    """A connection of its own to the one DuckDB of this process: to start another takes 20 milliseconds."""
+def duckdb_cursor() -> duckdb.DuckDBPyConnection:
+    """A new connection to the process's shared in-memory DuckDB. Starting another instance would take 20 ms."""
     return _duckdb().cursor()

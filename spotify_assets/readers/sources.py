@@ -1,29 +1,28 @@
-"""The sources of a landed file: itself, or the members of a zip."""
+"""The readable sources of a landed file: the file itself, or the members of a zip."""
 
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
+from spotify_assets.storage.base import Opener
 
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
-# Listening history shrinks to a fifteenth; deflate can do a thousandth.
+# Real listening history compresses 15 to 1; deflate reaches 1,000 to 1.
 BOMB_RATIO = 200
 BOMB_BYTES = 64 << 20
-
-Opener = Callable[[], BinaryIO]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Something to be read: its name below the landing zone, and how to open it.
+    """A file or zip member: its path below the landing zone (`file.zip!member`), and how to open it.
 
-    `error` is set where it can't be opened, or need not be.
+    `open` is None and `error` is set for a source that can't be read or should be ignored.
     """
 
     name: str
@@ -31,8 +30,8 @@ class Source:
     error: NoHistoryError | UnreadableError | None = None
 
 
-def is_dropping(name: str) -> bool:
-    """Whether the name is of a file that macOS or Windows leaves behind."""
+def is_system_file(name: str) -> bool:
+    """Whether macOS or Windows created a file of that name (`.DS_Store`, `._*`, `Thumbs.db`)."""
     path = PurePosixPath(name)
     return (
         path.name.startswith("._")
@@ -43,8 +42,14 @@ def is_dropping(name: str) -> bool:
 
 @contextmanager
 def sources(name: str, opener: Opener, max_unzipped_bytes: int) -> Iterator[Iterator[Source]]:
-    """The sources of a landed file; members of a zip can be read while the context is open."""
-    if is_dropping(name):
+    """The sources of a landed file. Members of a zip are readable only inside the context.
+
+    Args:
+        name: Path below the landing zone.
+        opener: Opens the file.
+        max_unzipped_bytes: Largest sum of the members' sizes, in bytes; a larger zip gives one unreadable source.
+    """
+    if is_system_file(name):
         yield iter([Source(name, None, NoHistoryError("left behind by an operating system"))])
         return
     with opener() as stream:
@@ -90,7 +95,7 @@ def _refuse_bomb(members: list[zipfile.ZipInfo], max_unzipped_bytes: int) -> Non
 
 def _member(source: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Source:
     path = PurePosixPath(member.filename.replace("\\", "/"))
-    if is_dropping(member.filename):
+    if is_system_file(member.filename):
         return Source(source, None, NoHistoryError("left behind by an operating system"))
     if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
         return Source(source, None, UnreadableError("refused: its path leads out of the zip"))
@@ -104,7 +109,7 @@ def _member(source: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> S
         if stream.read(4) != b"PAR1":
             stream.seek(0)
             return stream
-        # Parquet is read from its end, and going back in a zip means to unpack from the start again.
+        # Parquet is read from its end. Seeking backwards in a zip member decompresses it again from its start.
         stream.seek(0)
         unpacked = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115  (the caller closes what it opened)
         shutil.copyfileobj(stream, unpacked)

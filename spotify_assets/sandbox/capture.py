@@ -13,7 +13,7 @@ from spotify_assets.ingest import fetch
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.copy_in import landed_by
 from spotify_assets.landing.zone import PLAYLISTS, LandingZone
-from spotify_assets.readers.responses import without_people
+from spotify_assets.readers.responses import remove_people
 from spotify_assets.sandbox.exports import LISTENERS
 from spotify_assets.sandbox.sample_playlists import USER, sample_playlists
 from spotify_assets.sandbox.spotify_api import StandIn
@@ -72,7 +72,7 @@ def _land_dumps(day: date, landing: LandingZone, settings: Settings, plays: int)
                 continue
             items = [item for page in client.playlist_pages(playlist["id"]) for item in page["items"]]
             document = playlist | {"items": {"items": items, "total": len(items)}}
-            landing.land(f"{PLAYLISTS}/{day}/{playlist['id']}.json", json.dumps(without_people(document)).encode())
+            landing.land(f"{PLAYLISTS}/{day}/{playlist['id']}.json", json.dumps(remove_people(document)).encode())
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
-from spotify_assets.readers.scratch import cursor
+from spotify_assets.readers.scratch import duckdb_cursor
 from spotify_assets.targets.publishing import Refresh
 
 # The server, or this side, allows no files from here.
@@ -47,7 +47,7 @@ def _batches(refresh: Refresh, lake: Lake, rows: int) -> Iterator[pa.Table]:
         ", ".join(f'"{name}"' for name in names)
         for names in (TABLES[refresh.table].columns, TABLES[refresh.table].primary_key)
     )
-    with cursor() as connection:
+    with duckdb_cursor() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("lake_rows", refresh.rows(lake))
         ordered = connection.execute(f"SELECT {columns} FROM lake_rows ORDER BY {keys}").to_arrow_reader(rows)
@@ -65,7 +65,7 @@ def as_csv(batch: pa.Table, path: Path) -> Path:
         elif pa.types.is_boolean(field.type):
             value = f"CAST({value} AS TINYINT)"
         shown.append(f'{value} AS "{field.name}"')
-    with cursor() as connection:
+    with duckdb_cursor() as connection:
         connection.register("batch", batch)
         connection.execute(
             f"COPY (SELECT {', '.join(shown)} FROM batch) TO '{path}' "

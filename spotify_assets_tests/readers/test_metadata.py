@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from spotify_assets.readers.errors import UnreadableError
-from spotify_assets.readers.metadata import landed_line, read_metadata
+from spotify_assets.readers.metadata import read_metadata_file, response_line
 from spotify_assets_tests.readers.test_playlists import HOSTILE, artist, id_of, track
 
 FETCHED = "2024-01-31T13:37:00+00:00"
@@ -13,7 +13,7 @@ FETCHED = "2024-01-31T13:37:00+00:00"
 
 def line(answer_id, body, fetched_at=FETCHED, status=None):
     """A response as this project lands it."""
-    return landed_line(answer_id, status or (404 if body is None else 200), body, fetched_at)
+    return response_line(answer_id, status or (404 if body is None else 200), body, fetched_at)
 
 
 def album(name="Album", /, *artists, **more):
@@ -33,7 +33,9 @@ def read(content, name="a.ndjson", kind="tracks", max_bytes=1_000_000):
     if not isinstance(content, str | bytes):
         content = json.dumps(content)
     return list(
-        read_metadata(io.BytesIO(content.encode() if isinstance(content, str) else content), name, kind, max_bytes)
+        read_metadata_file(
+            io.BytesIO(content.encode() if isinstance(content, str) else content), name, kind, max_bytes
+        )
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
-from spotify_assets.readers.playlists import NoPlaylistError, captured_at, item_fields, read_playlist
-from spotify_assets.readers.responses import without_people
+from spotify_assets.readers.playlists import NoPlaylistError, item_fields, read_playlist, time_in_name
+from spotify_assets.readers.responses import remove_people
 
 PLAYLIST = "37i9dQZF1DX0000000PLAY"
 CAPTURED = "2024-01-31T06:00:00+00:00"
@@ -467,7 +467,7 @@ def test_nobody_is_named():
     shown = [item_fields(entry(payload)) for payload in (track("A"), nested, local(), episode(), None)]
     shown.append(read(capture()).attributes)
     assert not re.search("some.?one", json.dumps(shown, default=str), re.IGNORECASE)
-    assert without_people([{"added_by": 1, "a": {"display_name": 2, "b": 3}}]) == [{"a": {"b": 3}}]
+    assert remove_people([{"added_by": 1, "a": {"display_name": 2, "b": 3}}]) == [{"a": {"b": 3}}]
 
 
 def test_an_owner_is_a_hash_unless_spotify():
@@ -498,4 +498,4 @@ def test_without_a_name_nothing_is_told_of_the_playlist():
 )
 def test_the_time_in_a_name(name, expected):
     day = date(2024, 1, 31)
-    assert captured_at(name, day) == (datetime(2024, 1, 31, *expected, tzinfo=UTC) if expected else None)
+    assert time_in_name(name, day) == (datetime(2024, 1, 31, *expected, tzinfo=UTC) if expected else None)

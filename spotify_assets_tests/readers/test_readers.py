@@ -64,13 +64,13 @@ def test_account_data(record, field):
     source_format, [row] = read(json.dumps([record]))
     assert source_format == "account_data"
     assert row[field]
-    assert (row["played_at"], row["tells_seconds"]) == (datetime(2021, 4, 22, 5, 41, tzinfo=UTC), False)
+    assert (row["played_at"], row["has_seconds"]) == (datetime(2021, 4, 22, 5, 41, tzinfo=UTC), False)
 
 
 def test_maven_csv():
     source_format, rows = read(f"{MAVEN_HEADER}\n{MAVEN_ROW}\n", "spotify_history.csv")
     assert source_format == "maven_csv"
-    assert only(rows, "track_name", "shuffle", "tells_seconds") == [("Say It, Just Say It", "FALSE", True)]
+    assert only(rows, "track_name", "shuffle", "has_seconds") == [("Say It, Just Say It", "FALSE", True)]
 
 
 @pytest.mark.parametrize("start", ["\ufeff", "ï»¿", ""])
@@ -82,7 +82,7 @@ def test_a_byte_order_mark_is_passed_over_even_mangled(start):
 def test_a_csv_saved_by_excel():
     text = f"{MAVEN_HEADER}\n{MAVEN_ROW}".replace(',"Say It, Just Say It",', ",Say,").replace(",", ";")
     _, rows = read(text.replace("2013-07-08 02:44:34", "08-07-2013 02:44"), "x.csv")
-    assert only(rows, "track_name", "played_at", "tells_seconds") == [
+    assert only(rows, "track_name", "played_at", "has_seconds") == [
         ("Say", datetime(2013, 7, 8, 2, 44, tzinfo=UTC), False)
     ]
 
@@ -106,7 +106,7 @@ def test_parquet_times_with_any_zone_and_unit_are_utc():
         table = pa.table({"ts": pa.array([value], type_), "ms_played": [1], "track_name": ["x"]})
         buffer = io.BytesIO()
         parquet.write_table(table, buffer)
-        assert only(read(buffer.getvalue(), "x.parquet")[1], "played_at", "tells_seconds") == [(moment, True)]
+        assert only(read(buffer.getvalue(), "x.parquet")[1], "played_at", "has_seconds") == [(moment, True)]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 import pytest
 
 from spotify_assets.landing.zone import LandingZone
-from spotify_assets.readers.formats import format_of
+from spotify_assets.readers.formats import detect_format
 from spotify_assets.sandbox.exports import land_sample_exports
 from spotify_assets.sandbox.history import Listening, extended_history, track_lengths, track_names
 
@@ -35,7 +35,7 @@ def test_any_number_of_plays(plays):
 
 def test_it_has_the_keys_of_todays_exports(history):
     assert len(history.column_names) == 23
-    assert format_of(history.column_names) == "extended"
+    assert detect_format(history.column_names) == "extended"
 
 
 def test_it_is_believable(history):

@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from spotify_assets import transforms
-from spotify_assets.readers.metadata import read_metadata
+from spotify_assets.readers.metadata import read_metadata_file
 from spotify_assets.transforms.keys import artist_key, content_key
 from spotify_assets_tests.conftest import utc
 from spotify_assets_tests.readers.test_metadata import album, full_artist, line
@@ -25,7 +25,7 @@ def responses(kind, *bodies, fetched_at="2024-01-15T12:00:00Z"):
         line(body, None, fetched_at) if isinstance(body, str) else line(body["id"], body, fetched_at)
         for body in bodies
     ]
-    return list(read_metadata(io.BytesIO("".join(lines).encode()), "a.ndjson", kind, 1_000_000))
+    return list(read_metadata_file(io.BytesIO("".join(lines).encode()), "a.ndjson", kind, 1_000_000))
 
 
 @pytest.fixture
