@@ -1,6 +1,6 @@
-"""The data model: every table, column, type, key, constraint and description, once.
+"""The data model: every table, column, type, key, constraint and description.
 
-Everything else that names a type or a constraint is derived from here: see `LakeTable`.
+Schemas of engines and targets, checks and documentation are derived from it: see `LakeTable`.
 """
 
 from spotify_assets.model import cleaned, dimensions, facts, metrics, raw

@@ -1,4 +1,4 @@
-"""What the Web API tells of tracks, albums and artists, as columns of the tables that hold it."""
+"""Columns for the Web API's tracks, albums and artists, shared by several tables."""
 
 from sqlalchemy import Column
 
@@ -8,12 +8,12 @@ RELEASE_PRECISIONS = ("year", "month", "day")
 
 
 def album_columns() -> list[Column]:
-    """What a track, and an album itself, tell of the album."""
+    """Columns of an album."""
     return [
         optional("album_id", LABEL, "Spotify's id of the album"),
         optional("album_name", TEXT, "Name of the album"),
         optional("album_artist_id", LABEL, "Spotify's id of the album's first artist"),
-        optional("album_artist_name", TEXT, "Name of the album's first artist, which is what exports name"),
+        optional("album_artist_name", TEXT, "Name of the album's first artist, as in exports"),
         optional("album_type", LABEL, "`album`, `single` or `compilation`"),
         optional("total_tracks", NUMBER, "Tracks on the album"),
         *release_columns(),
@@ -22,7 +22,7 @@ def album_columns() -> list[Column]:
 
 
 def release_columns() -> list[Column]:
-    """When something was released, and how exactly that is known."""
+    """Columns of a release date."""
     return [
         optional("release_date", DAY, "Day of release; the first day of the year or month where only that is known"),
         optional(
@@ -35,7 +35,7 @@ def release_columns() -> list[Column]:
 
 
 def recording_columns() -> list[Column]:
-    """What the API tells of a recording itself."""
+    """Columns of a recording."""
     return [
         optional("duration_ms", COUNT, "Length of the track or episode (ms)"),
         optional("explicit", FLAG, "Whether it is marked as explicit; null where unknown"),
@@ -44,7 +44,7 @@ def recording_columns() -> list[Column]:
 
 
 def track_columns() -> list[Column]:
-    """What the API tells of a track, its artists and its album."""
+    """Columns of a track, its artists and its album."""
     return [
         optional("track_name", TEXT, "Name of the track"),
         optional("artist_ids", TEXTS, "Spotify's ids of all its artists, in order; empty text where there is none"),
@@ -52,7 +52,11 @@ def track_columns() -> list[Column]:
         *recording_columns(),
         optional("disc_number", NUMBER, "Disc that it is on"),
         optional("track_number", NUMBER, "Number on that disc"),
-        optional("popularity", NUMBER, "Spotify's popularity (0 to 100) at that time; development mode may not tell"),
+        optional(
+            "popularity",
+            NUMBER,
+            "Spotify's popularity (0 to 100) at that time; may be null in development mode",
+        ),
         *album_columns(),
     ]
 

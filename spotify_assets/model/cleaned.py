@@ -1,4 +1,4 @@
-"""Cleaned tables: every landed record, kept or rejected."""
+"""Cleaned tables: landed records, kept or rejected; playlist items; the catalogue of tracks."""
 
 from sqlalchemy import CheckConstraint
 
@@ -17,13 +17,13 @@ from spotify_assets.model.columns import (
     TIME,
     key,
     listener,
-    needed,
     optional,
+    required,
     table,
 )
-from spotify_assets.model.raw import SOURCE_FORMATS, record_fields
+from spotify_assets.model.raw import SOURCE_FORMATS, record_columns
 
-# In the order in which they apply: the first that a record breaks is its reason.
+# In order of precedence: a record is rejected by the first rule that it breaks.
 REJECTION_REASONS = {
     "unreadable": "is no object or row of a known shape",
     "bad_timestamp": "has no time that parses, or one out of bounds",
@@ -34,47 +34,48 @@ REJECTION_REASONS = {
     "duplicate": "repeats a record that is kept",
 }
 
+# Milliseconds.
 MAX_MS_PLAYED = 24 * 60 * 60 * 1000
 STREAM_MS = 30_000
 
 plays = table(
     "plays",
     "cleaned",
-    "One row per play that is kept.",
-    needed("play_id", KEY, "SHA-256 of listener, played_at, content_key and ms_played", primary_key=True),
+    "One row per kept play.",
+    required("play_id", KEY, "SHA-256 of listener, played_at, content_key and ms_played", primary_key=True),
     listener(),
-    needed("played_at", TIME, "End of the play (UTC)"),
-    needed("started_at", TIME, "End of the play less `ms_played` (UTC)"),
-    needed("local_date", DAY, "Date at the end of the play, in the listener's zone"),
-    needed("local_hour", NUMBER, "Hour at the end of the play (0 to 23), in the listener's zone"),
-    needed("content_type", LABEL, "What was played", info={"accepted": CONTENT_TYPES}),
+    required("played_at", TIME, "End of the play (UTC)"),
+    required("started_at", TIME, "End of the play less `ms_played` (UTC)"),
+    required("local_date", DAY, "Date at the end of the play, in the listener's zone"),
+    required("local_hour", NUMBER, "Hour at the end of the play (0 to 23), in the listener's zone"),
+    required("content_type", LABEL, "What was played", info={"accepted": CONTENT_TYPES}),
     key("content_key", "Id in the URI; where there is only a name, `name:` and a hash of the names"),
-    optional("content_uri", LABEL, "Spotify URI; null where the file names no id"),
+    optional("content_uri", LABEL, "Spotify URI; null where the record has no id"),
     optional("track_key", KEY, "`content_key` of a track; null unless a track"),
     optional(
         "recording_key",
         HASH,
         "Hash of the normalized track and artist names (of `track_key` where one is missing), "
-        "so that two ids of one recording meet; null unless a track",
+        "shared by all ids of a recording; null unless a track",
     ),
     optional("track_name", TEXT, "As exported; null unless a track"),
     optional("artist_name", TEXT, "The album's artist, as exported; null unless a track"),
     optional("album_name", TEXT, "As exported; null unless a track"),
     optional("episode_name", TEXT, "Podcast episode or audiobook chapter; null for a track"),
     optional("show_name", TEXT, "Podcast or audiobook; null for a track"),
-    needed("ms_played", COUNT, "How long it played (ms)"),
-    needed("ms_played_is_estimated", FLAG, "Whether the source doesn't tell `ms_played`"),
-    needed("is_stream", FLAG, "Whether it played 30 seconds or more, Spotify's own line"),
-    needed("platform", TEXT, "Device, normalized, its first 255 characters; `unknown` where missing"),
-    needed("reason_start", LABEL, "Why the play began, normalized; `unknown` where missing"),
-    needed("reason_end", LABEL, "Why the play ended, normalized; `unknown` where missing"),
-    optional("shuffle", FLAG, "Whether shuffle was on; null where the export doesn't say"),
-    optional("skipped", FLAG, "Whether it was skipped; null where the export doesn't say"),
-    optional("offline", FLAG, "Whether it was played offline; null where the export doesn't say"),
-    optional("incognito", FLAG, "Whether it was a private session; null where the export doesn't say"),
+    required("ms_played", COUNT, "How long it played (ms)"),
+    required("ms_played_is_estimated", FLAG, "Whether `ms_played` is an estimate, since the source lacks it"),
+    required("is_stream", FLAG, "Whether it played 30 seconds or more, Spotify's own threshold"),
+    required("platform", TEXT, "Device, normalized, its first 255 characters; `unknown` where missing"),
+    required("reason_start", LABEL, "Why the play began, normalized; `unknown` where missing"),
+    required("reason_end", LABEL, "Why the play ended, normalized; `unknown` where missing"),
+    optional("shuffle", FLAG, "Whether shuffle was on; null where the export lacks it"),
+    optional("skipped", FLAG, "Whether it was skipped; null where the export lacks it"),
+    optional("offline", FLAG, "Whether it was played offline; null where the export lacks it"),
+    optional("incognito", FLAG, "Whether it was a private session; null where the export lacks it"),
     optional("conn_country", LABEL, "Country of the connection (ISO 3166 alpha-2); null where unknown"),
-    needed("source_file", TEXT, "File that the record came from"),
-    needed("source_row", COUNT, "0-based ordinal in that file"),
+    required("source_file", TEXT, "File that the record came from"),
+    required("source_row", COUNT, "0-based ordinal in that file"),
     CheckConstraint(f"ms_played BETWEEN 0 AND {MAX_MS_PLAYED}", name="ms_played_within_a_day"),
     CheckConstraint("local_hour BETWEEN 0 AND 23", name="local_hour_of_a_day"),
     CheckConstraint(f"is_stream = (ms_played >= {STREAM_MS})", name="stream_is_30_seconds"),
@@ -87,21 +88,21 @@ plays = table(
 rejected_plays = table(
     "rejected_plays",
     "cleaned",
-    "One row per landed record that is not kept, with the first rule that it breaks.",
-    needed("window_at", TIME, "`played_at`, else the start of time, `SPOTIFY_ASSETS_PLAYS_START` (UTC)"),
+    "One row per rejected record, with the first rule that it breaks.",
+    required("window_at", TIME, "`played_at`, else the start of time, `SPOTIFY_ASSETS_PLAYS_START` (UTC)"),
     listener(),
-    needed("source_file", TEXT, "File that the record came from", primary_key=True),
-    needed(
+    required("source_file", TEXT, "File that the record came from", primary_key=True),
+    required(
         "source_row",
         COUNT,
         "0-based ordinal in that file; -1 for a whole file that can't be read",
         primary_key=True,
     ),
-    needed("reason", LABEL, "First rule that it breaks", info={"accepted": tuple(REJECTION_REASONS)}),
+    required("reason", LABEL, "First rule that it breaks", info={"accepted": tuple(REJECTION_REASONS)}),
     optional("played_at", TIME, "End of the play (UTC); null where it has no valid time"),
     optional("source_format", LABEL, "Kind of history of its file", info={"accepted": SOURCE_FORMATS}),
-    needed("landed_at", TIME, "When the landed file was last modified (UTC)"),
-    *record_fields(),
+    required("landed_at", TIME, "When the landed file was last modified (UTC)"),
+    *record_columns(),
     optional("raw_record", TEXT, "JSON type, length and the parser's message, where it is `unreadable`"),
     window="window_at",
 )
@@ -109,18 +110,18 @@ rejected_plays = table(
 playlist_tracks = table(
     "playlist_tracks",
     "cleaned",
-    "One row per playlist item of a day's snapshot; local files, removed tracks and episodes are kept and told apart.",
-    needed("snapshot_date", DAY, "Day of the snapshot (UTC)", primary_key=True),
+    "One row per playlist item of a day's snapshot; `content_type` tells local files, removed tracks and episodes.",
+    required("snapshot_date", DAY, "Day of the snapshot (UTC)", primary_key=True),
     key("playlist_id", "Spotify's id of the playlist", primary_key=True),
     optional("playlist_name", TEXT, "Name of the playlist that day; null where the capture holds only its items"),
-    needed("position", NUMBER, "Place in the playlist (0-based)", primary_key=True),
-    needed(
+    required("position", NUMBER, "Place in the playlist (0-based)", primary_key=True),
+    required(
         "content_type",
         LABEL,
-        "What it is: `local` is a file of the owner's, `removed` left Spotify",
+        "Type of content: `local` is a file of the owner's, `removed` has left Spotify",
         info={"accepted": PLAYLIST_CONTENT_TYPES},
     ),
-    needed("is_local", FLAG, "Whether it is a file of the owner's"),
+    required("is_local", FLAG, "Whether it is a file of the owner's"),
     optional("content_key", KEY, "Spotify's id; where there is only a name, `name:` and a hash of the names"),
     optional("track_key", KEY, "`content_key` of a track or local file; null where there is none"),
     optional("episode_key", KEY, "`content_key` of an episode; else null"),
@@ -129,8 +130,8 @@ playlist_tracks = table(
     optional("episode_name", TEXT, "Name of the episode; null for a track"),
     optional("show_name", TEXT, "Podcast of the episode; null for a track"),
     *track_columns(),
-    optional("added_at", TIME, "When it was added (UTC); null where the API doesn't tell"),
-    needed("source_file", TEXT, "File that it came from"),
+    optional("added_at", TIME, "When it was added (UTC); null where the API omits it"),
+    required("source_file", TEXT, "File that it came from"),
     CheckConstraint("position >= 0", name="position_from_zero"),
     CheckConstraint("is_local = (content_type = 'local')", name="local_files_are_local"),
     CheckConstraint("(content_type = 'removed') = (content_key IS NULL)", name="only_the_removed_have_no_key"),
@@ -140,12 +141,12 @@ playlist_tracks = table(
 track_catalogue = table(
     "track_catalogue",
     "cleaned",
-    "One row per track and spelling of its names that a playlist or the Web API ever told: a partial aggregate, from "
-    "which the dimensions are built.",
+    "One row per track and spelling of its names in playlists and Web API responses: a partial aggregate, from which "
+    "the dimensions are built.",
     key("track_key", "Spotify's id; where there is only a name, `name:` and a hash of the names", primary_key=True),
-    needed("spelling_key", HASH, "Hash of the names as they are spelled", primary_key=True, autoincrement=False),
-    needed("recording_key", HASH, "As in `plays`: hash of the normalized track and artist names"),
+    required("spelling_key", HASH, "Hash of the names as they are spelled", primary_key=True, autoincrement=False),
+    required("recording_key", HASH, "As in `plays`: hash of the normalized track and artist names"),
     optional("artist_name", TEXT, "The album's artist, as in `plays`; else the track's first"),
     *track_columns(),
-    needed("seen_at", TIME, "When it was last told so: response or snapshot (UTC)"),
+    required("seen_at", TIME, "Time of the latest response or snapshot with these names (UTC)"),
 )

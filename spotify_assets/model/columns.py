@@ -1,6 +1,6 @@
-"""Columns that several tables share, and the words that their comments use.
+"""Column types, labels and columns that several tables share.
 
-Types are chosen once, here and in the tables' files: SQLAlchemy's, from which `LakeTable` derives everyone else's.
+Types are SQLAlchemy's; `LakeTable` derives those of Spark and Arrow from them, and `targets` those of databases.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ FLAG = Boolean()
 DAY = Date()
 TIME = DateTime(timezone=True)
 
-# Surrogate keys are 64-bit hashes of the natural key: computed without a join, and a quarter of the size of text.
+# Surrogate keys are 64-bit hashes of the natural key: they need no join, and a quarter of the space of text.
 HASH = BigInteger()
 
 UNKNOWN = "unknown"
@@ -48,23 +48,23 @@ PLAYLIST_CONTENT_TYPES = ("track", "episode", "local", "removed")
 
 
 def key(name: str, comment: str, references: str | None = None, type_: Any = KEY, **options: Any) -> Column:
-    """A column that is never null and identifies something; `references` is `table.column`."""
+    """A key column, never null. `references` is the `table.column` of a foreign key."""
     links = [ForeignKey(references)] if references else []
     return Column(name, type_, *links, nullable=False, comment=comment, **options)
 
 
 def hash_key(name: str, comment: str, references: str | None = None, **options: Any) -> Column:
-    """A surrogate key; -1 is unknown and -2 not applicable."""
+    """A surrogate key column: -1 is unknown, -2 is not applicable."""
     return key(name, comment, references, HASH, autoincrement=False, **options)
 
 
-def needed(name: str, type_: Any, comment: str, **options: Any) -> Column:
+def required(name: str, type_: Any, comment: str, **options: Any) -> Column:
     """A column that is never null."""
     return Column(name, type_, nullable=False, comment=comment, **options)
 
 
 def optional(name: str, type_: Any, comment: str, **options: Any) -> Column:
-    """A column that may be null; its comment says when."""
+    """A column that may be null; its comment states when."""
     return Column(name, type_, nullable=True, comment=comment, **options)
 
 
@@ -74,62 +74,62 @@ def table(
     """A table of the lake.
 
     Args:
-        name: Of the table, and so of its asset, its transform and its folder.
+        name: Name of the table, its asset, its transform and its folder.
         layer: Folder of the lake and group in Dagster.
-        comment: One row per what; the first sentence is the grain.
+        comment: Description; the first sentence is the grain.
         parts: Columns and constraints.
-        window: The column whose time decides the partition a row belongs to: a time, for plays, or a day, for
-            snapshots of playlists. Such a table is laid out by `month`, so that redoing one month touches that
-            month's files only.
-        landed: Folder of the landing zone that the table mirrors.
+        window: Column that decides a row's partition: a time for plays, a day for playlist snapshots; None for an
+            unpartitioned table. Files are laid out by the column `month`, which is added here, so that rewriting a
+            month touches no other month's files.
+        landed: Folder of the landing zone that a raw table mirrors.
     """
-    laid_out = [needed("month", DAY, f"First day of the UTC month of `{window}`")] if window else []
+    laid_out = [required("month", DAY, f"First day of the UTC month of `{window}`")] if window else []
     info = {"layer": layer, "window": window, "landed": landed}
     return Table(name, metadata, *parts, *laid_out, comment=comment, info=info)
 
 
 def listener() -> Column:
-    """Whose listening it is: the folder below `landing/history`."""
+    """Key column of the listener."""
     return key("listener", "Whose listening it is: the name of the folder below `landing/history`")
 
 
-def partial_window() -> Column:
-    """The partition that a partial aggregate belongs to."""
+def partition_start_column() -> Column:
+    """Key column of a partial aggregate's partition."""
     return key("window_at", "Start of the partition that the row sums up (UTC)", type_=TIME)
 
 
-def measures() -> list[Column]:
-    """What is summed over plays, wherever plays are summed."""
+def play_measures() -> list[Column]:
+    """Sums over plays."""
     return [
-        needed("plays", COUNT, "Plays that were kept"),
-        needed("streams", COUNT, "Plays of 30 seconds or more, Spotify's own line"),
-        needed("ms_played", COUNT, "Listening time (ms)"),
-        needed("skips", COUNT, "Plays that are known to have been skipped"),
-        needed("skips_known", COUNT, "Plays of which it is known whether they were skipped"),
+        required("plays", COUNT, "Plays that were kept"),
+        required("streams", COUNT, "Plays of 30 seconds or more, Spotify's own threshold"),
+        required("ms_played", COUNT, "Listening time (ms)"),
+        required("skips", COUNT, "Plays that were skipped; unknown ones don't count"),
+        required("skips_known", COUNT, "Plays whose `skipped` is known"),
     ]
 
 
-def shuffles() -> list[Column]:
-    """How many plays were shuffled, of those where it is known."""
+def shuffle_measures() -> list[Column]:
+    """Counts of shuffled plays."""
     return [
-        needed("shuffles", COUNT, "Plays that are known to have been shuffled"),
-        needed("shuffles_known", COUNT, "Plays of which it is known whether they were shuffled"),
+        required("shuffles", COUNT, "Plays with shuffle on; unknown ones don't count"),
+        required("shuffles_known", COUNT, "Plays whose `shuffle` is known"),
     ]
 
 
 def music_and_spoken() -> list[Column]:
-    """The split of plays and time into music and spoken word."""
+    """Plays and listening time, split into music and spoken word."""
     return [
-        needed("music_plays", COUNT, "Plays of tracks"),
-        needed("music_ms_played", COUNT, "Listening time of tracks (ms)"),
-        needed("spoken_plays", COUNT, "Plays of podcast episodes and audiobooks"),
-        needed("spoken_ms_played", COUNT, "Listening time of podcast episodes and audiobooks (ms)"),
+        required("music_plays", COUNT, "Plays of tracks"),
+        required("music_ms_played", COUNT, "Listening time of tracks (ms)"),
+        required("spoken_plays", COUNT, "Plays of podcast episodes and audiobooks"),
+        required("spoken_ms_played", COUNT, "Listening time of podcast episodes and audiobooks (ms)"),
     ]
 
 
-def seen(what: str) -> list[Column]:
-    """When something was first and last played."""
+def first_and_last_play(what: str) -> list[Column]:
+    """Times of the first and latest play."""
     return [
-        needed("first_played_at", TIME, f"End of the first play of the {what} (UTC)"),
-        needed("last_played_at", TIME, f"End of the latest play of the {what} (UTC)"),
+        required("first_played_at", TIME, f"End of the first play of the {what} (UTC)"),
+        required("last_played_at", TIME, f"End of the latest play of the {what} (UTC)"),
     ]

@@ -1,4 +1,4 @@
-"""Dimensions: one key each, a function of the natural key alone, with members for unknown and not applicable."""
+"""Dimensions: surrogate keys are hashes of the natural key; each has members for unknown and not applicable."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ from spotify_assets.model.columns import (
     NUMBER,
     TEXT,
     TIME,
+    first_and_last_play,
     hash_key,
     key,
-    needed,
     optional,
-    seen,
+    required,
     table,
 )
 
@@ -50,8 +50,8 @@ PLATFORM_FAMILIES = (
 )  # fmt: skip
 
 
-def primary(name: str, comment: str, **options: Any) -> Column:
-    """The dimension's key."""
+def dimension_key(name: str, comment: str, **options: Any) -> Column:
+    """The primary key of a dimension."""
     return key(name, comment, primary_key=True, **options)
 
 
@@ -59,9 +59,9 @@ dim_listener = table(
     "dim_listener",
     "dimensions",
     "One row per listener.",
-    primary("listener_key", "Hash of the listener's name", type_=HASH, autoincrement=False),
-    needed("listener", LABEL, "Name of the folder below `landing/history`"),
-    needed("timezone", LABEL, "Zone of the listener's local dates and hours"),
+    dimension_key("listener_key", "Hash of the listener's name", type_=HASH, autoincrement=False),
+    required("listener", LABEL, "Name of the folder below `landing/history`"),
+    required("timezone", LABEL, "Zone of the listener's local dates and hours"),
     optional("first_date", DAY, "Local date of the first play"),
     optional("last_date", DAY, "Local date of the latest play"),
 )
@@ -69,8 +69,8 @@ dim_listener = table(
 dim_date = table(
     "dim_date",
     "dimensions",
-    "One row per calendar day of the years in which anything was played, or a playlist captured.",
-    primary("date_key", "The day as YYYYMMDD", type_=NUMBER, autoincrement=False),
+    "One row per calendar day of every year from the first to the last play or playlist capture.",
+    dimension_key("date_key", "The day as YYYYMMDD", type_=NUMBER, autoincrement=False),
     optional("date", DAY, "The day; null for unknown and not applicable"),
     optional("year", NUMBER, "Calendar year"),
     optional("quarter", NUMBER, "Quarter of the year (1 to 4)"),
@@ -90,10 +90,10 @@ dim_time = table(
     "dim_time",
     "dimensions",
     "One row per hour of the day.",
-    primary("time_key", "The hour (0 to 23)", type_=NUMBER, autoincrement=False),
+    dimension_key("time_key", "The hour (0 to 23)", type_=NUMBER, autoincrement=False),
     optional("hour", NUMBER, "The hour (0 to 23); null for unknown and not applicable"),
-    needed("label", LABEL, "The hour as `13:00`"),
-    needed(
+    required("label", LABEL, "The hour as `13:00`"),
+    required(
         "part_of_day",
         LABEL,
         "night (0 to 5), morning (6 to 11), afternoon (12 to 17) or evening (18 to 23)",
@@ -105,41 +105,41 @@ dim_artist = table(
     "dim_artist",
     "dimensions",
     "One row per artist by normalized name.",
-    primary("artist_key", "Hash of the normalized name", type_=HASH, autoincrement=False),
-    needed("artist_name", TEXT, "Latest spelling seen"),
-    optional("artist_id", LABEL, "Spotify's id, latest seen; null where no response names it"),
+    dimension_key("artist_key", "Hash of the normalized name", type_=HASH, autoincrement=False),
+    required("artist_name", TEXT, "Latest spelling seen"),
+    optional("artist_id", LABEL, "Spotify's id, latest seen; null where no response has it"),
     optional("image_url", TEXT, "Address of an image; null where unknown"),
     optional("genres", TEXT, "Genres, with commas; null where unknown"),
-    *[optional(column.name, TIME, column.comment or "") for column in seen("artist")],
+    *[optional(column.name, TIME, column.comment or "") for column in first_and_last_play("artist")],
 )
 
 dim_album = table(
     "dim_album",
     "dimensions",
     "One row per album by normalized artist and name.",
-    primary("album_key", "Hash of the album's artist and name, normalized", type_=HASH, autoincrement=False),
-    needed("album_name", TEXT, "Latest spelling seen"),
-    needed("artist_name", TEXT, "The album's artist, latest spelling seen"),
+    dimension_key("album_key", "Hash of the album's artist and name, normalized", type_=HASH, autoincrement=False),
+    required("album_name", TEXT, "Latest spelling seen"),
+    required("artist_name", TEXT, "The album's artist, latest spelling seen"),
     hash_key("artist_key", "The album's artist", "dim_artist.artist_key"),
-    optional("album_id", LABEL, "Spotify's id, latest seen; null where no response names it"),
+    optional("album_id", LABEL, "Spotify's id, latest seen; null where no response has it"),
     optional("album_type", LABEL, "`album`, `single` or `compilation`; null where unknown"),
     optional("total_tracks", NUMBER, "Tracks on the album; null where unknown"),
     *release_columns(),
     optional("image_url", TEXT, "Address of the cover; null where unknown"),
     optional("label", TEXT, "Record label; null where unknown"),
     optional("genres", TEXT, "Genres, with commas; null where unknown"),
-    *[optional(column.name, TIME, column.comment or "") for column in seen("album")],
+    *[optional(column.name, TIME, column.comment or "") for column in first_and_last_play("album")],
 )
 
 dim_track = table(
     "dim_track",
     "dimensions",
-    "One row per track id (or name, where plays name no id).",
-    primary("track_key", "Spotify's id; where there is only a name, `name:` and a hash of the names"),
+    "One row per track id (or name, where plays have no id).",
+    dimension_key("track_key", "Spotify's id; where there is only a name, `name:` and a hash of the names"),
     optional("track_uri", LABEL, "Spotify URI; null where no id is known"),
-    needed("track_name", TEXT, "Latest spelling seen"),
-    needed("artist_name", TEXT, "The album's artist, latest spelling seen"),
-    optional("album_name", TEXT, "Latest seen; null where no play names one"),
+    required("track_name", TEXT, "Latest spelling seen"),
+    required("artist_name", TEXT, "The album's artist, latest spelling seen"),
+    optional("album_name", TEXT, "Latest seen; null where no play has one"),
     hash_key("artist_key", "The album's artist", "dim_artist.artist_key"),
     hash_key("album_key", "The album", "dim_album.album_key"),
     hash_key("recording_key", "Hash of the latest normalized names: ids of one recording share it"),
@@ -148,45 +148,45 @@ dim_track = table(
     optional("disc_number", NUMBER, "Disc that it is on; null where unknown"),
     optional("track_number", NUMBER, "Number on that disc; null where unknown"),
     optional("image_url", TEXT, "Address of its album's cover; null where unknown"),
-    *[optional(column.name, TIME, column.comment or "") for column in seen("track")],
+    *[optional(column.name, TIME, column.comment or "") for column in first_and_last_play("track")],
 )
 
 dim_episode = table(
     "dim_episode",
     "dimensions",
     "One row per podcast episode or audiobook chapter.",
-    primary("episode_key", "Spotify's id; where there is only a name, `name:` and a hash of the names"),
+    dimension_key("episode_key", "Spotify's id; where there is only a name, `name:` and a hash of the names"),
     optional("episode_uri", LABEL, "Spotify URI; null where no id is known"),
-    needed(
+    required(
         "content_type",
         LABEL,
-        "What it is",
+        "Type of content",
         info={"accepted": ("episode", "audiobook", "unknown", "not_applicable")},
     ),
-    needed("episode_name", TEXT, "Name of the episode or chapter, latest seen"),
-    needed("show_name", TEXT, "Name of the podcast or audiobook, latest seen"),
+    required("episode_name", TEXT, "Name of the episode or chapter, latest seen"),
+    required("show_name", TEXT, "Name of the podcast or audiobook, latest seen"),
     optional("duration_ms", COUNT, "Length (ms); null where unknown"),
     *release_columns(),
     optional("image_url", TEXT, "Address of its image; null where unknown"),
-    *[optional(column.name, TIME, column.comment or "") for column in seen("episode")],
+    *[optional(column.name, TIME, column.comment or "") for column in first_and_last_play("episode")],
 )
 
 dim_platform = table(
     "dim_platform",
     "dimensions",
     "One row per device as the exports name it.",
-    primary("platform_key", "Hash of the normalized name", type_=HASH, autoincrement=False),
-    needed("platform", TEXT, "Normalized name, as `android` or `ios 17.4 (iphone15,2)`"),
-    needed("platform_family", LABEL, "What kind of device it is", info={"accepted": PLATFORM_FAMILIES}),
+    dimension_key("platform_key", "Hash of the normalized name", type_=HASH, autoincrement=False),
+    required("platform", TEXT, "Normalized name, as `android` or `ios 17.4 (iphone15,2)`"),
+    required("platform_family", LABEL, "What kind of device it is", info={"accepted": PLATFORM_FAMILIES}),
 )
 
 dim_reason = table(
     "dim_reason",
     "dimensions",
     "One row per code of why a play began or ended.",
-    primary("reason_key", "The code"),
-    needed("reason", LABEL, "The code"),
-    needed("meaning", LABEL, "What it says"),
+    dimension_key("reason_key", "The code"),
+    required("reason", LABEL, "The code"),
+    required("meaning", LABEL, "Meaning of the code"),
 )
 
 bridge_track_artist = table(
@@ -195,7 +195,7 @@ bridge_track_artist = table(
     "One row per track and artist on it.",
     key("track_key", "The track", "dim_track.track_key", primary_key=True),
     hash_key("artist_key", "An artist on it", "dim_artist.artist_key", primary_key=True),
-    needed("artist_position", NUMBER, "Order in which the track names them (0-based)"),
+    required("artist_position", NUMBER, "Order of the artists on the track (0-based)"),
     CheckConstraint("artist_position >= 0", name="artist_position_from_zero"),
 )
 
@@ -203,14 +203,14 @@ dim_playlist = table(
     "dim_playlist",
     "dimensions",
     "One row per playlist and version of its name, description, owner and visibility (type 2).",
-    primary("playlist_key", "Hash of Spotify's id: the same for all versions", type_=HASH, autoincrement=False),
-    needed(
+    dimension_key("playlist_key", "Hash of Spotify's id: the same for all versions", type_=HASH, autoincrement=False),
+    required(
         "valid_from", DAY, "First snapshot of the version; of the first version, of the playlist", primary_key=True
     ),
     optional("valid_to", DAY, "First snapshot of the next version (not included); null for the current one"),
-    needed("is_current", FLAG, "Whether it is the latest version"),
-    needed("playlist_id", LABEL, "Spotify's id"),
-    needed("playlist_name", TEXT, "Name; `unknown` where no capture tells"),
+    required("is_current", FLAG, "Whether it is the latest version"),
+    required("playlist_id", LABEL, "Spotify's id"),
+    required("playlist_name", TEXT, "Name; `unknown` where no capture has it"),
     optional("description", TEXT, "Description, as its owner wrote it"),
     optional("owner", LABEL, "`spotify`, or a hash of the owner's id; null where unknown"),
     optional("is_public", FLAG, "Whether it shows on its owner's profile; null where unknown"),

@@ -1,4 +1,4 @@
-"""Metrics, each by listener: partial aggregates by partition, and what is combined from them."""
+"""Metrics by listener: partial aggregates by partition, and totals combined from them."""
 
 from sqlalchemy import CheckConstraint, Column
 
@@ -12,36 +12,36 @@ from spotify_assets.model.columns import (
     NUMBER,
     RATE,
     TEXT,
+    first_and_last_play,
     hash_key,
     key,
     listener,
-    measures,
     music_and_spoken,
-    needed,
     optional,
-    partial_window,
-    seen,
-    shuffles,
+    partition_start_column,
+    play_measures,
+    required,
+    shuffle_measures,
     table,
 )
 
 
-def primary(column: Column) -> Column:
-    """The same column as part of the primary key."""
+def in_primary_key(column: Column) -> Column:
+    """Make a column part of the primary key, and return it."""
     column.primary_key = True
     return column
 
 
 def by_listener() -> Column:
-    return primary(listener())
+    return in_primary_key(listener())
 
 
 def by_window() -> Column:
-    return primary(partial_window())
+    return in_primary_key(partition_start_column())
 
 
 def local_date() -> Column:
-    return primary(needed("date", DAY, "Local date, in the listener's zone"))
+    return in_primary_key(required("date", DAY, "Local date, in the listener's zone"))
 
 
 daily_track_plays = table(
@@ -54,25 +54,25 @@ daily_track_plays = table(
     local_date(),
     hash_key("recording_key", "The recording", primary_key=True),
     hash_key("artist_key", "The album's artist, as in `fct_plays`", primary_key=True),
-    *measures(),
-    *shuffles(),
-    *seen("recording that day"),
+    *play_measures(),
+    *shuffle_measures(),
+    *first_and_last_play("recording that day"),
     window="window_at",
 )
 
 hourly_listening = table(
     "hourly_listening",
     "metrics",
-    "One row per partition, listener, local date, hour and device: a partial aggregate of every content type. "
+    "One row per partition, listener, local date, hour and device: a partial aggregate of all content types. "
     "A local hour can straddle two partitions: sum it.",
     by_window(),
     by_listener(),
     local_date(),
-    needed("hour", NUMBER, "Local hour (0 to 23), in the listener's zone", primary_key=True, autoincrement=False),
-    needed(
+    required("hour", NUMBER, "Local hour (0 to 23), in the listener's zone", primary_key=True, autoincrement=False),
+    required(
         "platform", LABEL, "Device, normalized, its first 255 characters; `unknown` where missing", primary_key=True
     ),
-    *measures(),
+    *play_measures(),
     *music_and_spoken(),
     CheckConstraint("plays = music_plays + spoken_plays", name="music_and_spoken_are_all_plays"),
     CheckConstraint("ms_played = music_ms_played + spoken_ms_played", name="music_and_spoken_are_all_time"),
@@ -86,34 +86,34 @@ monthly_content = table(
     "dimensions are built.",
     by_window(),
     by_listener(),
-    needed("content_type", LABEL, "What was played", info={"accepted": CONTENT_TYPES}, primary_key=True),
+    required("content_type", LABEL, "What was played", info={"accepted": CONTENT_TYPES}, primary_key=True),
     key("content_key", "As in `plays`", primary_key=True),
     hash_key("spelling_key", "Hash of the names that follow, as spelled", primary_key=True),
     hash_key("recording_key", "As in `fct_plays`"),
     hash_key("artist_key", "As in `fct_plays`"),
     hash_key("album_key", "As in `fct_plays`"),
-    optional("content_uri", LABEL, "Spotify URI; null where no play names an id"),
+    optional("content_uri", LABEL, "Spotify URI; null where no play has an id"),
     optional("track_name", TEXT, "As in `plays`"),
     optional("artist_name", TEXT, "As in `plays`"),
     optional("album_name", TEXT, "As in `plays`"),
     optional("episode_name", TEXT, "As in `plays`"),
     optional("show_name", TEXT, "As in `plays`"),
-    *measures(),
-    *shuffles(),
-    *seen("content"),
+    *play_measures(),
+    *shuffle_measures(),
+    *first_and_last_play("content"),
     window="window_at",
 )
 
 daily_listening = table(
     "daily_listening",
     "metrics",
-    "One row per listener and local date on which anything was played; every content type.",
+    "One row per listener and local date with a play; all content types.",
     by_listener(),
     local_date(),
-    *measures(),
+    *play_measures(),
     *music_and_spoken(),
-    needed("tracks", COUNT, "Different recordings"),
-    needed("artists", COUNT, "Different artists of tracks"),
+    required("tracks", COUNT, "Different recordings"),
+    required("artists", COUNT, "Different artists of tracks"),
     CheckConstraint("plays = music_plays + spoken_plays", name="music_and_spoken_are_all_plays"),
     CheckConstraint("tracks <= music_plays", name="tracks_within_plays"),
 )
@@ -121,27 +121,27 @@ daily_listening = table(
 listening_clock = table(
     "listening_clock",
     "metrics",
-    "One row per listener, local day of the week and hour in which anything was ever played.",
+    "One row per listener, local day of the week and hour with a play.",
     by_listener(),
-    needed("day_of_week", NUMBER, "ISO 8601 day of the week (1 is Monday)", primary_key=True, autoincrement=False),
-    needed("hour", NUMBER, "Local hour (0 to 23)", primary_key=True, autoincrement=False),
-    *measures(),
+    required("day_of_week", NUMBER, "ISO 8601 day of the week (1 is Monday)", primary_key=True, autoincrement=False),
+    required("hour", NUMBER, "Local hour (0 to 23)", primary_key=True, autoincrement=False),
+    *play_measures(),
     CheckConstraint("day_of_week BETWEEN 1 AND 7", name="day_of_a_week"),
     CheckConstraint("hour BETWEEN 0 AND 23", name="hour_of_a_day"),
 )
 
 
-def totals(what: str) -> list[Column | CheckConstraint]:
-    """All-time figures, tracks only."""
+def all_time_measures(what: str) -> list[Column | CheckConstraint]:
+    """All-time measures and rank; tracks only."""
     return [
-        needed("total_plays", COUNT, "Plays that were kept"),
-        needed("total_streams", COUNT, "Plays of 30 seconds or more"),
-        needed("total_ms_played", COUNT, "Listening time (ms)"),
-        needed("avg_ms_played", RATE, "Listening time a play (ms)"),
-        optional("skip_rate", RATE, "Skipped plays over plays where it is known; null where it never is"),
-        optional("shuffle_rate", RATE, "Shuffled plays over plays where it is known; null where it never is"),
-        *seen(what),
-        needed(
+        required("total_plays", COUNT, "Plays that were kept"),
+        required("total_streams", COUNT, "Plays of 30 seconds or more"),
+        required("total_ms_played", COUNT, "Listening time (ms)"),
+        required("avg_ms_played", RATE, "Mean listening time per play (ms)"),
+        optional("skip_rate", RATE, "Skipped plays over plays whose `skipped` is known; null where it never is"),
+        optional("shuffle_rate", RATE, "Shuffled plays over plays whose `shuffle` is known; null where it never is"),
+        *first_and_last_play(what),
+        required(
             "rank",
             COUNT,
             f"Place of the {what} among the listener's by total_ms_played, ties by key (1 is most)",
@@ -159,9 +159,9 @@ track_metrics = table(
     by_listener(),
     hash_key("recording_key", "The recording", primary_key=True),
     key("track_key", "The recording's most played id", "dim_track.track_key"),
-    needed("track_name", TEXT, "Latest spelling seen"),
-    needed("artist_name", TEXT, "The album's artist, latest spelling seen"),
-    *totals("recording"),
+    required("track_name", TEXT, "Latest spelling seen"),
+    required("artist_name", TEXT, "The album's artist, latest spelling seen"),
+    *all_time_measures("recording"),
 )
 
 artist_metrics = table(
@@ -170,8 +170,8 @@ artist_metrics = table(
     "One row per listener and artist; tracks only, all time.",
     by_listener(),
     hash_key("artist_key", "The album's artist", "dim_artist.artist_key", primary_key=True),
-    needed("artist_name", TEXT, "As in `dim_artist`"),
-    *totals("artist"),
+    required("artist_name", TEXT, "As in `dim_artist`"),
+    *all_time_measures("artist"),
 )
 
 album_metrics = table(
@@ -180,37 +180,37 @@ album_metrics = table(
     "One row per listener and album; tracks only, all time.",
     by_listener(),
     hash_key("album_key", "The album", "dim_album.album_key", primary_key=True),
-    needed("album_name", TEXT, "As in `dim_album`"),
-    needed("artist_name", TEXT, "As in `dim_album`"),
-    *totals("album"),
+    required("album_name", TEXT, "As in `dim_album`"),
+    required("artist_name", TEXT, "As in `dim_album`"),
+    *all_time_measures("album"),
 )
 
 
-def playlist_content(*more: Column) -> list[Column]:
-    """What of which playlist."""
+def playlist_content_columns(*more: Column) -> list[Column]:
+    """Key of a playlist's content, and its names."""
     return [
         hash_key("playlist_key", "The playlist", "dim_playlist.playlist_key", primary_key=True),
         *more,
-        key("content_key", "What it is: Spotify's id, or `name:` and a hash of the names", primary_key=True),
-        needed("content_type", LABEL, "What it is", info={"accepted": ("track", "episode", "local")}),
+        key("content_key", "Spotify's id, or `name:` and a hash of the names", primary_key=True),
+        required("content_type", LABEL, "Type of content", info={"accepted": ("track", "episode", "local")}),
         optional("track_key", KEY, "`content_key` of a track or local file; null for an episode"),
-        needed("name", TEXT, "Name of the track or episode, latest seen there"),
-        needed("artist_name", TEXT, "The album's artist, or the podcast, latest seen there"),
+        required("name", TEXT, "Name of the track or episode, latest seen there"),
+        required("artist_name", TEXT, "The album's artist, or the podcast, latest seen there"),
     ]
 
 
 playlist_changes = table(
     "playlist_changes",
     "metrics",
-    "One row per playlist, snapshot and track or episode that entered, left or moved since the snapshot before. "
+    "One row per playlist, snapshot and track or episode that entered, left or moved since the previous snapshot. "
     "The first snapshot of a playlist has none: what was there before is unknown.",
-    *playlist_content(needed("snapshot_date", DAY, "Day of the snapshot that shows it (UTC)", primary_key=True)),
-    needed("change", LABEL, "What happened", info={"accepted": ("entered", "left", "moved")}),
+    *playlist_content_columns(required("snapshot_date", DAY, "Day of the snapshot (UTC)", primary_key=True)),
+    required("change", LABEL, "Kind of change", info={"accepted": ("entered", "left", "moved")}),
     optional("position", NUMBER, "Its first place now (0-based); null where it left"),
     optional("previous_position", NUMBER, "Its first place before (0-based); null where it entered"),
     optional("places_up", NUMBER, "Places that it rose; negative where it fell; null unless it moved"),
-    needed("previous_snapshot_date", DAY, "The snapshot before: it happened after that (UTC)"),
-    needed("days", NUMBER, "Days between the two; more than 1 where days are missing"),
+    required("previous_snapshot_date", DAY, "Day of the previous snapshot (UTC); the change happened after it"),
+    required("days", NUMBER, "Days between the two; more than 1 where days are missing"),
     CheckConstraint("days > 0", name="snapshots_in_order"),
     CheckConstraint("(change = 'left') = (position IS NULL)", name="what_left_has_no_position"),
     CheckConstraint("(change = 'entered') = (previous_position IS NULL)", name="what_entered_had_no_position"),
@@ -220,15 +220,15 @@ playlist_track_tenure = table(
     "playlist_track_tenure",
     "metrics",
     "One row per playlist and track or episode that was ever on it.",
-    *playlist_content(),
-    needed("first_seen_on", DAY, "First snapshot that has it (UTC)"),
-    needed("last_seen_on", DAY, "Latest snapshot that has it (UTC)"),
-    needed("days_on_list", NUMBER, "Snapshots that have it; days without a snapshot don't count"),
-    needed("entries", NUMBER, "Times that it was there after it wasn't; the first snapshot counts as one"),
-    needed("peak_position", NUMBER, "Its best place (0-based)"),
-    needed("peak_on", DAY, "First snapshot that has it there (UTC)"),
+    *playlist_content_columns(),
+    required("first_seen_on", DAY, "First snapshot that has it (UTC)"),
+    required("last_seen_on", DAY, "Latest snapshot that has it (UTC)"),
+    required("days_on_list", NUMBER, "Snapshots that have it; days without a snapshot don't count"),
+    required("entries", NUMBER, "Times that it entered the playlist; being on the first snapshot counts as one"),
+    required("peak_position", NUMBER, "Its best place (0-based)"),
+    required("peak_on", DAY, "First snapshot that has it there (UTC)"),
     optional("current_position", NUMBER, "Its place in the latest snapshot (0-based); null where it is gone"),
-    needed("is_current", FLAG, "Whether the latest snapshot of the playlist has it"),
+    required("is_current", FLAG, "Whether the latest snapshot of the playlist has it"),
     CheckConstraint("first_seen_on <= last_seen_on", name="seen_in_order"),
     CheckConstraint("is_current = (current_position IS NOT NULL)", name="current_has_a_position"),
     CheckConstraint("entries BETWEEN 1 AND days_on_list", name="entries_within_days"),

@@ -1,4 +1,4 @@
-"""Raw tables: landed files as they are, nothing judged."""
+"""Raw tables: landed files as they are, not validated."""
 
 from sqlalchemy import CheckConstraint, Column
 
@@ -15,14 +15,14 @@ from spotify_assets.model.columns import (
     TIME,
     key,
     listener,
-    needed,
     optional,
+    required,
     table,
 )
 
 SOURCE_FORMATS = ("extended", "account_data", "maven_csv", "recently_played")
 
-# One record shape for every format: the export's own fields, under one name each, as text.
+# The record schema, common to all formats: the fields of exports as text, one name each.
 RECORD_FIELDS = {
     "ts": "When the play ended, as the file has it",
     "ms_played": "How long it played (ms), as the file has it",
@@ -51,8 +51,8 @@ RECORD_FIELDS = {
 RECORD_NAMES = tuple(RECORD_FIELDS)
 
 
-def record_fields() -> list[Column]:
-    """The columns of a record as exported."""
+def record_columns() -> list[Column]:
+    """Columns of a record as exported."""
     return [optional(name, TEXT, comment + ", as exported") for name, comment in RECORD_FIELDS.items()]
 
 
@@ -60,12 +60,12 @@ raw_files = table(
     "raw_files",
     "raw",
     "One row per landed file, or per member of a landed zip: what it is, and the first and last time in it. "
-    "A file counts only once it is listed here.",
+    "Records of files that are not listed here are ignored.",
     listener(),
-    needed("source_file", TEXT, "Path below the landing zone; in a zip `<zip>!<member>`", primary_key=True),
-    needed("landed_file", TEXT, "Path of the landed file itself (of the zip, for its members)"),
-    needed("sha256", KEY, "SHA-256 of the landed file's content"),
-    needed("size", COUNT, "Size of the landed file (bytes)"),
+    required("source_file", TEXT, "Path below the landing zone; in a zip `<zip>!<member>`", primary_key=True),
+    required("landed_file", TEXT, "Path of the landed file itself (of the zip, for its members)"),
+    required("sha256", KEY, "SHA-256 of the landed file's content"),
+    required("size", COUNT, "Size of the landed file (bytes)"),
     optional("etag", LABEL, "S3's tag of the landed file's content; null on disk"),
     optional(
         "source_format",
@@ -73,21 +73,21 @@ raw_files = table(
         "What kind of history it holds; null where it holds none",
         info={"accepted": SOURCE_FORMATS},
     ),
-    needed(
+    required(
         "status",
         LABEL,
         "`read`, `ignored` (no history) or `unreadable`",
         info={"accepted": ("read", "ignored", "unreadable")},
     ),
     optional("detail", TEXT, "Why it was ignored or can't be read; null for a file that was read"),
-    needed("records", COUNT, "Records in `raw_plays`"),
-    needed("undated_records", COUNT, "Records among them without a valid time"),
-    needed("is_minute_precise", FLAG, "Whether no time in it tells the seconds"),
+    required("records", COUNT, "Records in `raw_plays`"),
+    required("undated_records", COUNT, "Records among them without a valid time"),
+    required("is_minute_precise", FLAG, "Whether all its times lack seconds"),
     optional("first_played_at", TIME, "First valid time in it (UTC); null where it has none"),
     optional("last_played_at", TIME, "Last valid time in it (UTC); null where it has none"),
-    needed("landed_at", TIME, "When the landed file was last modified (UTC)"),
-    needed("loaded_at", TIME, "When its records were read into `raw_plays` (UTC)"),
-    needed("reader_version", LABEL, "Version of the reader, and the start of plays, that it was read with"),
+    required("landed_at", TIME, "When the landed file was last modified (UTC)"),
+    required("loaded_at", TIME, "When its records were read into `raw_plays` (UTC)"),
+    required("reader_version", LABEL, "Version of the reader, and `SPOTIFY_ASSETS_PLAYS_START`, when it was read"),
     CheckConstraint("records >= undated_records", name="undated_within_records"),
     CheckConstraint("first_played_at <= last_played_at", name="interval_in_order"),
     landed="history",
@@ -96,24 +96,24 @@ raw_files = table(
 raw_plays = table(
     "raw_plays",
     "raw",
-    "One row per record of every file below `landing/history`: a mirror, everything as text, nothing judged.",
+    "One row per record of every file below `landing/history`: a mirror, everything as text, not validated.",
     listener(),
-    needed("source_file", TEXT, "Path below the landing zone; in a zip `<zip>!<member>`", primary_key=True),
-    needed("source_row", COUNT, "0-based ordinal in the file; -1 for a file that can't be read", primary_key=True),
+    required("source_file", TEXT, "Path below the landing zone; in a zip `<zip>!<member>`", primary_key=True),
+    required("source_row", COUNT, "0-based ordinal in the file; -1 for a file that can't be read", primary_key=True),
     optional(
         "source_format",
         LABEL,
         "What kind of history the file holds; null where it can't be read",
         info={"accepted": SOURCE_FORMATS},
     ),
-    needed("landed_at", TIME, "When the landed file was last modified (UTC)"),
+    required("landed_at", TIME, "When the landed file was last modified (UTC)"),
     optional(
         "played_at",
         TIME,
         "`ts` as a time (UTC), valid or not; null where it has no accepted form. Parsed once, by the reader: "
         "a file's interval and the rows of a month must agree on it",
     ),
-    *record_fields(),
+    *record_columns(),
     optional(
         "raw_record",
         TEXT,
@@ -125,8 +125,8 @@ raw_plays = table(
 CAPTURE_STATUSES = ("read", "replaced", "ignored", "unreadable")
 
 
-def playlist_attributes() -> list[Column]:
-    """What is told of a playlist itself, and may change."""
+def playlist_attribute_columns() -> list[Column]:
+    """Attributes of a playlist, which may change between captures."""
     return [
         optional("playlist_name", TEXT, "Name of the playlist; null where the capture holds only its items"),
         optional("description", TEXT, "Its description, as its owner wrote it"),
@@ -144,12 +144,12 @@ def playlist_attributes() -> list[Column]:
 raw_playlist_files = table(
     "raw_playlist_files",
     "raw",
-    "One row per landed capture of a playlist: what it is, and what it tells of the playlist itself.",
-    needed("source_file", TEXT, "Path below the landing zone", primary_key=True),
-    needed("snapshot_date", DAY, "Day of the capture (UTC): its folder below `landing/playlists`"),
-    needed("playlist_id", LABEL, "Spotify's id; where the file tells none, its name up to the first dot"),
-    optional("captured_at", TIME, "When the capture was complete (UTC); null where neither file nor name tells"),
-    needed(
+    "One row per landed capture of a playlist: its status, and the attributes of the playlist.",
+    required("source_file", TEXT, "Path below the landing zone", primary_key=True),
+    required("snapshot_date", DAY, "Day of the capture (UTC): its folder below `landing/playlists`"),
+    required("playlist_id", LABEL, "Spotify's id; where the file has none, the file's name up to the first dot"),
+    optional("captured_at", TIME, "End of the capture (UTC); null where neither the file nor its name has it"),
+    required(
         "status",
         LABEL,
         "`read` (the day's last capture of the playlist), `replaced` (an earlier one), `ignored` (no playlist) "
@@ -157,10 +157,10 @@ raw_playlist_files = table(
         info={"accepted": CAPTURE_STATUSES},
     ),
     optional("detail", TEXT, "Why it was ignored or can't be read; else null"),
-    needed("items", COUNT, "Items in `raw_playlists`"),
-    *playlist_attributes(),
-    needed("size", COUNT, "Size of the file (bytes)"),
-    needed("landed_at", TIME, "When the file was last modified (UTC)"),
+    required("items", COUNT, "Items in `raw_playlists`"),
+    *playlist_attribute_columns(),
+    required("size", COUNT, "Size of the file (bytes)"),
+    required("landed_at", TIME, "When the file was last modified (UTC)"),
     window="snapshot_date",
     landed="playlists",
 )
@@ -169,16 +169,16 @@ raw_playlists = table(
     "raw_playlists",
     "raw",
     "One row per item of each playlist's last capture of a day, in the order of the playlist.",
-    needed("snapshot_date", DAY, "Day of the capture (UTC)", primary_key=True),
+    required("snapshot_date", DAY, "Day of the capture (UTC)", primary_key=True),
     key("playlist_id", "Spotify's id of the playlist", primary_key=True),
-    needed("position", NUMBER, "Place in the playlist (0-based)", primary_key=True),
-    needed("source_file", TEXT, "File that it came from"),
+    required("position", NUMBER, "Place in the playlist (0-based)", primary_key=True),
+    required("source_file", TEXT, "File that it came from"),
     optional("playlist_name", TEXT, "Name of the playlist that day; null where the capture holds only its items"),
-    needed("item", TEXT, "The item as captured (JSON), less who added it"),
-    optional("added_at", TIME, "When it was added (UTC); null where the API doesn't tell"),
-    needed("is_removed", FLAG, "Whether there is nothing where the track was: it left Spotify"),
-    needed("is_local", FLAG, "Whether it is a file of the owner's"),
-    optional("item_type", LABEL, "`track` or `episode`, as the API says"),
+    required("item", TEXT, "The item as captured (JSON), less who added it"),
+    optional("added_at", TIME, "When it was added (UTC); null where the API omits it"),
+    required("is_removed", FLAG, "Whether the item has no track any more: Spotify removed it"),
+    required("is_local", FLAG, "Whether it is a file of the owner's"),
+    optional("item_type", LABEL, "`track` or `episode`, as in the API"),
     optional("item_id", LABEL, "Spotify's id; null for a local file or a removed item"),
     *track_columns(),
     optional("show_name", TEXT, "Podcast, for an episode"),
@@ -187,20 +187,20 @@ raw_playlists = table(
 )
 
 
-def response_fields(what: str) -> list[Column]:
-    """Of what a response is, and when it came."""
+def response_columns(what: str) -> list[Column]:
+    """Columns that every response table has: id, status and time of the response."""
     return [
         key(f"{what}_id", f"Spotify's id of the {what}", primary_key=True),
-        needed("is_found", FLAG, "Whether Spotify knows it; if not, all that follows is null"),
-        optional("fetched_at", TIME, "When the response came (UTC); null where the file doesn't tell"),
+        required("is_found", FLAG, "Whether Spotify found it; if not, all following columns are null"),
+        optional("fetched_at", TIME, "Time of the response (UTC); null where the file lacks it"),
     ]
 
 
 track_metadata = table(
     "track_metadata",
     "raw",
-    "One row per track that the Web API was asked for: its latest response.",
-    *response_fields("track"),
+    "One row per track requested from the Web API: its latest response.",
+    *response_columns("track"),
     *track_columns(),
     landed="metadata/tracks",
 )
@@ -208,11 +208,11 @@ track_metadata = table(
 album_metadata = table(
     "album_metadata",
     "raw",
-    "One row per album that the Web API was asked for: its latest response.",
-    *response_fields("album"),
+    "One row per album requested from the Web API: its latest response.",
+    *response_columns("album"),
     *[column for column in album_columns() if column.name != "album_id"],
-    optional("label", TEXT, "Record label; development mode may not tell"),
-    optional("genres", TEXTS, "Genres; development mode may not tell"),
+    optional("label", TEXT, "Record label; may be null in development mode"),
+    optional("genres", TEXTS, "Genres; may be null in development mode"),
     optional("upc", LABEL, "Universal Product Code"),
     landed="metadata/albums",
 )
@@ -220,12 +220,16 @@ album_metadata = table(
 artist_metadata = table(
     "artist_metadata",
     "raw",
-    "One row per artist that the Web API was asked for: its latest response.",
-    *response_fields("artist"),
+    "One row per artist requested from the Web API: its latest response.",
+    *response_columns("artist"),
     optional("artist_name", TEXT, "Name of the artist"),
-    optional("genres", TEXTS, "Genres; development mode may not tell"),
+    optional("genres", TEXTS, "Genres; may be null in development mode"),
     optional("image_url", TEXT, "Address of the largest image"),
-    optional("popularity", NUMBER, "Spotify's popularity (0 to 100) at that time; development mode may not tell"),
-    optional("followers", COUNT, "Followers at that time; development mode may not tell"),
+    optional(
+        "popularity",
+        NUMBER,
+        "Spotify's popularity (0 to 100) at that time; may be null in development mode",
+    ),
+    optional("followers", COUNT, "Followers at that time; may be null in development mode"),
     landed="metadata/artists",
 )

@@ -1,4 +1,4 @@
-"""A table of the lake, resolved: what the model says of it, and what follows from that."""
+"""`LakeTable`: a table of the model, with everything derived from its SQLAlchemy definition."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The first day of the UTC month of a row: the column that partitioned tables are laid out by.
+# Column by which the files of partitioned tables are laid out: first day of the row's UTC month.
 LAYOUT_COLUMN = "month"
 
 # Kinds of partitions: periods of plays, days of playlist snapshots.
@@ -32,10 +32,10 @@ SPARK_TYPES: dict[type, str] = {
 
 @dataclass(frozen=True, eq=False)
 class LakeTable:
-    """A table of the lake. There is one object for each, in `TABLES`.
+    """A table of the lake. `TABLES` has one object per table.
 
     Attributes:
-        sql: Its columns, keys and constraints, in SQLAlchemy's terms.
+        sql: SQLAlchemy's table: columns, keys and constraints.
     """
 
     sql: sa.Table
@@ -47,37 +47,37 @@ class LakeTable:
 
     @property
     def layer(self) -> str:
-        """`raw`, `cleaned`, `dimensions`, `facts` or `metrics`: its folder in the lake and its group in Dagster."""
+        """`raw`, `cleaned`, `dimensions`, `facts` or `metrics`: folder of the lake and group in Dagster."""
         return str(self.sql.info["layer"])
 
     @property
     def folder(self) -> str:
-        """Its folder below the lake."""
+        """Path below the lake."""
         return f"{self.layer}/{self.name}"
 
     @property
     def comment(self) -> str:
-        """Its grain, and what it is for."""
+        """Description; the first sentence is the grain."""
         return str(self.sql.comment)
 
     @property
     def landed_folder(self) -> str | None:
-        """Folder of the landing zone that it mirrors; None for a computed table."""
+        """Folder of the landing zone that a raw table mirrors; None for a computed table."""
         folder: str | None = self.sql.info["landed"]
         return folder
 
     @property
     def window_column(self) -> str | None:
-        """Column whose time decides the partition of a row; None for an unpartitioned table."""
+        """Column that decides a row's partition; None for an unpartitioned table."""
         column: str | None = self.sql.info["window"]
         return column
 
     @property
     def window(self) -> str:
-        """The same, for a table that is known to be partitioned.
+        """`window_column` of a partitioned table.
 
         Raises:
-            ValueError: where it isn't.
+            ValueError: The table is not partitioned.
         """
         if self.window_column is None:
             raise ValueError(f"{self.name} is not partitioned")
@@ -85,7 +85,7 @@ class LakeTable:
 
     @property
     def is_partitioned(self) -> bool:
-        """Whether it is written by windows of time, and laid out by `LAYOUT_COLUMN`."""
+        """Whether it is written by time windows, and laid out by `LAYOUT_COLUMN`."""
         return self.window_column is not None
 
     @cached_property
@@ -97,53 +97,53 @@ class LakeTable:
 
     @cached_property
     def columns(self) -> list[str]:
-        """Names of its columns, in order."""
+        """Column names, in order."""
         return [column.name for column in self.sql.columns]
 
     @cached_property
     def primary_key(self) -> list[str]:
-        """Names of the columns of its primary key."""
+        """Column names of the primary key."""
         return [column.name for column in self.sql.primary_key]
 
     @cached_property
     def references(self) -> list[str]:
-        """Names of other tables that a foreign key of it points to."""
+        """Names of the other tables that its foreign keys reference, sorted."""
         targets = {link.column.table.name for link in self.sql.foreign_keys}
         return sorted(targets - {self.name})
 
     @cached_property
     def foreign_keys(self) -> dict[str, tuple[str, str]]:
-        """The table and column that each foreign key points to, by its own column, in order of name."""
+        """Referenced table and column of each foreign key, by the name of the key's column, sorted."""
         links = sorted(self.sql.foreign_keys, key=lambda link: link.parent.name)
         return {link.parent.name: (link.column.table.name, link.column.name) for link in links}
 
     @cached_property
     def check_constraints(self) -> dict[str, str]:
-        """SQL of each check constraint by its name, in order of name: SQLAlchemy keeps them in a set."""
+        """SQL of each check constraint by name, sorted: SQLAlchemy keeps constraints in a set."""
         checks = [one for one in self.sql.constraints if isinstance(one, sa.CheckConstraint)]
         return dict(sorted((str(check.name), str(check.sqltext)) for check in checks))
 
     @cached_property
     def accepted_values(self) -> dict[str, tuple[str, ...]]:
-        """Accepted values of each column that has such a list."""
+        """Accepted values by column, for columns with a list of them."""
         return {column.name: column.info["accepted"] for column in self.sql.columns if "accepted" in column.info}
 
     @cached_property
     def required_columns(self) -> list[str]:
-        """Columns that are never null."""
+        """Names of the columns that are never null."""
         return [column.name for column in self.sql.columns if not column.nullable]
 
     @cached_property
     def spark_types(self) -> dict[str, str]:
-        """Spark's type of each column."""
+        """Spark SQL type by column."""
         return {column.name: SPARK_TYPES[type(column.type)] for column in self.sql.columns}
 
     @cached_property
     def arrow_schema(self) -> "pa.Schema":
-        """Arrow's schema, and so that of the Delta table; times are microseconds, UTC.
+        """Arrow schema, also used for the Delta table. Times are in microseconds, UTC.
 
-        All columns are nullable there, and a blocking check says which are null and must not be: Sail tests NOT NULL
-        on rows that a filter has yet to drop, and fails a write that is right.
+        All columns are nullable, and a blocking check finds unexpected nulls instead: Sail tests NOT NULL before it
+        applies filters, and so fails correct writes.
         """
         import pyarrow as pa
 
