@@ -214,10 +214,10 @@ def maintain() -> None:
 def forget(listener: str, yes: bool) -> None:
     """Remove a listener's landed files and every trace of them from lake and targets, old versions included."""
     from spotify_assets.lake.tables import Lake
-    from spotify_assets.landing.copy_in import landed_by
+    from spotify_assets.landing.copy_in import listener_files
     from spotify_assets.targets.registry import targets
 
-    files = landed_by(checked(listener), landing())
+    files = listener_files(checked(listener), landing())
     known = Lake(settings().lake_uri).read("raw_files", ["listener"])["listener"].to_pylist()
     if not files and listener not in known:
         raise click.ClickException(f"nothing is landed or known of {listener!r}; spotify-assets status lists who is")

@@ -115,7 +115,7 @@ def _from_queue(
     news: list[str] = []
     others: list[str] = []
     for message in queue.receive(MAX_RECEIVED):
-        (news if message.tells_news_since(read_since) else others).append(message.receipt)
+        (news if message.has_history_since(read_since) else others).append(message.receipt)
         if len(news) >= MAX_MESSAGES:
             break
     queue.delete(others)

@@ -1,4 +1,4 @@
-"""Apache Spark from PySpark's own package: what the project needs of it, and its processes on this machine."""
+"""Apache Spark from the PySpark package: required settings, jars, and its server processes on this machine."""
 
 import os
 import re
@@ -12,24 +12,24 @@ from pathlib import Path
 
 import psutil
 
-# What Apache Spark must be told before it starts, wherever it runs.
+# Static settings, needed at the start of any Apache Spark server.
 SERVER_SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    # Hadoop's name for S3 is s3a://, everybody else's s3://.
+    # Hadoop calls S3 s3a://. Lake paths are s3://.
     "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
     "spark.hadoop.fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A",
 }
 
-# What servers that we start on this machine are told besides.
+# Further settings of the servers that are started here, on loopback.
 LOOPBACK_SETTINGS = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.connect.grpc.binding.address": "127.0.0.1",
     "spark.connect.grpc.binding.port": "0",
-    # Tables are found by their paths. Hive would make a database of its own in the current folder.
+    # Tables are addressed by path. Hive's catalogue would create a database in the current folder.
     "spark.sql.catalogImplementation": "in-memory",
-    # By default 200 and 50, which is for clusters: here each costs more than what is in it.
+    # The defaults, 200 and 50, are meant for clusters: here the overhead of a partition exceeds its work.
     "spark.sql.shuffle.partitions": "8",
     "spark.databricks.delta.snapshotPartitions": "2",
 }
@@ -40,9 +40,9 @@ JARS = Path("data/spark/jars")
 START_SECONDS = 120
 STOP_SECONDS = 20
 
-# Runs a program that ends when standard input does, and so when whoever held its other end was killed; the folder is
-# removed then. One that ended by itself leaves its folder, for its log.
-LIFELINE = """
+# Runs a program that is stopped when standard input closes, and so also when the parent process is killed. The folder
+# is deleted then; it is kept for its log if the program exits by itself.
+EXIT_WITH_PARENT = """
 folder=$1; shift
 exec 3<&0
 (
@@ -57,37 +57,41 @@ exec "$@" </dev/null 3<&-
 
 
 class SparkError(Exception):
-    """Apache Spark can't be had; the message says why, and what to do."""
+    """Apache Spark is unavailable. The message states why, and what to do."""
 
 
 def require_java() -> None:
-    """Raises `SparkError` where there is no Java that Spark runs on."""
+    """Check that a Java that Spark supports is installed (`JAVA_HOME`, else `PATH`).
+
+    Raises:
+        SparkError: Java is missing, or older than `OLDEST_JAVA`.
+    """
     home = os.environ.get("JAVA_HOME")
     java = shutil.which("java", path=f"{home}/bin" if home else None)
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr if java else ""
-    version = re.search(r'version "(\d+)', told)
+    output = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr if java else ""
+    version = re.search(r'version "(\d+)', output)
     if version and int(version[1]) >= OLDEST_JAVA:
         return
-    found = f"this is Java {version[1]}" if version else "there is none"
+    found = f"this is Java {version[1]}" if version else "none is installed"
     where = f" (JAVA_HOME is {home})" if home else ""
     raise SparkError(
-        f"Apache Spark needs Java {OLDEST_JAVA} or newer, and {found}{where}: install it, as by "
+        f"Apache Spark needs Java {OLDEST_JAVA} or newer, and {found}{where}: install it, for example with "
         "apt-get install openjdk-17-jre-headless"
     )
 
 
 def spark_version() -> str:
-    """Of Spark in PySpark's package, without its last part: 4.2."""
+    """Major and minor version of the Spark in the PySpark package, as `4.2`."""
     import pyspark
 
     return pyspark.__version__.rpartition(".")[0]
 
 
-def jars() -> Path:
-    """The folder of the jars that `make spark-jars` brings: below the current one, or the project's.
+def jars_folder() -> Path:
+    """Folder of Delta Lake's jars (`make spark-jars`), below the current folder or the project's.
 
     Raises:
-        SparkError: where they are missing, or for another Spark.
+        SparkError: The jars are missing, or are for another version of Spark.
     """
     for folder in (JARS.absolute(), Path(__file__).parents[2] / JARS):
         if any(folder.glob(f"delta-spark_{spark_version()}_*.jar")):
@@ -96,15 +100,15 @@ def jars() -> Path:
 
 
 class SparkProcess:
-    """A program of Spark's, which ends when this process does, however it does.
+    """A Spark program in a child process, stopped when this process ends, even by SIGKILL.
 
     Args:
-        name: Its own, and its log's.
-        command: As `spark-class` takes it.
-        logs: Folder of its log.
-        work: Folder that it runs in.
-        environment: More for its environment.
-        leftover: A folder to remove once it has ended.
+        name: Name for messages and for the log file.
+        command: Arguments of `spark-class`.
+        logs: Folder of the log file.
+        work: Working directory.
+        environment: Additional environment variables.
+        temporary: Folder to delete once the program was stopped.
     """
 
     def __init__(
@@ -114,7 +118,7 @@ class SparkProcess:
         logs: Path,
         work: Path,
         environment: Mapping[str, str],
-        leftover: Path | None = None,
+        temporary: Path | None = None,
     ) -> None:
         import pyspark
 
@@ -124,25 +128,26 @@ class SparkProcess:
         self.log = logs / f"{name.replace(' ', '_')}.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                ["sh", "-c", LIFELINE, "sh", str(leftover or ""), f"{home}/bin/spark-class", *command],
+                ["sh", "-c", EXIT_WITH_PARENT, "sh", str(temporary or ""), f"{home}/bin/spark-class", *command],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=work,
                 env=inherited | {"SPARK_HOME": home} | LOOPBACK | dict(environment),
-                # Ctrl-C is for us, who stop them in their order.
+                # Ctrl-C must not reach the children: the parent stops them in order.
                 start_new_session=True,
             )
 
     @property
     def has_ended(self) -> bool:
+        """Whether the program has exited."""
         return self._process.poll() is not None
 
     def wait_for(self, pattern: str) -> str:
-        """What the pattern's group finds in the log, once it is there.
+        """Wait until the log matches a pattern, and return the pattern's first group.
 
         Raises:
-            SparkError: where the program ends before that, or takes too long.
+            SparkError: The program exits first, or takes longer than `START_SECONDS`.
         """
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
@@ -151,15 +156,15 @@ class SparkProcess:
                 return found[1]
             if ended:
                 raise SparkError(
-                    f"Apache Spark's {self.name} did not start, {self.log} says why: {self._last_words()}"
+                    f"Apache Spark's {self.name} did not start, see {self.log}: {self._last_error_line()}"
                 )
             time.sleep(0.05)
         self._process.kill()
         self._process.wait()
-        raise SparkError(f"Apache Spark's {self.name} did not start in {START_SECONDS} s, {self.log} may say why")
+        raise SparkError(f"Apache Spark's {self.name} did not start in {START_SECONDS} s, see {self.log}")
 
     def stop(self) -> None:
-        """Stop it, and wait until it is gone."""
+        """Stop the program and wait for its exit; it is killed after `STOP_SECONDS`."""
         if self._process.stdin:
             self._process.stdin.close()
         try:
@@ -168,30 +173,33 @@ class SparkProcess:
             self._process.kill()
             self._process.wait()
 
-    def _last_words(self) -> str:
+    def _last_error_line(self) -> str:
         lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
-        told = [line for line in lines if re.search("Exception|Error|ERROR", line)]
-        return (told or lines or ["nothing"])[-1][:300]
+        errors = [line for line in lines if re.search("Exception|Error|ERROR", line)]
+        return (errors or lines or ["it is empty"])[-1][:300]
 
 
-def connect_server(
-    master: str, logs: Path, work: Path, settings: Mapping[str, str], memory: str, leftover: Path | None = None
+def start_connect_server(
+    master: str, logs: Path, work: Path, settings: Mapping[str, str], memory: str, temporary: Path | None = None
 ) -> tuple[SparkProcess, int]:
-    """A Spark Connect server on loopback, and its port.
+    """Start a Spark Connect server on a free port of loopback.
 
     Args:
         master: `local[*]`, or a cluster's `spark://host:port`.
-        logs: Folder of its log.
-        work: Folder that it runs in, and where its temporary files are.
-        settings: Spark's, over those that it has anyway.
-        memory: Of its Java: `2g`.
-        leftover: A folder to remove once it has ended.
+        logs: Folder of its log file.
+        work: Working directory, also for temporary files.
+        settings: Spark settings; they override the defaults.
+        memory: Heap of its Java, as `2g`.
+        temporary: Folder to delete once the server was stopped.
+
+    Returns:
+        The server's process and its port.
 
     Raises:
-        SparkError: where the jars are missing, or it doesn't start.
+        SparkError: The jars are missing, or the server doesn't start.
     """
-    classes = f"{jars()}/*"
-    of_folders = {
+    classes = f"{jars_folder()}/*"
+    folder_settings = {
         "spark.driver.extraClassPath": classes,
         "spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={work}",
         "spark.executor.extraClassPath": classes,
@@ -199,17 +207,17 @@ def connect_server(
         "spark.local.dir": str(work),
     }
     properties = work / "spark.properties"
-    _write_properties(properties, {**SERVER_SETTINGS, **LOOPBACK_SETTINGS, **of_folders, **settings})
+    _write_properties(properties, {**SERVER_SETTINGS, **LOOPBACK_SETTINGS, **folder_settings, **settings})
     command = [
         "org.apache.spark.deploy.SparkSubmit",
         *("--master", master),
         *("--properties-file", str(properties)),
-        # What ours says nothing of may be set in spark-defaults.conf.
+        # Users may set anything else in spark-defaults.conf.
         "--load-spark-defaults",
         *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer"),
         "spark-internal",
     ]
-    server = SparkProcess("Connect server", command, logs, work, {"SPARK_DRIVER_MEMORY": memory}, leftover)
+    server = SparkProcess("Connect server", command, logs, work, {"SPARK_DRIVER_MEMORY": memory}, temporary)
     try:
         return server, int(server.wait_for(r"Spark Connect server started at: \S+:(\d+)"))
     except BaseException:
@@ -219,30 +227,35 @@ def connect_server(
         properties.unlink()
 
 
-def local_server(master: str, extra: Mapping[str, str]) -> tuple[SparkProcess, str]:
-    """Apache Spark in a Java of this machine, and its address for clients.
+def start_local_server(master: str, extra: Mapping[str, str]) -> tuple[SparkProcess, str]:
+    """Start Apache Spark on this machine, as a Spark Connect server that needs a token.
+
+    Its Java has half of the machine's memory, or `SPARK_DRIVER_MEMORY`.
 
     Args:
         master: `local[*]`, or `local[2]` for two cores.
-        extra: More settings of Spark's.
+        extra: Additional Spark settings.
+
+    Returns:
+        The server's process and its `sc://` address, with the token.
 
     Raises:
-        SparkError: where Java or the jars are missing, or it doesn't start.
+        SparkError: Java or the jars are missing, or the server doesn't start.
     """
     require_java()
     work = Path(tempfile.mkdtemp(prefix="spotify-assets-spark-"))
-    # Without one, whoever is on this machine could connect, and do what we may do.
+    # Without a token, any user of this machine could connect and run code as this user.
     token = secrets.token_urlsafe(32)
     settings = {"spark.ui.enabled": "false", "spark.connect.authenticate.token": token, **extra}
-    # By default, half of this machine's.
+    # Half of the machine's memory by default.
     memory = os.environ.get("SPARK_DRIVER_MEMORY") or f"{psutil.virtual_memory().total // 2**21}m"
-    server, port = connect_server(master, work, work, settings, memory, leftover=work)
-    # PySpark sends a token without TLS to this name only.
+    server, port = start_connect_server(master, work, work, settings, memory, temporary=work)
+    # Without TLS, PySpark sends a token only to a host named localhost.
     return server, f"sc://localhost:{port}/;token={token}"
 
 
 def _write_properties(path: Path, settings: Mapping[str, str]) -> None:
-    """Settings as a file of Java's, for nobody else to read: they may hold credentials."""
+    """Write settings as a Java properties file that only its owner can read: they may hold credentials."""
     path.touch(0o600)
     escaped = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
     path.write_text("".join(f"{name}={value.translate(escaped)}\n" for name, value in settings.items()))

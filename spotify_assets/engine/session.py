@@ -1,4 +1,4 @@
-"""The engine: a Spark Connect session, embedded or elsewhere. No transform knows which."""
+"""Settings of Spark Connect sessions: on embedded Sail, Apache Spark on this machine, or a remote server."""
 
 import logging
 import os
@@ -7,24 +7,24 @@ from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from spotify_assets.engine.apache_spark import SparkError, local_server
+from spotify_assets.engine.apache_spark import SparkError, start_local_server
 from spotify_assets.storage import spark_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# What transforms and tables rely on, on whichever engine.
+# Session settings that transforms and tables rely on, for all engines.
 SESSION_SETTINGS = {
-    # Left to the machine's zone, a replaceWhere that rewrites a file fails on Timestamp(UTC) against
-    # Timestamp(Etc/UTC), and dates depend on where they were computed.
+    # With the machine's zone, a replaceWhere that rewrites a file fails on Timestamp(UTC) against
+    # Timestamp(Etc/UTC), and dates depend on the machine.
     "spark.sql.session.timeZone": "UTC",
-    # Spark's default are the 96-bit times that Parquet has long given up, and that leave no statistics.
+    # Spark's default is INT96, which Parquet has deprecated and keeps no statistics of.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    # A window that is written empty over nothing is a commit, too: it says what the window was computed from.
+    # An empty window written over nothing must commit, too: the commit carries the window's fingerprint.
     "spark.databricks.delta.skipRecordingEmptyCommits": "false",
 }
-# To note for each function of a query who called it takes five times as long as to build the query without. Apache
-# Spark takes this from whoever starts it, and warns others.
+# Recording Python call sites makes building queries 5 times slower. On Apache Spark it is a static setting, of which a
+# session that sets it is warned.
 EMBEDDED_SETTINGS = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
 REACH_SECONDS = 10
 
@@ -38,16 +38,16 @@ _reached: set[str] = set()
 
 
 def spark_session(remote: str = "", lake_uri: str = "") -> "SparkSession":
-    """The session of an engine: one for each address, for all of this process; its time zone is UTC.
+    """The process's session of an engine; its time zone is UTC.
 
-    PySpark's own `getOrCreate` gives the first session of the process, whichever engine is asked for.
+    Sessions are kept by address: PySpark's `getOrCreate` would return the first session of the process for any engine.
 
     Args:
-        remote: As `SPOTIFY_ASSETS_SPARK_REMOTE`.
-        lake_uri: What Apache Spark on this machine has to reach.
+        remote: Value of `SPOTIFY_ASSETS_SPARK_REMOTE`.
+        lake_uri: The lake; Apache Spark on this machine gets settings for S3 from it.
 
     Raises:
-        SparkError: where there is no such engine.
+        SparkError: The engine can't be started, or nothing listens at its address.
     """
     config: dict[str, Any] = {**session_config(remote, lake_uri)}
     with _opening:
@@ -61,30 +61,31 @@ def spark_session(remote: str = "", lake_uri: str = "") -> "SparkSession":
 
 
 def session_config(remote: str = "", lake_uri: str = "") -> dict[str, str]:
-    """Settings of a Spark Connect session: the address of an engine, which is started where it is embedded or local,
-    and what transforms rely on.
+    """Settings of a Spark Connect session, with the engine's address as `spark.remote`.
+
+    An embedded or local engine is started on first use.
 
     Args:
-        remote: As `SPOTIFY_ASSETS_SPARK_REMOTE`.
-        lake_uri: What Apache Spark on this machine has to reach.
+        remote: Value of `SPOTIFY_ASSETS_SPARK_REMOTE`.
+        lake_uri: The lake; Apache Spark on this machine gets settings for S3 from it.
 
     Raises:
-        SparkError: where there is no such engine.
+        SparkError: The engine can't be started, or nothing listens at its address.
     """
     if remote.startswith("local"):
         address = local_remote(remote, spark_settings(lake_uri))
     else:
-        address = reached(remote) if remote else embedded_remote()
-    # PySpark prints what it is about to raise, as a page of JSON.
+        address = require_reachable(remote) if remote else embedded_remote()
+    # PySpark logs each error that it raises, as a page of JSON.
     logging.getLogger("pyspark.sql.connect.logging").setLevel(logging.CRITICAL + 1)
     return {"spark.remote": address, **SESSION_SETTINGS, **({} if remote else EMBEDDED_SETTINGS)}
 
 
 def embedded_remote() -> str:
-    """Address of the Sail server in this process, started when first asked for."""
+    """Address of the Sail server in this process; it is started on first use."""
     with _starting:
         if not _embedded:
-            # Sail logs each session and each hint that it passes over; read when it is imported.
+            # Sail logs every session and every hint that it ignores. It reads the variable on import.
             os.environ.setdefault("RUST_LOG", "error")
             from pysail.spark import SparkConnectServer
 
@@ -96,22 +97,29 @@ def embedded_remote() -> str:
 
 
 def local_remote(master: str, extra: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Address of Apache Spark in a Java of this machine, started when first asked for.
-
-    It ends with this process, even with one that is killed.
+    """Address of Apache Spark on this machine; it is started on first use and stopped with this process.
 
     Args:
         master: `local[*]`, or `local[2]` for two cores.
-        extra: More settings of Spark's.
+        extra: Additional Spark settings.
+
+    Raises:
+        SparkError: The server can't be started.
     """
     with _starting:
         if master not in _local:
-            _local[master] = local_server(master, extra)
+            _local[master] = start_local_server(master, extra)
         return _local[master][1]
 
 
-def reached(remote: str) -> str:
-    """The address, once somebody was found to listen there: PySpark would try for minutes to reach nobody."""
+def require_reachable(remote: str) -> str:
+    """Check once per process that a server listens at an address, and return the address.
+
+    PySpark would retry for minutes.
+
+    Raises:
+        SparkError: Nothing answers within `REACH_SECONDS`.
+    """
     with _starting:
         if remote not in _reached:
             import grpc
@@ -122,7 +130,7 @@ def reached(remote: str) -> str:
             try:
                 grpc.channel_ready_future(channel).result(timeout=REACH_SECONDS)
             except grpc.FutureTimeoutError:
-                # Its parameters may be credentials.
+                # The address's parameters may hold credentials: only its host and port are shown.
                 raise SparkError(
                     f"SPOTIFY_ASSETS_SPARK_REMOTE: no Spark Connect server answers at sc://{builder.endpoint}"
                 ) from None

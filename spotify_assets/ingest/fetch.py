@@ -71,7 +71,7 @@ def capture_playlists(
     Raises:
         SpotifyError: where even the list of one's own playlists can't be read.
     """
-    landed_names = {capture.path.rpartition("/")[2].partition(".")[0] for capture in landing.captures_of(day)}
+    landed_names = {capture.path.rpartition("/")[2].partition(".")[0] for capture in landing.captures_on(day)}
     wanted = _wanted_playlists(client, settings)
     captured = Captured(present=[one for one in wanted if one in landed_names and not refresh])
     to_ask = [one for one in wanted if one not in captured.present]

@@ -25,7 +25,7 @@ from spotify_assets.ingest.history_rows import (
     unreadable_file,
 )
 from spotify_assets.lake.tables import Lake
-from spotify_assets.landing.zone import LandedFile, LandingZone, sha256
+from spotify_assets.landing.zone import HistoryFile, LandingZone, file_sha256
 from spotify_assets.model import TABLES
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets.readers.sources import Source
@@ -44,8 +44,8 @@ Progress = Callable[[str], None]
 class Changes:
     """How the landing zone differs from what `raw_files` lists; and how many files of history it holds."""
 
-    to_read: list[LandedFile] = field(default_factory=list)
-    touched: list[LandedFile] = field(default_factory=list)
+    to_read: list[HistoryFile] = field(default_factory=list)
+    touched: list[HistoryFile] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
     files: int = 0
@@ -123,7 +123,7 @@ def find_changes(
 
 
 def _is_only_touched(
-    file: LandedFile, rows: list[dict[str, Any]], landing: LandingZone, settings: Settings, now: datetime
+    file: HistoryFile, rows: list[dict[str, Any]], landing: LandingZone, settings: Settings, now: datetime
 ) -> bool:
     """Whether only the time of modification changed, and no record's validity with it."""
     version = reader_version(settings, [row["status"] for row in rows])
@@ -136,7 +136,7 @@ def _is_only_touched(
         for row in rows
     )
     try:
-        return not depends_on_time and sha256(partial(landing.open, file.path)) == rows[0]["sha256"]
+        return not depends_on_time and file_sha256(partial(landing.open, file.path)) == rows[0]["sha256"]
     except (OSError, OutsideStorageError):
         return False
 
@@ -179,9 +179,9 @@ def _take_off(lake: Lake, changes: Changes) -> None:
             _replace(lake, "raw_plays", "source_file", orphans, [])
 
 
-def _groups(files: list[LandedFile]) -> Iterator[list[LandedFile]]:
+def _groups(files: list[HistoryFile]) -> Iterator[list[HistoryFile]]:
     """Files to be committed together; a large one alone."""
-    group: list[LandedFile] = []
+    group: list[HistoryFile] = []
     for file in files:
         is_large = file.size > STREAMED_BYTES
         if group and (is_large or len(group) >= GROUP_FILES or sum(f.size for f in group) + file.size > GROUP_BYTES):
@@ -196,7 +196,7 @@ def _groups(files: list[LandedFile]) -> Iterator[list[LandedFile]]:
 
 
 def _read_group(
-    group: list[LandedFile], landing: LandingZone, lake: Lake, settings: Settings, progress: Progress
+    group: list[HistoryFile], landing: LandingZone, lake: Lake, settings: Settings, progress: Progress
 ) -> list[SourceRead]:
     """Read files, commit their records, and then list them."""
     reads: list[SourceRead] = []
@@ -204,7 +204,7 @@ def _read_group(
     collected: list[pa.Table] = []
     for file, opener in landing.fetch(group):
         try:
-            digests[file.path] = sha256(opener)
+            digests[file.path] = file_sha256(opener)
             with sources_of(file, opener, settings) as parts:
                 for read, source in parts:
                     if file.size > STREAMED_BYTES and source.open:
@@ -262,7 +262,7 @@ def _stream(read: SourceRead, source: Source, lake: Lake, settings: Settings) ->
             _replace(lake, "raw_plays", "source_file", {read.source}, instead)
 
 
-def _update_touched(lake: Lake, touched: list[LandedFile]) -> None:
+def _update_touched(lake: Lake, touched: list[HistoryFile]) -> None:
     """Note the new time of files whose content did not change."""
     files = {file.path: file for file in touched}
     rows = [row for row in lake.read("raw_files").to_pylist() if row["landed_file"] in files]

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spotify_assets.landing.zone import LandedFile
+from spotify_assets.landing.zone import HistoryFile
 from spotify_assets.model import TABLES
 from spotify_assets.readers import read_history
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
@@ -29,7 +29,7 @@ CLOCK_SKEW = timedelta(days=1)
 class SourceRead:
     """What is known of a source once all its records have passed."""
 
-    file: LandedFile
+    file: HistoryFile
     source: str
     source_format: str | None = None
     status: str = "read"
@@ -51,13 +51,13 @@ def latest_valid(landed_at: datetime, settings: Settings, now: datetime) -> date
 
 
 @contextmanager
-def sources_of(file: LandedFile, opener: Opener, settings: Settings) -> Iterator[Iterator[tuple[SourceRead, Source]]]:
+def sources_of(file: HistoryFile, opener: Opener, settings: Settings) -> Iterator[Iterator[tuple[SourceRead, Source]]]:
     """The sources of a landed file, to be read while the context is open."""
     with sources(file.path, opener, settings.max_unzipped_mb * MEGABYTE) as parts:
         yield ((SourceRead(file, source.name), source) for source in parts)
 
 
-def unreadable_file(file: LandedFile, reason: str) -> tuple[SourceRead, list[pa.Table]]:
+def unreadable_file(file: HistoryFile, reason: str) -> tuple[SourceRead, list[pa.Table]]:
     """A landed file that can't even be opened, and the record that stands for it."""
     read = SourceRead(file, file.path)
     return read, instead_of(read, UnreadableError(reason))

@@ -1,4 +1,4 @@
-"""Copies files into the landing zone, so that nobody sees half of one."""
+"""Import: copies files and folders into the landing zone, each file atomically."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,24 +8,22 @@ import click
 from spotify_assets.landing.zone import HISTORY, LandingZone
 
 
-def landed_by(listener: str, landing: LandingZone) -> list[str]:
-    """Paths of the listener's files, half-copied ones and links included."""
+def listener_files(listener: str, landing: LandingZone) -> list[str]:
+    """Paths of all of a listener's files in the landing zone, including partial ones and links."""
     return [file.path for file in landing.storage.files(f"{HISTORY}/{listener}")]
 
 
 def copy_into_landing(paths: list[Path], listener: str, landing: LandingZone) -> int:
-    """Copy files, and folders with all that is in them, each whole or not at all.
-
-    A file that is there already is replaced.
+    """Copy files and folders, recursively, to a listener's history. An existing file of the same name is replaced.
 
     Returns:
-        How many files were copied.
+        Number of files copied.
 
     Raises:
-        click.ClickException: where there is nothing to copy, or two files would get one name.
+        click.ClickException: There is nothing to copy, or two files would get the same name.
     """
     targets: dict[str, Path] = {}
-    for source, name in _files(paths):
+    for source, name in _files_to_copy(paths):
         target = f"{HISTORY}/{listener}/{name.as_posix()}"
         if target in targets and targets[target] != source:
             raise click.ClickException(
@@ -39,8 +37,8 @@ def copy_into_landing(paths: list[Path], listener: str, landing: LandingZone) ->
     return len(targets)
 
 
-def _files(paths: list[Path]) -> Iterator[tuple[Path, Path]]:
-    """Every file, and its path below the listener's folder."""
+def _files_to_copy(paths: list[Path]) -> Iterator[tuple[Path, Path]]:
+    """Each file to copy, with its path below the listener's folder. Hidden files are skipped."""
     for path in paths:
         if path.is_file():
             yield path, Path(path.name)

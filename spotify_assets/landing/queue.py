@@ -1,4 +1,7 @@
-"""An SQS queue that a bucket's notifications go to: what landed, without listing the bucket."""
+"""SQS queue of a bucket's event notifications: what landed, without listing the bucket.
+
+Format of the messages: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -12,38 +15,42 @@ from spotify_assets.landing.zone import is_history
 from spotify_assets.storage import Bucket, StorageError
 from spotify_assets.storage.aws import sqs_client
 
-# SQS gives and takes no more at once.
+# Most messages per SQS request.
 BATCH = 10
-# Until then (seconds) nobody else is given a message; if nobody deleted it, it comes again.
+# Visibility timeout (seconds): a message that isn't deleted within it is delivered again.
 HIDDEN_FOR = 300
 
 
 @dataclass(frozen=True)
 class Message:
-    """A message: by what it is deleted, and when (UTC) what happened to which files below the landing zone.
+    """A message: its receipt handle, and its events as UTC time and path below the landing zone.
 
-    Test events and messages of others name none.
+    Test events, and messages about other objects, have no events.
     """
 
     receipt: str
     events: tuple[tuple[datetime, str], ...]
 
-    def tells_news_since(self, moment: datetime | None) -> bool:
-        """Whether something of listening history changed after that moment, or ever where it is None."""
+    def has_history_since(self, moment: datetime | None) -> bool:
+        """Whether an event is about a file of listening history, at or after `moment` (at any time if None)."""
         return any(is_history(path) and (moment is None or at >= moment) for at, path in self.events)
 
 
 @dataclass(frozen=True)
 class LandingQueue:
-    """The queue, and the bucket and prefix that its messages are about."""
+    """The queue, and the bucket and prefix of the landing zone."""
 
     url: str
     landing: Bucket
 
     def receive(self, limit: int) -> Iterator[Message]:
-        """Messages that wait, up to a number; each is hidden from others for a while."""
+        """Receive up to about `limit` waiting messages. Other consumers don't get them for `HIDDEN_FOR` seconds.
+
+        Raises:
+            StorageError: The queue can't be read.
+        """
         for _ in range(0, limit, BATCH):
-            with self._told():
+            with self._translate_errors():
                 answer = sqs_client(self.url).receive_message(
                     QueueUrl=self.url, MaxNumberOfMessages=BATCH, VisibilityTimeout=HIDDEN_FOR, WaitTimeSeconds=0
                 )
@@ -53,18 +60,22 @@ class LandingQueue:
                 yield Message(message["ReceiptHandle"], tuple(self._events(message.get("Body", ""))))
 
     def delete(self, receipts: Iterable[str]) -> None:
-        """Delete messages; those that were deleted before do no harm."""
+        """Delete messages; those that are already deleted are ignored.
+
+        Raises:
+            StorageError: The queue can't be reached.
+        """
         waiting = list(receipts)
         for first in range(0, len(waiting), BATCH):
             entries = [
                 {"Id": str(number), "ReceiptHandle": receipt}
                 for number, receipt in enumerate(waiting[first : first + BATCH])
             ]
-            with self._told():
+            with self._translate_errors():
                 sqs_client(self.url).delete_message_batch(QueueUrl=self.url, Entries=entries)
 
     def _events(self, body: str) -> Iterator[tuple[datetime, str]]:
-        """When something happened to an object below the landing zone, and its path there; whatever the body is."""
+        """Time and path of each event below the landing zone; none for a body of another format."""
         try:
             document = json.loads(body)
             if isinstance(document, dict) and document.get("Type") == "Notification":  # it came through SNS
@@ -81,7 +92,8 @@ class LandingQueue:
             return
 
     @contextmanager
-    def _told(self) -> Iterator[Any]:
+    def _translate_errors(self) -> Iterator[Any]:
+        """Raise AWS errors as StorageError, with the setting's name."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:

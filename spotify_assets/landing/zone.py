@@ -1,4 +1,4 @@
-"""The landing zone: what people drop in, listed and opened, never changed."""
+"""The landing zone: lists and opens landed files, and writes new ones. Landed files are never changed."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +14,7 @@ from spotify_assets.windows import TimeWindow
 
 HISTORY = "history"
 PLAYLISTS = "playlists"
-# Being copied: `spotify-assets import` and most programs write under such a name first.
+# Names of files that are still being copied, by `spotify-assets import` and most other programs.
 PARTIAL_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".download")
 
 
@@ -26,30 +26,30 @@ class _Landed(StoredFile):
         return self.modified_at
 
     @classmethod
-    def of(cls, file: StoredFile, **more: Any) -> Self:
-        """The file, as what it is to the landing zone."""
+    def from_stored(cls, file: StoredFile, **more: Any) -> Self:
+        """A landed file from a stored file's attributes and further ones."""
         return cls(**{field.name: getattr(file, field.name) for field in fields(StoredFile)}, **more)
 
 
 @dataclass(frozen=True)
-class LandedFile(_Landed):
-    """A file of listening history in the landing zone."""
+class HistoryFile(_Landed):
+    """A landed file of listening history."""
 
     @property
     def listener(self) -> str:
-        """Whose history it is: the folder below `history`."""
+        """The listener: name of the folder below `history`."""
         return self.path.split("/")[1]
 
 
 @dataclass(frozen=True)
 class Capture(_Landed):
-    """Responses of the Web API as landed; and the day that they were captured, for playlists."""
+    """A landed file of Web API responses; `day` (UTC) is set for captures of playlists."""
 
     day: date | None = None
 
     @property
     def window(self) -> TimeWindow | None:
-        """The day as a window of time."""
+        """The window of `day`; None without a day."""
         if self.day is None:
             return None
         start = datetime(self.day.year, self.day.month, self.day.day, tzinfo=UTC)
@@ -58,107 +58,110 @@ class Capture(_Landed):
 
 @dataclass(frozen=True)
 class LandingZone:
-    """Folder, or prefix of an S3 bucket, that files are dropped into."""
+    """A folder, or prefix of an S3 bucket, that users put files into.
+
+    All methods raise StorageError where the folder or bucket can't be reached.
+    """
 
     uri: str
 
     @property
     def storage(self) -> Storage:
-        """Where the files are."""
+        """The storage of `uri`."""
         return storage(self.uri)
 
-    def history_files(self) -> Iterator[LandedFile]:
-        """Every file of every listener, in order of path; half-copied files are left out."""
+    def history_files(self) -> Iterator[HistoryFile]:
+        """Files of all listeners, sorted by path, without those that are still being copied."""
         for file in self._files(HISTORY):
             if is_history(file.path):
-                yield LandedFile.of(file)
+                yield HistoryFile.from_stored(file)
 
     def captures(self, folder: str) -> Iterator[Capture]:
-        """Landed responses below a folder of the landing zone, in order of path; half-copied files are left out.
+        """Landed responses below a folder, sorted by path, without those that are still being copied.
 
-        Below `playlists`, those in folders named by a day (YYYY-MM-DD); others are strays.
+        Below `playlists`, only files in folders named by a day (YYYY-MM-DD); others are `strays`.
         """
         for file in self._files(folder):
             if any(part.startswith(".") for part in file.path.split("/")):
                 continue
             if folder.partition("/")[0] != PLAYLISTS:
-                yield Capture.of(file)
-            elif day := playlists_day(file.path):
-                yield Capture.of(file, day=day)
+                yield Capture.from_stored(file)
+            elif day := capture_day(file.path):
+                yield Capture.from_stored(file, day=day)
 
-    def captures_of(self, day: date) -> list[Capture]:
-        """Playlists captured on a day."""
+    def captures_on(self, day: date) -> list[Capture]:
+        """Captures of playlists on a day."""
         return list(self.captures(f"{PLAYLISTS}/{day:%Y-%m-%d}"))
 
     def _files(self, folder: str) -> Iterator[StoredFile]:
-        """Files below a folder; those that are being copied, or whose name can't be written down, are left out."""
+        """Files below a folder, without partial ones and those whose name is not valid UTF-8."""
         for file in self.storage.files(folder):
             if not file.path.lower().endswith(PARTIAL_SUFFIXES) and is_text(file.path):
                 yield file
 
     def strays(self) -> list[str]:
-        """What nobody reads: files in `history` itself, that are no listener's, what is in no day's folder in
-        `playlists`, and whatever has a name that is no UTF-8.
+        """Paths that are never read: files directly in `history`, without a listener's folder; files or folders in
+        `playlists` that are not a day's; names that are not valid UTF-8. Hidden files are left out.
         """
         strays = set()
         for folder in (HISTORY, PLAYLISTS, "metadata", "catalog"):
             for file in self.storage.files(folder):
                 if not is_text(file.path) or (folder == HISTORY and not is_history(file.path)):
                     strays.add(file.path)
-                elif folder == PLAYLISTS and not playlists_day(file.path):
+                elif folder == PLAYLISTS and not capture_day(file.path):
                     strays.add("/".join(file.path.split("/")[:2]))
         shown = (path for path in strays if not path.rpartition("/")[2].startswith("."))
         return sorted(path.encode("utf-8", "replace").decode() for path in shown)
 
     def land(self, path: str, content: bytes) -> None:
-        """Write a file whole."""
+        """Write a file atomically."""
         self.storage.write(path, content)
 
     def lines(self, path: str) -> AbstractContextManager[Callable[[str], None]]:
-        """Add lines to a file as they come, so that a process that is killed leaves whole lines."""
+        """Context that gives a function to append lines to a file; see `Storage.lines`."""
         return self.storage.lines(path)
 
     def copy_in(self, source: Path, path: str) -> None:
-        """Copy a file of this machine, whole."""
+        """Copy a file of this machine atomically."""
         self.storage.upload(source, path)
 
     def remove(self, paths: Iterable[str]) -> int:
-        """Remove landed files, with all their versions; tell how many there were."""
+        """Remove landed files, with all their versions in a versioned bucket; return their number."""
         return self.storage.remove(paths)
 
     def fetch(self, files: Iterable[File]) -> Iterator[tuple[File, Opener]]:
-        """Each file, and how to open it until the next is asked for; see `Storage.fetch`."""
+        """Each file with a function that opens it, valid until the next iteration; see `Storage.fetch`."""
         return self.storage.fetch(files)
 
     def open(self, path: str) -> BinaryIO:
-        """The file, for reading.
+        """Open a file for reading.
 
         Raises:
-            OutsideStorageError: where a link in it leads out of the landing zone.
+            OutsideStorageError: The path leads out of the landing zone through a link.
         """
         return self.storage.open(path)
 
 
 def is_history(path: str) -> bool:
-    """Whether a path below the landing zone is of a file of some listener."""
+    """Whether a path below the landing zone is in a listener's folder below `history`."""
     folder, *below = path.split("/")
     return folder == HISTORY and len(below) > 1 and bool(below[0])
 
 
-def playlists_day(path: str) -> date | None:
-    """The day in whose folder a capture of playlists lies; None where it lies elsewhere."""
+def capture_day(path: str) -> date | None:
+    """The day of a capture's path, `playlists/<YYYY-MM-DD>/...`; None for other paths."""
     parts = path.split("/")
-    return day_of(parts[1]) if len(parts) > 2 else None
+    return _parse_day(parts[1]) if len(parts) > 2 else None
 
 
-def sha256(opener: Opener) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
+def file_sha256(opener: Opener) -> str:
+    """SHA-256 of a file's content, in hexadecimal. Raises what the opener raises."""
     with opener() as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # BinaryIO has no readinto
 
 
-def day_of(name: str) -> date | None:
-    """The day that a folder is named by; None where it is named otherwise."""
+def _parse_day(name: str) -> date | None:
+    """The date in a folder name of the form YYYY-MM-DD, else None."""
     try:
         return datetime.strptime(name, "%Y-%m-%d").date() if len(name) == len("YYYY-MM-DD") else None
     except ValueError:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from spotify_assets.ingest import fetch
 from spotify_assets.lake.tables import Lake
-from spotify_assets.landing.copy_in import landed_by
+from spotify_assets.landing.copy_in import listener_files
 from spotify_assets.landing.zone import PLAYLISTS, LandingZone
 from spotify_assets.readers.responses import remove_people
 from spotify_assets.sandbox.exports import LISTENERS
@@ -54,7 +54,7 @@ def remove_samples(settings: Settings) -> int:
     """
     landing = LandingZone(settings.landing_uri)
     playlists = tuple(sample_playlists(datetime.now(UTC).date()))
-    exports = [path for listener in LISTENERS for path in landed_by(listener, landing)]
+    exports = [path for listener in LISTENERS for path in listener_files(listener, landing)]
     captures = [
         *[one for one in landing.captures(PLAYLISTS) if PurePosixPath(one.path).name.startswith(playlists)],
         *[one for one in landing.captures(fetch.METADATA) if PurePosixPath(one.path).name.startswith(PREFIX)],
@@ -63,7 +63,7 @@ def remove_samples(settings: Settings) -> int:
 
 
 def _land_dumps(day: date, landing: LandingZone, settings: Settings, plays: int) -> None:
-    if landing.captures_of(day):
+    if landing.captures_on(day):
         return
     with _stand_in(day, settings, plays) as of_stand_in:
         client = SpotifyClient(of_stand_in)

@@ -10,7 +10,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 
-from spotify_assets.engine.apache_spark import SparkError, SparkProcess, connect_server, jars, require_java
+from spotify_assets.engine.apache_spark import (
+    SparkError,
+    SparkProcess,
+    jars_folder,
+    require_java,
+    start_connect_server,
+)
 
 WORKERS = 2
 LOGS = Path("data/spark/logs")
@@ -55,7 +61,7 @@ class SparkCluster:
             SparkError: where Java or the jars are missing, or a part doesn't start.
         """
         require_java()
-        jars()
+        jars_folder()
         self.logs.mkdir(parents=True, exist_ok=True)
         with ExitStack() as started:
             started.callback(self._stop)
@@ -83,7 +89,7 @@ class SparkCluster:
     def _start(self) -> None:
         work = Path(tempfile.mkdtemp(prefix="spotify-assets-spark-"))
         # It is stopped last, and takes the folder away.
-        master = self._daemon("master", "master.Master", ["--port", "0"], work, leftover=work)
+        master = self._daemon("master", "master.Master", ["--port", "0"], work, temporary=work)
         address = master.wait_for(r"Starting Spark master at (spark://\S+)")
         workers = [
             self._daemon(
@@ -106,7 +112,7 @@ class SparkCluster:
             "spark.scheduler.minRegisteredResourcesRatio": "1.0",
             **self.extra,
         }
-        server, port = connect_server(address, self.logs, work, settings, memory="1g")
+        server, port = start_connect_server(address, self.logs, work, settings, memory="1g")
         self._parts.append(server)
         for worker in workers:
             worker.wait_for("(Successfully registered with master)")
@@ -114,10 +120,10 @@ class SparkCluster:
         self.ui = "http://127.0.0.1:" + server.wait_for(r"'SparkUI' on port (\d+)")
 
     def _daemon(
-        self, name: str, program: str, options: list[str], work: Path, leftover: Path | None = None
+        self, name: str, program: str, options: list[str], work: Path, temporary: Path | None = None
     ) -> SparkProcess:
         command = [f"org.apache.spark.deploy.{program}", "--host", "127.0.0.1", "--webui-port", "0", *options]
-        part = SparkProcess(name, command, self.logs, work, DAEMON, leftover)
+        part = SparkProcess(name, command, self.logs, work, DAEMON, temporary)
         self._parts.append(part)
         return part
 

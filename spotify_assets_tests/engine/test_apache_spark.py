@@ -57,11 +57,11 @@ def test_without_a_java_that_spark_runs_on_it_says_what_to_install(tmp_path, mon
 def test_without_jars_it_says_how_they_come(tmp_path, monkeypatch):
     monkeypatch.setattr(apache_spark, "JARS", Path("nowhere"))
     with pytest.raises(apache_spark.SparkError, match="are not in nowhere: run make spark-jars"):
-        apache_spark.jars()
+        apache_spark.jars_folder()
     (tmp_path / "nowhere").mkdir()
     (tmp_path / "nowhere/delta-spark_3.5_2.13-3.3.0.jar").touch()
     with pytest.raises(apache_spark.SparkError, match=rf"for Spark {apache_spark.spark_version()}"):
-        apache_spark.jars()
+        apache_spark.jars_folder()
 
 
 def test_settings_are_written_as_java_reads_them(tmp_path):

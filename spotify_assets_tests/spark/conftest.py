@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spotify_assets.engine.apache_spark import SparkError, jars, require_java
+from spotify_assets.engine.apache_spark import SparkError, jars_folder, require_java
 from spotify_assets.sandbox.spark_cluster import SparkCluster
 from spotify_assets.storage import spark_settings
 from spotify_assets_tests.conftest import use_s3
@@ -17,7 +17,7 @@ def _java() -> None:
     """One line, rather than an error for each test, where there is no Java."""
     try:
         require_java()
-        jars()
+        jars_folder()
     except SparkError as error:
         pytest.exit(str(error), returncode=1)
 

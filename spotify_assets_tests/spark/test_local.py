@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from spotify_assets.engine.apache_spark import SparkError, local_server
+from spotify_assets.engine.apache_spark import SparkError, start_local_server
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.spark.lakes import Place, assert_same_tables, on_disk
@@ -59,7 +59,7 @@ def test_a_sync_that_is_killed_and_nothing_is_left(whole, broken, temporary):
 
 def test_two_at_once_and_each_lets_in_only_whom_it_knows(temporary):
     with ThreadPoolExecutor() as pool:
-        servers = list(pool.map(local_server, ["local[1]"] * 2, [{}] * 2))
+        servers = list(pool.map(start_local_server, ["local[1]"] * 2, [{}] * 2))
         (one, own), (other, others) = servers
         strangers = own.partition("token=")[0] + "token=" + others.partition("token=")[2]
         codes = pool.map(
@@ -72,8 +72,10 @@ def test_two_at_once_and_each_lets_in_only_whom_it_knows(temporary):
 
 
 def test_one_that_does_not_start_says_why_and_keeps_its_log(temporary):
-    with pytest.raises(SparkError, match=r"did not start, .*\.log says why: .*no\.such\.Plugin") as raised:
-        local_server("local[1]", {"spark.plugins": "no.such.Plugin", "spark.hadoop.fs.s3a.secret.key": "a-secret"})
+    with pytest.raises(SparkError, match=r"did not start, see .*\.log: .*no\.such\.Plugin") as raised:
+        start_local_server(
+            "local[1]", {"spark.plugins": "no.such.Plugin", "spark.hadoop.fs.s3a.secret.key": "a-secret"}
+        )
     [folder] = temporary.iterdir()
     assert str(folder) in str(raised.value)
     assert [path.name for path in folder.rglob("*") if path.is_file() and b"a-secret" in path.read_bytes()] == []

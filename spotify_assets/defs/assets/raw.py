@@ -125,7 +125,7 @@ def _refuse_days_without_captures(
     settings: Settings,
 ) -> None:
     """Raises an error where no day has a capture, or ever had one."""
-    if any(landing.captures_of(date.fromisoformat(key)) for key in keys):
+    if any(landing.captures_on(date.fromisoformat(key)) for key in keys):
         return
     windows = windows_of(TABLES["raw_playlist_files"], settings)
     if {window_name(windows[key]) for key in keys} & set(state_of(lake.open("raw_playlist_files"))):
