@@ -15,7 +15,7 @@ from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
 from spotify_assets.retry import COMPACTION_CONFLICT, retry
-from spotify_assets.storage import storage
+from spotify_assets.storage import storage_at
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -85,7 +85,7 @@ def size_of(lake: Lake, table: str) -> Size:
     """What the table's folder holds."""
     folder = lake.folder(table)
     sizes = [
-        file.size for file in storage(lake.uri).files(folder) if not file.path.startswith(f"{folder}/_delta_log/")
+        file.size for file in storage_at(lake.uri).files(folder) if not file.path.startswith(f"{folder}/_delta_log/")
     ]
     return Size(len(sizes), sum(sizes))
 

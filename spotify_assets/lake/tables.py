@@ -13,7 +13,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from spotify_assets.model import LAYOUT_COLUMN, TABLES
 from spotify_assets.retry import COMMIT_CONFLICT, retry
-from spotify_assets.storage import Bucket, engine_environment, is_s3, storage, storage_options
+from spotify_assets.storage import Bucket, engine_environment, is_s3, storage_at, storage_options
 
 # What tables were computed from stands in their log (30 days, Delta's own, are soon over for a table of last year).
 PROPERTIES = {"delta.logRetentionDuration": "interval 3650 days"}
@@ -160,7 +160,7 @@ class Lake:
             How many files were removed.
         """
         removed = 0
-        files = storage(self.uri)
+        files = storage_at(self.uri)
         for name, present in self.tables():
             removed += len(
                 present.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)

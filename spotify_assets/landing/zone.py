@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from spotify_assets.storage import Storage, StoredFile, is_text, storage
+from spotify_assets.storage import Storage, StoredFile, is_text, storage_at
 from spotify_assets.storage.base import File, Opener
 from spotify_assets.windows import TimeWindow
 
@@ -68,7 +68,7 @@ class LandingZone:
     @property
     def storage(self) -> Storage:
         """The storage of `uri`."""
-        return storage(self.uri)
+        return storage_at(self.uri)
 
     def history_files(self) -> Iterator[HistoryFile]:
         """Files of all listeners, sorted by path, without those that are still being copied."""

@@ -1,4 +1,4 @@
-"""Where files are: a folder on this machine, or a prefix of an S3 bucket; the same few operations on both."""
+"""File operations on a folder of this machine, or on a prefix of an S3 bucket."""
 
 from spotify_assets.storage.aws import engine_environment, is_s3, spark_settings, storage_options
 from spotify_assets.storage.base import OutsideStorageError, Storage, StorageError, StoredFile, is_text
@@ -16,11 +16,11 @@ __all__ = [
     "is_s3",
     "is_text",
     "spark_settings",
-    "storage",
+    "storage_at",
     "storage_options",
 ]
 
 
-def storage(uri: str) -> Storage:
-    """What is below a folder's path, or below `s3://bucket/prefix`."""
+def storage_at(uri: str) -> Storage:
+    """The storage at a folder's path, or at `s3://bucket/prefix`."""
     return Bucket(uri) if is_s3(uri) else Folder(uri)

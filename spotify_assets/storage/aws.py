@@ -1,7 +1,7 @@
-"""AWS by its own rules: credentials, region and endpoint as AWS's tools take them, for all that talks to S3.
+"""AWS credentials, region and endpoint, found as AWS's own tools find them.
 
-`AWS_*`, profiles (`AWS_PROFILE`), single sign-on, roles of machines and containers, `AWS_ENDPOINT_URL` for MinIO and
-the like. This is the one place that hands them on: to boto3, to `deltalake`, and to the embedded engine.
+That is `AWS_*` variables, profiles (`AWS_PROFILE`), single sign-on, roles of machines and containers, and
+`AWS_ENDPOINT_URL` for MinIO and the like. They are passed on from here to boto3, `deltalake` and the engines.
 """
 
 import os
@@ -14,44 +14,48 @@ Environment = tuple[tuple[str, str], ...]
 
 
 def is_s3(uri: str) -> bool:
-    """Whether it names a place in S3."""
+    """Whether a URI is in S3."""
     return uri.startswith("s3://")
 
 
 def s3_client() -> Any:
-    """S3, as the environment says."""
+    """boto3 client for S3, configured by the environment.
+
+    Raises:
+        StorageError: The region is missing, or the configuration is invalid. So do the other clients.
+    """
     return _client("s3", _environment())
 
 
 def sqs_client(queue_url: str) -> Any:
-    """SQS, in the region that the queue's address names."""
+    """boto3 client for SQS, in the region of the queue's URL."""
     parts = queue_url.split("/")[2].split(".")
     region = parts[1] if parts[0] == "sqs" and len(parts) > 2 else None
     return _client("sqs", _environment(), region)
 
 
 def glue_client() -> Any:
-    """Glue, as the environment says."""
+    """boto3 client for Glue, configured by the environment."""
     return _client("glue", _environment())
 
 
 def athena_client() -> Any:
-    """Athena, as the environment says."""
+    """boto3 client for Athena, configured by the environment."""
     return _client("athena", _environment())
 
 
 def _environment() -> Environment:
-    """What clients depend on: another environment, other clients."""
+    """The variables that clients depend on: key of the cached clients."""
     return tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
 
 
 @lru_cache(maxsize=8)
 def _client(service: str, environment: Environment, region: str | None = None) -> Any:
-    # boto3 takes half a second to import, and is needed only where something is on AWS.
+    # Imported here: it takes half a second, and only users of AWS need it.
     import boto3
     from botocore.exceptions import BotoCoreError, NoRegionError
 
-    # Of AWS's tools, boto3 alone doesn't know AWS_REGION; where it is set, it goes before the profile's.
+    # boto3 ignores AWS_REGION, which AWS's other tools prefer to the profile's region.
     region = region or os.environ.get("AWS_REGION") or None
     try:
         return boto3.session.Session().client(service, region_name=region)
@@ -63,14 +67,14 @@ def _client(service: str, environment: Environment, region: str | None = None) -
 
 @lru_cache(maxsize=8)
 def _credentials(environment: Environment) -> Any:
-    """The credentials; those that end are renewed by whoever asks for them."""
+    """The credentials. botocore renews temporary ones whenever they are read."""
     import boto3
 
     return boto3.session.Session().get_credentials()
 
 
-def place(client: Any) -> dict[str, str]:
-    """Region and endpoint, by the names that Rust's object_store, and so `deltalake` and Sail, take them."""
+def region_and_endpoint(client: Any) -> dict[str, str]:
+    """A client's region and endpoint as variables of Rust's object_store, which `deltalake` and Sail use."""
     found = {"AWS_REGION": client.meta.region_name if client.meta.region_name != "aws-global" else "us-east-1"}
     endpoint = client.meta.endpoint_url
     if not endpoint.partition("?")[0].rstrip("/").endswith((".amazonaws.com", ".amazonaws.com.cn")):
@@ -81,10 +85,10 @@ def place(client: Any) -> dict[str, str]:
 
 
 def storage_options(uri: str) -> dict[str, str] | None:
-    """Options for `deltalake`; None for a folder. Ask anew for each operation: credentials may end.
+    """Options for `deltalake`; None for a folder. Call it for each operation: credentials may expire.
 
     Raises:
-        StorageError: where there are no credentials.
+        StorageError: There are no credentials.
     """
     if not is_s3(uri):
         return None
@@ -92,7 +96,7 @@ def storage_options(uri: str) -> dict[str, str] | None:
     if credentials is None:
         raise StorageError(NO_CREDENTIALS.format(uri=uri))
     frozen = credentials.get_frozen_credentials()
-    options = place(s3_client()) | {
+    options = region_and_endpoint(s3_client()) | {
         "AWS_ACCESS_KEY_ID": frozen.access_key,
         "AWS_SECRET_ACCESS_KEY": frozen.secret_key,
     }
@@ -100,22 +104,21 @@ def storage_options(uri: str) -> dict[str, str] | None:
 
 
 def engine_environment(*uris: str) -> dict[str, str]:
-    """Variables that the embedded engine needs beside those that are set; none where nothing is on S3.
+    """Environment variables to set for the embedded engine; none if no URI is on S3.
 
-    It finds credentials by itself, the same way, and renews them; region and endpoint it takes from variables only.
+    The engine finds and renews credentials by itself, but takes region and endpoint from variables only.
     """
-    return place(s3_client()) if any(map(is_s3, uris)) else {}
+    return region_and_endpoint(s3_client()) if any(map(is_s3, uris)) else {}
 
 
 def spark_settings(uri: str) -> dict[str, str]:
-    """Settings by which Apache Spark in a Java of this machine reaches S3; none for a folder.
+    """Settings for S3 of Apache Spark on this machine; none for a folder.
 
-    Credentials are not among them: AWS's library for Java finds and renews them in the same places, and what is on a
-    command line shows.
+    They hold no credentials: AWS's library for Java finds and renews them in the same places.
     """
     if not is_s3(uri):
         return {}
-    found = place(s3_client())
+    found = region_and_endpoint(s3_client())
     settings = {"aws.credentials.provider": JAVA_CREDENTIALS, "endpoint.region": found["AWS_REGION"]}
     if endpoint := found.get("AWS_ENDPOINT"):
         settings |= {

@@ -1,4 +1,4 @@
-"""What can be done with files, wherever they are."""
+"""The storage protocol: file operations that a folder and a bucket both support."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -9,18 +9,18 @@ from typing import BinaryIO, Protocol, TypeVar
 
 
 class StorageError(Exception):
-    """Files can't be reached; the message says which and what to do. Never because of what is in them."""
+    """A storage can't be reached or refuses an operation. The message states which one, and what to do."""
 
 
 class OutsideStorageError(Exception):
-    """A path leads out of the storage."""
+    """A path leads out of the storage through a link."""
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file: its path below the storage, size (bytes), time of last modification (UTC), and S3's tag of its content.
+    """A file: path below the storage, size (bytes), time of last modification (UTC), and S3's ETag.
 
-    The tag is empty on disk, whose times tell apart what is written within one second.
+    The ETag is empty in a folder: modification times of S3 have a resolution of a second, those of disks are finer.
     """
 
     path: str
@@ -34,46 +34,49 @@ Opener = Callable[[], BinaryIO]
 
 
 class Storage(Protocol):
-    """Files by their path below a place, with slashes between its parts."""
+    """Files by their path below `uri`, with slashes as separators.
+
+    All methods raise StorageError where the folder or bucket can't be reached.
+    """
 
     @property
     def uri(self) -> str:
         """A folder's path, or `s3://bucket/prefix`."""
 
     def files(self, folder: str = "") -> Iterator[StoredFile]:
-        """Every file below a folder, in order of path; none where the folder is missing."""
+        """All files below a folder, recursively, sorted by path; none if the folder is missing."""
 
     def fetch(self, files: Iterable[File]) -> Iterator[tuple[File, Opener]]:
-        """Each file, and how to open it, as often as need be until the next is asked for.
+        """Each file with a function that opens it. The function may be called several times, until the next iteration.
 
-        Opening raises FileNotFoundError where it was deleted since, PermissionError or another OSError where it alone
-        can't be read, and StorageError where nothing can.
+        It raises FileNotFoundError if the file was deleted meanwhile, PermissionError or another OSError if only this
+        file can't be read, and StorageError if no file can.
         """
 
     def open(self, path: str) -> BinaryIO:
-        """The file, for reading; it can seek. Raises what `fetch` says."""
+        """Open a file as a seekable stream. Raises the same errors as the functions of `fetch`."""
 
     def write(self, path: str, content: bytes) -> None:
-        """Write a file whole: nobody sees half of it."""
+        """Write a file atomically: readers see all of it or nothing."""
 
     def upload(self, source: Path, path: str) -> None:
-        """Copy a file of this machine, whole."""
+        """Copy a file of this machine atomically."""
 
     def lines(self, path: str) -> AbstractContextManager[Callable[[str], None]]:
-        """Add lines to a file as they come, so that a process that is killed leaves whole lines.
+        """Context that gives a function to append lines to a file. A process that is killed leaves complete lines.
 
-        The path may get a number before its suffix where a file can't be added to.
+        A storage that can't append writes several files instead, with a number before the suffix.
         """
 
     def remove(self, paths: Iterable[str]) -> int:
-        """Remove files, with all their versions, and folders that they leave empty; tell how many there were."""
+        """Remove files, all their versions, and folders that become empty; return the number of files."""
 
     def remove_old_versions(self) -> int:
-        """Remove what was overwritten or deleted and is still kept; tell how much."""
+        """Remove versions of overwritten or deleted files that a versioned bucket keeps; return their number."""
 
 
 def is_text(name: str) -> bool:
-    """Whether a name can be written down: file systems allow any bytes."""
+    """Whether a name is valid Unicode: file systems allow any bytes."""
     try:
         name.encode()
     except UnicodeEncodeError:

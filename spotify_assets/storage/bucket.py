@@ -1,4 +1,4 @@
-"""A prefix of an S3 bucket, on AWS or on whatever speaks its protocol."""
+"""A prefix of an S3 bucket, on AWS or a compatible server."""
 
 import io
 import tempfile
@@ -16,12 +16,12 @@ from spotify_assets.retry import AWS, retry
 from spotify_assets.storage.aws import NO_CREDENTIALS, s3_client
 from spotify_assets.storage.base import File, Opener, StorageError, StoredFile
 
-# Objects that are got before they are asked for, and how much of them (bytes).
+# `fetch` downloads at most so many objects, of so many bytes in total, ahead of their use.
 AHEAD = 8
 AHEAD_BYTES = 64 << 20
-# Larger ones go through a file.
+# Larger objects are downloaded to a temporary file.
 IN_MEMORY_BYTES = 8 << 20
-# Lines wait for others until there are so many, or so long (seconds): an object is written whole or not at all.
+# Objects can't be appended to: lines are buffered until there are so many, or for so long (seconds).
 LINES_AN_OBJECT = 25
 LINES_WAIT = 5.0
 DELETED_AT_ONCE = 1000
@@ -36,31 +36,31 @@ class Bucket:
 
     @property
     def name(self) -> str:
-        """The bucket."""
+        """Name of the bucket."""
         return self.uri.removeprefix("s3://").partition("/")[0]
 
     @property
     def prefix(self) -> str:
-        """What all keys begin with: empty, or with a slash at its end."""
+        """Prefix of all keys: empty, or ending with a slash."""
         below = self.uri.removeprefix("s3://").partition("/")[2].strip("/")
         return f"{below}/" if below else ""
 
     @property
     def client(self) -> Any:
-        """S3, as the environment says."""
+        """The client for S3; see `s3_client`."""
         return s3_client()
 
     def check(self) -> None:
-        """Raises StorageError where the bucket can't be listed, saying what to do."""
-        with self._told():
+        """Check that the bucket can be listed; raises StorageError."""
+        with self._translate_errors():
             self.client.list_objects_v2(Bucket=self.name, Prefix=self.prefix, MaxKeys=1)
 
     def files(self, folder: str = "") -> Iterator[StoredFile]:
         below = f"{self.prefix}{folder}/" if folder else self.prefix
-        with self._told():
+        with self._translate_errors():
             for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=below):
                 for item in page.get("Contents", []):
-                    # Consoles make objects that end with a slash, to show an empty folder.
+                    # AWS's console creates objects that end with a slash as empty folders.
                     if not item["Key"].endswith("/"):
                         yield StoredFile(
                             item["Key"].removeprefix(self.prefix),
@@ -70,7 +70,7 @@ class Bucket:
                         )
 
     def fetch(self, files: Iterable[File]) -> Iterator[tuple[File, Opener]]:
-        """As everywhere; several are got at once, ahead of being asked for."""
+        """See `Storage.fetch`. Objects are downloaded ahead, several at once."""
         ahead: deque[tuple[File, Future[_Content]]] = deque()
         with ThreadPoolExecutor(AHEAD) as pool, tempfile.TemporaryDirectory() as folder:
             coming = iter(files)
@@ -81,19 +81,19 @@ class Bucket:
                     if file is None:
                         is_last = True
                     else:
-                        ahead.append((file, pool.submit(self._got, file.path, file.size, folder)))
+                        ahead.append((file, pool.submit(self._download, file.path, file.size, folder)))
                 if not ahead:
                     return
-                file, got = ahead.popleft()
-                yield file, partial(_opened, got)
-                if not got.exception():
-                    got.result().drop()
+                file, download = ahead.popleft()
+                yield file, partial(_open_downloaded, download)
+                if not download.exception():
+                    download.result().delete()
 
-    def _got(self, path: str, size: int, folder: str) -> "_Content":
-        """The object's content at hand: in memory, or in a file of the folder where it is large."""
+    def _download(self, path: str, size: int, folder: str) -> "_Content":
+        """Download an object to memory, or to a file in `folder` if it is larger than `IN_MEMORY_BYTES`."""
         if size <= IN_MEMORY_BYTES:
             return _Content(self._content(path))
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as target, self._told(path):
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as target, self._translate_errors(path):
             self.client.download_fileobj(self.name, self.prefix + path, target)
         return _Content(Path(target.name))
 
@@ -108,27 +108,27 @@ class Bucket:
                 raise StorageError(f"{self.uri}: {error}") from None
             return content
 
-        with self._told(path):
+        with self._translate_errors(path):
             return retry(get, AWS, StorageError)
 
     def open(self, path: str) -> BinaryIO:
         stream = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115  (the caller closes it)
-        with self._told(path):
+        with self._translate_errors(path):
             self.client.download_fileobj(self.name, self.prefix + path, stream)
         stream.seek(0)
         return cast(BinaryIO, stream)
 
     def write(self, path: str, content: bytes) -> None:
-        with self._told(path):
+        with self._translate_errors(path):
             self.client.put_object(Bucket=self.name, Key=self.prefix + path, Body=content)
 
     def upload(self, source: Path, path: str) -> None:
-        with self._told(path):
+        with self._translate_errors(path):
             self.client.upload_file(str(source), self.name, self.prefix + path)
 
     @contextmanager
     def lines(self, path: str) -> Iterator[Callable[[str], None]]:
-        """Lines go into objects of some lines each: a process that is killed loses those of the last seconds."""
+        """See `Storage.lines`. A process that is killed loses the buffered lines of the last seconds."""
         target = PurePosixPath(path)
         waiting: list[str] = []
         since = time.monotonic()
@@ -173,17 +173,17 @@ class Bucket:
     def _is_versioned(self) -> bool:
         from botocore.exceptions import ClientError
 
-        with self._told():
+        with self._translate_errors():
             try:
                 return "Status" in self.client.get_bucket_versioning(Bucket=self.name)
             except ClientError as error:
-                if error.response["Error"].get("Code") == "NotImplemented":  # S3 is spoken in many dialects
+                if error.response["Error"].get("Code") == "NotImplemented":  # of some compatible servers
                     return False
                 raise
 
     def _versions(self, wanted: Callable[[Any], bool]) -> Iterator[dict[str, str]]:
-        """Versions, and markers of deletion, below the prefix."""
-        with self._told():
+        """Object versions and delete markers below the prefix."""
+        with self._translate_errors():
             for page in self.client.get_paginator("list_object_versions").paginate(
                 Bucket=self.name, Prefix=self.prefix
             ):
@@ -194,7 +194,7 @@ class Bucket:
     def _delete(self, objects: list[dict[str, str]]) -> None:
         for first in range(0, len(objects), DELETED_AT_ONCE):
             batch = objects[first : first + DELETED_AT_ONCE]
-            with self._told():
+            with self._translate_errors():
                 answer = self.client.delete_objects(Bucket=self.name, Delete={"Objects": batch, "Quiet": True})
             if failed := answer.get("Errors"):
                 raise StorageError(
@@ -202,8 +202,8 @@ class Bucket:
                 )
 
     @contextmanager
-    def _told(self, path: str | None = None) -> Iterator[None]:
-        """Says in one line what S3 refused: of one object as an OSError, of all of them as a StorageError."""
+    def _translate_errors(self, path: str | None = None) -> Iterator[None]:
+        """Translate errors of S3 to one line: about the object `path` to an OSError, all others to a StorageError."""
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
@@ -231,17 +231,17 @@ class Bucket:
 
 @dataclass(frozen=True)
 class _Content:
-    """What an object holds, at hand."""
+    """A downloaded object: its bytes, or the temporary file that holds them."""
 
-    held: bytes | Path
+    content: bytes | Path
 
     def open(self) -> BinaryIO:
-        return io.BytesIO(self.held) if isinstance(self.held, bytes) else self.held.open("rb")
+        return io.BytesIO(self.content) if isinstance(self.content, bytes) else self.content.open("rb")
 
-    def drop(self) -> None:
-        if isinstance(self.held, Path):
-            self.held.unlink(missing_ok=True)
+    def delete(self) -> None:
+        if isinstance(self.content, Path):
+            self.content.unlink(missing_ok=True)
 
 
-def _opened(got: "Future[_Content]") -> BinaryIO:
-    return got.result().open()
+def _open_downloaded(download: "Future[_Content]") -> BinaryIO:
+    return download.result().open()

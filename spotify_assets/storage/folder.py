@@ -19,7 +19,7 @@ READABLE_BY_ALL = 0o644
 
 @dataclass(frozen=True)
 class Folder:
-    """Files below a folder. Links in it are files; what leads out of it is refused."""
+    """Files below a folder. Links are listed as files; opening one that leads out of the folder is refused."""
 
     uri: str
 
@@ -38,7 +38,7 @@ class Folder:
                     status = entry.stat()
                     yield StoredFile(path, status.st_size, EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000))
             except OSError:
-                continue  # deleted since it was listed, or a link to nowhere
+                continue  # deleted since it was listed, or a broken link
 
     def fetch(self, files: Iterable[File]) -> Iterator[tuple[File, Opener]]:
         for file in files:
@@ -56,7 +56,7 @@ class Folder:
             partial.write_bytes(content)
 
     def upload(self, source: Path, path: str) -> None:
-        """Times of modification are kept: they bound what a file can tell of."""
+        """See `Storage.upload`. The modification time is kept: plays after it are rejected."""
         if source.resolve() == (Path(self.uri) / path).resolve():
             return
         with self._partial(path) as partial:
@@ -66,7 +66,7 @@ class Folder:
 
     @contextmanager
     def _partial(self, path: str) -> Iterator[Path]:
-        """Another name to write under, which becomes the file's once all is written."""
+        """Context that gives a temporary path, renamed to `path` on success and deleted on failure."""
         target = Path(self.uri) / path
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
@@ -97,7 +97,7 @@ class Folder:
                 removed += 1
             folders.update((root / path).relative_to(root).parents)
         for folder in sorted(folders - {Path()}, reverse=True):
-            with suppress(OSError):  # something else is in it
+            with suppress(OSError):  # it is not empty
                 (root / folder).rmdir()
         return removed
 

@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYERS, LAYOUT_COLUMN, TABLES
-from spotify_assets.storage import Storage, StorageError, is_s3, storage, storage_options
+from spotify_assets.storage import Storage, StorageError, is_s3, storage_at, storage_options
 from spotify_assets.targets import ddl, publishing
 from spotify_assets.targets.publishing import Counted, Held, Published, Refresh, TargetError
 
@@ -86,7 +86,7 @@ class FlatFiles:
 
     @property
     def _files(self) -> Storage:
-        return storage(self.uri)
+        return storage_at(self.uri)
 
     def shape(self, table: str) -> str:
         """By columns and types, and by how they are written."""

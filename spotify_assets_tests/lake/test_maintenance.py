@@ -11,7 +11,7 @@ from deltalake import CommitProperties
 from spotify_assets.definitions import definitions
 from spotify_assets.lake import commits
 from spotify_assets.refresh import staleness
-from spotify_assets.storage import storage
+from spotify_assets.storage import storage_at
 from spotify_assets_tests.conftest import extended
 
 MONTH = {"anna/a.json": [extended(f"2024-01-{day:02}T13:37:00Z") for day in range(1, 6)]}
@@ -35,7 +35,7 @@ def fragment(world):
 
 
 def files(world):
-    return [file.path for file in storage(world.lake.uri).files("cleaned/plays") if "_delta_log" not in file.path]
+    return [file.path for file in storage_at(world.lake.uri).files("cleaned/plays") if "_delta_log" not in file.path]
 
 
 def live(world):

@@ -69,9 +69,9 @@ def test_after_every_kill_the_next_sync_goes_on(where, kills, world, monkeypatch
 def empty(world: World) -> None:
     """Take the lake away."""
     if world.uri:
-        from spotify_assets.storage import storage
+        from spotify_assets.storage import storage_at
 
-        files = storage(world.settings.lake_uri)
+        files = storage_at(world.settings.lake_uri)
         files.remove([file.path for file in files.files()])
     else:
         shutil.rmtree(world.settings.lake_uri)

@@ -10,7 +10,7 @@ from spotify_assets import settings as settings_module
 from spotify_assets.cli import commands as cli
 from spotify_assets.landing.copy_in import copy_into_landing
 from spotify_assets.sandbox.s3_servers import SERVERS, running
-from spotify_assets.storage import storage
+from spotify_assets.storage import storage_at
 from spotify_assets_tests.conftest import World, account, extended, use_s3
 from spotify_assets_tests.ingest.test_responses import DAYS, capture, track
 
@@ -104,7 +104,7 @@ def test_from_an_export_to_nothing(server, world, exports, on_disk, monkeypatch)
 
 def _everything(uri):
     """Paths and contents of all that is in the bucket, Parquet's aside: that is compressed."""
-    files = storage(uri)
+    files = storage_at(uri)
     return b"\n".join(
         file.path.encode() + opener().read()
         for file, opener in files.fetch(files.files())

@@ -8,7 +8,7 @@ import pytest
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
 from spotify_assets.sandbox.spark_cluster import SparkCluster
-from spotify_assets.storage import storage
+from spotify_assets.storage import storage_at
 from spotify_assets_tests.spark.lakes import Place, assert_same_tables, on_disk
 from spotify_assets_tests.spark.landing_zone import (
     COARSE,
@@ -58,9 +58,9 @@ def test_the_whole_job(pair):
 
 def test_the_whole_job_in_a_bucket(pair, s3_bucket, tmp_path):
     place = Place(tmp_path, s3_bucket)
-    landed = storage(f"{pair.embedded.uri}/landing")
+    landed = storage_at(f"{pair.embedded.uri}/landing")
     for file in landed.files():
-        storage(f"{s3_bucket}/landing").write(file.path, landed.open(file.path).read())
+        storage_at(f"{s3_bucket}/landing").write(file.path, landed.open(file.path).read())
     place.sync(pair.cluster.remote)
     assert_same_tables(pair.embedded.lake, place.lake)
 

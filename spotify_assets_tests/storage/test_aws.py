@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from spotify_assets.settings import SettingsError, load_settings
-from spotify_assets.storage import aws, engine_environment, spark_settings, storage, storage_options
+from spotify_assets.storage import aws, engine_environment, spark_settings, storage_at, storage_options
 
 
 def without_keys(monkeypatch):
@@ -85,9 +85,9 @@ import os
 import sys
 from spotify_assets.lake.tables import Lake
 from spotify_assets.engine.session import spark_session
-from spotify_assets.storage import storage
+from spotify_assets.storage import storage_at
 uri = sys.argv[1]
-storage(uri).write("landing/a", b"x")
+storage_at(uri).write("landing/a", b"x")
 lake = Lake(uri + "/lake")
 lake.ensure("dim_time")
 rows = spark_session().read.format("delta").load(lake.table_uri("dim_time"))
@@ -151,6 +151,6 @@ def test_other_uris_are_refused(given):
 
 
 def test_no_secret_is_in_what_is_shown(bucket):
-    files = storage(f"{bucket}/x")
+    files = storage_at(f"{bucket}/x")
     assert "a-secret-key" not in repr(files)
     assert all("a-secret-key" not in value for value in engine_environment(bucket).values())

@@ -5,19 +5,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from spotify_assets.storage import OutsideStorageError, StorageError, StoredFile, storage
+from spotify_assets.storage import OutsideStorageError, StorageError, StoredFile, storage_at
 from spotify_assets.storage import bucket as buckets
 
 
 @pytest.fixture(params=["folder", "bucket"])
 def files(request, tmp_path):
     """An empty storage."""
-    return storage(f"{request.getfixturevalue('bucket')}/some/prefix" if request.param == "bucket" else str(tmp_path))
+    return storage_at(
+        f"{request.getfixturevalue('bucket')}/some/prefix" if request.param == "bucket" else str(tmp_path)
+    )
 
 
 @pytest.fixture
 def objects(bucket):
-    return storage(f"{bucket}/some/prefix")
+    return storage_at(f"{bucket}/some/prefix")
 
 
 def paths(files, folder=""):
@@ -123,7 +125,7 @@ def test_removing_leaves_what_else_is_there(files):
 
 
 def test_a_folder_that_is_left_empty_goes(tmp_path):
-    files = storage(str(tmp_path))
+    files = storage_at(str(tmp_path))
     files.write("a/b/c", b"x")
     files.remove(["a/b/c"])
     assert list(tmp_path.iterdir()) == []
@@ -135,7 +137,7 @@ def test_links_are_files_and_lead_nowhere_else(tmp_path):
     (tmp_path / "in").mkdir()
     for name, target in {"file": "outside/secret", "folder": "outside", "loop": "in"}.items():
         (tmp_path / "in" / name).symlink_to(tmp_path / target)
-    files = storage(str(tmp_path / "in"))
+    files = storage_at(str(tmp_path / "in"))
     assert paths(files) == ["file", "folder", "loop"]
     for name in ("file", "folder", "folder/secret", "../outside/secret"):
         with pytest.raises(OutsideStorageError):
@@ -144,10 +146,10 @@ def test_links_are_files_and_lead_nowhere_else(tmp_path):
 
 class TestBucket:
     def test_prefixes_that_begin_alike_are_kept_apart(self, bucket):
-        storage(f"{bucket}/lake").write("a", b"1")
-        storage(f"{bucket}/lake2").write("b", b"2")
-        assert paths(storage(f"{bucket}/lake")) == ["a"]
-        assert paths(storage(bucket)) == ["lake/a", "lake2/b"]
+        storage_at(f"{bucket}/lake").write("a", b"1")
+        storage_at(f"{bucket}/lake2").write("b", b"2")
+        assert paths(storage_at(f"{bucket}/lake")) == ["a"]
+        assert paths(storage_at(bucket)) == ["lake/a", "lake2/b"]
 
     def test_more_objects_than_are_deleted_at_once(self, objects, monkeypatch):
         monkeypatch.setattr(buckets, "DELETED_AT_ONCE", 3)
@@ -204,29 +206,29 @@ class TestBucket:
 class TestClearErrors:
     def test_no_such_bucket(self, bucket):
         with pytest.raises(StorageError, match="there is no bucket nobody-has-this; make it, or name another"):
-            storage("s3://nobody-has-this/lake").check()
+            storage_at("s3://nobody-has-this/lake").check()
 
     def test_no_credentials(self, bucket, monkeypatch):
         monkeypatch.delenv("AWS_ACCESS_KEY_ID")
         monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
         with pytest.raises(StorageError, match="no AWS credentials; set AWS_ACCESS_KEY_ID"):
-            list(storage(bucket).files())
+            list(storage_at(bucket).files())
 
     def test_half_of_the_credentials(self, bucket, monkeypatch):
         monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
         with pytest.raises(StorageError, match="redentials"):
-            list(storage(bucket).files())
+            list(storage_at(bucket).files())
 
     def test_nobody_there(self, bucket, monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         with pytest.raises(StorageError, match=f"{bucket}: Could not connect to the endpoint URL"):
-            list(storage(bucket).files())
+            list(storage_at(bucket).files())
 
     def test_a_profile_that_does_not_exist(self, bucket, monkeypatch):
         monkeypatch.setenv("AWS_PROFILE", "nobody")
         with pytest.raises(StorageError, match="nobody"):
-            list(storage(bucket).files())
+            list(storage_at(bucket).files())
 
     @pytest.mark.parametrize(
         ("code", "raised", "words"),

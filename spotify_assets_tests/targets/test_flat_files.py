@@ -13,7 +13,7 @@ import pytest
 
 from spotify_assets.model import LAYERS, TABLES
 from spotify_assets.settings import SettingsError, load_settings
-from spotify_assets.storage import storage
+from spotify_assets.storage import storage_at
 from spotify_assets.targets import flat_files, publishing
 from spotify_assets.targets.publishing import TargetError
 from spotify_assets.targets.registry import targets
@@ -35,13 +35,13 @@ def files(history):
 
 
 def latest(target):
-    with storage(target.uri).open("latest.json") as stream:
+    with storage_at(target.uri).open("latest.json") as stream:
         return json.load(stream)
 
 
 def there(target):
     """Every file of the exports, but for the lock."""
-    return {file.path for file in storage(target.uri).files()} - {".lock"}
+    return {file.path for file in storage_at(target.uri).files()} - {".lock"}
 
 
 def folders(target):
@@ -50,7 +50,7 @@ def folders(target):
 
 def fetched(target, folder):
     """The files below a folder of the latest export, by path."""
-    place = storage(target.uri)
+    place = storage_at(target.uri)
     below = f"{latest(target)['folder']}/{folder}"
     return {file.path.removeprefix(f"{below}/"): place.open(file.path).read() for file in place.files(below)}
 
@@ -193,8 +193,8 @@ def test_an_export_that_fails_leaves_nothing(history, files, few, monkeypatch):
 def test_in_a_bucket_what_is_written_just_now_may_be_another_run(history, bucket, few, monkeypatch):
     history.overrides["export_uri"] = bucket
     files = targets(history.settings)["files"]
-    storage(bucket).write("2024-01-01T00-00-00Z/csv/plays.csv", b"half")
-    storage(bucket).write("else/where.txt", b"not ours")
+    storage_at(bucket).write("2024-01-01T00-00-00Z/csv/plays.csv", b"half")
+    storage_at(bucket).write("else/where.txt", b"not ours")
     publish(history, files)
     assert "2024-01-01T00-00-00Z" in folders(files)
     monkeypatch.setattr(flat_files, "DEAD_AFTER", timedelta())
@@ -217,7 +217,7 @@ def test_the_last_few_are_kept(history, files, few):
 
 def test_what_was_deleted_is_missed(history, files, few):
     publish(history, files)
-    storage(files.uri).remove([f"{latest(files)['folder']}/csv/fct_plays.csv"])
+    storage_at(files.uri).remove([f"{latest(files)['folder']}/csv/fct_plays.csv"])
     assert [refresh.table for refresh in publishing.behind(files, history.lake)] == ["fct_plays"]
     assert set(publish(history, files)) == set(few)
 
@@ -232,7 +232,7 @@ def test_empty_tables(world):
 
 @pytest.mark.parametrize("content", [b"{}", b"half a poin"])
 def test_another_pointer_is_left_alone(history, files, content):
-    storage(files.uri).write("latest.json", content)
+    storage_at(files.uri).write("latest.json", content)
     with pytest.raises(TargetError, match="is no pointer to an export; move it away") as error:
         files.held()
     assert "\n" not in str(error.value)
