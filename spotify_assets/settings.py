@@ -18,11 +18,11 @@ PREFIX = "SPOTIFY_ASSETS_"
 
 
 class SettingsError(ValueError):
-    """A setting has a value that cannot be used; the message names the variable and what it takes."""
+    """A setting has an invalid value. The message names the variable and the expected value."""
 
 
 class Settings(BaseSettings):
-    """What a person may set; each field is the environment variable `SPOTIFY_ASSETS_<FIELD>`."""
+    """The settings. Each field is the environment variable `SPOTIFY_ASSETS_<FIELD>`, or its alias."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -35,13 +35,13 @@ class Settings(BaseSettings):
 
     landing_uri: str = Field(
         "data/landing",
-        description="Where files are dropped: a folder or `s3://bucket/prefix`, `history/<listener>/...`",
+        description="Landing zone for your files: a folder or `s3://bucket/prefix`, holding `history/<listener>/...`",
     )
     lake_uri: str = Field(
-        "data/lake", description="Where the Delta tables are: a folder or `s3://bucket/prefix`, `<layer>/<table>/`"
+        "data/lake", description="Lake of Delta tables: a folder or `s3://bucket/prefix`, holding `<layer>/<table>/`"
     )
     warehouse: str = Field(
-        "data/warehouse.duckdb", description="DuckDB file in which all tables are served, for readers on this machine"
+        "data/warehouse.duckdb", description="DuckDB file that serves all tables to programs on this machine"
     )
     mysql_url: SecretStr = Field(
         SecretStr(""), description="MySQL or MariaDB to publish to: `mysql://user:password@host:3306/database`"
@@ -49,13 +49,13 @@ class Settings(BaseSettings):
     mysql_batch_rows: int = Field(
         200_000,
         ge=1,
-        description="Rows that are sent to MySQL at once, through a file on this machine",
+        description="Rows per batch sent to MySQL, through a temporary file on this machine",
     )
     glue_database: str = Field(
-        "", description="Glue database in which every table of a lake in S3 is registered, for Athena and others"
+        "", description="Glue database to register every table of a lake in S3 in, for Athena and others"
     )
     athena_workgroup: str = Field(
-        "", description="Athena workgroup that checks count the registered tables in; without it nothing is queried"
+        "", description="Athena workgroup in which checks count the registered tables; unset, nothing is queried"
     )
     snowflake_account: str = Field(
         "", description="Snowflake account to publish to, as `ORGANIZATION-ACCOUNT`; the lake has to be in S3"
@@ -69,31 +69,31 @@ class Settings(BaseSettings):
         SecretStr(""), description="Passphrase of the private key, if it is encrypted"
     )
     snowflake_password: SecretStr = Field(
-        SecretStr(""), description="Password of the Snowflake user, where there is no key"
+        SecretStr(""), description="Password of the Snowflake user, if there is no key"
     )
-    snowflake_role: str = Field("", description="Role in Snowflake; the user's default where unset")
+    snowflake_role: str = Field("", description="Role in Snowflake; the user's default if unset")
     snowflake_warehouse: str = Field("", description="Snowflake warehouse that loads and counts")
-    snowflake_database: str = Field("", description="Snowflake database that the tables go to")
+    snowflake_database: str = Field("", description="Snowflake database to publish to")
     snowflake_schema: str = Field(
         "SPOTIFY_ASSETS", description="Schema of the Snowflake database, for these tables alone"
     )
     snowflake_storage_integration: str = Field(
-        "", description="Snowflake's storage integration that may read the lake's bucket"
+        "", description="Snowflake storage integration with access to the lake's bucket"
     )
     snowflake_url: str = Field(
         "",
         description="Address of Snowflake, if it isn't `https://<account>.snowflakecomputing.com`: as a private link",
     )
     export_uri: str = Field(
-        "", description="Where exports as Parquet and CSV go: a folder or `s3://bucket/prefix`, `<UTC time>/...`"
+        "", description="Target for Parquet and CSV exports, `<UTC time>/...`: a folder or `s3://bucket/prefix`"
     )
     landing_queue_url: str = Field(
         "",
-        description="SQS queue that the bucket's notifications go to; the landing sensor reads it and lists nothing",
+        description="SQS queue of the landing bucket's notifications; the landing sensor reads it instead of listing",
     )
     plays_start: datetime = Field(
         datetime(2008, 10, 1, tzinfo=UTC),
-        description="No play is older (UTC date, floored to the grain); Spotify opened in October 2008",
+        description="Start of plays (UTC date, floored to the grain); older ones are rejected",
     )
     plays_grain: Grain = Field("monthly", description="Partitions of plays: `daily`, `weekly` or `monthly`")
     min_ms_played: int = Field(500, ge=0, description="Shorter plays are rejected as `too_short` (ms)")
@@ -103,16 +103,16 @@ class Settings(BaseSettings):
     )
     spark_remote: str = Field(
         "",
-        description="Engine: empty is Sail, embedded; `sc://host:port` a Spark Connect server; "
-        "`local[*]` Apache Spark on this machine (needs Java 17, and `make spark-jars`)",
+        description="Engine: embedded Sail if empty; `sc://host:port` for a Spark Connect server; "
+        "`local[*]` for Apache Spark on this machine (needs Java 17 and `make spark-jars`)",
     )
     snapshots_start: datetime = Field(
-        datetime(2020, 1, 1, tzinfo=UTC), description="No playlist snapshot is older (UTC date)"
+        datetime(2020, 1, 1, tzinfo=UTC), description="Start of playlist snapshots (UTC date)"
     )
     playlists: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Playlists to capture: ids, URIs or links, with commas; `me` for all of your own"
+        (), description="Playlists to capture, separated by commas: ids, URIs or links; `me` for all of your own"
     )
-    listener: str = Field("me", description="Whose recent plays are polled: a folder below `landing/history`")
+    listener: str = Field("me", description="Listener for polled recent plays: a folder below `landing/history`")
     client_id: str = Field("", validation_alias="SPOTIPY_CLIENT_ID", description="Client id of your app at Spotify")
     client_secret: SecretStr = Field(
         SecretStr(""), validation_alias="SPOTIPY_CLIENT_SECRET", description="Client secret of your app at Spotify"
@@ -124,31 +124,33 @@ class Settings(BaseSettings):
         SecretStr(""), description="Refresh token of the first app; unset, the one that `spotify-assets login` stored"
     )
     api_url: str = Field(
-        "", description="Another host than Spotify's own: `<url>/v1/...`, `<url>/api/token` and `<url>/authorize`"
+        "", description="Server in place of Spotify's: `<url>/v1/...`, `<url>/api/token` and `<url>/authorize`"
     )
-    api_budget: int = Field(500, ge=0, description="Calls for metadata a run; some 1,100 a day exhaust an app")
-    api_concurrency: int = Field(8, ge=1, le=64, description="Calls in flight at once")
+    api_budget: int = Field(
+        500, ge=0, description="Calls for metadata per run; about 1,100 a day exhaust an app's quota"
+    )
+    api_concurrency: int = Field(8, ge=1, le=64, description="Concurrent calls of the Web API")
     spotify_state: str = Field(
-        "data/spotify.json", description="File, for you alone, that keeps the login and what is known of quotas"
+        "data/spotify.json", description="File with the login and the state of quotas; only you can read it"
     )
     retention_days: int = Field(
-        7, ge=0, description="Days for which maintenance keeps former versions of tables, for those who read them"
+        7, ge=0, description="Days for which maintenance keeps old versions of tables, for their readers"
     )
     max_json_mb: int = Field(
         256,
         ge=1,
-        description="A JSON array larger than this (MB, unzipped) is refused; NDJSON may be any size",
+        description="Largest JSON array that is read (MB, unzipped); NDJSON may have any size",
     )
     max_unzipped_mb: int = Field(
-        20_000, ge=1, description="A zip that unpacks to more than this (MB) is refused as a zip bomb"
+        20_000, ge=1, description="Largest unpacked size of a zip (MB); a larger one is refused as a zip bomb"
     )
     max_records_a_run: int = Field(
         10_000_000,
         ge=1,
-        description="A longer history is computed range by range, of about so many records each: memory follows it",
+        description="Records per run; a longer history is computed in several runs. Bounds the memory",
     )
     max_rejected_share: float = Field(
-        0.25, ge=0, le=1, description="A check warns when one reason rejects a larger share of the records"
+        0.25, ge=0, le=1, description="A check warns if a single reason rejects a larger share of the records"
     )
 
     @field_validator("timezones", mode="before")
@@ -174,7 +176,7 @@ class Settings(BaseSettings):
             return value
         pairs = [part.strip().partition(":") for part in value.split(",") if part.strip()]
         if broken := [number for number, (name, _, secret) in enumerate(pairs, 1) if not name or not secret]:
-            raise ValueError(f"expected id:secret pairs, with commas between them; pair {broken[0]} is none")
+            raise ValueError(f"expected id:secret pairs, separated by commas; pair {broken[0]} is not one")
         return tuple((name.strip(), secret.strip()) for name, _, secret in pairs)
 
     @field_validator("listener")
@@ -194,7 +196,7 @@ class Settings(BaseSettings):
     def _known_zones(cls, value: Any) -> Any:
         for zone in value.values() if isinstance(value, dict) else [value]:
             if zone not in _zones():
-                raise ValueError(f"{zone!r} is no time zone; expected a name such as Europe/Stockholm")
+                raise ValueError(f"{zone!r} is not a time zone; expected a name such as Europe/Stockholm")
         return value
 
     @field_validator("plays_start", "snapshots_start", mode="before")
@@ -204,7 +206,7 @@ class Settings(BaseSettings):
             try:
                 return datetime.strptime(value.strip(), "%Y-%m-%d").replace(tzinfo=UTC)
             except ValueError:
-                raise ValueError(f"{value!r} is no date; expected YYYY-MM-DD") from None
+                raise ValueError(f"{value!r} is not a date; expected YYYY-MM-DD") from None
         return value
 
     @field_validator("plays_start", "snapshots_start")
@@ -229,7 +231,7 @@ class Settings(BaseSettings):
         if value.startswith(("s3://", "s3a://")):
             bucket, _, prefix = value.partition("://")[2].partition("/")
             if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
-                raise ValueError(f"{value!r} names no bucket; expected s3://bucket/prefix")
+                raise ValueError(f"{value!r} has no valid bucket name; expected s3://bucket/prefix")
             return f"s3://{bucket}/{prefix.strip('/')}".rstrip("/")
         if "://" in value:
             raise ValueError(f"{value!r}: expected a folder on this machine, or s3://bucket/prefix")
@@ -241,18 +243,18 @@ class Settings(BaseSettings):
         for other in ("landing_uri", "lake_uri"):
             place = str(info.data.get(other, ""))
             if value and place and f"{value}/".startswith(f"{place}/"):
-                raise ValueError(f"{value!r}: expected a place outside of {variable(other)} ({place})")
+                raise ValueError(f"{value!r}: expected a location outside of {variable(other)} ({place})")
         return value
 
     @field_validator("mysql_url")
     @classmethod
     def _is_mysql(cls, value: SecretStr) -> SecretStr:
-        # It holds a password, so the error doesn't repeat it.
+        # The value holds a password: the error must not repeat it.
         if value and not re.fullmatch(
             r"(?:mysql|mariadb)(?:\+pymysql)?://[^/]+/[^/?]+(?:\?.*)?", value.get_secret_value()
         ):
             raise ValueError(
-                "expected mysql://user:password@host:3306/database, special characters as %40 and the like"
+                "expected mysql://user:password@host:3306/database, with special characters encoded as in %40"
             )
         return value
 
@@ -270,7 +272,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r}: expected lower-case letters, digits, _ and -")
         if value and not str(info.data.get("lake_uri", "s3://")).startswith("s3://"):
             raise ValueError(
-                f"{value!r}: Athena reads tables that are in S3; set SPOTIFY_ASSETS_LAKE_URI to s3://bucket/prefix"
+                f"{value!r}: Athena needs a lake in S3; set SPOTIFY_ASSETS_LAKE_URI to s3://bucket/prefix"
             )
         return value
 
@@ -280,7 +282,7 @@ class Settings(BaseSettings):
         if value and not re.fullmatch(r"[a-zA-Z0-9._-]{1,128}", value):
             raise ValueError(f"{value!r}: expected letters, digits, and . _ -")
         if value and not info.data.get("glue_database", "unknown"):
-            raise ValueError(f"{value!r}: it queries what is registered; set SPOTIFY_ASSETS_GLUE_DATABASE, too")
+            raise ValueError(f"{value!r}: it queries the tables in Glue; set SPOTIFY_ASSETS_GLUE_DATABASE, too")
         return value
 
     @field_validator("snowflake_private_key_file")
@@ -305,7 +307,7 @@ class Settings(BaseSettings):
     @classmethod
     def _needs_no_quotes(cls, value: str) -> str:
         if value and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", value):
-            raise ValueError(f"{value!r}: expected letters, digits and _, as of a name that needs no quotes")
+            raise ValueError(f"{value!r}: expected letters, digits and _ (an identifier that needs no quotes)")
         return value
 
     @model_validator(mode="after")
@@ -325,10 +327,10 @@ class Settings(BaseSettings):
         if missing:
             names = ", ".join(variable(name) for name in missing)
             raise ValueError(f"{variable('snowflake_account')}: set {names}, too")
-        # A stand-in on this machine reads folders.
+        # With a URL it may be a stand-in server on this machine, which reads folders.
         if not in_s3 and not self.snowflake_url:
             raise ValueError(
-                f"{variable('snowflake_account')}: Snowflake reads the lake from a bucket; set "
+                f"{variable('snowflake_account')}: Snowflake needs a lake in S3; set "
                 f"{variable('lake_uri')} to s3://bucket/prefix"
             )
         return self
@@ -337,42 +339,40 @@ class Settings(BaseSettings):
     @classmethod
     def _is_a_queue(cls, value: str, info: ValidationInfo) -> str:
         if value and not str(info.data.get("landing_uri", "s3://")).startswith("s3://"):
-            raise ValueError(f"{value!r}: a queue tells what lands in a bucket; set SPOTIFY_ASSETS_LANDING_URI to one")
+            raise ValueError(f"{value!r}: a queue needs a landing zone in S3; set SPOTIFY_ASSETS_LANDING_URI, too")
         if value and not re.fullmatch(r"https?://[^/]+/.+", value):
-            raise ValueError(
-                f"{value!r}: expected the queue's address, as https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
-            )
+            raise ValueError(f"{value!r}: expected the queue's URL, as https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
         return value
 
     @property
     def apps(self) -> tuple[tuple[str, SecretStr], ...]:
-        """Client id and secret of each app at Spotify; none where no credentials are set."""
+        """Client id and secret of each app at Spotify; empty if none is set."""
         own = ((self.client_id, self.client_secret),) if self.client_id and self.client_secret else ()
         return tuple(dict((*own, *self.credentials)).items())
 
     def zone_of(self, listener: str) -> str:
-        """The time zone that this listener's local dates and hours are in."""
+        """Name of the time zone for a listener's local dates and hours."""
         return self.timezones.get(listener, self.timezone)
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the environment.
+    """Read the settings from the environment. `overrides` are fields by name, and win over variables.
 
     Raises:
-        SettingsError: naming the variable, and what it takes.
+        SettingsError: A value is invalid. The message names the variable and the expected value.
     """
     try:
         return Settings(**overrides)
     except ValidationError as error:
         first = error.errors()[0]
         reason = str(first["msg"]).removeprefix("Value error, ")
-        # What is about several variables names them itself.
+        # A model validator, about several variables, has no `loc` and names them in its message.
         name = f"{variable(str(first['loc'][0]))}: " if first["loc"] else ""
         raise SettingsError(f"{name}{reason}") from None
 
 
 def variable(field: str) -> str:
-    """The environment variable of a setting."""
+    """Name of a setting's environment variable."""
     info = Settings.model_fields.get(field)
     return (
         str(info.validation_alias) if info and info.validation_alias else PREFIX + field.removeprefix(PREFIX).upper()
@@ -380,10 +380,10 @@ def variable(field: str) -> str:
 
 
 def playlist_id(text: str) -> str:
-    """The id in a playlist's id, URI or link; `me` stays.
+    """The id in a playlist's id, URI or link; `me` is returned as it is.
 
     Raises:
-        ValueError: where it is none of these.
+        ValueError: The text is none of these.
     """
     if text == "me":
         return text
@@ -393,15 +393,15 @@ def playlist_id(text: str) -> str:
         text,
     )
     if not found:
-        raise ValueError(f"{text!r} is no playlist; expected an id of 22 characters, a URI, a link, or me")
+        raise ValueError(f"{text!r} is not a playlist; expected an id of 22 characters, a URI, a link, or me")
     return found[1]
 
 
 def folder_name(listener: str) -> str:
-    """The listener's name, fit to name a folder.
+    """A listener's name, trimmed and validated as a folder name.
 
     Raises:
-        ValueError: where it isn't.
+        ValueError: The name is empty, starts with a dot, or has a slash, backslash or NUL.
     """
     name = listener.strip()
     if not name or name.startswith(".") or any(character in name for character in "/\\\0"):
@@ -411,7 +411,7 @@ def folder_name(listener: str) -> str:
 
 @cache
 def settings() -> Settings:
-    """The settings of this process."""
+    """The settings of this process, read once. Raises what `load_settings` raises."""
     return load_settings()
 
 
@@ -421,10 +421,10 @@ def _absolute(path: str) -> str:
 
 @cache
 def _zones() -> set[str]:
-    """All there are: looking for them walks through a folder."""
+    """Names of all time zones, cached: finding them lists a folder."""
     return available_timezones()
 
 
 def zone(name: str) -> ZoneInfo:
-    """The zone of that name; names are validated when settings are read."""
+    """The time zone of a name, which is validated when settings are read."""
     return ZoneInfo(name)

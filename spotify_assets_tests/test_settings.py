@@ -71,13 +71,13 @@ def test_a_wrong_value_is_one_line_that_names_the_variable(monkeypatch, name, va
     ],
 )
 def test_exports_lie_outside_of_the_lake_and_the_landing_zone(value, is_refused):
-    with pytest.raises(SettingsError, match="expected a place outside of") if is_refused else nullcontext():
+    with pytest.raises(SettingsError, match="expected a location outside of") if is_refused else nullcontext():
         load_settings(export_uri=value)
 
 
 @pytest.mark.parametrize(("export", "is_refused"), [("lake", True), ("lake/exports", True), ("lake2", False)])
 def test_exports_in_the_bucket_of_the_lake_have_a_prefix_of_their_own(export, is_refused):
-    with pytest.raises(SettingsError, match="expected a place outside of") if is_refused else nullcontext():
+    with pytest.raises(SettingsError, match="expected a location outside of") if is_refused else nullcontext():
         load_settings(lake_uri="s3://music/lake", export_uri=f"s3a://music/{export}/")
 
 

@@ -135,7 +135,7 @@ def test_wrong_use_and_failures_are_one_clear_message(run, tmp_path, monkeypatch
     assert "no files" in run("import", str(tmp_path / "empty"), "--listener", "anna", expect=1)
     assert "does not exist" in run("query", "SELECT * FROM nothing", expect=1)
     monkeypatch.setenv("SPOTIFY_ASSETS_TIMEZONE", "Mars")
-    assert "SPOTIFY_ASSETS_TIMEZONE: 'Mars' is no time zone" in run("sync", expect=2)
+    assert "SPOTIFY_ASSETS_TIMEZONE: 'Mars' is not a time zone" in run("sync", expect=2)
 
 
 def test_debug_shows_where_it_happened(tmp_path):
