@@ -154,7 +154,7 @@ def login(port: int, browser: bool) -> None:
     """
     import webbrowser
 
-    from spotify_assets.spotify.login import login as log_in
+    from spotify_assets.spotify.login import log_in
 
     def say(line: str) -> None:
         console.print(escape(line), soft_wrap=True)

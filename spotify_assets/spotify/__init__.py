@@ -1,4 +1,4 @@
-"""The Web API's client, which keeps to quotas; the login; and the state kept of both."""
+"""Client of Spotify's Web API that respects quotas; user login; stored state of both."""
 
 from spotify_assets.spotify.budget import Budget
 from spotify_assets.spotify.client import SpotifyClient

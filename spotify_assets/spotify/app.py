@@ -1,4 +1,4 @@
-"""One app at Spotify: its token, its quota, and a call that is made until it succeeds or can't."""
+"""One app at Spotify: access token, quota, and calls with retries."""
 
 import copy
 import time
@@ -25,11 +25,11 @@ from spotify_assets.spotify.failures import Failure, PausedError, StoppedError, 
 from spotify_assets.spotify.state import SpotifyState
 from spotify_assets.spotify.transport import Transport
 
-LONGEST_PAUSE = 60  # seconds; told to wait longer, the app is left alone instead
-UNKNOWN_PAUSE = 30  # seconds, where none are told: Spotify counts calls over as many
-UNKNOWN_BLOCK = 3600  # seconds, for a quota of which nothing more is told
-LONGEST_BLOCK = 7 * 86_400  # seconds; more than that is taken for a mistake
-EXPIRY_MARGIN = 60  # seconds before its end at which a token is replaced
+LONGEST_PAUSE = 60  # seconds; an app with a longer Retry-After is blocked instead of waiting
+UNKNOWN_PAUSE = 30  # seconds, without a Retry-After: Spotify's rate limit has a window of 30 s
+UNKNOWN_BLOCK = 3600  # seconds, for an exhausted quota without a Retry-After
+LONGEST_BLOCK = 7 * 86_400  # seconds; a longer Retry-After is considered a mistake
+EXPIRY_MARGIN = 60  # seconds before its expiry at which a token is renewed
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,8 +37,8 @@ class _Token:
     """An access token.
 
     Attributes:
-        is_users: It speaks for a user, and not for the app alone.
-        ends_at: When it is replaced (seconds of the monotonic clock).
+        is_users: Whether it is a user's token rather than the app's.
+        ends_at: When it must be renewed (seconds of the monotonic clock).
     """
 
     value: str
@@ -50,10 +50,14 @@ class _Token:
 
 
 class App:
-    """An app, by its client id; threads may share it.
+    """An app at Spotify. Thread-safe.
 
     Args:
-        given_token: Refresh token from the settings, which goes before the one in the state file.
+        client_id: The app's client id.
+        secret: The app's client secret.
+        given_token: Refresh token from the settings; preferred to the one in the state file.
+        state: Stored state of all apps.
+        transport: Connections to Spotify.
     """
 
     def __init__(
@@ -72,7 +76,7 @@ class App:
         self._lock = Lock()
         self._renewing = Lock()
         self._token: _Token | None = None
-        self._renewals = 0  # that have ended
+        self._renewals = 0  # renewals finished so far
         self._failed_renewal: SpotifyError | None = None
 
     def __repr__(self) -> str:
@@ -85,23 +89,23 @@ class App:
 
     @property
     def pause_left(self) -> float:
-        """Seconds that it was told to wait, and has not yet."""
+        """Seconds until the end of the last Retry-After."""
         return max(0.0, self._paused_until - time.monotonic())
 
     def has_login(self) -> bool:
-        """Whether a user has logged in to it."""
+        """Whether there is a refresh token of a user for this app."""
         return bool(self._refresh_token().get_secret_value())
 
     def call(self, endpoint: Callable[[Any], Any], terms: Terms) -> dict[str, Any]:
-        """What an endpoint answers, on behalf of the user where one has logged in.
+        """Call an endpoint with retries, as the user if one has logged in.
 
         Args:
-            endpoint: Makes the call, given spotipy's client.
-            terms: What it may cost, and who else may make it.
+            endpoint: Makes the call with a spotipy client.
+            terms: Budget, stop event and the apps to choose from.
 
         Raises:
-            PausedError: where another app may be asked sooner.
-            SpotifyError: in all its kinds; after `QuotaExhaustedError` the app is blocked.
+            PausedError: This app must wait, and another one may be called sooner.
+            SpotifyError: The call failed; after a `QuotaExhaustedError` the app is blocked.
         """
         sent: list[_Token] = []
 
@@ -110,41 +114,48 @@ class App:
             sent.append(self._valid_token(terms))
             return self._transport.get(endpoint, sent[-1].value, terms.budget)
 
-        outcome = retry_call(attempt, self._heed, terms.stop)
+        outcome = retry_call(attempt, self._handle_limit, terms.stop)
         if isinstance(outcome, Failure) and outcome.status == 401:
-            self._refuse(sent[-1])
-            outcome = retry_call(attempt, self._heed, terms.stop)
+            self._discard_token(sent[-1])
+            outcome = retry_call(attempt, self._handle_limit, terms.stop)
         if not isinstance(outcome, Failure):
             return outcome
-        raise _error(outcome, sent[-1])
+        raise _call_error(outcome, sent[-1])
 
     def reads_singly(self, kind: str) -> bool | None:
-        """Whether this kind may not be read in batches; None where that is not known yet."""
+        """Whether objects of a kind must be read one by one; None if that is not known yet."""
         return self._single_reads.get(kind)
 
     def learn(self, kind: str, reads_singly: bool) -> None:
-        """A batch was refused, or was not."""
+        """Record whether a batch of a kind was refused."""
         if reads_singly and not self._single_reads.get(kind):
             log.info("%s: batches of %s are refused, reading them one by one", self, kind)
         self._single_reads[kind] = reads_singly
 
     def remember_single_reads(self, kind: str) -> None:
-        """After a refused batch a single read succeeded: it was the batch, and not the app, that was refused."""
+        """Store that a kind must be read one by one, after a single read has succeeded.
+
+        A refused batch alone is no proof: Spotify may refuse the app itself.
+        """
         if kind not in self._remembered and self._single_reads.get(kind):
             with self._lock:
                 if kind not in self._remembered:
                     self._remembered.add(kind)
-                    self._state.read_singly(self.client_id, kind)
+                    self._state.add_single_reads(self.client_id, kind)
 
     def _wait_out_pause(self, terms: Terms) -> None:
         while left := self.pause_left:
             if any(not app.is_blocked and app.pause_left < left for app in terms.apps if app is not self):
                 raise PausedError(f"{self}: told to wait; another app may be asked sooner")
             if terms.stop.wait(left):
-                raise StoppedError("nobody waits for the answer any more")
+                raise StoppedError("the call was cancelled")
 
-    def _heed(self, failure: Failure) -> None:
-        """Pause all threads for a little while, or block the app for a longer one."""
+    def _handle_limit(self, failure: Failure) -> None:
+        """Pause all threads for a Retry-After of up to `LONGEST_PAUSE`; else block the app.
+
+        Raises:
+            QuotaExhaustedError: The app was blocked.
+        """
         quota = failure.reason == "QUOTA_EXCEEDED"
         seconds = failure.retry_after
         if seconds is None:
@@ -161,7 +172,7 @@ class App:
     def _block(self, seconds: int) -> None:
         until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=seconds + 1)
         with self._lock:
-            # Calls in flight are all told so; one of them is enough to remember it.
+            # All calls in flight get the same answer: only the first one is stored and logged.
             known = self.blocked_until if self.is_blocked else None
             news = known is None or until - known > timedelta(seconds=LONGEST_PAUSE)
             if news:
@@ -174,14 +185,14 @@ class App:
     def _refresh_token(self) -> SecretStr:
         return self._given_token or self._state.of(self.client_id).refresh_token
 
-    def _refuse(self, token: _Token) -> None:
-        """The token was refused; nothing is lost where another thread has replaced it since."""
+    def _discard_token(self, token: _Token) -> None:
+        """Discard a token that Spotify refused, unless another thread has already replaced it."""
         with self._renewing:
             if self._token is token:
                 self._token = None
 
     def _valid_token(self, terms: Terms) -> _Token:
-        """An access token. Of threads that want one at once, one asks for it, and all have what comes of it."""
+        """A valid access token. One thread renews it; threads that wait meanwhile get its token, or its error."""
         if (token := self._token) and token.serves(terms.user):
             return token
         if terms.user and not self.has_login():
@@ -194,7 +205,7 @@ class App:
                 raise copy.copy(self._failed_renewal)
             self._failed_renewal = None
             try:
-                self._token = token = self._renewed(terms)
+                self._token = token = self._renew(terms)
             except SpotifyError as error:
                 self._failed_renewal = None if isinstance(error, StoppedError) else error
                 raise
@@ -202,16 +213,16 @@ class App:
                 self._renewals += 1
             return token
 
-    def _renewed(self, terms: Terms) -> _Token:
+    def _renew(self, terms: Terms) -> _Token:
         refresh_token = self._refresh_token().get_secret_value()
         asked_at = time.monotonic()
-        outcome = self._ask_for_token(refresh_token, terms)
+        outcome = self._request_token(refresh_token, terms)
         if isinstance(outcome, Failure) and outcome.reason == "invalid_grant":
-            # Another process may have logged in, or been given another token, meanwhile.
+            # Another process may have logged in or received a new refresh token meanwhile.
             latest = self._refresh_token().get_secret_value()
             if latest != refresh_token:
                 refresh_token = latest
-                outcome = self._ask_for_token(refresh_token, terms)
+                outcome = self._request_token(refresh_token, terms)
         if isinstance(outcome, Failure):
             raise self._token_error(outcome)
         replaced = outcome.get("refresh_token")
@@ -225,7 +236,7 @@ class App:
             outcome["access_token"], bool(refresh_token), asked_at + max(lifetime - EXPIRY_MARGIN, lifetime / 2)
         )
 
-    def _ask_for_token(self, refresh_token: str, terms: Terms) -> dict[str, Any] | Failure:
+    def _request_token(self, refresh_token: str, terms: Terms) -> dict[str, Any] | Failure:
         secret = self._secret.get_secret_value()
 
         def ask() -> dict[str, Any] | Failure:
@@ -234,7 +245,7 @@ class App:
                 return self._transport.user_token(self.client_id, secret, refresh_token)
             return self._transport.app_token(self.client_id, secret)
 
-        return retry_call(ask, self._heed, terms.stop)
+        return retry_call(ask, self._handle_limit, terms.stop)
 
     def _token_error(self, failure: Failure) -> SpotifyError:
         if failure.reason == "invalid_client":
@@ -245,9 +256,9 @@ class App:
         return RefusedError(f"Spotify gives no token ({failure.status}): {failure.message}")
 
 
-def _error(failure: Failure, token: _Token) -> SpotifyError:
+def _call_error(failure: Failure, token: _Token) -> SpotifyError:
     if failure.status in (400, 404):
-        return NotFoundError(f"Spotify knows no such thing, or does not show it to apps ({failure.message})")
+        return NotFoundError(f"Spotify has no such object, or does not show it to apps ({failure.message})")
     if failure.status == 401 and not token.is_users:
         return LoginNeededError(f"Spotify shows this only to a user who has logged in: {LOGIN}")
     return RefusedError(f"Spotify refuses this ({failure.status}): {failure.message}")

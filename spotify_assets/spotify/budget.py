@@ -1,4 +1,4 @@
-"""How much may be asked, and on what terms."""
+"""The budget of calls, and the terms of a call."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from spotify_assets.spotify.errors import SpotifyError
 
 
 class BudgetSpentError(SpotifyError):
-    """The budget allows no further call."""
+    """The budget is used up."""
 
 
 class Budget:
-    """Calls of the Web API that may still be made; batches and tries again count one each. Threads may share it."""
+    """A number of Web API calls that may be made. A batch counts as one call, and so does each retry. Thread-safe."""
 
     def __init__(self, calls: int) -> None:
         self._calls = calls
@@ -21,7 +21,7 @@ class Budget:
         self._lock = Lock()
 
     def take(self) -> bool:
-        """Take one call, where one is left."""
+        """Take one call; False if none is left."""
         with self._lock:
             taken = self._used < self._calls
             self._used += taken
@@ -29,7 +29,7 @@ class Budget:
 
     @property
     def left(self) -> int:
-        """Calls that may still be made."""
+        """Calls left."""
         return self._calls - self._used
 
     @property
@@ -41,8 +41,8 @@ class Budget:
         return f"Budget({self._calls}, used={self._used})"
 
 
-class Caller(Protocol):
-    """What may make calls: an app at Spotify, which may be blocked by its quota or told to pause."""
+class Limited(Protocol):
+    """An app at Spotify as seen by others that choose among apps: blocked by its quota, or told to wait."""
 
     @property
     def is_blocked(self) -> bool:
@@ -50,21 +50,21 @@ class Caller(Protocol):
 
     @property
     def pause_left(self) -> float:
-        """Seconds for which it was told to wait."""
+        """Seconds until the end of the last Retry-After."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """On what terms a call is made.
+    """Terms of a call.
 
     Attributes:
-        stop: Set when nobody waits for the answer any more.
-        user: It needs a user.
-        budget: Pays for each attempt.
-        apps: All that may make it.
+        stop: Set to cancel the call, as its result is no longer needed.
+        user: Whether the call needs a user's login.
+        budget: Budget that each attempt is taken from; None for no limit.
+        apps: All apps that may make the call.
     """
 
     stop: Event
     user: bool = False
     budget: Budget | None = None
-    apps: Sequence[Caller] = ()
+    apps: Sequence[Limited] = ()

@@ -1,4 +1,7 @@
-"""Spotify's Web API: what the project reads of it, by one or several apps, within their quotas."""
+"""Client of Spotify's Web API: reads playlists, recent plays and metadata by one or several apps, within quotas.
+
+Endpoints and fields: https://developer.spotify.com/documentation/web-api.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -22,7 +25,7 @@ from spotify_assets.spotify.errors import (
     UnavailableError,
 )
 from spotify_assets.spotify.failures import WAITS, PausedError, still_limited
-from spotify_assets.spotify.reads import Answer, Kind, Reads, is_id, read
+from spotify_assets.spotify.reads import Answer, Kind, Reads, is_id, read_batch
 from spotify_assets.spotify.state import SpotifyState
 
 if TYPE_CHECKING:
@@ -32,29 +35,27 @@ PAGE_SIZE = 50
 PLAYLIST_RESTARTS = 3
 EPISODES_TOO = ("track", "episode")
 
-Item = TypeVar("Item")
+Input = TypeVar("Input")
 Result = TypeVar("Result")
-
-_making = Lock()
 
 
 class _Thread(local):
-    """What is set to end the calls of this thread; nothing ends those of a thread that isn't ours."""
+    """The event that cancels the calls of the current thread; it is never set in threads that are not the client's."""
 
     stop = Event()
 
 
 class SpotifyClient:
-    """Reads of the Web API; threads may share it. Nothing connects before the first.
+    """Client of the Web API. Thread-safe; it connects on the first call.
 
-    Every method that reads raises the kind of `SpotifyError` that fits, after it has tried what could help.
+    Every method that calls the API raises a subclass of `SpotifyError`, after retries.
 
     Attributes:
-        state: What is known of logins and quotas, in the file that the settings name.
+        state: Stored logins and quotas.
     """
 
     def __init__(self, settings: Settings) -> None:
-        # Here, as they import spotipy, and that takes a third of a second.
+        # Imported here: they import spotipy, which takes a third of a second.
         from spotify_assets.spotify.app import App
         from spotify_assets.spotify.transport import Transport
 
@@ -71,7 +72,7 @@ class SpotifyClient:
 
     @property
     def calls(self) -> int:
-        """Calls of the Web API made so far, those made again included."""
+        """Calls of the Web API made so far, including retries."""
         return self._transport.calls
 
     def has_login(self) -> bool:
@@ -79,11 +80,11 @@ class SpotifyClient:
         return any(app.has_login() for app in self._apps)
 
     def me(self) -> dict[str, Any]:
-        """The user who has logged in."""
+        """The profile of the logged-in user."""
         return self._call(lambda spotify: spotify.me(), user=True)
 
     def my_playlists(self) -> list[dict[str, Any]]:
-        """All playlists that the user owns or follows."""
+        """All playlists that the user owns or follows, as simplified playlist objects."""
         playlists: dict[str, dict[str, Any]] = {}
         offset, total = 0, 1
         while offset < total:
@@ -94,18 +95,20 @@ class SpotifyClient:
         return list(playlists.values())
 
     def playlist(self, id: str) -> dict[str, Any]:  # noqa: A002  # it is Spotify's word
-        """A playlist's own record, with the first of its items where Spotify shows them."""
-        return self._of_playlist(
+        """A playlist object, with its first page of items if Spotify includes it."""
+        return self._call_playlist(
             id, lambda spotify: spotify.playlist(id, additional_types=EPISODES_TOO), self.has_login()
         )
 
     def playlist_pages(self, id: str) -> list[dict[str, Any]]:  # noqa: A002
-        """All pages of a playlist's items, as answered; they fit together.
+        """All pages of a playlist's items, consistent with each other.
+
+        The pages are read again, up to 3 times, if the playlist changes meanwhile.
 
         Raises:
-            LoginNeededError: where only a user may read them.
-            RefusedError: where this user may not.
-            UnavailableError: where the playlist changes each time while it is read.
+            LoginNeededError: Only a user may read the items.
+            RefusedError: The logged-in user may not read them.
+            UnavailableError: The playlist changed during each attempt.
         """
         user = self.has_login()
         try:
@@ -113,37 +116,37 @@ class SpotifyClient:
                 if pages := self._pages(id, user):
                     return pages
         except RefusedError as refused:
-            said = str(refused)
+            refusal = str(refused)
         else:
-            raise UnavailableError(f"playlist {id} changed each time while it was read; try again later")
+            raise UnavailableError(f"playlist {id} changed during each attempt to read it; try again later")
         if user:
             raise RefusedError(
                 f"playlist {id}: in development mode only playlists that one owns or collaborates on can be read. "
-                f"{said}"
+                f"{refusal}"
             )
         raise LoginNeededError(f"playlist {id}: Spotify shows its items only to a user who has logged in: {LOGIN}")
 
     def recently_played(self, after_ms: int | None) -> dict[str, Any]:
-        """The user's last plays, 50 at most, the latest first; no podcasts.
+        """A page of the user's latest plays of tracks, at most 50, latest first.
 
         Args:
-            after_ms: Only later ones (ms since 1970, UTC).
+            after_ms: Only plays after this time (ms since 1970, UTC); None for all.
         """
         return self._call(lambda spotify: spotify.current_user_recently_played(PAGE_SIZE, after=after_ms), user=True)
 
     def metadata(self, kind: Kind, ids: Iterable[str], budget: Budget) -> Iterator[Answer]:
-        """What Spotify knows of each id, in the order that answers come in; each id is asked for once.
+        """Read the objects of distinct ids concurrently; yields one answer per id, in order of arrival.
 
-        Apps that may do so read in batches. It ends early, without an error, when the budget is used up.
+        Apps that may read batches do so. The iterator ends early, without an error, when the budget is used up.
 
         Args:
             kind: `tracks`, `albums` or `artists`.
-            ids: Bare ids; what can't be one has the answer 404, without a call.
-            budget: Pays for each call, batches and those made again included.
+            ids: Bare ids. A malformed one is answered with 404, without a call.
+            budget: Budget that each call is taken from, including batches and retries.
 
         Raises:
-            QuotaExhaustedError: when every app's quota is used up, after calls in flight have ended.
-            SpotifyError: likewise, for whatever else can't be read.
+            QuotaExhaustedError: The quotas of all apps are used up; raised after the calls in flight have ended.
+            SpotifyError: Another call failed; raised after the calls in flight have ended.
         """
         reads = Reads(kind, ids)
         running: dict[Future[list[Answer]], tuple[App, list[str]]] = {}
@@ -159,9 +162,9 @@ class SpotifyClient:
                             break
                         app = self._in_turn(apps)
                         batch = reads.next(app)
-                        running[pool.submit(read, app, kind, batch, terms)] = app, batch
-                except SpotifyError as none_open:
-                    error = none_open
+                        running[pool.submit(read_batch, app, kind, batch, terms)] = app, batch
+                except SpotifyError as no_app:
+                    error = no_app
                 yield from answers
                 if not running:
                     break
@@ -176,16 +179,16 @@ class SpotifyClient:
             raise error
 
     def each(
-        self, function: Callable[[Item], Result], items: Iterable[Item]
-    ) -> Iterator[tuple[Item, Result | SpotifyError]]:
-        """What a function gives for each item, several at a time, in the order that they end.
+        self, function: Callable[[Input], Result], items: Iterable[Input]
+    ) -> Iterator[tuple[Input, Result | SpotifyError]]:
+        """Call a function for each item concurrently; yields items with their results, in order of completion.
 
-        A SpotifyError is given in place of the result. Once the quota is used up nothing more is begun, and all
-        items that are left have that error.
+        A SpotifyError is yielded in place of the result. Once a quota is used up no further call starts, and all
+        remaining items are yielded with that error.
         """
         waiting = iter(items)
-        running: dict[Future[Result], Item] = {}
-        ended: list[tuple[Item, Result | SpotifyError]] = []
+        running: dict[Future[Result], Input] = {}
+        ended: list[tuple[Input, Result | SpotifyError]] = []
         exhausted: QuotaExhaustedError | None = None
         with self._pool() as (pool, _):
             while True:
@@ -207,22 +210,22 @@ class SpotifyClient:
             for item in waiting:
                 yield item, exhausted
 
-    def _of_playlist(self, key: str, endpoint: Callable[[Any], Any], user: bool) -> dict[str, Any]:
+    def _call_playlist(self, key: str, endpoint: Callable[[Any], Any], user: bool) -> dict[str, Any]:
         try:
             if is_id(key):
                 return self._call(endpoint, user)
         except NotFoundError:
             pass
         raise NotFoundError(
-            f"playlist {key}: Spotify knows none such, or does not show it to apps, as those it makes itself"
+            f"playlist {key}: Spotify has no such playlist, or hides it from apps, as it does with its own playlists"
         )
 
     def _pages(self, key: str, user: bool) -> list[dict[str, Any]]:
-        """All pages, or none where they don't fit together."""
+        """All pages of a playlist's items; empty if they are inconsistent."""
         pages: list[dict[str, Any]] = []
         offset, total = 0, 1
         while offset < total:
-            page = self._of_playlist(key, _page("playlist_items", offset, playlist_id=key), user)
+            page = self._call_playlist(key, _page("playlist_items", offset, playlist_id=key), user)
             _items(page)
             if pages and page["total"] != total:
                 return []
@@ -239,7 +242,7 @@ class SpotifyClient:
         raise still_limited()
 
     def _open_apps(self, user: bool = False) -> "list[App]":
-        """Apps that may be asked now."""
+        """Apps that are not blocked, and that have a login if `user` is set."""
         if not self._apps:
             raise CredentialsError.none_set()
         apps = [app for app in self._apps if not user or app.has_login()]
@@ -250,7 +253,7 @@ class SpotifyClient:
         raise QuotaExhaustedError(min(app.blocked_until for app in apps if app.blocked_until))
 
     def _in_turn(self, apps: "list[App]") -> "App":
-        """The next of them, rather one that has not been told to wait a little."""
+        """The next app in turn, among those with the shortest wait."""
         with self._lock:
             self._turns += 1
             first = self._turns % len(apps)
@@ -258,7 +261,7 @@ class SpotifyClient:
 
     @contextmanager
     def _pool(self) -> Iterator[tuple[ThreadPoolExecutor, Event]]:
-        """Threads that make no further call once it is left, for whatever reason."""
+        """A thread pool, and the event that cancels its calls; leaving the context sets it."""
         stop = Event()
 
         def begin() -> None:
@@ -273,7 +276,7 @@ class SpotifyClient:
 
 
 def _page(endpoint: str, offset: int, **more: Any) -> Callable[[Any], Any]:
-    """A page of a list. Never the `next` of the one before: that leads to addresses that are gone."""
+    """A call for a page of a list, by offset: the `next` links of Spotify's pages lead to removed endpoints."""
     return lambda spotify: getattr(spotify, endpoint)(limit=PAGE_SIZE, offset=offset, **more)
 
 
@@ -281,9 +284,9 @@ def _items(page: dict[str, Any]) -> list[Any]:
     """The items of a page.
 
     Raises:
-        UnavailableError: where it is no page.
+        UnavailableError: The answer is not a page of a list.
     """
     items = page.get("items")
     if not isinstance(items, list) or not isinstance(page.get("total"), int):
-        raise UnavailableError("Spotify answered with something that is no page of a list; try again later")
+        raise UnavailableError("Spotify answered with something else than a page of a list; try again later")
     return items

@@ -1,4 +1,4 @@
-"""What can go wrong with Spotify, in words for the person who can act; never with a secret, a token or a name."""
+"""Errors of the Web API. Messages state what to do, and never hold a secret, a token or a name."""
 
 from datetime import datetime
 
@@ -9,25 +9,25 @@ LOGIN = "run `spotify-assets login`"
 
 
 class SpotifyError(Exception):
-    """Something that Spotify, or the way to it, did not give; the message says what to do."""
+    """A call failed. The message states what to do."""
 
 
 class LoginNeededError(SpotifyError):
-    """A user's login is needed and there is none, or it has ended: six months after it was made, or revoked."""
+    """A user's login is missing, has expired (after six months), or was revoked."""
 
 
 class CredentialsError(SpotifyError):
-    """No app is set, or Spotify does not know the one that is."""
+    """No app is configured, or Spotify rejects its id and secret."""
 
     @classmethod
     def none_set(cls) -> "CredentialsError":
-        """Nothing names an app."""
+        """No app is configured."""
         names = f"{variable('client_id')} and {variable('client_secret')}"
-        return cls(f"no app at Spotify is set: make one at {DASHBOARD}, and set {names}")
+        return cls(f"no app at Spotify is set: create one at {DASHBOARD}, and set {names}")
 
     @classmethod
     def unknown(cls, client_id: str) -> "CredentialsError":
-        """Spotify does not accept an app's id and secret."""
+        """Spotify rejects an app's id and secret."""
         names = f"{variable('client_id')} and {variable('client_secret')}"
         return cls(
             f"Spotify does not know the app {client_id!r} by its secret: "
@@ -36,15 +36,15 @@ class CredentialsError(SpotifyError):
 
 
 class RefusedError(SpotifyError):
-    """Spotify refuses the call, whoever asks; the message holds what it says."""
+    """Spotify refuses the call. The message includes Spotify's."""
 
 
 class NotFoundError(SpotifyError):
-    """Spotify knows nothing under that id, or does not show it to apps."""
+    """There is no object with that id, or Spotify does not show it to apps."""
 
 
 class QuotaExhaustedError(SpotifyError):
-    """No call may be made before `until` (UTC)."""
+    """The app's quota is used up; no call may be made before `until` (UTC)."""
 
     def __init__(self, until: datetime) -> None:
         super().__init__(until)
@@ -55,4 +55,4 @@ class QuotaExhaustedError(SpotifyError):
 
 
 class UnavailableError(SpotifyError):
-    """Spotify is down, or what it answers can't be read, and trying again did not help."""
+    """Spotify is down or its answers can't be parsed, after retries."""

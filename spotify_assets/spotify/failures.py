@@ -9,7 +9,7 @@ from typing import TypeVar
 from spotify_assets.retry import WEB_API, retry
 from spotify_assets.spotify.errors import SpotifyError, UnavailableError
 
-WAITS = 10  # times that one call heeds a Retry-After
+WAITS = 10  # a call waits at most so often for a Retry-After
 
 log = logging.getLogger("spotify_assets.spotify")
 
@@ -21,10 +21,10 @@ class Failure:
     """A call that failed.
 
     Attributes:
-        status: Of the answer; 0 where there was none that could be read.
-        message: What Spotify says, or what broke.
-        reason: Spotify's word for it, as `QUOTA_EXCEEDED` or `invalid_grant`.
-        retry_after: Seconds that Spotify tells to wait.
+        status: HTTP status; 0 without a readable answer.
+        message: Spotify's message, or the error of the connection.
+        reason: Spotify's error code, as `QUOTA_EXCEEDED` or `invalid_grant`.
+        retry_after: Value of the header `Retry-After` (seconds); None without it.
     """
 
     status: int
@@ -37,50 +37,50 @@ class Failure:
 
     @property
     def may_pass(self) -> bool:
-        """Whether the same call may succeed a little later."""
+        """Whether a retry may succeed."""
         return self.status == 0 or self.status >= 500
 
     @property
     def is_limit(self) -> bool:
-        """Whether too much was asked."""
+        """Whether the rate limit or quota was exceeded."""
         return self.status == 429
 
 
 class StoppedError(SpotifyError):
-    """Nobody waits for the answer any more."""
+    """The call was cancelled: its result is no longer needed."""
 
 
 class PausedError(SpotifyError):
-    """An app was told to wait a little, and another one need not."""
+    """An app must wait, and another one may be called sooner."""
 
 
 class FailedError(Exception):
-    """Carries a failure through what knows of exceptions only: spotipy, and retries."""
+    """Carries a failure as an exception, through spotipy and `retry`."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure)
         self.failure = failure
 
 
-def retry_call(attempt: Callable[[], T | Failure], heed: Callable[[Failure], None], stop: Event) -> T | Failure:
-    """Make a call, again while Spotify is down or has been asked too much, and return its answer.
+def retry_call(attempt: Callable[[], T | Failure], on_limit: Callable[[Failure], None], stop: Event) -> T | Failure:
+    """Make a call, with retries while Spotify is down or limits calls.
 
     Args:
         attempt: Makes the call.
-        heed: Is given each failure that is a limit: waits, or raises.
-        stop: Set when nobody waits for the answer any more.
+        on_limit: Called with each failure of status 429; waits or raises.
+        stop: Set to cancel the call.
 
     Returns:
-        The answer, or a failure that a retry would not mend.
+        The answer, or a failure that a retry would repeat.
 
     Raises:
-        UnavailableError: after `WEB_API.attempts` failures in a row, or `WAITS` limits.
-        StoppedError: when nobody waits any more.
+        UnavailableError: After `WEB_API.attempts` failures in a row, or `WAITS` limits.
+        StoppedError: The call was cancelled.
     """
 
     def call() -> T | Failure:
         if stop.is_set():
-            raise StoppedError("nobody waits for the answer any more")
+            raise StoppedError("the call was cancelled")
         outcome = attempt()
         if isinstance(outcome, Failure) and outcome.may_pass:
             raise FailedError(outcome)
@@ -96,10 +96,10 @@ def retry_call(attempt: Callable[[], T | Failure], heed: Callable[[Failure], Non
         if not isinstance(outcome, Failure) or not outcome.is_limit:
             return outcome
         if waits < WAITS - 1:
-            heed(outcome)
+            on_limit(outcome)
     raise still_limited()
 
 
 def still_limited() -> UnavailableError:
-    """Waiting as told did not help."""
-    return UnavailableError(f"Spotify limits calls still, after {WAITS} waits; try again later")
+    """The error after `WAITS` waits for a Retry-After."""
+    return UnavailableError(f"Spotify still limits calls after {WAITS} waits; try again later")

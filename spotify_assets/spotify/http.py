@@ -1,4 +1,4 @@
-"""The way to Spotify: one pool of connections, time limits, and nothing of it printed."""
+"""HTTP session for Spotify: pooled connections, timeouts, and no secrets in logs."""
 
 import ipaddress
 import logging
@@ -20,36 +20,36 @@ MESSAGE_LENGTH = 200
 
 
 def silence_spotipy() -> None:
-    """At DEBUG it prints tokens, the client secret and whole answers; and each error, which is raised as well.
+    """Drop all of spotipy's log records: at DEBUG they hold tokens, client secrets and whole answers.
 
-    A filter holds whatever level is set later, also on the root logger, but only on the very logger it is added to.
+    A filter works whatever level is set later, but only on the logger itself, not on its children.
     """
     for module in ("", ".client", ".oauth2", ".util", ".cache_handler"):
-        logging.getLogger(f"spotipy{module}").addFilter(_nothing)
+        logging.getLogger(f"spotipy{module}").addFilter(_drop_record)
 
 
-def _nothing(record: logging.LogRecord) -> bool:
+def _drop_record(record: logging.LogRecord) -> bool:
     return False
 
 
 class Session(requests.Session):
-    """Connections that all apps share; failures are raised before spotipy logs them and loses their headers."""
+    """Session that all apps share. It raises FailedError before spotipy logs a failure and drops its headers."""
 
     def __init__(self, concurrency: int) -> None:
         super().__init__()
-        # urllib3 would sleep a whole Retry-After, which may be a day.
+        # urllib3 would sleep for the whole Retry-After, which may be a day.
         retry = urllib3.Retry(total=0, read=False, respect_retry_after_header=False)
         adapter = HTTPAdapter(pool_maxsize=concurrency, max_retries=retry)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # A ~/.netrc would replace the token, and is looked for with each call, as are proxies.
+        # requests would read ~/.netrc, which replaces the token, and look for proxies on each call.
         self.trust_env = False
         self.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         self._proxies: dict[str, Any] = {}
 
     def close(self) -> None:
-        """Nothing: each of spotipy's objects closes the session when it goes, though others use it."""
+        """Does nothing: each spotipy object closes the session on deletion, though others still use it."""
 
     def request(self, method: str, url: str, **more: Any) -> requests.Response:  # type: ignore[override]  # all of them
         parts = urlsplit(url)
@@ -59,7 +59,7 @@ class Session(requests.Session):
         try:
             response = super().request(method, url, **more)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            # Raised below, as the error holds the request, and that the token.
+            # Raised below, outside of this block: the error's context would hold the request with the token.
             failure = Failure(0, type(error).__name__)
         if failure is None and response.status_code >= 400:
             failure = _failure(response)

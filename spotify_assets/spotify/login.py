@@ -1,4 +1,7 @@
-"""The authorization-code flow: a user lets the first app read in their name, once in six months."""
+"""User login by OAuth's authorization code flow, for the first app. A login is valid for six months.
+
+https://developer.spotify.com/documentation/web-api/tutorials/code-flow
+"""
 
 import secrets
 import time
@@ -25,27 +28,27 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>spotify-as
 """
 
 
-def login(
+def log_in(
     settings: Settings,
     port: int = 8888,
     open_browser: Callable[[str], Any] = webbrowser.open,
     announce: Callable[[str], Any] = print,
     timeout: float = 300,
 ) -> None:
-    """Ask the user, in a browser, to let the first app read, and store the login.
+    """Let the user authorize the first app in a browser, and store the refresh token.
 
     Args:
-        settings: Which app, and where to store it.
-        port: Of this machine, that the browser is sent back to.
-        open_browser: Shows an address to the user; they may as well copy it.
-        announce: Is given each line that the user should see.
-        timeout: Seconds until it is given up.
+        settings: The app, and the state file.
+        port: Port of loopback that Spotify redirects the browser to.
+        open_browser: Opens a URL in the user's browser.
+        announce: Called with each line for the user, among them the URL.
+        timeout: Seconds to wait for the user.
 
     Raises:
-        CredentialsError: where no app is set, or Spotify does not know it.
-        SpotifyError: where the user denies, nobody answers in time, or the port is not to be had.
+        CredentialsError: No app is configured, or Spotify rejects it.
+        SpotifyError: The user denies access, doesn't answer in time, or the port is in use.
     """
-    # Here, as it imports spotipy, and that takes a third of a second.
+    # Imported here: it imports spotipy, which takes a third of a second.
     from spotify_assets.spotify.transport import Transport
 
     if not settings.apps:
@@ -63,13 +66,13 @@ def login(
             open_browser(flow.get_authorize_url())
         answer = listener.answer(deadline - time.monotonic())
     if answer is None:
-        others = f"; {listener.strangers} answers belonged to another login" if listener.strangers else ""
+        others = f"; {listener.foreign_answers} answers belonged to another login" if listener.foreign_answers else ""
         raise SpotifyError(f"nobody logged in within {timeout:g} s{others}; try again")
     if "code" not in answer:
-        raise SpotifyError(f"Spotify gave no login ({answer.get('error', 'no code')}); try again, and agree to it")
-    token = retry_call(lambda: transport.token_for_code(flow, answer["code"]), _heed, Event())
+        raise SpotifyError(f"Spotify gave no login ({answer.get('error', 'no code')}); try again, and allow access")
+    token = retry_call(lambda: transport.token_for_code(flow, answer["code"]), _wait, Event())
     if isinstance(token, Failure):
-        raise CredentialsError.unknown(client_id) if token.reason == "invalid_client" else _refused(token)
+        raise CredentialsError.unknown(client_id) if token.reason == "invalid_client" else _token_refused(token)
     if not token.get("refresh_token"):
         raise SpotifyError("Spotify answered without a refresh token; try again")
     kept = SpotifyState(settings.spotify_state)
@@ -77,14 +80,14 @@ def login(
     ends_at = kept.login_ends_at(client_id)
     announce(f"Logged in until {ends_at:%Y-%m-%d}; the login is kept in {settings.spotify_state}")
     if settings.refresh_token:
-        announce(f"{variable('refresh_token')} is set, and goes before it: unset it")
+        announce(f"{variable('refresh_token')} is set and takes precedence over it: unset it")
 
 
 class _Listener:
-    """A server on loopback that waits for the browser; it knows one path, and only the answer with our state."""
+    """Server on loopback that receives the redirect. It accepts one path, and only the `state` of this login."""
 
     def __init__(self, port: int, state: str) -> None:
-        self.strangers = 0
+        self.foreign_answers = 0
         self._state = state
         self._answers: SimpleQueue[dict[str, str]] = SimpleQueue()
         listener = self
@@ -109,7 +112,7 @@ class _Listener:
             self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         except (OSError, OverflowError):
             raise SpotifyError(
-                f"port {port} of this machine can't be had, perhaps as another program listens there; choose another "
+                f"port {port} of this machine is unavailable, perhaps used by another program; choose another "
                 f"one, and register http://127.0.0.1:<port>{PATH} as a redirect URI of your app: {DASHBOARD}"
             ) from None
         self._server.daemon_threads = True
@@ -125,21 +128,21 @@ class _Listener:
         self._thread.join()
 
     def take(self, path: str) -> tuple[int, str, str]:
-        """Status, title and text of the page for a request."""
+        """Handle a request; returns status, title and text of the page."""
         parts = urlsplit(path)
         if parts.path != PATH:
-            return 404, "Nothing here", "This address only takes the answer to a login at Spotify."
+            return 404, "Nothing here", "This address only receives the answer of a login at Spotify."
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if not secrets.compare_digest(query.get("state", "").encode(), self._state.encode()):
-            self.strangers += 1
+            self.foreign_answers += 1
             return 400, "Not this login", "This answer belongs to another login. Use the address in your terminal."
         self._answers.put(query)
         if "code" in query:
-            return 200, "Thank you", "You may close this window; your terminal tells how it went."
-        return 200, "No login", "Spotify was not allowed to let the app in. Your terminal tells more."
+            return 200, "Thank you", "You may close this window. The result is in your terminal."
+        return 200, "No login", "The app did not get access to Spotify. See your terminal."
 
     def answer(self, seconds: float) -> dict[str, str] | None:
-        """The query that the browser came back with; none in that time."""
+        """Wait for the redirect and return its query parameters; None after the timeout."""
         try:
             return self._answers.get(timeout=max(0.0, seconds))
         except Empty:
@@ -155,11 +158,11 @@ _HEADERS = {
 }
 
 
-def _heed(failure: Failure) -> None:
+def _wait(failure: Failure) -> None:
     time.sleep(1 if failure.retry_after is None else min(failure.retry_after, LONGEST_PAUSE))
 
 
-def _refused(failure: Failure) -> SpotifyError:
+def _token_refused(failure: Failure) -> SpotifyError:
     if failure.reason == "invalid_grant":
-        return SpotifyError("Spotify no longer takes this login's code; try again")
+        return SpotifyError("Spotify no longer accepts the code of this login; try again")
     return SpotifyError(f"Spotify gives no token ({failure.status}): {failure.message}")

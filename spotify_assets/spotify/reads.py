@@ -1,4 +1,4 @@
-"""Reads of many ids: in batches by apps that may do so, one by one by the others."""
+"""Reads many objects by id: in batches with apps that may do so, one by one with others."""
 
 import re
 from collections import deque
@@ -20,7 +20,7 @@ BATCH_SIZES: dict[Kind, int] = {"tracks": 50, "albums": 20, "artists": 50}
 
 @dataclass(frozen=True)
 class Answer:
-    """What Spotify says of one id: its object with status 200, or 404 and nothing."""
+    """Spotify's answer for one id: status 200 and the object, or 404 and None."""
 
     kind: Kind
     id: str
@@ -29,10 +29,10 @@ class Answer:
 
 
 class Reads:
-    """Ids of one kind that are still to be asked for. For one thread: the one that hands them out.
+    """Queue of the ids of one kind that are still to be read. Not thread-safe: used by the scheduling thread only.
 
     Attributes:
-        malformed: Answers for those that are no ids.
+        malformed: Answers for malformed ids.
     """
 
     def __init__(self, kind: Kind, ids: Iterable[str]) -> None:
@@ -41,18 +41,18 @@ class Reads:
         self._ids = deque(key for key in distinct if is_id(key))
         self._batches: deque[list[str]] = deque()
         self.malformed = [Answer(kind, key, 404, None) for key in distinct if not is_id(key)]
-        self._probing: set[App] = set()  # of which it is being found out whether they may read in batches
+        self._probing: set[App] = set()  # apps with a first batch in flight, which shows whether batches are allowed
 
     def __bool__(self) -> bool:
         return bool(self._ids or self._batches)
 
     def may_ask(self, apps: "list[App]") -> "list[App]":
-        """Those of the apps that may be given something now; none where it is better to wait for a probe."""
+        """Apps that may get the next call; none if it is better to wait for a probe's result."""
         soonest = min(app.pause_left for app in apps)
         return [app for app in apps if app not in self._probing and app.pause_left <= soonest]
 
     def next(self, app: "App") -> list[str]:
-        """What the app is to ask for in its next call."""
+        """Take the ids of an app's next call from the queue."""
         singly = app.reads_singly(self._kind)
         if self._batches and singly is False:
             return self._batches.popleft()
@@ -65,7 +65,11 @@ class Reads:
         return [self._ids.popleft() for _ in range(min(size, len(self._ids)))]
 
     def answered(self, app: "App", batch: list[str], future: "Future[list[Answer]]") -> list[Answer]:
-        """The answers of a call that has ended; what it left unanswered is to be asked for again."""
+        """The answers of a finished call. Ids without an answer go back to the queue.
+
+        Raises:
+            SpotifyError: The call failed for another reason than budget, pause, quota or a refused batch.
+        """
         self._probing.discard(app)
         try:
             answers = future.result()
@@ -79,7 +83,7 @@ class Reads:
             self._ids.extendleft(reversed(batch))
             return []
         except NotFoundError:
-            # One malformed id has the whole batch refused: it is in one of the halves.
+            # Spotify refuses a whole batch for one malformed id: bisect it.
             self._batches += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
             return []
         if len(batch) > 1:
@@ -87,11 +91,11 @@ class Reads:
         return answers
 
 
-def read(app: "App", kind: Kind, batch: list[str], terms: Terms) -> list[Answer]:
-    """Ask for ids in one call.
+def read_batch(app: "App", kind: Kind, batch: list[str], terms: Terms) -> list[Answer]:
+    """Read the objects of a batch of ids in one call. A single id that isn't found is answered with 404.
 
     Raises:
-        SpotifyError: in all its kinds, but no NotFoundError for a single id.
+        SpotifyError: The call failed.
     """
     if len(batch) == 1:
         answer = _read_one(app, kind, batch[0], terms)
@@ -100,12 +104,12 @@ def read(app: "App", kind: Kind, batch: list[str], terms: Terms) -> list[Answer]
     body = app.call(lambda spotify: getattr(spotify, kind)(batch), terms)
     objects = body.get(kind)
     if not isinstance(objects, list) or len(objects) != len(batch):
-        raise UnavailableError(f"Spotify answered for other {kind} than {len(batch)} that were asked for")
+        raise UnavailableError(f"Spotify did not answer with the {len(batch)} {kind} of the request; try again later")
     return [Answer(kind, key, 200 if found else 404, found) for key, found in zip(batch, objects, strict=True)]
 
 
 def is_id(text: str) -> bool:
-    """Whether Spotify may have given it out; anything else would be refused, or be another path."""
+    """Whether a text may be an id of Spotify's; anything else would be refused, or change the URL's path."""
     return bool(re.fullmatch("[0-9A-Za-z]{1,64}", text))
 
 

@@ -1,4 +1,4 @@
-"""What one process tells the next about Spotify: logins, and apps whose quota is used up."""
+"""State that processes share in a file: logins, and apps whose quota is used up."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -17,13 +17,13 @@ LOCK_SECONDS = 30
 
 
 class AppState(BaseModel):
-    """What is known of one app.
+    """State of one app.
 
     Attributes:
-        refresh_token: Of the user who logged in; empty where nobody did.
-        authorized_at: When that was (UTC).
-        blocked_until: The quota is used up until then (UTC).
-        single_reads: Kinds (`tracks`, `albums`, `artists`) that it may not read in batches; never asked again.
+        refresh_token: The user's refresh token; empty without a login.
+        authorized_at: Time of the login (UTC).
+        blocked_until: Time until which the quota is used up (UTC).
+        single_reads: Kinds (`tracks`, `albums`, `artists`) that it must read one by one; batches are not tried again.
     """
 
     refresh_token: SecretStr = SecretStr("")
@@ -45,35 +45,35 @@ class _Document(RootModel[dict[str, AppState]]):
 
 
 class SpotifyState:
-    """A JSON file, for its owner alone, of what is known by client id.
+    """A JSON file with the state of apps by client id, readable by its owner only.
 
-    Each change reads the file, writes it anew beside and renames it, under a lock that other processes heed.
+    Changes are atomic, by renaming a new file, and serialized between processes by a lock file.
 
     Raises:
-        SpotifyError: from every method, where the file can't be read or written.
+        SpotifyError: Raised by every method if the file can't be read or written.
     """
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
 
     def of(self, client_id: str) -> AppState:
-        """What is known of an app."""
+        """The state of an app; empty for an unknown one."""
         return self._read().root.get(client_id) or AppState()
 
     def login_ends_at(self, client_id: str) -> datetime | None:
-        """When the stored login ends (UTC); None where there is none."""
+        """Expiry of the stored login (UTC); None without a login."""
         known = self.of(client_id)
         if known.authorized_at is None or not known.refresh_token:
             return None
         return known.authorized_at.astimezone(UTC) + relativedelta(months=LOGIN_MONTHS)
 
     def keep_login(self, client_id: str, refresh_token: str) -> None:
-        """A user has just logged in."""
+        """Store the refresh token of a new login."""
         login = {"refresh_token": SecretStr(refresh_token), "authorized_at": datetime.now(UTC).replace(microsecond=0)}
         self._change(client_id, lambda known: known.model_copy(update=login))
 
     def replace_refresh_token(self, client_id: str, old: str, new: str) -> None:
-        """Spotify gave another refresh token for a login, unless somebody has logged in anew since."""
+        """Store a rotated refresh token, unless another login has replaced `old` meanwhile."""
 
         def replaced(known: AppState) -> AppState:
             if known.refresh_token.get_secret_value() != old:
@@ -83,11 +83,11 @@ class SpotifyState:
         self._change(client_id, replaced)
 
     def block(self, client_id: str, until: datetime) -> None:
-        """The app's quota is used up until then."""
+        """Store that an app's quota is used up until a time (UTC)."""
         self._change(client_id, lambda known: known.model_copy(update={"blocked_until": until}))
 
-    def read_singly(self, client_id: str, kind: str) -> None:
-        """The app may not read this kind in batches."""
+    def add_single_reads(self, client_id: str, kind: str) -> None:
+        """Store that an app must read a kind one by one."""
         self._change(client_id, lambda known: known.model_copy(update={"single_reads": known.single_reads | {kind}}))
 
     def _read(self) -> _Document:
@@ -97,7 +97,7 @@ class SpotifyState:
             return _Document()
         except OSError as error:
             raise SpotifyError(f"{self._path} cannot be read: {error.strerror}") from None
-        with suppress(ValidationError):  # it quotes what it found, which may be a token
+        with suppress(ValidationError):  # its message may quote a token
             return _Document.model_validate_json(content)
         raise SpotifyError(f"{self._path} is damaged; delete it, and log in again with `spotify-assets login`")
 
@@ -120,7 +120,7 @@ class SpotifyState:
 
     def _write(self, document: _Document) -> None:
         beside = self._path.with_name(f".{self._path.name}.part")
-        beside.unlink(missing_ok=True)  # of a process that was killed; it may have another mode
+        beside.unlink(missing_ok=True)  # left by a killed process, perhaps with another mode
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(document.model_dump_json(indent=2, exclude_defaults=True) + "\n")

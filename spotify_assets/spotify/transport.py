@@ -1,6 +1,6 @@
-"""Spotipy over our own connections: calls of the Web API, and of the accounts service that gives tokens.
+"""Spotipy over the project's HTTP session: calls of the Web API and of the accounts service, which issues tokens.
 
-Imported when a client is made, as spotipy and requests take a third of a second.
+Import it lazily: spotipy and requests take a third of a second.
 """
 
 from collections.abc import Callable
@@ -25,10 +25,10 @@ silence_spotipy()
 
 
 class Transport:
-    """Calls of the Web API and of the accounts service, at most `concurrency` of the former at once.
+    """Makes calls of the Web API, at most `concurrency` at once, and of the accounts service.
 
     Attributes:
-        calls: Calls of the Web API made.
+        calls: Calls of the Web API made so far.
     """
 
     def __init__(self, api_url: str, concurrency: int) -> None:
@@ -45,10 +45,10 @@ class Transport:
     def get(
         self, endpoint: Callable[[Spotify], Any], token: str, budget: Budget | None = None
     ) -> dict[str, Any] | Failure:
-        """What one call of the Web API answers.
+        """Make one call of the Web API; returns the JSON object, or the failure.
 
         Raises:
-            BudgetSpentError: where none may be made.
+            BudgetSpentError: The budget is used up.
         """
         with self._slots:
             if budget and not budget.take():
@@ -61,11 +61,11 @@ class Transport:
             except FailedError as failed:
                 return failed.failure
             except SpotifyException:
-                return Failure(400, "no such id")  # it looks at ids before it asks
+                return Failure(400, "no such id")  # spotipy validates ids before the call
         return body if isinstance(body, dict) else Failure(0, "an answer that is no JSON")
 
     def app_token(self, client_id: str, secret: str) -> dict[str, Any] | Failure:
-        """A token of the app alone: `access_token` and `expires_in` (seconds)."""
+        """Request a token of the app (client credentials): `access_token` and `expires_in` (seconds)."""
 
         def ask() -> Any:
             app = SpotifyClientCredentials(
@@ -78,11 +78,11 @@ class Transport:
         return _token(ask)
 
     def user_token(self, client_id: str, secret: str, refresh_token: str) -> dict[str, Any] | Failure:
-        """A token for the user who logged in: as `app_token`, with a `refresh_token`, at times another one."""
+        """Request a user's token: as `app_token`, with a `refresh_token` that Spotify may have rotated."""
         return _token(lambda: self.user_login(client_id, secret).refresh_access_token(refresh_token))
 
     def token_for_code(self, login: SpotifyOAuth, code: str) -> dict[str, Any] | Failure:
-        """The first tokens of a login, for the code that came of it."""
+        """Exchange the code of a login for its first tokens."""
 
         def ask() -> Any:
             login.get_access_token(code, as_dict=False, check_cache=False)
@@ -91,7 +91,7 @@ class Transport:
         return _token(ask)
 
     def user_login(self, client_id: str, secret: str, redirect_uri: str = "http://127.0.0.1", **more: Any) -> Any:
-        """Spotipy's authorization-code flow, without its browser and its file."""
+        """Spotipy's authorization code flow, without its browser and cache file."""
         login = SpotifyOAuth(
             client_id,
             secret,
@@ -107,7 +107,7 @@ class Transport:
 
 
 class _Bearer(local):
-    """Where spotipy asks for a token: the one that this thread is about to send."""
+    """Spotipy's source of tokens: the token of the current thread's call."""
 
     token = ""
 
@@ -125,5 +125,5 @@ def _token(ask: Callable[[], Any]) -> dict[str, Any] | Failure:
     except UnicodeEncodeError:
         return Failure(400, "letters that no id or secret has", "invalid_client")
     except (ValueError, TypeError, KeyError):
-        pass  # no JSON, or not such a one; the error may quote it
+        pass  # not the expected JSON; the error may quote it
     return Failure(0, "a token that can't be read")

@@ -36,10 +36,10 @@ from spotify_assets.spotify import (
     http,
 )
 from spotify_assets.spotify.app import App
-from spotify_assets.spotify.login import login
+from spotify_assets.spotify.login import log_in
 from spotify_assets.spotify.reads import Reads
 from spotify_assets.spotify.state import SpotifyState
-from spotify_assets_tests.spotify.conftest import settings_for, shown, visit
+from spotify_assets_tests.spotify.conftest import settings_for, visit
 
 SECOND, THIRD = ("second-app", "second-secret"), ("third-app", "third-secret")
 WAYS_TO_BREAK = (Status(503), Status(500, text="oops"), Close(), Cut(), Garbage(), Garbage("[]"))
@@ -295,7 +295,7 @@ class TestPlaylists:
     @pytest.mark.parametrize("key", ["0" * 22, "short", "37i9dQZF1DXcBWIGoYBM5M", "../me", ""])
     def test_none_such(self, api, user, key):
         for call in (user.playlist, user.playlist_pages):
-            with pytest.raises(NotFoundError, match=f"playlist {re.escape(key)}: Spotify knows none such"):
+            with pytest.raises(NotFoundError, match=f"playlist {re.escape(key)}: Spotify has no such playlist"):
                 call(key)
 
     def test_pages_by_offset(self, api, user):
@@ -817,7 +817,7 @@ def test_nothing_leaks(api):
     wrong, odd = "standin-secret-0", "standin-secret-é"
     try:
         settings = settings_for(api)
-        login(settings, free_port(), visit, lambda line: None)
+        log_in(settings, free_port(), visit, lambda line: None)
         user, alone = SpotifyClient(settings), client_for(api, spotify_state="other.json")
         user.me()
         read(user, tracks(api, 5))
@@ -835,7 +835,7 @@ def test_nothing_leaks(api):
             lambda: read(client_for(api, client_secret=wrong, spotify_state="o.json"), tracks(api, 1)),
             lambda: (api.fail("/v1/me", Close(), times=None), user.me()),
             lambda: (api.heal(), api.revoke_refresh_tokens(), api.expire_tokens(), user.me()),
-            lambda: login(settings_for(api, client_secret=wrong), free_port(), visit, lambda line: None),
+            lambda: log_in(settings_for(api, client_secret=wrong), free_port(), visit, lambda line: None),
         ]
         for attempt in attempts:
             with pytest.raises(SpotifyError) as caught:

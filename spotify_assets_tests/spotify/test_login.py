@@ -12,7 +12,7 @@ from spotify_assets.sandbox.ports import free_port
 from spotify_assets.sandbox.spotify_api import Garbage, Status
 from spotify_assets.settings import load_settings
 from spotify_assets.spotify import CredentialsError, SpotifyClient, SpotifyError
-from spotify_assets.spotify.login import login
+from spotify_assets.spotify.login import log_in
 from spotify_assets.spotify.state import SpotifyState
 from spotify_assets_tests.spotify.conftest import settings_for, visit
 
@@ -43,7 +43,7 @@ class Browser:
 def test_a_login_is_stored(api):
     settings, port, browser, lines = settings_for(api), free_port(), Browser(), []
 
-    login(settings, port, browser, lines.append)
+    log_in(settings, port, browser, lines.append)
 
     browser.thread.join()
     known = SpotifyState(settings.spotify_state).of(api.client_id)
@@ -70,9 +70,9 @@ def test_a_new_login_replaces_the_old_one_and_nothing_else(api):
     settings = settings_for(api)
     state = SpotifyState(settings.spotify_state)
     state.keep_login(api.client_id, "an-old-one")
-    state.read_singly(api.client_id, "tracks")
+    state.add_single_reads(api.client_id, "tracks")
 
-    login(settings, free_port(), visit, str)
+    log_in(settings, free_port(), visit, str)
 
     assert state.of(api.client_id).refresh_token.get_secret_value() != "an-old-one"
     assert state.of(api.client_id).single_reads == {"tracks"}
@@ -81,19 +81,19 @@ def test_a_new_login_replaces_the_old_one_and_nothing_else(api):
 def test_a_token_in_the_settings_would_go_before_it(api):
     lines = []
 
-    login(settings_for(api, refresh_token="another"), free_port(), visit, lines.append)
+    log_in(settings_for(api, refresh_token="another"), free_port(), visit, lines.append)
 
     assert "SPOTIFY_ASSETS_REFRESH_TOKEN is set" in lines[-1]
 
 
 def test_without_an_app(api):
     with pytest.raises(CredentialsError, match="SPOTIPY_CLIENT_ID"):
-        login(load_settings(api_url=api.url), free_port(), visit, str)
+        log_in(load_settings(api_url=api.url), free_port(), visit, str)
 
 
 def test_a_wrong_secret(api):
     with pytest.raises(CredentialsError, match="SPOTIPY_CLIENT_SECRET"):
-        login(settings_for(api, client_secret="wrong"), free_port(), visit, str)
+        log_in(settings_for(api, client_secret="wrong"), free_port(), visit, str)
 
 
 def test_the_user_denies(api):
@@ -101,14 +101,14 @@ def test_the_user_denies(api):
     browser = Browser()
 
     with pytest.raises(SpotifyError, match="access_denied"):
-        login(settings_for(api), free_port(), browser, str)
+        log_in(settings_for(api), free_port(), browser, str)
     browser.thread.join()
     assert "No login" in browser.pages[0][1]
 
 
 def test_nobody_answers(api):
     with pytest.raises(SpotifyError, match=r"nobody logged in within 0[.]2 s"):
-        login(settings_for(api), free_port(), lambda url: None, str, timeout=0.2)
+        log_in(settings_for(api), free_port(), lambda url: None, str, timeout=0.2)
 
 
 def test_there_is_no_browser(api):
@@ -118,7 +118,7 @@ def test_there_is_no_browser(api):
     threading.Timer(0.1, lambda: visit(lines[1].rsplit(" ", 1)[1])).start()
     lines = []
 
-    login(settings_for(api), free_port(), none, lines.append)
+    log_in(settings_for(api), free_port(), none, lines.append)
 
     assert "Logged in" in lines[-1]
 
@@ -131,7 +131,7 @@ def test_an_answer_to_another_login_is_not_taken(api):
         pages.append(visit(f"http://127.0.0.1:{port}/callback?error=access_denied"))
 
     with pytest.raises(SpotifyError, match="2 answers belonged to another login"):
-        login(settings_for(api), port, other, str, timeout=0.5)
+        log_in(settings_for(api), port, other, str, timeout=0.5)
     assert [status for status, _ in pages] == [400, 400]
     assert api.token_calls == []
 
@@ -149,7 +149,7 @@ def test_foreign_requests_do_no_harm(api):
 
     browser = Browser(strangers)
     with silent:
-        login(settings_for(api), port, browser, str)
+        log_in(settings_for(api), port, browser, str)
     browser.thread.join()
 
     assert [status for status, _ in browser.pages] == [404, 404, 404, 400, 400, 200]
@@ -163,7 +163,7 @@ def test_a_repeated_answer_does_no_harm(api):
         visit(url)
         answered.append(visit(f"http://127.0.0.1:{port}/callback?code=other&state={query['state']}"))
 
-    login(settings_for(api), port, twice, str)
+    log_in(settings_for(api), port, twice, str)
 
     assert answered[0][0] == 200
     assert api.token_calls == ["authorization_code"]
@@ -175,15 +175,15 @@ def test_the_port_is_taken(api):
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(SpotifyError, match=rf"port {port} .* register http://127.0.0.1:<port>/callback"):
-            login(settings_for(api), port, visit, str)
+            log_in(settings_for(api), port, visit, str)
     with pytest.raises(SpotifyError, match="port 99999"):
-        login(settings_for(api), 99_999, visit, str)
+        log_in(settings_for(api), 99_999, visit, str)
 
 
 def test_the_port_is_free_again_afterwards(api):
     port = free_port()
     for _ in range(2):
-        login(settings_for(api), port, visit, str)
+        log_in(settings_for(api), port, visit, str)
 
     assert not [thread for thread in threading.enumerate() if thread.name == "spotify-login"]
 
@@ -192,7 +192,7 @@ def test_the_code_is_exchanged_in_spite_of_failures(api):
     api.fail("/api/token", Status(503), Garbage(), Status(429, retry_after=0))
 
     started = time.monotonic()
-    login(settings_for(api), free_port(), visit, str)
+    log_in(settings_for(api), free_port(), visit, str)
 
     assert time.monotonic() - started < 5
 
@@ -209,5 +209,5 @@ def test_spotify_gives_no_token(api, answer, message):
     api.fail("/api/token", answer)
 
     with pytest.raises(SpotifyError, match=message):
-        login(settings_for(api), free_port(), visit, str)
+        log_in(settings_for(api), free_port(), visit, str)
     assert not SpotifyState("state/spotify.json").of(api.client_id).refresh_token

@@ -37,7 +37,7 @@ def test_it_is_so_from_its_first_byte(monkeypatch):
 
 def test_changes_of_several_at_once_are_all_kept():
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: SpotifyState("state.json").read_singly("app", f"kind-{number}"), range(40)))
+        list(pool.map(lambda number: SpotifyState("state.json").add_single_reads("app", f"kind-{number}"), range(40)))
 
     assert len(SpotifyState("state.json").of("app").single_reads) == 40
 
