@@ -61,4 +61,4 @@ def track_columns() -> list[Column]:
     ]
 
 
-TRACK_FIELDS = tuple(column.name for column in track_fields())
+TRACK_FIELDS = tuple(column.name for column in track_columns())

@@ -39,7 +39,7 @@ from spotify_assets.spotify.app import App
 from spotify_assets.spotify.login import log_in
 from spotify_assets.spotify.reads import Reads
 from spotify_assets.spotify.state import SpotifyState
-from spotify_assets_tests.spotify.conftest import settings_for, visit
+from spotify_assets_tests.spotify.conftest import settings_for, shown, visit
 
 SECOND, THIRD = ("second-app", "second-secret"), ("third-app", "third-secret")
 WAYS_TO_BREAK = (Status(503), Status(500, text="oops"), Close(), Cut(), Garbage(), Garbage("[]"))
