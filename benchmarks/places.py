@@ -74,9 +74,9 @@ def _place(where: str, folder: Path) -> Iterator[dict[str, str]]:
         import boto3
 
         from spotify_assets.landing.zone import LandingZone
-        from spotify_assets.sandbox.s3_servers import AWS, running
+        from spotify_assets.sandbox.s3_servers import AWS, running_s3
 
-        with running("localbucket", LATENCY_SECONDS if where == "distant s3" else 0) as address:
+        with running_s3("localbucket", LATENCY_SECONDS if where == "distant s3" else 0) as address:
             environment = AWS | {"AWS_ENDPOINT_URL": address}
             os.environ.update(environment)
             bucket = f"bucket-{uuid4().hex[:12]}"

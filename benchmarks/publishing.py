@@ -99,14 +99,14 @@ def _duckdb(lake: Lake, place: Path) -> tuple[float, float]:
 
 def _mariadb(lake: Lake, place: Path) -> tuple[float, float]:
     """Seconds to publish, and to load the same rows from files into tables of the same DDL."""
-    from spotify_assets.sandbox.mariadb import running
+    from spotify_assets.sandbox.mariadb import running_mariadb
 
     rows = {
         table: mysql_rows.as_csv(refresh.rows(lake).to_table(columns=TABLES[table].columns), place / f"{table}.csv")
         for table in PUBLISHED
         for refresh in publishing.behind(Warehouse(path=str(place / "none")), lake, [table], anew=True)
     }
-    with running(*SERVER) as server:
+    with running_mariadb(*SERVER) as server:
         target = MySQL(settings=load_settings(mysql_url=server.database(), lake_uri=lake.uri))
         ours = _timed(partial(_publish, target, lake))
         target = MySQL(settings=load_settings(mysql_url=server.database(), lake_uri=lake.uri))

@@ -24,9 +24,8 @@ from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import lineage, plan, staleness
 from spotify_assets.refresh.frames import LakeFrames
-from spotify_assets.sandbox.mariadb import MariaDB
-from spotify_assets.sandbox.mariadb import running as mariadb_running
-from spotify_assets.sandbox.s3_servers import AWS, running
+from spotify_assets.sandbox.mariadb import MariaDB, running_mariadb
+from spotify_assets.sandbox.s3_servers import AWS, running_s3
 from spotify_assets.settings import PREFIX, Settings, load_settings
 
 LANDED_AT = datetime(2025, 1, 10, tzinfo=UTC)
@@ -50,14 +49,14 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
     """Address of a server that speaks AWS's protocols."""
-    with running("moto") as address:
+    with running_s3("moto") as address:
         yield address
 
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDB]:
     """A server of MariaDB; a database of its own is a test's."""
-    with mariadb_running() as server:
+    with running_mariadb() as server:
         yield server
 
 

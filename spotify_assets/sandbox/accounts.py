@@ -1,4 +1,4 @@
-"""The stand-in's accounts service: who asks, and for how long."""
+"""Accounts service of the stand-in Spotify: apps, logins and tokens."""
 
 import base64
 import itertools
@@ -17,11 +17,13 @@ ALL_SCOPES = (
 
 @dataclass(frozen=True)
 class Caller:
-    """On whose behalf a call is made.
+    """Owner of an access token.
 
     Attributes:
-        user: Made for the user, and not for the app alone.
-        expires: Seconds of the monotonic clock.
+        client_id: Client id of the app.
+        user: Whether the token is the user's rather than the app's.
+        scopes: Granted scopes.
+        expires: Expiry, in seconds of the monotonic clock.
     """
 
     client_id: str
@@ -34,13 +36,13 @@ class Accounts:
     """Apps, tokens and logins.
 
     Attributes:
-        client_id: Of the first app.
-        client_secret: Of the first app.
-        apps: Client secret by client id; more may be added.
-        refresh_token: One of the user's, with all scopes, that any app may use.
-        token_seconds: Lifetime of an access token.
-        deny_login: The user refuses at `/authorize`.
-        token_calls: Grant types asked for, in order.
+        client_id: Client id of the first app.
+        client_secret: Client secret of the first app.
+        apps: Client secret by client id; add to it for further apps.
+        refresh_token: A refresh token of the user, with all scopes, valid for any app.
+        token_seconds: Lifetime of access tokens.
+        deny_login: Whether the user denies access at `/authorize`.
+        token_calls: Grant types of the token requests so far, in order.
     """
 
     def __init__(self) -> None:
@@ -57,25 +59,25 @@ class Accounts:
         self._numbers = itertools.count(1)
 
     def caller(self, token: str) -> Caller | None:
-        """Who was given an access token; None where nobody was."""
+        """Owner of an access token; None for an unknown token."""
         return self._callers.get(token)
 
     @property
     def access_tokens(self) -> tuple[str, ...]:
-        """Every access token given out so far."""
+        """All access tokens issued so far."""
         return tuple(self._callers)
 
     def expire_tokens(self) -> None:
-        """Every access token given out so far is expired."""
+        """Expire all access tokens issued so far."""
         for token, caller in list(self._callers.items()):
             self._callers[token] = replace(caller, expires=0)
 
     def revoke_refresh_tokens(self) -> None:
-        """Every refresh token given out so far is refused; a new login gives one that works."""
+        """Revoke all refresh tokens issued so far; a new login gets a valid one."""
         self._revoked.update(self._scopes_of)
 
     async def authorize(self, request: Request) -> Response:
-        """GET /authorize: the user approves at once, or denies."""
+        """GET /authorize: the user approves or denies at once."""
         query = request.query_params
         if query.get("client_id") not in self.apps:
             return PlainTextResponse("INVALID_CLIENT: Invalid client", 400)
@@ -93,42 +95,42 @@ class Accounts:
         return RedirectResponse(f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(answer)}", 302)
 
     async def token(self, request: Request) -> Response:
-        """POST /api/token: an access token for an app, a refresh token or a code."""
+        """POST /api/token: issue an access token for client credentials, a refresh token or a code."""
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         grant = form.get("grant_type", "")
         self.token_calls.append(grant)
-        client_id, secret = _credentials(request, form)
+        client_id, secret = _app_credentials(request, form)
         if client_id not in self.apps:
-            return _refused("invalid_client", "Invalid client")
+            return _oauth_error("invalid_client", "Invalid client")
         if self.apps[client_id] != secret:
-            return _refused("invalid_client", "Invalid client secret")
+            return _oauth_error("invalid_client", "Invalid client secret")
         match grant:
             case "client_credentials":
-                return self._granted(client_id)
+                return self._grant(client_id)
             case "refresh_token":
-                return self._refreshed(client_id, form.get("refresh_token", ""))
+                return self._refresh(client_id, form.get("refresh_token", ""))
             case "authorization_code":
-                return self._exchanged(client_id, form.get("code", ""), form.get("redirect_uri", ""))
-        return _refused("unsupported_grant_type", "grant_type parameter is missing or unknown")
+                return self._exchange_code(client_id, form.get("code", ""), form.get("redirect_uri", ""))
+        return _oauth_error("unsupported_grant_type", "grant_type parameter is missing or unknown")
 
-    def _refreshed(self, client_id: str, refresh_token: str) -> Response:
+    def _refresh(self, client_id: str, refresh_token: str) -> Response:
         if refresh_token in self._revoked:
-            return _refused("invalid_grant", "Refresh token revoked")
+            return _oauth_error("invalid_grant", "Refresh token revoked")
         if refresh_token not in self._scopes_of:
-            return _refused("invalid_grant", "Invalid refresh token")
-        return self._granted(client_id, self._scopes_of[refresh_token])
+            return _oauth_error("invalid_grant", "Invalid refresh token")
+        return self._grant(client_id, self._scopes_of[refresh_token])
 
-    def _exchanged(self, client_id: str, code: str, redirect_uri: str) -> Response:
+    def _exchange_code(self, client_id: str, code: str, redirect_uri: str) -> Response:
         given = self._codes.pop(code, None)
         if given is None or given[0] != client_id:
-            return _refused("invalid_grant", "Invalid authorization code")
+            return _oauth_error("invalid_grant", "Invalid authorization code")
         if given[1] != redirect_uri:
-            return _refused("invalid_grant", "Invalid redirect URI")
+            return _oauth_error("invalid_grant", "Invalid redirect URI")
         refresh_token = f"standin-refresh-token-{next(self._numbers)}"
         self._scopes_of[refresh_token] = given[2]
-        return self._granted(client_id, given[2], refresh_token)
+        return self._grant(client_id, given[2], refresh_token)
 
-    def _granted(self, client_id: str, scope: str | None = None, refresh_token: str | None = None) -> Response:
+    def _grant(self, client_id: str, scope: str | None = None, refresh_token: str | None = None) -> Response:
         token = f"standin-access-token-{next(self._numbers)}"
         scopes = frozenset((scope or "").split())
         self._callers[token] = Caller(client_id, scope is not None, scopes, time.monotonic() + self.token_seconds)
@@ -140,7 +142,7 @@ class Accounts:
         return JSONResponse(answer)
 
 
-def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
+def _app_credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return form.get("client_id", ""), form.get("client_secret", "")
@@ -151,5 +153,5 @@ def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
     return client_id, secret
 
 
-def _refused(error: str, description: str) -> Response:
+def _oauth_error(error: str, description: str) -> Response:
     return JSONResponse({"error": error, "error_description": description}, 400)

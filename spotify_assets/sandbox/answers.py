@@ -1,4 +1,4 @@
-"""How the stand-in Web API words its answers."""
+"""Responses of the stand-in Web API, in Spotify's format."""
 
 import json
 from typing import Any
@@ -9,8 +9,8 @@ from spotify_assets.sandbox.catalogue import Document
 from spotify_assets.sandbox.sample_playlists import Item
 
 
-class RefusedError(Exception):
-    """An answer with another status than 200, in Spotify's shape."""
+class ApiError(Exception):
+    """An error response in Spotify's format."""
 
     def __init__(self, status: int, message: str, reason: str | None = None) -> None:
         super().__init__(message)
@@ -18,25 +18,25 @@ class RefusedError(Exception):
         self.status = status
 
 
-def as_json(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A response as Spotify encodes it."""
+def json_response(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON response, encoded as Spotify's."""
     body = json.dumps(document, ensure_ascii=False).encode()
     return Response(body, status, headers, "application/json; charset=utf-8")
 
 
-def without(document: Any, names: set[str]) -> Any:
-    """A document without the fields of these names, wherever they stand."""
+def remove_fields(document: Any, names: set[str]) -> Any:
+    """A copy of a document without fields of these names, at any depth."""
     if not names:
         return document
     if isinstance(document, dict):
-        return {name: without(value, names) for name, value in document.items() if name not in names}
+        return {name: remove_fields(value, names) for name, value in document.items() if name not in names}
     if isinstance(document, list):
-        return [without(value, names) for value in document]
+        return [remove_fields(value, names) for value in document]
     return document
 
 
-def person(key: str, name: str | None = None) -> Document:
-    """Somebody as others see them."""
+def user_object(key: str, name: str | None = None) -> Document:
+    """A public user object."""
     return {
         "external_urls": {"spotify": f"https://open.spotify.com/user/{key}"},
         "href": f"https://api.spotify.com/v1/users/{key}",
@@ -46,8 +46,8 @@ def person(key: str, name: str | None = None) -> Document:
     } | ({"display_name": name} if name else {})
 
 
-def local_track(item: Item) -> Document:
-    """A file of the user's own, as a track without ids and links."""
+def local_file_object(item: Item) -> Document:
+    """A local file of the user as a track object, without ids and links."""
     nowhere: Document = {"external_urls": {}, "href": None, "id": None, "uri": None}
     return nowhere | {
         "album": nowhere

@@ -1,4 +1,4 @@
-"""Playlists and metadata from the stand-in, captured as they would be from Spotify."""
+"""Sample playlists and metadata, captured from the stand-in as from Spotify."""
 
 import json
 import tempfile
@@ -26,14 +26,14 @@ BUDGET = 400
 
 
 def capture_samples(settings: Settings, plays: int) -> tuple[fetch.Captured, fetch.Fetched]:
-    """Capture today's sample playlists, and metadata of what is most played, from a stand-in that runs meanwhile.
+    """Capture today's sample playlists, and metadata of the most played tracks, from a temporary stand-in server.
 
-    Those of the six days before are landed as whole playlist objects, as a dump from elsewhere: an API only tells
-    the present.
+    The playlists of the six days before are landed as playlist objects, like a dump from another source: the API has
+    only current playlists.
 
     Args:
-        settings: Where to land.
-        plays: Records of the sample exports: names and ids agree with theirs.
+        settings: Settings with the landing zone and the lake.
+        plays: Number of records in the sample exports; names and ids then agree with theirs.
     """
     today = datetime.now(UTC).date()
     landing = LandingZone(settings.landing_uri)
@@ -47,10 +47,10 @@ def capture_samples(settings: Settings, plays: int) -> tuple[fetch.Captured, fet
 
 
 def remove_samples(settings: Settings) -> int:
-    """Remove all that the demo landed: exports, playlists and metadata; nothing else.
+    """Remove the exports, playlists and metadata that the demo landed, and no other files.
 
     Returns:
-        How many files were removed.
+        Number of files removed.
     """
     landing = LandingZone(settings.landing_uri)
     playlists = tuple(sample_playlists(datetime.now(UTC).date()))
@@ -77,7 +77,7 @@ def _land_dumps(day: date, landing: LandingZone, settings: Settings, plays: int)
 
 @contextmanager
 def _stand_in(day: date, settings: Settings, plays: int) -> Iterator[Settings]:
-    """Settings for a stand-in as on that day."""
+    """Start a stand-in as of a day; gives settings to use it."""
     with StandIn(plays, day) as api, tempfile.TemporaryDirectory() as folder:
         yield settings.model_copy(
             update={

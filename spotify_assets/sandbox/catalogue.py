@@ -1,4 +1,4 @@
-"""The stand-in's catalogue: what the sample histories play, as the Web API describes it."""
+"""Catalogue of the stand-in: the content of the sample histories as objects of the Web API."""
 
 import hashlib
 from collections import defaultdict
@@ -24,9 +24,9 @@ SHOW_IMAGES = {640: "ab6765630000ba8a", 300: "ab67656300005f1f", 64: "ab67656300
 
 
 class Objects(MutableMapping[str, Document]):
-    """Objects by id, each made when it is first asked for, as most of the thousands never are.
+    """Objects by id, each built on first access: most of the thousands are never read.
 
-    It may be changed like any dict: an object edited, added or deleted is served so.
+    It can be changed like a dictionary; the stand-in serves the changed objects.
     """
 
     def __init__(self, ids: Iterable[str], make: Callable[[str], Document]) -> None:
@@ -205,7 +205,7 @@ class Catalogue:
 
 @cache
 def id_of(*names: str) -> str:
-    """An id of 22 characters in base 62 that depends on the names alone."""
+    """A deterministic id of 22 characters in base 62, from names."""
     number = int.from_bytes(_digest(*names), "big")
     digits = []
     for _ in range(22):
@@ -215,7 +215,7 @@ def id_of(*names: str) -> str:
 
 
 def _tracks_in(plays: int) -> int:
-    """Tracks that `extended_history` spreads so many plays over."""
+    """Number of different tracks in an `extended_history` of so many plays."""
     return max(20, min(max(1, round(plays / 1.009)) // 9, 500_000))
 
 
@@ -224,7 +224,7 @@ def _digest(*names: str) -> bytes:
 
 
 def _pick(key: str, what: str, below: int) -> int:
-    """A number that looks random, and is the same every time."""
+    """A deterministic pseudo-random number from 0 to `below` - 1."""
     return int.from_bytes(_digest(key, what), "big") % below
 
 

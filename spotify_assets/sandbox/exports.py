@@ -1,4 +1,4 @@
-"""Sample exports as Spotify sends them: an extended history in a zip, and one in a folder beside account data."""
+"""Sample exports in Spotify's formats: an extended history in a zip, and one in a folder beside account data."""
 
 import io
 import json
@@ -26,21 +26,21 @@ ACCOUNT_FOLDER = "Spotify Account Data"
 
 
 def land_sample_exports(landing: LandingZone, plays: int) -> tuple[str, ...]:
-    """Land the exports of two listeners, the same bytes every time.
+    """Land the exports of two listeners. They are deterministic to the byte.
 
     Anna: a zip with her extended history, 2019 to 2024. Ben: a folder with an extended history until mid-2024,
-    and account data of the last year, most of which the former supersedes.
+    and account data of the last year, most of which is superseded by the former.
 
     Args:
         landing: The landing zone.
-        plays: Records in all.
+        plays: Total number of records.
 
     Returns:
         The listeners' names.
     """
     anna, ben = LISTENERS
     annas = Listening(plays * 6 // 10, datetime(2019, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC), seed=1)
-    _land(landing, f"{anna}/my_spotify_data.zip", _zipped(_anna(annas)))
+    _land_file(landing, f"{anna}/my_spotify_data.zip", _zip_files(_anna(annas)))
     bens = Listening(
         plays - annas.plays,
         datetime(2020, 3, 1, tzinfo=UTC),
@@ -50,14 +50,14 @@ def land_sample_exports(landing: LandingZone, plays: int) -> tuple[str, ...]:
         podcast_share=0.15,
     )
     for name, content in _ben(bens):
-        _land(landing, f"{ben}/{name}", content)
+        _land_file(landing, f"{ben}/{name}", content)
     return LISTENERS
 
 
 def _anna(listening: Listening) -> Iterator[tuple[str, bytes]]:
     records = extended_history(listening)
-    for name, part in _numbered(records, "Streaming_History_Audio"):
-        yield f"{EXTENDED_FOLDER}/{name}", as_json(_with_corrupt_records(part.to_pylist()))
+    for name, part in _split_files(records, "Streaming_History_Audio"):
+        yield f"{EXTENDED_FOLDER}/{name}", format_export(_corrupt_records(part.to_pylist()))
     yield f"{EXTENDED_FOLDER}/ReadMeFirst_ExtendedStreamingHistory.pdf", b"%PDF-1.4 sample"
     yield f"__MACOSX/{EXTENDED_FOLDER}/._ReadMeFirst_ExtendedStreamingHistory.pdf", b"\x00\x05\x16\x07"
 
@@ -65,13 +65,13 @@ def _anna(listening: Listening) -> Iterator[tuple[str, bytes]]:
 def _ben(listening: Listening) -> Iterator[tuple[str, bytes]]:
     records = extended_history(listening)
     until_summer = pc.less(records["ts"], "2024-07-01")
-    for name, part in _numbered(records.filter(until_summer), "Streaming_History_Audio"):
-        yield f"{EXTENDED_FOLDER}/{name}", as_json(part.to_pylist())
+    for name, part in _split_files(records.filter(until_summer), "Streaming_History_Audio"):
+        yield f"{EXTENDED_FOLDER}/{name}", format_export(part.to_pylist())
     last_year = records.filter(pc.greater_equal(records["ts"], "2024-01-10")).to_pylist()
     for kind, made in (("music", _music), ("podcast", _podcasts)):
-        yield f"{ACCOUNT_FOLDER}/StreamingHistory_{kind}_0.json", as_json(list(made(last_year)))
-    yield f"{ACCOUNT_FOLDER}/Userdata.json", as_json({"username": "ben", "country": "SE"})
-    yield f"{ACCOUNT_FOLDER}/Playlist1.json", as_json({"playlists": []})
+        yield f"{ACCOUNT_FOLDER}/StreamingHistory_{kind}_0.json", format_export(list(made(last_year)))
+    yield f"{ACCOUNT_FOLDER}/Userdata.json", format_export({"username": "ben", "country": "SE"})
+    yield f"{ACCOUNT_FOLDER}/Playlist1.json", format_export({"playlists": []})
 
 
 def _music(records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -96,16 +96,16 @@ def _podcasts(records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             }
 
 
-def _numbered(records: pa.Table, name: str) -> Iterator[tuple[str, pa.Table]]:
-    """Parts of a history, named as Spotify names them: by their years and a number."""
+def _split_files(records: pa.Table, name: str) -> Iterator[tuple[str, pa.Table]]:
+    """Parts of a history with file names in Spotify's style, by years and number."""
     for number, start in enumerate(range(0, max(1, len(records)), RECORDS_A_FILE)):
         part = records.slice(start, RECORDS_A_FILE)
         years = sorted({text[:4] for text in (part["ts"][0].as_py(), part["ts"][-1].as_py())}) if len(part) else []
         yield f"{name}_{'-'.join(years)}_{number}.json", part
 
 
-def _with_corrupt_records(records: list[Any]) -> list[Any]:
-    """Breaks one record in some two thousand, each in another way."""
+def _corrupt_records(records: list[Any]) -> list[Any]:
+    """Corrupt about one record in 2,000, in six different ways."""
     rng = np.random.default_rng(len(records))
     broken = [
         {"ts": "soon"},
@@ -122,12 +122,12 @@ def _with_corrupt_records(records: list[Any]) -> list[Any]:
     return records
 
 
-def as_json(document: Any) -> bytes:
-    """A document as Spotify formats it."""
+def format_export(document: Any) -> bytes:
+    """A JSON document, formatted as in Spotify's exports."""
     return json.dumps(document, ensure_ascii=False, indent=1).encode()
 
 
-def _zipped(members: Iterator[tuple[str, bytes]]) -> bytes:
+def _zip_files(members: Iterator[tuple[str, bytes]]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, data in members:
@@ -135,8 +135,8 @@ def _zipped(members: Iterator[tuple[str, bytes]]) -> bytes:
     return content.getvalue()
 
 
-def _land(landing: LandingZone, path: str, content: bytes) -> None:
-    """Land a file of history as of `LANDED_AT`, unless it is there already."""
+def _land_file(landing: LandingZone, path: str, content: bytes) -> None:
+    """Land a file with the modification time `LANDED_AT`, unless it exists with the same content."""
     target = f"{HISTORY}/{path}"
     with suppress(FileNotFoundError), landing.open(target) as stream:
         if stream.read() == content:

@@ -1,15 +1,18 @@
-"""What can go wrong between the stand-in and whoever calls it."""
+"""Faults that the stand-in can simulate."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Status:
-    """An answer with another status than 200, in Spotify's shape, or in plain text.
+    """An error status, with Spotify's JSON body or plain text.
 
     Attributes:
-        retry_after: Seconds, in the header `Retry-After`.
-        text: A plain body instead of a JSON one.
+        code: HTTP status.
+        retry_after: Value of the header `Retry-After` (seconds); None for no header.
+        text: Plain text body; None for JSON.
+        message: Message in the JSON body; None for the standard one of the status.
+        reason: Spotify's reason in the JSON body, as `QUOTA_EXCEEDED`.
     """
 
     code: int
@@ -26,21 +29,21 @@ class Cut:
 
 @dataclass(frozen=True)
 class Garbage:
-    """Status 200, and a body that is no JSON."""
+    """Status 200 with a body that is not JSON."""
 
     body: str = "<html><body>upstream connect error</body></html>"
 
 
 @dataclass(frozen=True)
 class Slow:
-    """The right answer, late."""
+    """The correct answer after a delay."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Close:
-    """The connection closes with no answer."""
+    """The connection closes without an answer."""
 
 
 Fault = Status | Cut | Garbage | Slow | Close

@@ -16,24 +16,24 @@ from uuid import uuid4
 from spotify_assets.sandbox.ports import free_port, wait_for
 
 SERVER = "mariadbd"
-# Debian has servers where only administrators look.
+# Debian installs servers in folders that are not in a user's PATH.
 FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/local/bin:/usr/bin:/opt/homebrew/bin"
 
 
 @dataclass(frozen=True)
 class MariaDB:
-    """A server that runs.
+    """A running server.
 
     Attributes:
-        port: On loopback.
-        socket: By which its root logs in without a password.
+        port: Port on loopback.
+        socket: Unix socket, on which root needs no password.
     """
 
     port: int
     socket: Path
 
     def root(self, statement: str) -> None:
-        """Have the server's root do something."""
+        """Execute a statement as root."""
         import pymysql
 
         connection = pymysql.connect(unix_socket=str(self.socket), user="root", autocommit=True, ssl_disabled=True)
@@ -41,7 +41,7 @@ class MariaDB:
             cursor.execute(statement)
 
     def database(self, password: str = "a-pass:word/@") -> str:
-        """URL of a new, empty database and of a user who may do everything there, and nothing elsewhere."""
+        """Create a database and a user with all privileges on it alone; returns its URL for the project's settings."""
         from urllib.parse import quote
 
         name = f"music_{uuid4().hex[:8]}"
@@ -52,11 +52,11 @@ class MariaDB:
 
 
 @contextmanager
-def running(*options: str) -> Iterator[MariaDB]:
-    """Run a server for the length of the block, with further options of its command line.
+def running_mariadb(*options: str) -> Iterator[MariaDB]:
+    """Context that runs a server, with additional command-line options.
 
     Raises:
-        RuntimeError: where MariaDB isn't installed, or doesn't start.
+        RuntimeError: MariaDB isn't installed, or doesn't start.
     """
     found = {name: shutil.which(name, path=FOLDERS) for name in (SERVER, "mariadb-install-db")}
     missing = [name for name, path in found.items() if path is None]

@@ -1,4 +1,4 @@
-"""Ports of stand-in servers: a free one, and waiting until a server listens on it."""
+"""Ports of stand-in servers: find a free one, wait until a server listens."""
 
 import socket
 import subprocess
@@ -8,17 +8,17 @@ STARTS_WITHIN_SECONDS = 30
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """A free port of loopback."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
 def wait_for(port: int, process: subprocess.Popen) -> None:
-    """Wait until the process listens on the port.
+    """Wait until a process listens on a port.
 
     Raises:
-        RuntimeError: where it ended, or doesn't listen within 30 seconds.
+        RuntimeError: The process has exited, or doesn't listen within 30 seconds.
     """
     until = time.monotonic() + STARTS_WITHIN_SECONDS
     while time.monotonic() < until and process.poll() is None:

@@ -29,8 +29,8 @@ AWS = {
 
 
 @contextmanager
-def running(server: str, latency: float = 0) -> Iterator[str]:
-    """Address of a server that runs meanwhile; localbucket can take its time (seconds) to answer."""
+def running_s3(server: str, latency: float = 0) -> Iterator[str]:
+    """Context that runs a server and gives its URL. `latency` delays each answer (seconds; localbucket only)."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
@@ -62,10 +62,10 @@ def _serve_localbucket(port: int, folder: str, latency: float) -> None:
     import localbucket
 
     class Handler(localbucket.S3Handler):
-        """With the one call that it lacks: several objects deleted at once."""
+        """Adds the one call that localbucket lacks: DeleteObjects."""
 
         data_root = Path(folder)
-        # It writes headers and body one after another, and the other side would wait 40 ms to acknowledge the first.
+        # Headers and body are written one after another: with Nagle's algorithm the client's delayed ACK costs 40 ms.
         disable_nagle_algorithm = True
         wbufsize = 1 << 16
 

@@ -1,4 +1,4 @@
-"""The playlists of the stand-in's user, which change a little from day to day."""
+"""Sample playlists of the stand-in's user, which change a little every day."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,11 +23,11 @@ LONG, MIXED, EMPTY, FOLLOWED = (
 
 @dataclass(frozen=True)
 class Item:
-    """One place in a playlist; make it with `track`, `local`, `episode` or `removed`.
+    """A playlist item; create it with `track`, `local`, `episode` or `removed`.
 
     Attributes:
-        added_at: UTC; None for what was added before Spotify kept the time.
-        added_by: A person's id, or None. It is served so that tests can see that nobody stores it.
+        added_at: Time (UTC); None for items that were added before Spotify recorded it.
+        added_by: A user's id, or None. Tests check that it is never stored.
     """
 
     kind: Literal["track", "local", "episode", "removed"]
@@ -53,7 +53,7 @@ class Item:
         added_at: datetime | None = ADDED_AT,
         added_by: str | None = "someone-else-2",
     ) -> "Item":
-        """A file of the user's own: it has names, but no id."""
+        """A local file of the user, with names but without an id."""
         return cls("local", None, name, artist, album, added_at, added_by)
 
     @classmethod
@@ -64,17 +64,17 @@ class Item:
 
     @classmethod
     def removed(cls, added_at: datetime | None = ADDED_AT, added_by: str | None = "someone-else-4") -> "Item":
-        """What Spotify took out of its catalogue: the place stays, the item is null."""
+        """An item that Spotify removed from its catalogue: its track is null."""
         return cls("removed", added_at=added_at, added_by=added_by)
 
 
 @dataclass
 class Playlist:
-    """A playlist as the stand-in keeps it; change it as you like.
+    """A playlist of the stand-in; tests may change it.
 
     Attributes:
-        collaborative: Others than the owner may change it, and read its items in development mode.
-        followed: It is listed among the user's playlists.
+        collaborative: Whether users other than the owner may change it, and read its items in development mode.
+        followed: Whether it is listed among the user's playlists.
     """
 
     id: str
@@ -90,14 +90,14 @@ class Playlist:
 
 
 def sample_playlists(day: date, tracks: Sequence[str] | None = None) -> dict[str, Playlist]:
-    """Three playlists of the user's own, and a friend's that the user follows, as they are on a day.
+    """Playlists as of a day: three of the user, and one of a friend that the user follows.
 
-    Every day two tracks enter the long one (120 tracks) at the top, two leave it at the end, and one moves. The
-    mixed one holds tracks, one of them twice, a local file, an episode and a removed item.
+    In the long one (120 tracks), every day two tracks enter at the top, two leave at the end, and one moves. The
+    mixed one holds tracks, one of them twice, a local file, an episode and a removed item. One is empty.
 
     Args:
-        day: UTC.
-        tracks: Ids to choose from; the sample histories' most played, where there are none.
+        day: The day (UTC).
+        tracks: Track ids to choose from; by default the most played ones of the sample histories.
 
     Returns:
         Playlists by id.
@@ -112,7 +112,7 @@ def sample_playlists(day: date, tracks: Sequence[str] | None = None) -> dict[str
                 LONG,
                 "Evening Drive",
                 f"What I play in week {day.isocalendar().week}",
-                items=_with_a_move(_latest(pool, day, 120), day),
+                items=_move_one(_latest_entries(pool, day, 120), day),
                 image_url="https://i.scdn.co/image/ab67706c0000da84" + "5a" * 12,
             ),
             Playlist(
@@ -136,7 +136,7 @@ def sample_playlists(day: date, tracks: Sequence[str] | None = None) -> dict[str
                 "New every day",
                 owner_id=FRIEND,
                 owner_name=FRIEND_NAME,
-                items=_latest(pool, day - timedelta(days=70), 60),
+                items=_latest_entries(pool, day - timedelta(days=70), 60),
                 image_url="https://i.scdn.co/image/ab67706c0000da84" + "f1" * 12,
             ),
         )
@@ -144,7 +144,7 @@ def sample_playlists(day: date, tracks: Sequence[str] | None = None) -> dict[str
 
 
 def sample_recent(day: date, tracks: Sequence[str] | None = None) -> list[tuple[datetime, str]]:
-    """Sixty plays in the hours before a day begins (UTC), latest first: when each was played, and the track."""
+    """Sixty plays in the four hours before a day (UTC), latest first: time of the play, and track id."""
     pool = spotify_ids(POOL, 11).tolist() if tracks is None else list(tracks)
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     picked = np.random.default_rng(day.toordinal()).integers(0, min(len(pool), POOL), 60)
@@ -154,8 +154,8 @@ def sample_recent(day: date, tracks: Sequence[str] | None = None) -> list[tuple[
     ]
 
 
-def _latest(pool: list[str], day: date, length: int) -> list[Item]:
-    """The tracks that entered last, latest first, if so many enter every day."""
+def _latest_entries(pool: list[str], day: date, length: int) -> list[Item]:
+    """The latest tracks to enter a playlist that gains `ENTER_A_DAY` tracks a day, latest first."""
     last = day.toordinal() * ENTER_A_DAY + ENTER_A_DAY - 1
     return [
         Item.track(
@@ -167,7 +167,7 @@ def _latest(pool: list[str], day: date, length: int) -> list[Item]:
     ]
 
 
-def _with_a_move(items: list[Item], day: date) -> list[Item]:
+def _move_one(items: list[Item], day: date) -> list[Item]:
     moved = items.pop(10 + day.toordinal() * 7 % 100)
     items.insert(10 + day.toordinal() * 13 % 100, moved)
     return items

@@ -20,30 +20,30 @@ from spotify_assets.engine.apache_spark import (
 
 WORKERS = 2
 LOGS = Path("data/spark/logs")
-# Small work is done in a third of the time without Java's second compiler, and large work in twice the time.
+# Without Java's second compiler, small jobs take a third of the time, and large jobs twice the time.
 QUICK_JAVA = "-XX:TieredStopAtLevel=1"
 DAEMON = {
     "SPARK_DAEMON_MEMORY": "256m",
     "SPARK_DAEMON_JAVA_OPTS": QUICK_JAVA,
-    # It would take a port of its own, always the same.
+    # The REST server would listen on a fixed port.
     "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false",
 }
 
 
 class SparkCluster:
-    """A master, workers of one core each, and a Spark Connect server, from `with` to its end.
+    """Context manager that runs a master, workers of one core each, and a Spark Connect server.
 
         with SparkCluster(logs) as cluster:
             spark = spark_session(cluster.remote)
 
     Attributes:
         remote: Address for clients: `sc://127.0.0.1:<port>`.
-        ui: Address of the Spark UI, and below `/api/v1` of its REST API.
+        ui: Address of the Spark UI, with its REST API below `/api/v1`.
 
     Args:
-        logs: Folder of the logs.
-        workers: How many.
-        extra: More settings of Spark's.
+        logs: Folder of the log files.
+        workers: Number of workers.
+        extra: Additional Spark settings.
     """
 
     def __init__(self, logs: Path, workers: int = WORKERS, extra: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -55,10 +55,10 @@ class SparkCluster:
         self._parts: list[SparkProcess] = []
 
     def __enter__(self) -> "SparkCluster":
-        """Start all of it.
+        """Start all processes.
 
         Raises:
-            SparkError: where Java or the jars are missing, or a part doesn't start.
+            SparkError: Java or the jars are missing, or a process doesn't start.
         """
         require_java()
         jars_folder()
@@ -75,10 +75,10 @@ class SparkCluster:
         self._stop()
 
     def wait(self) -> None:
-        """Wait until a part dies.
+        """Block until a process exits.
 
         Raises:
-            SparkError: saying which.
+            SparkError: A process has exited.
         """
         while True:
             for part in self._parts:
@@ -88,7 +88,7 @@ class SparkCluster:
 
     def _start(self) -> None:
         work = Path(tempfile.mkdtemp(prefix="spotify-assets-spark-"))
-        # It is stopped last, and takes the folder away.
+        # The master is stopped last, and so deletes the folder.
         master = self._daemon("master", "master.Master", ["--port", "0"], work, temporary=work)
         address = master.wait_for(r"Starting Spark master at (spark://\S+)")
         workers = [
@@ -108,7 +108,7 @@ class SparkCluster:
             "spark.executor.memory": "1g",
             "spark.driver.extraJavaOptions": java_options,
             "spark.executor.extraJavaOptions": java_options,
-            # No job starts before all executors are there.
+            # Jobs start once all executors are registered.
             "spark.scheduler.minRegisteredResourcesRatio": "1.0",
             **self.extra,
         }
@@ -128,33 +128,33 @@ class SparkCluster:
         return part
 
     def _stop(self) -> None:
-        """Stop all parts: the Connect server first, then the workers, and the master."""
+        """Stop all processes: the Connect server, then the workers, then the master."""
         while self._parts:
             self._parts.pop().stop()
 
 
 def main() -> int:
-    """Start a cluster; stop it on Ctrl-C, on SIGTERM, or when a part of it dies."""
+    """Start a cluster; stop it on Ctrl-C, on SIGTERM, or when one of its processes exits."""
     parser = argparse.ArgumentParser(prog="make spark-cluster", description=main.__doc__)
     parser.add_argument("--logs", type=Path, default=LOGS, help="folder of the logs (default: %(default)s)")
     options = parser.parse_args()
-    # A shell makes what it runs in the background deaf to Ctrl-C.
+    # Shells start background processes with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
         with SparkCluster(options.logs) as cluster:
-            _say(f"SPOTIFY_ASSETS_SPARK_REMOTE={cluster.remote}")
-            _say(f"Its jobs are shown at {cluster.ui}, its logs are in {options.logs}. Ctrl-C stops it.")
+            _print_line(f"SPOTIFY_ASSETS_SPARK_REMOTE={cluster.remote}")
+            _print_line(f"Its jobs are shown at {cluster.ui}, its logs are in {options.logs}. Ctrl-C stops it.")
             cluster.wait()
     except SparkError as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1
     except KeyboardInterrupt:
-        _say("Stopped.")
+        _print_line("Stopped.")
     return 0
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

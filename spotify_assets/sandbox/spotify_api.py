@@ -1,4 +1,4 @@
-"""A stand-in for Spotify: its Web API and accounts service on loopback, with faults to order."""
+"""Stand-in for Spotify on loopback: Web API and accounts service, with simulated faults."""
 
 import asyncio
 import re
@@ -21,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spotify_assets.sandbox.accounts import Accounts, Caller
-from spotify_assets.sandbox.answers import RefusedError, as_json
+from spotify_assets.sandbox.answers import ApiError, json_response
 from spotify_assets.sandbox.catalogue import DEMO_PLAYS, Catalogue
 from spotify_assets.sandbox.faults import Close, Cut, Fault, Garbage, Slow, Status
 from spotify_assets.sandbox.sample_playlists import Item, Playlist, sample_playlists
@@ -47,10 +47,10 @@ class Call:
     """A call of the Web API.
 
     Attributes:
-        client_id: Of the app whose token it bore; None where the token was missing or unknown.
-        user: It was made for the user, and not for the app alone.
-        status: Of the answer; 0 while there is none, and for good where the connection was closed instead.
-        at: When it came in, in seconds of the monotonic clock.
+        client_id: Client id of the token's app; None for a missing or unknown token.
+        user: Whether the token was the user's rather than the app's.
+        status: Status of the answer; 0 until it is sent, or if the connection was closed instead.
+        at: Time of arrival, in seconds of the monotonic clock.
     """
 
     method: str
@@ -63,8 +63,8 @@ class Call:
 
 
 @dataclass
-class _Order:
-    """Faults to come."""
+class _PlannedFaults:
+    """Faults for the next calls of paths that match a pattern; `left` is None for all further calls."""
 
     pattern: re.Pattern[str]
     faults: tuple[Fault, ...]
@@ -80,22 +80,22 @@ class _Order:
 
 
 class StandIn(WebApi, Accounts):
-    """A server in a thread of its own, from `start` to `stop`; its attributes may be changed meanwhile.
+    """Server in a thread, from `start` to `stop`. Its attributes may be changed while it runs.
 
         with StandIn() as api:
             api.fail("/v1/tracks/", Status(503), Close())
 
     Attributes:
         latency: Seconds before each answer.
-        quota: Calls of the Web API for each client id, after which each answers 429; None for no end.
-        quota_retry_after: Seconds that such an answer tells to wait; None to tell nothing.
+        quota: Calls of the Web API per client id, after which all are answered with 429; None for no limit.
+        quota_retry_after: Value of `Retry-After` in those answers (seconds); None for no header.
         spent: Calls made, by client id.
-        calls: Calls of the Web API, in the order they came in.
-        max_in_flight: The most of them that were being answered at once.
+        calls: Calls of the Web API, in order of arrival.
+        max_in_flight: Highest number of concurrent calls so far.
 
     Args:
-        plays: Records of the sample exports that the names are to agree with.
-        day: The playlists are as on this day; today (UTC), where none is given.
+        plays: Number of records in the sample exports; names and ids then agree with theirs.
+        day: Day of the playlists (UTC); today by default.
     """
 
     def __init__(self, plays: int = DEMO_PLAYS, day: date | None = None) -> None:
@@ -108,7 +108,7 @@ class StandIn(WebApi, Accounts):
         self.calls: list[Call] = []
         self.max_in_flight = 0
         self._in_flight = 0
-        self._orders: list[_Order] = []
+        self._planned: list[_PlannedFaults] = []
         self._port = 0
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -118,18 +118,18 @@ class StandIn(WebApi, Accounts):
         ]
         self._endpoints = Starlette(
             routes=[*self.routes(), *accounts],
-            exception_handlers={RefusedError: _refused, HTTPException: _no_endpoint},
+            exception_handlers={ApiError: _api_error_response, HTTPException: _http_error_response},
         )
 
     @property
     def url(self) -> str:
-        """Where it listens, with no slash at the end."""
+        """URL of the server, without a trailing slash."""
         if not self._port:
             raise RuntimeError("the stand-in has no address before it is started")
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> "StandIn":
-        """Listen on a free port; after a stop, on the same one again."""
+        """Listen on a free port, or on the same one again after a stop."""
         if self._thread:
             raise RuntimeError(f"the stand-in runs already, at {self.url}")
         listener = socket.socket()
@@ -158,7 +158,7 @@ class StandIn(WebApi, Accounts):
         return self
 
     def stop(self) -> None:
-        """Close every connection, and wait until the thread has ended."""
+        """Close all connections and wait for the thread's end."""
         if self._server and self._thread:
             self._server.should_exit = self._server.force_exit = True
             self._thread.join()
@@ -173,56 +173,56 @@ class StandIn(WebApi, Accounts):
         self.stop()
 
     def fail(self, path_regex: str, *faults: Fault, times: int | None = 1) -> None:
-        """The next calls of a path go wrong, each in one of the ways given, in their order.
+        """Let the next calls of a path fail, one fault per call, in order.
 
         Args:
-            path_regex: Found in the path, as `/v1/tracks/` is in `/v1/tracks/4uLU6hMCjMI75M1A2tKUQC`.
-            faults: One for each call.
-            times: How often to go through them; None for ever.
+            path_regex: Searched in the path, as `/v1/tracks/` in `/v1/tracks/4uLU6hMCjMI75M1A2tKUQC`.
+            faults: One fault per call.
+            times: Number of repetitions of all faults; None for no end.
         """
         left = None if times is None else times * len(faults)
-        self._orders.append(_Order(re.compile(path_regex), faults, left))
+        self._planned.append(_PlannedFaults(re.compile(path_regex), faults, left))
 
     def heal(self) -> None:
-        """No fault is left."""
-        self._orders.clear()
+        """Drop all planned faults."""
+        self._planned.clear()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # spotipy ends some paths with a slash, which Spotify allows.
+        # spotipy's paths may have a trailing slash, which Spotify accepts.
         scope["path"] = path = scope["path"].rstrip("/") or "/"
         if not path.startswith("/v1/"):
-            await self._late_or_never(scope, receive, send, self._endpoints)
+            await self._apply_faults(scope, receive, send, self._endpoints)
             return
-        caller = self.caller(_bearer(scope))
+        caller = self.caller(_bearer_token(scope))
         query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
         client_id, user = (caller.client_id, caller.user) if caller else (None, False)
         call = Call(scope["method"], path, query, client_id, user, 0, time.monotonic())
         self.calls.append(call)
 
-        async def noted(message: Message) -> None:
+        async def record_status(message: Message) -> None:
             if message["type"] == "http.response.start":
                 call.status = message["status"]
             await send(message)
 
-        async def checked(scope: Scope, receive: Receive, send: Send) -> None:
-            refused = self._refusal(caller, _bearer(scope))
+        async def authorized(scope: Scope, receive: Receive, send: Send) -> None:
+            refused = self._refusal(caller, _bearer_token(scope))
             scope["caller"] = caller
             await (refused or self._endpoints)(scope, receive, send)
 
         self._in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self._in_flight)
         try:
-            await self._late_or_never(scope, receive, noted, checked)
-        except asyncio.CancelledError:  # stopped meanwhile: nobody is to get a 500 for it
+            await self._apply_faults(scope, receive, record_status, authorized)
+        except asyncio.CancelledError:  # the server was stopped: close the connection instead of answering 500
             await self._hang_up(scope, receive)
         finally:
             self._in_flight -= 1
 
-    async def _late_or_never(self, scope: Scope, receive: Receive, send: Send, endpoints: ASGIApp) -> None:
+    async def _apply_faults(self, scope: Scope, receive: Receive, send: Send, endpoints: ASGIApp) -> None:
         if self.latency:
             await asyncio.sleep(self.latency)
         order = next(
-            (order for order in self._orders if order.left != 0 and order.pattern.search(scope["path"])), None
+            (order for order in self._planned if order.left != 0 and order.pattern.search(scope["path"])), None
         )
         match order and order.next():
             case None:
@@ -231,7 +231,7 @@ class StandIn(WebApi, Accounts):
                 await asyncio.sleep(seconds)
                 await endpoints(scope, receive, send)
             case Status() as status:
-                await _answer_of(status)(scope, receive, send)
+                await _status_response(status)(scope, receive, send)
             case Garbage(body):
                 await Response(body, media_type="application/json")(scope, receive, send)
             case Cut():
@@ -247,49 +247,51 @@ class StandIn(WebApi, Accounts):
         for connection in self._server.server_state.connections:
             if getattr(connection, "client", None) == scope["client"]:
                 connection.transport.close()
-        # uvicorn answers 500 in our stead unless it knows by now that the connection is gone.
+        # Wait until uvicorn has noticed the closed connection: it would answer 500 otherwise.
         while (await receive())["type"] != "http.disconnect":
             pass
 
     def _refusal(self, caller: Caller | None, token: str) -> Response | None:
-        """What is answered to somebody who may ask nothing now; None where they may."""
+        """Error response for an invalid token or a used-up quota; None if the call is allowed."""
         if not token:
-            return _error(401, "No token provided")
+            return _error_response(401, "No token provided")
         if caller is None:
-            return _error(401, "Invalid access token")
+            return _error_response(401, "Invalid access token")
         if caller.expires <= time.monotonic():
-            return _error(401, "The access token expired")
+            return _error_response(401, "The access token expired")
         if self.quota is not None and self.spent[caller.client_id] >= self.quota:
             wait = self.quota_retry_after
             headers = {} if wait is None else {"retry-after": str(wait)}
-            return _error(429, "Quota exceeded", "QUOTA_EXCEEDED", headers)
+            return _error_response(429, "Quota exceeded", "QUOTA_EXCEEDED", headers)
         self.spent[caller.client_id] += 1
         return None
 
 
-def _bearer(scope: Scope) -> str:
+def _bearer_token(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"authorization" and value[:7].lower() == b"bearer ":
             return value[7:].decode("latin-1").strip()
     return ""
 
 
-def _error(status: int, message: str, reason: str | None = None, headers: dict[str, str] | None = None) -> Response:
-    return as_json(RefusedError(status, message, reason).body, status, headers)
+def _error_response(
+    status: int, message: str, reason: str | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    return json_response(ApiError(status, message, reason).body, status, headers)
 
 
-def _answer_of(fault: Status) -> Response:
+def _status_response(fault: Status) -> Response:
     headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
     if fault.text is not None:
         return PlainTextResponse(fault.text, fault.code, headers)
-    return _error(fault.code, fault.message or responses.get(fault.code, "Error"), fault.reason, headers)
+    return _error_response(fault.code, fault.message or responses.get(fault.code, "Error"), fault.reason, headers)
 
 
-def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RefusedError)
-    return as_json(error.body, error.status)
+def _api_error_response(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return json_response(error.body, error.status)
 
 
-def _no_endpoint(request: Request, error: Exception) -> Response:
+def _http_error_response(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _error(error.status_code, "Service not found" if error.status_code == 404 else error.detail)
+    return _error_response(error.status_code, "Service not found" if error.status_code == 404 else error.detail)

@@ -1,4 +1,4 @@
-"""The endpoints of the stand-in Web API, in development and in extended mode."""
+"""Endpoints of the stand-in Web API, in development and extended quota mode."""
 
 import hashlib
 import json
@@ -13,13 +13,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from spotify_assets.sandbox.accounts import Caller
-from spotify_assets.sandbox.answers import RefusedError, as_json, local_track, person, without
+from spotify_assets.sandbox.answers import ApiError, json_response, local_file_object, remove_fields, user_object
 from spotify_assets.sandbox.catalogue import Catalogue, Document, Objects
 from spotify_assets.sandbox.sample_playlists import USER, USER_NAME, Item, Playlist, sample_playlists, sample_recent
 
 Mode = Literal["development", "extended"]
 
-# What an app in development mode is no longer told: of tracks, albums, artists and users.
+# Fields of tracks, albums, artists and users that Spotify no longer returns in development mode.
 GONE_IN_DEVELOPMENT = (
     "available_markets country explicit_content followers genres label linked_from popularity preview_url product"
 ).split()
@@ -39,13 +39,13 @@ GONE_ENDPOINTS = (
 
 
 class WebApi:
-    """What the user, the playlists and the catalogue are, and how they are told.
+    """The user, playlists and catalogue, and the endpoints that serve them.
 
     Attributes:
-        mode: Of all apps.
+        mode: Quota mode of all apps.
         user: The user's id.
-        playlists: By id.
-        recent: When each track was played (UTC), in any order; the latest 50 are shown.
+        playlists: Playlists by id.
+        recent: Plays as time (UTC) and track id, in any order; the latest 50 are served.
         catalogue: Tracks, albums, artists, episodes and shows by id.
     """
 
@@ -60,12 +60,12 @@ class WebApi:
 
     @property
     def url(self) -> str:
-        """Where the links within the answers lead, with no slash at the end."""
+        """URL of links in responses, without a trailing slash."""
         raise NotImplementedError
 
     @property
     def missing_fields(self) -> set[str]:
-        """Names of fields that answers leave out, wherever they stand; each mode has its own until you set it."""
+        """Names of fields to leave out of responses, at any depth. Setting it applies to both modes."""
         return self._missing[self.mode]
 
     @missing_fields.setter
@@ -73,7 +73,7 @@ class WebApi:
         self._missing = {mode: set(names) for mode in self._missing}
 
     def routes(self) -> list[Route]:
-        """Every endpoint, below /v1."""
+        """All endpoints, below /v1."""
         paths: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/me": self._me,
             "/me/playlists": self._my_playlists,
@@ -85,37 +85,37 @@ class WebApi:
         }
         for kind in ("tracks", "albums", "artists", "episodes", "shows"):
             objects: Objects = getattr(self.catalogue, kind)
-            paths[f"/{kind}/{{id}}"] = self._one_of(objects)
+            paths[f"/{kind}/{{id}}"] = self._single_endpoint(objects)
             if kind in BATCH_LIMITS:
-                paths[f"/{kind}"] = self._several_of(kind, objects)
+                paths[f"/{kind}"] = self._batch_endpoint(kind, objects)
         paths |= dict.fromkeys(GONE_ENDPOINTS, self._gone)
         return [Route(f"/v1{path}", endpoint, methods=["GET"]) for path, endpoint in paths.items()]
 
-    def _one_of(self, objects: Objects) -> Callable[[Request], Awaitable[Response]]:
+    def _single_endpoint(self, objects: Objects) -> Callable[[Request], Awaitable[Response]]:
         async def one(request: Request) -> Response:
-            return self._json(_found(objects.get(_id_in(request))))
+            return self._json(_require_found(objects.get(_id_in(request))))
 
         return one
 
-    def _several_of(self, kind: str, objects: Objects) -> Callable[[Request], Awaitable[Response]]:
+    def _batch_endpoint(self, kind: str, objects: Objects) -> Callable[[Request], Awaitable[Response]]:
         async def several(request: Request) -> Response:
             if self.mode == "development":
-                raise RefusedError(403, "Forbidden")
+                raise ApiError(403, "Forbidden")
             ids = [part for part in request.query_params.get("ids", "").split(",") if part]
             if not ids:
-                raise RefusedError(400, "Missing required field: ids")
+                raise ApiError(400, "Missing required field: ids")
             if len(ids) > BATCH_LIMITS[kind]:
-                raise RefusedError(400, f"Too many ids requested, at most {BATCH_LIMITS[kind]}")
-            return self._json({kind: [objects.get(_checked(key)) for key in ids]})
+                raise ApiError(400, f"Too many ids requested, at most {BATCH_LIMITS[kind]}")
+            return self._json({kind: [objects.get(_valid_id(key)) for key in ids]})
 
         return several
 
     async def _gone(self, request: Request) -> Response:
-        raise RefusedError(403, "Forbidden")
+        raise ApiError(403, "Forbidden")
 
     async def _me(self, request: Request) -> Response:
-        _of_a_user(request)
-        me = person(self.user, USER_NAME) | {
+        _require_user(request)
+        me = user_object(self.user, USER_NAME) | {
             "account_id": hashlib.blake2b(self.user.encode(), digest_size=16).hexdigest(),
             "country": "SE",
             "explicit_content": {"filter_enabled": False, "filter_locked": False},
@@ -126,7 +126,7 @@ class WebApi:
         return self._json(me)
 
     async def _my_playlists(self, request: Request) -> Response:
-        _of_a_user(request)
+        _require_user(request)
         followed = [playlist for playlist in self.playlists.values() if playlist.followed]
         return self._json(self._page(request, followed, self._simple_playlist))
 
@@ -136,11 +136,11 @@ class WebApi:
         if not self._may_read_items(playlist, caller):
             document.pop("items", None)
         else:
-            # The next link leads to the old path, which development mode refuses: Spotify's own does so.
+            # As Spotify's, the `next` link leads to the old path, which development mode refuses.
             path = f"/v1/playlists/{playlist.id}/tracks"
-            document["items"] = self._paged(path, playlist.items, self._item, 100, 0)
+            document["items"] = self._page_document(path, playlist.items, self._item, 100, 0)
             if self.mode == "extended":
-                document["tracks"] = self._paged(path, playlist.items, self._old_item, 100, 0)
+                document["tracks"] = self._page_document(path, playlist.items, self._old_item, 100, 0)
         return self._json(document)
 
     async def _playlist_items(self, request: Request) -> Response:
@@ -149,22 +149,24 @@ class WebApi:
 
     async def _playlist_tracks(self, request: Request) -> Response:
         if self.mode == "development":
-            raise RefusedError(403, "Forbidden")
+            raise ApiError(403, "Forbidden")
         playlist = self._readable_playlist(request)
         return self._json(self._page(request, playlist.items, self._old_item, default=100, at_most=100))
 
     async def _album_tracks(self, request: Request) -> Response:
-        album = _found(self.catalogue.albums.get(_id_in(request)))
+        album = _require_found(self.catalogue.albums.get(_id_in(request)))
         return self._json(self._page(request, album["tracks"]["items"], dict))
 
     async def _recently_played(self, request: Request) -> Response:
-        if "user-read-recently-played" not in _of_a_user(request).scopes:
-            raise RefusedError(403, "Insufficient client scope")
-        limit, query = _whole(request, "limit", 20, 1, 50), request.query_params
+        if "user-read-recently-played" not in _require_user(request).scopes:
+            raise ApiError(403, "Insufficient client scope")
+        limit, query = _integer_parameter(request, "limit", 20, 1, 50), request.query_params
         if "after" in query and "before" in query:
-            raise RefusedError(400, "Only one of after and before may be given")
-        after, before = (_whole(request, name, -1, 0, 10**15) if name in query else None for name in CURSORS)
-        kept = sorted(((_ms(at), track) for at, track in self.recent), reverse=True)[:RECENT_KEPT]
+            raise ApiError(400, "Only one of after and before may be given")
+        after, before = (
+            _integer_parameter(request, name, -1, 0, 10**15) if name in query else None for name in CURSORS
+        )
+        kept = sorted(((_epoch_ms(at), track) for at, track in self.recent), reverse=True)[:RECENT_KEPT]
         asked = [play for play in kept if (after is None or play[0] > after) and (before is None or play[0] < before)]
         shown = asked[:limit]
         more = {"before": shown[-1][0], "limit": limit} if len(shown) < len(asked) else None
@@ -191,17 +193,17 @@ class WebApi:
         key, caller = _id_in(request), _caller(request)
         playlist = self.playlists.get(key)
         editorial = self.mode == "development" and key.startswith("37i9dQZ")
-        if playlist is None or editorial or not (playlist.public or self._takes_part(playlist, caller)):
-            raise RefusedError(404, "Resource not found")
+        if playlist is None or editorial or not (playlist.public or self._is_participant(playlist, caller)):
+            raise ApiError(404, "Resource not found")
         return playlist
 
     def _readable_playlist(self, request: Request) -> Playlist:
         playlist = self._visible_playlist(request)
         if not self._may_read_items(playlist, _caller(request)):
-            raise RefusedError(403, "Forbidden")
+            raise ApiError(403, "Forbidden")
         return playlist
 
-    def _takes_part(self, playlist: Playlist, caller: Caller) -> bool:
+    def _is_participant(self, playlist: Playlist, caller: Caller) -> bool:
         return caller.user and (playlist.owner_id == self.user or playlist.collaborative or playlist.followed)
 
     def _may_read_items(self, playlist: Playlist, caller: Caller) -> bool:
@@ -220,7 +222,7 @@ class WebApi:
             "id": playlist.id,
             "images": [{"url": playlist.image_url, "height": None, "width": None}] if playlist.image_url else [],
             "name": playlist.name,
-            "owner": person(playlist.owner_id, playlist.owner_name),
+            "owner": user_object(playlist.owner_id, playlist.owner_name),
             "primary_color": None,
             "public": playlist.public,
             "snapshot_id": hashlib.blake2b(content.encode(), digest_size=16).hexdigest(),
@@ -232,7 +234,7 @@ class WebApi:
     def _item(self, item: Item) -> Document:
         return {
             "added_at": f"{item.added_at:%Y-%m-%dT%H:%M:%SZ}" if item.added_at else None,
-            "added_by": person(item.added_by) if item.added_by else None,
+            "added_by": user_object(item.added_by) if item.added_by else None,
             "is_local": item.kind == "local",
             "primary_color": None,
             "item": self._content(item),
@@ -244,7 +246,7 @@ class WebApi:
         return document | {"track": document.pop("item")}
 
     def _content(self, item: Item) -> Document | None:
-        """The track or episode; None where it was removed, or is no longer in the catalogue."""
+        """The item's track or episode object; None if it was removed or is not in the catalogue."""
         match item.kind:
             case "track":
                 found = self.catalogue.tracks.get(item.id or "")
@@ -253,29 +255,31 @@ class WebApi:
                 found = self.catalogue.episodes.get(item.id or "")
                 return found and found | {"episode": True, "track": False}
             case "local":
-                return local_track(item)
+                return local_file_object(item)
         return None
 
     def _page(
         self,
         request: Request,
         things: Sequence[Any],
-        told: Callable[[Any], Document],
+        to_document: Callable[[Any], Document],
         default: int = 20,
         at_most: int = 50,
     ) -> Document:
-        limit = _whole(request, "limit", default, 1, at_most)
-        return self._paged(request.url.path, things, told, limit, _whole(request, "offset", 0, 0, 100_000))
+        limit = _integer_parameter(request, "limit", default, 1, at_most)
+        return self._page_document(
+            request.url.path, things, to_document, limit, _integer_parameter(request, "offset", 0, 0, 100_000)
+        )
 
-    def _paged(
-        self, path: str, things: Sequence[Any], told: Callable[[Any], Document], limit: int, offset: int
+    def _page_document(
+        self, path: str, things: Sequence[Any], to_document: Callable[[Any], Document], limit: int, offset: int
     ) -> Document:
         def link(start: int) -> str:
             return f"{self.url}{path}?offset={start}&limit={limit}"
 
         return {
             "href": link(offset),
-            "items": [told(thing) for thing in things[offset : offset + limit]],
+            "items": [to_document(thing) for thing in things[offset : offset + limit]],
             "limit": limit,
             "next": link(offset + limit) if offset + limit < len(things) else None,
             "offset": offset,
@@ -284,41 +288,41 @@ class WebApi:
         }
 
     def _json(self, document: Document) -> Response:
-        return as_json(without(document, self.missing_fields))
+        return json_response(remove_fields(document, self.missing_fields))
 
 
 def _caller(request: Request) -> Caller:
     return request.scope["caller"]
 
 
-def _of_a_user(request: Request) -> Caller:
+def _require_user(request: Request) -> Caller:
     if not _caller(request).user:
-        raise RefusedError(401, "Valid user authentication required")
+        raise ApiError(401, "Valid user authentication required")
     return _caller(request)
 
 
 def _id_in(request: Request) -> str:
-    return _checked(request.path_params["id"])
+    return _valid_id(request.path_params["id"])
 
 
-def _checked(key: str) -> str:
+def _valid_id(key: str) -> str:
     if not re.fullmatch("[0-9A-Za-z]{22}", key):
-        raise RefusedError(400, "Invalid base62 id")
+        raise ApiError(400, "Invalid base62 id")
     return key
 
 
-def _found(document: Document | None) -> Document:
+def _require_found(document: Document | None) -> Document:
     if document is None:
-        raise RefusedError(404, "Resource not found")
+        raise ApiError(404, "Resource not found")
     return document
 
 
-def _whole(request: Request, name: str, default: int, least: int, most: int) -> int:
+def _integer_parameter(request: Request, name: str, default: int, least: int, most: int) -> int:
     text = request.query_params.get(name, str(default))
     if not re.fullmatch("[0-9]{1,15}", text) or not least <= int(text) <= most:
-        raise RefusedError(400, f"Invalid {name}")
+        raise ApiError(400, f"Invalid {name}")
     return int(text)
 
 
-def _ms(at: datetime) -> int:
+def _epoch_ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)

@@ -18,7 +18,7 @@ from spotify_assets.ingest.history import ingest
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.queue import LandingQueue
 from spotify_assets.landing.zone import LandingZone
-from spotify_assets.sandbox.s3_servers import AWS, running
+from spotify_assets.sandbox.s3_servers import AWS, running_s3
 from spotify_assets.settings import load_settings
 from spotify_assets.storage import Bucket
 from spotify_assets.targets import publishing
@@ -60,7 +60,7 @@ def recording(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTO_RECORDER_FILEPATH", str(path))
         patch.setenv("MOTO_ENABLE_RECORDING", "true")
-        with running("moto") as address:
+        with running_s3("moto") as address:
             yield address, path
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from spotify_assets.model import TABLES
-from spotify_assets.sandbox.s3_servers import running
+from spotify_assets.sandbox.s3_servers import running_s3
 from spotify_assets_tests.conftest import World, extended, use_s3
 from spotify_assets_tests.slow import processes
 
@@ -17,7 +17,7 @@ def place(request, world, monkeypatch):
     if request.param == "folder":
         yield landed(world)
         return
-    with running("localbucket") as address:
+    with running_s3("localbucket") as address:
         world.uri = use_s3(address, monkeypatch)
         yield landed(world)
 

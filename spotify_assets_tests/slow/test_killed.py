@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from spotify_assets.sandbox.s3_servers import running
+from spotify_assets.sandbox.s3_servers import running_s3
 from spotify_assets_tests.conftest import LANDED_AT, World, account, extended, use_s3
 from spotify_assets_tests.ingest.test_responses import DAYS, capture, track
 from spotify_assets_tests.ingest.test_responses import land as land_capture
@@ -79,7 +79,7 @@ def empty(world: World) -> None:
 
 @pytest.fixture
 def localbucket():
-    with running("localbucket") as address:
+    with running_s3("localbucket") as address:
         yield address
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from spotify_assets import settings as settings_module
 from spotify_assets.cli import commands as cli
 from spotify_assets.landing.copy_in import copy_into_landing
-from spotify_assets.sandbox.s3_servers import SERVERS, running
+from spotify_assets.sandbox.s3_servers import SERVERS, running_s3
 from spotify_assets.storage import storage_at
 from spotify_assets_tests.conftest import World, account, extended, use_s3
 from spotify_assets_tests.ingest.test_responses import DAYS, capture, track
@@ -78,7 +78,7 @@ def on_disk(exports, tmp_path_factory, spark):
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_from_an_export_to_nothing(server, world, exports, on_disk, monkeypatch):
-    with running(server) as address:
+    with running_s3(server) as address:
         world.uri = use_s3(address, monkeypatch)
         use(world, monkeypatch)
 

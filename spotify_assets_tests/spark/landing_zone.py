@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from spotify_assets.landing.zone import LandingZone
-from spotify_assets.sandbox.exports import as_json
+from spotify_assets.sandbox.exports import format_export
 from spotify_assets.sandbox.history import Listening, extended_history
 from spotify_assets_tests.conftest import account, extended
 from spotify_assets_tests.readers import test_recently_played as recent
@@ -59,16 +59,16 @@ def land_one_more_month(landing: LandingZone) -> None:
     """Land a month of plays, with one that repeats an earlier one."""
     june, july = datetime(2024, 6, 1, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC)
     plays = extended_history(Listening(300, june, july, seed=5)).to_pylist()
-    landing.land("history/anna/june.json", as_json([*plays, plays[0], extended("2024-01-31T13:37:00Z")]))
+    landing.land("history/anna/june.json", format_export([*plays, plays[0], extended("2024-01-31T13:37:00Z")]))
 
 
 def _history() -> Iterator[tuple[str, Any]]:
     start, end = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 6, 1, tzinfo=UTC)
     annas = extended_history(Listening(PLAYS, start, end, seed=1)).to_pylist()
-    yield "history/anna/my_spotify_data.zip", _zipped("Streaming_History_Audio_2024_0.json", as_json(annas))
+    yield "history/anna/my_spotify_data.zip", _zipped("Streaming_History_Audio_2024_0.json", format_export(annas))
     bens = extended_history(Listening(PLAYS // 2, start, end, seed=2, podcast_share=0.3)).to_pylist()
-    yield "history/ben/endsong_0.json", as_json([record for record in bens if record["ts"] < "2024-04"])
-    yield COARSE, as_json([_as_account_data(record) for record in bens if _is_music_since_march(record)])
+    yield "history/ben/endsong_0.json", format_export([record for record in bens if record["ts"] < "2024-04"])
+    yield COARSE, format_export([_as_account_data(record) for record in bens if _is_music_since_march(record)])
     yield from _csvs()
     emmas = [extended(f"2024-04-{day:02}T12:00:00Z", track=f"Song {day % 5}") for day in range(1, 31)]
     yield "history/emma/plays.ndjson", "\n".join(map(json.dumps, emmas)).encode()

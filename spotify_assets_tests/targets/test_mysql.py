@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from spotify_assets.model import TABLES
-from spotify_assets.sandbox.mariadb import running
+from spotify_assets.sandbox.mariadb import running_mariadb
 from spotify_assets.settings import SettingsError, load_settings
 from spotify_assets.targets import publishing
 from spotify_assets.targets.mysql import MySQL
@@ -268,7 +268,9 @@ def fill(server):
 
 def test_a_server_whose_disk_is_full(world):
     """One that may not grow: its table space is filled by somebody else meanwhile."""
-    with running("--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:64M") as server:
+    with running_mariadb(
+        "--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:64M"
+    ) as server:
         world.overrides["mysql_url"] = server.database()
         target = MySQL(settings=world.settings)
         publish(world, target)
