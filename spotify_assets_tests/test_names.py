@@ -11,8 +11,9 @@ PACKAGE = Path(spotify_assets.__file__).parent
 
 # Names that several modules define on purpose, with the reason.
 SHARED = {
-    **dict.fromkeys(TABLES, "an asset and its transform bear the name of their table"),
+    **dict.fromkeys(TABLES, "an asset and its transform are named after their table"),
     "main": "entry point of a module that is run as a program",
+    "PersistentSqliteEventLogStorage": "dagster_storage is its address in the dagster.yaml of former versions",
 }
 
 

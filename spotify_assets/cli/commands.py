@@ -173,7 +173,7 @@ def query(sql: str, form: str) -> None:
     from spotify_assets.cli import reports
     from spotify_assets.lake.tables import Lake
 
-    result = reports.query(Lake(settings().lake_uri), sql)
+    result = reports.run_query(Lake(settings().lake_uri), sql)
     names, rows = (
         result.column_names,
         list(zip(*[column.to_pylist() for column in result.columns], strict=True)),

@@ -67,9 +67,9 @@ def _configure(config: Path) -> None:
     """Copy dagster.yaml where it is missing or an older version; mend what no longer works in one that was edited."""
     current = config.read_text() if config.exists() else None
     if current is None or sha256(current.encode()).hexdigest() in SHIPPED[:-1]:
-        _replace(config, shipped("dagster.yaml").read_text())
+        _replace_file(config, shipped("dagster.yaml").read_text())
     elif (mended := _mend(current)) != current:
-        _replace(config, mended)
+        _replace_file(config, mended)
         click.echo(f"{config}: the event log's class has moved; that part is updated, your changes are kept", err=True)
 
 
@@ -102,7 +102,7 @@ def why_failed(events: Sequence[dg.DagsterEvent], warnings: Sequence[str] = ()) 
     return "; ".join(warnings[-3:]) or "the run did not succeed; the UI shows it: spotify-assets ui"
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace_file(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     part = path.with_suffix(".part")
     part.write_text(text)

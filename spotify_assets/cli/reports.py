@@ -45,7 +45,7 @@ NEXT = {
 LOGIN_ENDS_SOON = timedelta(days=30)
 
 
-def query(lake: Lake, sql: str) -> pa.Table:
+def run_query(lake: Lake, sql: str) -> pa.Table:
     """The rows of a query over the lake's tables and the questions' views, by their names. Tables that were never
     written are empty.
 
@@ -141,7 +141,7 @@ def _short(source_file: str) -> str:
 
 def totals(lake: Lake) -> dict[str, int]:
     """Records landed, kept, and rejected by reason; snapshots of playlists and their items; and known tracks."""
-    rows = query(
+    rows = run_query(
         lake,
         """
         SELECT 'landed' AS what, count(*) AS records FROM raw_plays
@@ -210,7 +210,7 @@ def print_status(console: Console, settings: Settings) -> None:
     waiting |= dict.fromkeys(changes.gone, "deleted")
     stale = staleness.stale(lake, settings)
     console.print(f"[dim]Landing zone[/] {settings.landing_uri}/history\n[dim]Lake        [/] {settings.lake_uri}")
-    rows = query(
+    rows = run_query(
         lake,
         """
         WITH kept AS (SELECT source_file, count(*) AS kept FROM plays GROUP BY ALL),
@@ -303,7 +303,7 @@ def print_maintained(console: Console, done: Sequence[Maintained], retention_day
 
 def _print_playlists(console: Console, lake: Lake) -> bool:
     """Every playlist that was captured; whether there is any."""
-    rows = query(
+    rows = run_query(
         lake,
         """
         WITH seen AS (
@@ -319,7 +319,7 @@ def _print_playlists(console: Console, lake: Lake) -> bool:
         console.print(as_table(names, shown, title="Playlists", one_line=True))
         if len(rows) > MAX_SHOWN:
             console.print(f"  [dim]and {len(rows) - MAX_SHOWN:,} more[/]")
-    broken = query(
+    broken = run_query(
         lake, "SELECT source_file, detail FROM raw_playlist_files WHERE status = 'unreadable' ORDER BY source_file"
     ).to_pylist()
     for row in broken[:MAX_SHOWN]:
@@ -347,7 +347,7 @@ def _print_login(console: Console, settings: Settings) -> None:
 
 def _print_moves(console: Console, lake: Lake) -> None:
     """What entered and left the playlist that changed most in its latest snapshot."""
-    moves = query(
+    moves = run_query(
         lake,
         """
         WITH latest AS (SELECT playlist_key, max(snapshot_date) AS snapshot_date FROM playlist_changes GROUP BY ALL),
@@ -372,7 +372,7 @@ def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -
     """Top artists, minutes a month, what moved on a playlist, and what to type next."""
     lake = Lake(settings.lake_uri)
     names = ", ".join("'" + name.replace("'", "''") + "'" for name in listeners)
-    artists = query(
+    artists = run_query(
         lake,
         f"""
         SELECT artist_name AS artist, sum(total_plays) AS plays, round(sum(total_ms_played) / 3600000) AS hours
@@ -385,7 +385,7 @@ def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -
             [(row["artist"], int(row["plays"]), int(row["hours"])) for row in artists],
         )
     )
-    months = query(
+    months = run_query(
         lake,
         f"""
         SELECT strftime(date, '%Y-%m') AS month, CAST(round(sum(ms_played) / 60000) AS BIGINT) AS minutes

@@ -37,7 +37,7 @@ from spotify_assets.windows import floor_to_grain
 STREAMED_BYTES = 64 << 20
 GROUP_BYTES = 128 << 20
 GROUP_FILES = 200
-Progress = Callable[[str], None]
+ReadProgress = Callable[[str], None]
 
 
 @dataclass
@@ -142,7 +142,7 @@ def _is_only_touched(
 
 
 def ingest(
-    landing: LandingZone, lake: Lake, settings: Settings, progress: Progress = lambda message: None
+    landing: LandingZone, lake: Lake, settings: Settings, progress: ReadProgress = lambda message: None
 ) -> Ingested:
     """Bring `raw_plays` and `raw_files` up to date with the landing zone."""
     lake.ensure("raw_plays")
@@ -166,7 +166,7 @@ def _take_off(lake: Lake, changes: Changes) -> None:
     """Take what changed or is gone off the list, and then drop all records of files that are not listed."""
     unlisted = {*changes.changed, *changes.gone}
     if unlisted:
-        _replace(lake, "raw_files", "landed_file", unlisted, [])
+        _replace_rows(lake, "raw_files", "landed_file", unlisted, [])
     files = lake.read("raw_files", ["source_file", "records"])
     plays = lake.ensure("raw_plays")
     landed_records = pc.sum(pa.table(plays.get_add_actions(flatten=True))["num_records"]).as_py() or 0
@@ -176,7 +176,7 @@ def _take_off(lake: Lake, changes: Changes) -> None:
         for batch in plays.to_pyarrow_dataset().to_batches(columns=["source_file"]):
             found.update(pc.unique(batch["source_file"]).to_pylist())
         if orphans := found - listed:
-            _replace(lake, "raw_plays", "source_file", orphans, [])
+            _replace_rows(lake, "raw_plays", "source_file", orphans, [])
 
 
 def _groups(files: list[HistoryFile]) -> Iterator[list[HistoryFile]]:
@@ -196,7 +196,7 @@ def _groups(files: list[HistoryFile]) -> Iterator[list[HistoryFile]]:
 
 
 def _read_group(
-    group: list[HistoryFile], landing: LandingZone, lake: Lake, settings: Settings, progress: Progress
+    group: list[HistoryFile], landing: LandingZone, lake: Lake, settings: Settings, progress: ReadProgress
 ) -> list[SourceRead]:
     """Read files, commit their records, and then list them."""
     reads: list[SourceRead] = []
@@ -222,7 +222,7 @@ def _read_group(
             reads.append(read)
         progress(f"{file.path}: {sum(read.records for read in reads if read.file is file):,} records")
     if collected:
-        _replace(lake, "raw_plays", "source_file", {read.source for read in reads}, collected)
+        _replace_rows(lake, "raw_plays", "source_file", {read.source for read in reads}, collected)
     loaded_at = datetime.now(UTC)
     statuses: dict[str, list[str]] = {}
     for read in reads:
@@ -231,7 +231,7 @@ def _read_group(
         listed(read, digests[read.file.path], loaded_at, reader_version(settings, statuses[read.file.path]))
         for read in reads
     ]
-    _replace(
+    _replace_rows(
         lake,
         "raw_files",
         "landed_file",
@@ -254,12 +254,12 @@ def _stream(read: SourceRead, source: Source, lake: Lake, settings: Settings) ->
             raise
 
     try:
-        _replace(lake, "raw_plays", "source_file", {read.source}, batches)
+        _replace_rows(lake, "raw_plays", "source_file", {read.source}, batches)
     except DeltaError:
         if not failure:
             raise
         if instead := instead_of(read, failure[0]):
-            _replace(lake, "raw_plays", "source_file", {read.source}, instead)
+            _replace_rows(lake, "raw_plays", "source_file", {read.source}, instead)
 
 
 def _update_touched(lake: Lake, touched: list[HistoryFile]) -> None:
@@ -269,7 +269,7 @@ def _update_touched(lake: Lake, touched: list[HistoryFile]) -> None:
     for row in rows:
         file = files[row["landed_file"]]
         row |= {"landed_at": file.landed_at, "etag": file.etag or None}
-    _replace(
+    _replace_rows(
         lake,
         "raw_files",
         "landed_file",
@@ -278,7 +278,7 @@ def _update_touched(lake: Lake, touched: list[HistoryFile]) -> None:
     )
 
 
-def _replace(
+def _replace_rows(
     lake: Lake,
     table: str,
     column: str,

@@ -48,7 +48,7 @@ class Maintained:
         )
 
 
-def maintain(
+def maintain_lake(
     lake: Lake,
     retention_days: int,
     note: Callable[[Maintained], None] = lambda _: None,
@@ -69,7 +69,7 @@ def maintain(
         engine_tables: Tables that the engine writes.
     """
     done = []
-    for table in _tables(lake):
+    for table in _existing_tables(lake):
         before = size_of(lake, table)
         hours = retention_days * HOURS
         if not (engine and table in engine_tables and _maintained_by_engine(lake, engine(), table, hours)):
@@ -90,7 +90,7 @@ def size_of(lake: Lake, table: str) -> Size:
     return Size(len(sizes), sum(sizes))
 
 
-def _tables(lake: Lake) -> Iterator[str]:
+def _existing_tables(lake: Lake) -> Iterator[str]:
     return (table for table in TABLES if lake.open(table) is not None)
 
 

@@ -90,7 +90,7 @@ class Lake:
                 )
             current = self.open(table)
             assert current is not None
-        if _shape(current) != [(field.name, field.type) for field in schema]:
+        if _arrow_fields(current) != [(field.name, field.type) for field in schema]:
             self.write(
                 table,
                 pa.Table.from_batches([], schema),
@@ -189,7 +189,7 @@ def _reach(uri: str) -> None:
         os.environ.update(engine_environment(uri))
 
 
-def _shape(table: DeltaTable) -> list[tuple[str, pa.DataType]]:
+def _arrow_fields(table: DeltaTable) -> list[tuple[str, pa.DataType]]:
     """Name and type of each column, as Arrow's plain types."""
     schema = pa.schema(table.schema().to_arrow())
     return [(field.name, field.type) for field in schema]

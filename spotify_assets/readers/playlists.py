@@ -17,8 +17,8 @@ from spotify_assets.readers.responses import (
     PEOPLE,
     Fields,
     as_boolean,
-    as_text,
     as_time,
+    clean_text,
     episode_fields,
     image_url,
     remove_people,
@@ -148,13 +148,13 @@ def _collect_items(pages: list[Any]) -> list[Any]:
 
 def _attributes(about: Any) -> Fields:
     """The playlist's own columns; empty if it has no name."""
-    name = as_text(about.get("name")) if isinstance(about, dict) else None
+    name = clean_text(about.get("name")) if isinstance(about, dict) else None
     if name is None:
         return {}
     owner = about.get("owner")
     return {
         "playlist_name": name,
-        "description": as_text(about.get("description")),
+        "description": clean_text(about.get("description")),
         "owner": _hash_owner(owner.get("id")) if isinstance(owner, dict) else None,
         "is_public": as_boolean(about.get("public")),
         "is_collaborative": as_boolean(about.get("collaborative")),
@@ -163,7 +163,7 @@ def _attributes(about: Any) -> Fields:
 
 
 def _hash_owner(user_id: Any) -> str | None:
-    known = as_text(user_id)
+    known = clean_text(user_id)
     if known is None or known == SPOTIFY_USER:
         return known
     return hashlib.sha256(f"spotify:user:{known}".encode()).hexdigest()[:16]

@@ -15,8 +15,8 @@ from spotify_assets.readers.responses import (
     album_fields,
     as_integer,
     as_list,
-    as_text,
     as_time,
+    clean_text,
     named_artists,
     spotify_id,
 )
@@ -58,10 +58,10 @@ def _play_fields(item: Any, before: dict) -> Fields:
     since = (played_at - before[played_at]) // MILLISECOND if played_at in before else None
     lengths = [length for length in (as_integer(track.get("duration_ms")), since) if length is not None]
     return {
-        "ts": as_text(item.get("played_at")),
+        "ts": clean_text(item.get("played_at")),
         "ms_played": str(min(lengths)) if lengths else None,
         "track_uri": f"spotify:track:{track_id}" if track_id else None,
-        "track_name": as_text(track.get("name")),
+        "track_name": clean_text(track.get("name")),
         "artist_name": album_fields(album)["album_artist_name"] or next(iter(artists), None),
-        "album_name": as_text(album.get("name")),
+        "album_name": clean_text(album.get("name")),
     }

@@ -28,7 +28,7 @@ def remove_people(document: Any) -> Any:
     return document
 
 
-def as_text(value: Any) -> str | None:
+def clean_text(value: Any) -> str | None:
     """Text in Unicode NFC; None if it is blank or not text."""
     # NFC, so that equal names get equal keys. Spark has no function for it.
     if not isinstance(value, str) or not value.strip():
@@ -82,7 +82,7 @@ def as_release_date(value: Any, precision: Any) -> tuple[date | None, str | None
 def image_url(images: Any) -> str | None:
     """URL of the widest image, or of the first if no image has a width."""
     known = [entry for entry in as_list(images) if isinstance(entry, dict) and isinstance(entry.get("url"), str)]
-    return as_text(max(known, key=lambda entry: as_integer(entry.get("width")) or 0)["url"]) if known else None
+    return clean_text(max(known, key=lambda entry: as_integer(entry.get("width")) or 0)["url"]) if known else None
 
 
 def spotify_id(thing: Any, kind: str) -> str | None:
@@ -100,15 +100,15 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def as_texts(values: Iterable[Any]) -> list[str]:
+def clean_texts(values: Iterable[Any]) -> list[str]:
     """The values that are text and not blank."""
-    return [known for known in map(as_text, values) if known]
+    return [known for known in map(clean_text, values) if known]
 
 
 def named_artists(thing: Fields) -> list[tuple[str, str]]:
     """Id and name of each artist with a name, in order; an id that is missing is empty text."""
     artists = [artist for artist in as_list(thing.get("artists")) if isinstance(artist, dict)]
-    known = [(spotify_id(artist, "artist") or "", as_text(artist.get("name"))) for artist in artists]
+    known = [(spotify_id(artist, "artist") or "", clean_text(artist.get("name"))) for artist in artists]
     return [(artist_id, name) for artist_id, name in known if name]
 
 
@@ -118,12 +118,12 @@ def track_fields(track: Fields) -> Fields:
     album = track.get("album")
     external = track.get("external_ids")
     return {
-        "track_name": as_text(track.get("name")),
+        "track_name": clean_text(track.get("name")),
         "artist_ids": [artist_id for artist_id, _ in artists],
         "artist_names": [name for _, name in artists],
         "duration_ms": as_integer(track.get("duration_ms")),
         "explicit": as_boolean(track.get("explicit")),
-        "isrc": as_text(external.get("isrc")) if isinstance(external, dict) else None,
+        "isrc": clean_text(external.get("isrc")) if isinstance(external, dict) else None,
         "disc_number": as_integer(track.get("disc_number"), "int"),
         "track_number": as_integer(track.get("track_number"), "int"),
         "popularity": as_integer(track.get("popularity"), "int"),
@@ -137,10 +137,10 @@ def album_fields(album: Fields) -> Fields:
     released, precision = as_release_date(album.get("release_date"), album.get("release_date_precision"))
     return {
         "album_id": spotify_id(album, "album"),
-        "album_name": as_text(album.get("name")),
+        "album_name": clean_text(album.get("name")),
         "album_artist_id": (artists[0][0] or None) if artists else None,
         "album_artist_name": artists[0][1] if artists else None,
-        "album_type": as_text(album.get("album_type")),
+        "album_type": clean_text(album.get("album_type")),
         "total_tracks": as_integer(album.get("total_tracks"), "int"),
         "release_date": released,
         "release_date_precision": precision,
@@ -153,13 +153,13 @@ def episode_fields(episode: Fields) -> Fields:
     show = episode.get("show")
     released, precision = as_release_date(episode.get("release_date"), episode.get("release_date_precision"))
     return {
-        "track_name": as_text(episode.get("name")),
+        "track_name": clean_text(episode.get("name")),
         "duration_ms": as_integer(episode.get("duration_ms")),
         "explicit": as_boolean(episode.get("explicit")),
         "release_date": released,
         "release_date_precision": precision,
         "image_url": image_url(episode.get("images")),
-        "show_name": as_text(show.get("name")) if isinstance(show, dict) else None,
+        "show_name": clean_text(show.get("name")) if isinstance(show, dict) else None,
     }
 
 
@@ -167,9 +167,9 @@ def full_album_fields(album: Fields) -> Fields:
     """Columns of a full album object: `album_fields`, label, genres and UPC."""
     external = album.get("external_ids")
     return album_fields(album) | {
-        "label": as_text(album.get("label")),
-        "genres": as_texts(as_list(album.get("genres"))),
-        "upc": as_text(external.get("upc")) if isinstance(external, dict) else None,
+        "label": clean_text(album.get("label")),
+        "genres": clean_texts(as_list(album.get("genres"))),
+        "upc": clean_text(external.get("upc")) if isinstance(external, dict) else None,
     }
 
 
@@ -177,8 +177,8 @@ def artist_fields(artist: Fields) -> Fields:
     """Columns of a full artist object."""
     followers = artist.get("followers")
     return {
-        "artist_name": as_text(artist.get("name")),
-        "genres": as_texts(as_list(artist.get("genres"))),
+        "artist_name": clean_text(artist.get("name")),
+        "genres": clean_texts(as_list(artist.get("genres"))),
         "image_url": image_url(artist.get("images")),
         "popularity": as_integer(artist.get("popularity"), "int"),
         "followers": as_integer(followers.get("total")) if isinstance(followers, dict) else None,

@@ -103,7 +103,7 @@ def extended_history(listening: Listening) -> pa.Table:
     repeated = rng.integers(0, unique, listening.plays - unique)
     row = np.concatenate([np.arange(unique), repeated])
     row = row[np.argsort(ends[row], kind="stable")]
-    columns = _columns(rng, listening, session, track, tracks, is_podcast, ends, ms, skipped, done)
+    columns = _export_columns(rng, listening, session, track, tracks, is_podcast, ends, ms, skipped, done)
     return pa.table({name: column.take(pa.array(row)) for name, column in columns.items()})
 
 
@@ -165,7 +165,7 @@ def track_lengths(tracks: int) -> np.ndarray:
     return np.exp(np.random.default_rng(17).normal(np.log(212_000), 0.28, tracks)).astype(np.int64)
 
 
-def _columns(
+def _export_columns(
     rng: np.random.Generator,
     listening: Listening,
     session: np.ndarray,

@@ -99,7 +99,7 @@ def _is_whole_key(column: sa.Column) -> bool:
     return [key.name for key in column.table.primary_key] == [column.name]
 
 
-def create(table: sa.Table, dialect: sa.Dialect, *, foreign_keys: bool = True) -> str:
+def create_table(table: sa.Table, dialect: sa.Dialect, *, foreign_keys: bool = True) -> str:
     """`CREATE TABLE`, with keys and constraints."""
     statement = CreateTable(table, include_foreign_key_constraints=None if foreign_keys else [])
     return str(statement.compile(dialect=dialect)).strip()

@@ -68,7 +68,7 @@ class Warehouse:
     def shape(self, table: str) -> str:
         """By DDL and comments."""
         made = self._model.tables[table]
-        return ddl.shape(ddl.create(made, DIALECT), *ddl.comments(made, DIALECT))
+        return ddl.shape(ddl.create_table(made, DIALECT), *ddl.comments(made, DIALECT))
 
     def held(self) -> Mapping[str, Held]:
         """What the file tells; nothing where there is none, or none of ours."""
@@ -162,7 +162,7 @@ class Warehouse:
         for table in reversed(self.tables):
             if table in dropped:
                 connection.execute(f"DROP TABLE IF EXISTS {table}")
-        windows = ddl.create(self._model.tables[WINDOWS], DIALECT)
+        windows = ddl.create_table(self._model.tables[WINDOWS], DIALECT)
         connection.execute(windows.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
         done = [
             Published(wanted[table], self._replace(connection, lake, wanted[table]))
@@ -181,7 +181,7 @@ class Warehouse:
         """Write the table, or its spans, and what it holds now; tell how many rows."""
         table, made = refresh.table, self._model.tables[refresh.table]
         if refresh.spans is None:
-            connection.execute(ddl.create(made, DIALECT))
+            connection.execute(ddl.create_table(made, DIALECT))
             for comment in ddl.comments(made, DIALECT):
                 connection.execute(comment)
         else:

@@ -255,7 +255,8 @@ def _to_csv(types: Mapping[str, str], dataset: Any, file: Path) -> None:
     """Write rows as they come: times as ISO in UTC, lists as JSON, nothing for null, and `""` for an empty text."""
     written = {"timestamp": f"strftime({{0}}, '{ISO}')", "array<string>": "to_json({0})"}
     columns = ", ".join(
-        f"{written.get(type_, '{0}').format(_quoted(name))} AS {_quoted(name)}" for name, type_ in types.items()
+        f"{written.get(type_, '{0}').format(_quote_identifier(name))} AS {_quote_identifier(name)}"
+        for name, type_ in types.items()
     )
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -266,7 +267,7 @@ def _to_csv(types: Mapping[str, str], dataset: Any, file: Path) -> None:
         connection.execute(f"COPY (SELECT {columns} FROM lake_rows) TO '{path}' (FORMAT csv, HEADER)")
 
 
-def _quoted(name: str) -> str:
+def _quote_identifier(name: str) -> str:
     return f'"{name}"'
 
 

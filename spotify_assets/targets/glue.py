@@ -60,14 +60,14 @@ class GlueCatalog:
 
     def shape(self, table: str) -> str:
         """By place, columns and comments."""
-        return _shape(self._wanted[table])
+        return _fingerprint(self._wanted[table])
 
     def held(self) -> Mapping[str, Held]:
         """What the catalogue tells; a table that somebody changed by hand is of another shape."""
         with self._told():
             registered = self._registered() or {}
         return {
-            table: Held(_shape(_part(found, self._wanted[table])), {}, is_the_lakes=True)
+            table: Held(_fingerprint(_part(found, self._wanted[table])), {}, is_the_lakes=True)
             for table, found in registered.items()
             if self._is_ours(table, found)
         }
@@ -257,5 +257,5 @@ def _part(found: Any, like: Any) -> Any:
     return found
 
 
-def _shape(table: Any) -> str:
+def _fingerprint(table: Any) -> str:
     return hashlib.sha256(json.dumps(table, sort_keys=True, default=str).encode()).hexdigest()[:12]

@@ -221,7 +221,7 @@ def _type(type_: sa.types.TypeEngine) -> sa.types.TypeEngine:
 
 def _create(table: sa.Table, collation: str) -> str:
     """`CREATE TABLE`. Spotify's ids differ by case alone, and names by an accent: text is compared as it is."""
-    return f"{ddl.create(table, DIALECT, foreign_keys=False)} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 {collation}"
+    return f"{ddl.create_table(table, DIALECT, foreign_keys=False)} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 {collation}"
 
 
 def _indexes(table: sa.Table) -> list[str]:

@@ -17,7 +17,7 @@ from spotify_assets.targets import ddl, publishing
 from spotify_assets.targets import snowflake_sql as sql
 from spotify_assets.targets.publishing import Counted, Held, Published, Refresh, TargetError
 from spotify_assets.targets.questions import questions
-from spotify_assets.targets.snowflake_session import EXISTS, MISSING, Sessions, ran, rows_of, run
+from spotify_assets.targets.snowflake_session import EXISTS, MISSING, Sessions, execute, fetch_rows, ran
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -57,7 +57,7 @@ class Snowflake:
     def shape(self, table: str) -> str:
         """By DDL, which bears the comments."""
         made = self._model.tables[table]
-        return ddl.shape(sql.create(made), *(statement for _, statement in sql.references(made)))
+        return ddl.shape(sql.create_transient_table(made), *(statement for _, statement in sql.references(made)))
 
     def held(self) -> Mapping[str, Held]:
         """What the schema tells, of those tables that are there; nothing where nothing was published to it."""
@@ -65,14 +65,14 @@ class Snowflake:
             there = self._tables(connection)
             if WINDOWS not in there:
                 return {}
-            rows = rows_of(connection, f"SELECT table_name, shape, window_name, version FROM {WINDOWS}")
+            rows = fetch_rows(connection, f"SELECT table_name, shape, window_name, version FROM {WINDOWS}")
             return publishing.held_of(row for row in rows if row[0] in there & {*self.tables})
 
     def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, Counted]]:
         """Rows of each table there."""
         with self._sessions.session() as connection:
             for table in tables:
-                yield table, Counted(int(rows_of(connection, f"SELECT COUNT(*) FROM {table}")[0][0]))
+                yield table, Counted(int(fetch_rows(connection, f"SELECT COUNT(*) FROM {table}")[0][0]))
 
     def drop_history(self, lake: Lake) -> None:
         """From now on its tables keep no former versions, and Snowflake removes those that there are."""
@@ -80,14 +80,14 @@ class Snowflake:
             there = self._tables(connection)
             for table in self.tables:
                 if table in there:
-                    run(connection, f"ALTER TABLE {table} SET DATA_RETENTION_TIME_IN_DAYS = 0")
+                    execute(connection, f"ALTER TABLE {table} SET DATA_RETENTION_TIME_IN_DAYS = 0")
 
     def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[Published]:
         """Each table in a transaction of its own, those that others refer to first."""
         wanted = {refresh.table: refresh for refresh in refreshes}
         with self._sessions.session() as connection:
             there = self._prepare(connection, lake)
-            shapes = dict(rows_of(connection, f"SELECT DISTINCT table_name, shape FROM {WINDOWS}"))
+            shapes = dict(fetch_rows(connection, f"SELECT DISTINCT table_name, shape FROM {WINDOWS}"))
             for table in self.tables:
                 if table in wanted:
                     refresh = wanted[table]
@@ -104,25 +104,25 @@ class Snowflake:
     def _prepare(self, connection: "SnowflakeConnection", lake: Lake) -> set[str]:
         """Make schema, stage and the table of what is held, where they are missing; tell which tables are there."""
         here = sql.here(self.settings, "catalog_name", "schema_name")
-        if not rows_of(connection, f"SELECT 1 FROM INFORMATION_SCHEMA.SCHEMATA WHERE {here}"):
-            run(connection, f"CREATE SCHEMA {self.settings.snowflake_schema}")
-        run(connection, sql.stage(lake.uri, self.settings.snowflake_storage_integration))
+        if not fetch_rows(connection, f"SELECT 1 FROM INFORMATION_SCHEMA.SCHEMATA WHERE {here}"):
+            execute(connection, f"CREATE SCHEMA {self.settings.snowflake_schema}")
+        execute(connection, sql.stage(lake.uri, self.settings.snowflake_storage_integration))
         there = self._tables(connection)
         if WINDOWS not in there:
-            run(connection, sql.create(self._model.tables[WINDOWS]))
+            execute(connection, sql.create_transient_table(self._model.tables[WINDOWS]))
         return there
 
     def _tables(self, connection: "SnowflakeConnection") -> set[str]:
         here = sql.here(self.settings, "table_catalog", "table_schema")
         found = f"SELECT table_name FROM INFORMATION_SCHEMA.TABLES WHERE {here}"
-        return {str(name).lower() for (name,) in rows_of(connection, found)}
+        return {str(name).lower() for (name,) in fetch_rows(connection, found)}
 
     def _stage(self, connection: "SnowflakeConnection", lake: Lake, refresh: Refresh) -> int:
         """Copy the live files into a table beside, and tell how many: a file is of a month, a span may be of days."""
         beside = STAGED + refresh.table
         files, expected = refresh.live_files(lake)
-        run(connection, sql.staging(self._model.tables[refresh.table], beside))
-        loaded = sum(int(row[3]) for copy in sql.copies(files, beside) for row in rows_of(connection, copy))
+        execute(connection, sql.staging(self._model.tables[refresh.table], beside))
+        loaded = sum(int(row[3]) for copy in sql.copies(files, beside) for row in fetch_rows(connection, copy))
         if loaded != expected:
             raise TargetError(
                 f"snowflake: {refresh.table}: {loaded:,} of {expected:,} rows of the lake's files were loaded, and so "
@@ -133,8 +133,8 @@ class Snowflake:
     def _replace_rows(self, connection: "SnowflakeConnection", refresh: Refresh) -> int:
         """Rows, and what is held, in one transaction."""
         table = self._model.tables[refresh.table]
-        run(connection, sql.delete(table, refresh.spans))
-        rows = run(connection, sql.insert(table, STAGED + refresh.table, refresh.spans))
+        execute(connection, sql.delete(table, refresh.spans))
+        rows = execute(connection, sql.insert(table, STAGED + refresh.table, refresh.spans))
         self._note(connection, table.name, refresh.held)
         return rows
 
@@ -144,14 +144,14 @@ class Snowflake:
         A process that is killed before it is noted does it again.
         """
         table, beside = self._model.tables[refresh.table], ANEW + refresh.table
-        run(connection, sql.create(table, beside))
-        rows = run(connection, sql.insert(table, STAGED + refresh.table, None, into=beside))
+        execute(connection, sql.create_transient_table(table, beside))
+        rows = execute(connection, sql.insert(table, STAGED + refresh.table, None, into=beside))
         connection.commit()
-        run(connection, f"CREATE OR REPLACE TRANSIENT TABLE {table.name} CLONE {beside} COPY GRANTS")
+        execute(connection, f"CREATE OR REPLACE TRANSIENT TABLE {table.name} CLONE {beside} COPY GRANTS")
         for link in self._links(table.name, there):
             ran(connection, link, unless=EXISTS)
         self._note(connection, table.name, refresh.held)
-        run(connection, f"DROP TABLE {beside}")
+        execute(connection, f"DROP TABLE {beside}")
         return rows
 
     def _answer(self, connection: "SnowflakeConnection", question: str, before: str | None) -> None:
@@ -165,7 +165,7 @@ class Snowflake:
     def _note(self, connection: "SnowflakeConnection", name: str, held: Held) -> None:
         """Note what the table holds now, and commit."""
         for statement in sql.notes(WINDOWS, name, held):
-            run(connection, statement)
+            execute(connection, statement)
         connection.commit()
 
     def _links(self, made: str, there: set[str]) -> Iterator[str]:

@@ -91,7 +91,7 @@ class Sessions:
         return connection
 
 
-def run(connection: "SnowflakeConnection", statement: str) -> int:
+def execute(connection: "SnowflakeConnection", statement: str) -> int:
     """Execute a statement, and tell how many rows it changed."""
     with connection.cursor() as cursor:
         cursor.execute(statement)
@@ -103,7 +103,7 @@ def ran(connection: "SnowflakeConnection", statement: str, unless: int) -> bool:
     from snowflake.connector.errors import ProgrammingError
 
     try:
-        run(connection, statement)
+        execute(connection, statement)
     except ProgrammingError as error:
         if error.errno != unless:
             raise
@@ -111,7 +111,7 @@ def ran(connection: "SnowflakeConnection", statement: str, unless: int) -> bool:
     return True
 
 
-def rows_of(connection: "SnowflakeConnection", query: str) -> list[tuple[Any, ...]]:
+def fetch_rows(connection: "SnowflakeConnection", query: str) -> list[tuple[Any, ...]]:
     """All rows of the answer."""
     with connection.cursor() as cursor:
         cursor.execute(query)

@@ -82,7 +82,7 @@ def here(settings: Settings, catalog: str, schema: str) -> str:
     return f"{catalog} = {literal(database)} AND {schema} = {literal(name)}"
 
 
-def create(table: sa.Table, name: str | None = None) -> str:
+def create_transient_table(table: sa.Table, name: str | None = None) -> str:
     """`CREATE TABLE` with its primary key; transient, as everything in it is in the lake, so no fail-safe is paid."""
     sql = str(CreateTable(table, include_foreign_key_constraints=[]).compile(dialect=DIALECT)).strip()
     return sql.replace(f"CREATE TABLE {table.name}", f"CREATE OR REPLACE TRANSIENT TABLE {name or table.name}", 1)

@@ -56,7 +56,7 @@ def spans(done: Published) -> str:
 
 def answers_of_the_lake(world: World) -> dict[str, list[tuple]]:
     """Rows of each question's answer, from the lake itself."""
-    found = {name: reports.query(world.lake, f"SELECT * FROM {name}") for name in questions()}
+    found = {name: reports.run_query(world.lake, f"SELECT * FROM {name}") for name in questions()}
     return {name: [tuple(row.values()) for row in rows.to_pylist()] for name, rows in found.items()}
 
 

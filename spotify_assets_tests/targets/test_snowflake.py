@@ -47,12 +47,12 @@ def star(history, snowflake, monkeypatch):
 
 def query(target, sql):
     with target._sessions.session() as connection:
-        return snowflake_session.rows_of(connection, sql)
+        return snowflake_session.fetch_rows(connection, sql)
 
 
 def execute(target, sql):
     with target._sessions.session() as connection:
-        snowflake_session.run(connection, sql)
+        snowflake_session.execute(connection, sql)
         connection.commit()
 
 

@@ -16,12 +16,12 @@ def model():
 
 
 def test_the_definition_of_a_table(model):
-    assert snowflake_sql.create(model.tables["fct_playlist_tracks"]).splitlines()[:3] == [
+    assert snowflake_sql.create_transient_table(model.tables["fct_playlist_tracks"]).splitlines()[:3] == [
         "CREATE OR REPLACE TRANSIENT TABLE fct_playlist_tracks (",
         "\tsnapshot_date DATE NOT NULL COMMENT 'Day of the snapshot (UTC). Part of the primary key', ",
         "\tdate_key INTEGER NOT NULL COMMENT 'Day of the snapshot. References dim_date.date_key', ",
     ]
-    made = snowflake_sql.create(model.tables["fct_playlist_tracks"])
+    made = snowflake_sql.create_transient_table(model.tables["fct_playlist_tracks"])
     assert "\tadded_at TIMESTAMP_NTZ COMMENT 'When it was added (UTC); null where the API doesn''t tell'" in made
     assert "PRIMARY KEY (snapshot_date, playlist_key, position)" in made
     assert "VARCHAR(" not in made

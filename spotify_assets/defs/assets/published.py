@@ -59,12 +59,12 @@ def published(target: Target) -> dg.AssetsDefinition:
             written[done.refresh.table] = done
         for table in target.tables:
             if table in picked:
-                yield _result(target, table, written.get(table))
+                yield _publish_result(target, table, written.get(table))
 
     return publish
 
 
-def _result(target: Target, table: str, done: Published | None) -> dg.MaterializeResult:
+def _publish_result(target: Target, table: str, done: Published | None) -> dg.MaterializeResult:
     metadata: dict[str, str | int | float] = {"rows_written": 0, "replaced": "nothing"}
     if done is not None:
         spans = done.refresh.spans

@@ -54,10 +54,10 @@ def _results(
         context.log.warning(f"{name} can't be read: {detail}")
     for table in tables:
         if dg.AssetKey(table) in context.selected_asset_keys:
-            yield _result(lake, table, unreadable=len(mirrored.unreadable), **figures)
+            yield _mirror_result(lake, table, unreadable=len(mirrored.unreadable), **figures)
 
 
-def _result(lake: Lake, table: str, **figures: Any) -> dg.MaterializeResult:
+def _mirror_result(lake: Lake, table: str, **figures: Any) -> dg.MaterializeResult:
     delta = lake.ensure(table)
     metadata: dict[str, Any] = {
         "dagster/uri": lake.table_uri(table),
@@ -80,8 +80,8 @@ def read_landing(
         context.log.warning(f"{name} can't be read: {detail}")
     context.log.info(f"Landing zone: {ingested.changes.summary()}; {ingested.records:,} records read")
     return (
-        _result(lake, "raw_plays", records_read=ingested.records),
-        _result(lake, "raw_files", changes=ingested.changes.summary(), unreadable=len(ingested.unreadable)),
+        _mirror_result(lake, "raw_plays", records_read=ingested.records),
+        _mirror_result(lake, "raw_files", changes=ingested.changes.summary(), unreadable=len(ingested.unreadable)),
     )
 
 

@@ -6,7 +6,7 @@ from datetime import date
 import dagster as dg
 from pyspark.sql import DataFrame, Row
 
-from spotify_assets.defs.checks.window import rows_of, run_window
+from spotify_assets.defs.checks.window import run_window, window_rows
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.model.cleaned import REJECTION_REASONS
 from spotify_assets.settings import Settings
@@ -25,7 +25,7 @@ OUTLIER_PLAYS = 200
 
 PARTIAL_AGGREGATES = ("daily_track_plays", "hourly_listening", "monthly_content")
 
-Lake = dg.ResourceParam[DeltaLakeIOManager]
+LakeResource = dg.ResourceParam[DeltaLakeIOManager]
 
 
 @dg.asset_check(
@@ -33,7 +33,7 @@ Lake = dg.ResourceParam[DeltaLakeIOManager]
     name="unreadable_files",
     description="Every landed file that should hold data can be read.",
 )
-def unreadable_files(lake: Lake) -> dg.AssetCheckResult:
+def unreadable_files(lake: LakeResource) -> dg.AssetCheckResult:
     columns = ["source_file", "status", "detail"]
     broken = [row for row in lake.lake.read("raw_files", columns).to_pylist() if row["status"] == "unreadable"]
     named = "\n".join(f"- `{row['source_file']}`: {row['detail']}" for row in broken[:MAX_NAMED])
@@ -58,13 +58,13 @@ def unreadable_files(lake: Lake) -> dg.AssetCheckResult:
         )
     ],
 )
-def every_record_once(context: dg.AssetCheckExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult]:
+def every_record_once(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
     from pyspark.sql import functions as F
 
     record = ["source_file", "source_row"]
-    listed = rows_of("raw_files", context, lake).where("records > 0")
+    listed = window_rows("raw_files", context, lake).where("records > 0")
     raw = F.broadcast(listed.select("source_file", "first_played_at", "last_played_at")).join(
-        rows_of("raw_plays", context, lake).select(*record, "played_at"), "source_file"
+        window_rows("raw_plays", context, lake).select(*record, "played_at"), "source_file"
     )
     window = run_window("plays", context, lake)
     if window is not None:
@@ -82,7 +82,7 @@ def every_record_once(context: dg.AssetCheckExecutionContext, lake: Lake) -> Ite
         return tuple(int(value or 0) for value in counted)
 
     landed = digest(raw)
-    kept, rejected = digest(rows_of("plays", context, lake)), digest(rows_of("rejected_plays", context, lake))
+    kept, rejected = digest(window_rows("plays", context, lake)), digest(window_rows("rejected_plays", context, lake))
     passed = landed == tuple(a + b for a, b in zip(kept, rejected, strict=True))
     figures = {"landed": landed[0], "kept": kept[0], "rejected": rejected[0]}
     yield dg.AssetCheckResult(
@@ -117,19 +117,19 @@ def _totals_check(table: str) -> str:
     ],
     can_subset=True,
 )
-def metrics_equal_facts(context: dg.AssetCheckExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult]:
+def metrics_equal_facts(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
     from pyspark.sql import functions as F
 
     figures = ("plays", "streams", "ms_played", "skips")
     by_fact = [F.count(F.lit(1)), F.count_if("is_stream"), F.sum("ms_played"), F.count_if("skipped")]
-    facts = rows_of("fct_plays", context, lake)
+    facts = window_rows("fct_plays", context, lake)
     names = {key.name for key in context.selected_asset_check_keys}
     for table in PARTIAL_AGGREGATES:
         if _totals_check(table) not in names:
             continue
         counted = facts.where("content_type = 'track'") if table == "daily_track_plays" else facts
         expected = [value or 0 for value in counted.agg(*by_fact).collect()[0]]
-        found = [value or 0 for value in rows_of(table, context, lake).agg(*map(F.sum, figures)).collect()[0]]
+        found = [value or 0 for value in window_rows(table, context, lake).agg(*map(F.sum, figures)).collect()[0]]
         different = [
             f"{figure}: {b:,} against {a:,}" for figure, a, b in zip(figures, expected, found, strict=True) if a != b
         ]
@@ -166,11 +166,11 @@ def metrics_equal_facts(context: dg.AssetCheckExecutionContext, lake: Lake) -> I
     can_subset=True,
 )
 def listening_is_plausible(
-    context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings], lake: Lake
+    context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings], lake: LakeResource
 ) -> Iterator[dg.AssetCheckResult]:
     from pyspark.sql import functions as F
 
-    plays, rejected = rows_of("plays", context, lake), rows_of("rejected_plays", context, lake)
+    plays, rejected = window_rows("plays", context, lake), window_rows("rejected_plays", context, lake)
     reasons = {row["reason"]: row["count"] for row in rejected.groupBy("reason").count().collect()}
     kept_by_month = plays.groupBy("listener", "month").agg(F.count(F.lit(1)).alias("plays"))
     superseded = (

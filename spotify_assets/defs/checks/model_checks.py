@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from spotify_assets.defs.checks.window import rows_of
+from spotify_assets.defs.checks.window import window_rows
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.model import TABLES
 
@@ -88,7 +88,7 @@ def unresolved(table: str, rows: "DataFrame", load: Callable[[str], "DataFrame"]
     }
 
 
-def _result(table: str, check: str, broken: dict[str, int], unit: str) -> dg.AssetCheckResult:
+def _check_result(table: str, check: str, broken: dict[str, int], unit: str) -> dg.AssetCheckResult:
     total = sum(broken.values())
     named = "; ".join(f"{rule}: {count:,} {unit}" for rule, count in broken.items() if count)
     return dg.AssetCheckResult(
@@ -109,14 +109,14 @@ def checks_of(table: str) -> dg.AssetChecksDefinition:
     def follow_the_model(
         context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[DeltaLakeIOManager]
     ) -> Iterator[dg.AssetCheckResult]:
-        rows = rows_of(table, context, lake)
+        rows = window_rows(table, context, lake)
         names = {key.name for key in context.selected_asset_check_keys}
         if FOREIGN_KEYS in names:
-            missing = unresolved(table, rows, lambda target: rows_of(target, context, lake))
-            yield _result(table, FOREIGN_KEYS, missing, "keys that are not there")
+            missing = unresolved(table, rows, lambda target: window_rows(target, context, lake))
+            yield _check_result(table, FOREIGN_KEYS, missing, "keys that are not there")
         if names - {FOREIGN_KEYS}:
             found = violations(table, rows)
             for name in sorted(names - {FOREIGN_KEYS}):
-                yield _result(table, name, found.get(name, {}), "rows")
+                yield _check_result(table, name, found.get(name, {}), "rows")
 
     return follow_the_model

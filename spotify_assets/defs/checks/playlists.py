@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from spotify_assets.defs.checks.history import MAX_NAMED, WARN, Lake
-from spotify_assets.defs.checks.window import rows_of
+from spotify_assets.defs.checks.history import MAX_NAMED, WARN, LakeResource
+from spotify_assets.defs.checks.window import window_rows
 
 
 @dg.asset_check(
@@ -13,8 +13,8 @@ from spotify_assets.defs.checks.window import rows_of
     name="unreadable_captures",
     description="Every landed capture of the run's days can be read.",
 )
-def unreadable_captures(context: dg.AssetCheckExecutionContext, lake: Lake) -> dg.AssetCheckResult:
-    broken = rows_of("raw_playlist_files", context, lake).where("status = 'unreadable'")
+def unreadable_captures(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    broken = window_rows("raw_playlist_files", context, lake).where("status = 'unreadable'")
     files = broken.select("source_file", "detail").orderBy("source_file").collect()
     named = "\n".join(f"- `{row['source_file']}`: {row['detail']}" for row in files[:MAX_NAMED])
     more = f"\n- and {len(files) - MAX_NAMED:,} more" if len(files) > MAX_NAMED else ""
@@ -35,11 +35,11 @@ def unreadable_captures(context: dg.AssetCheckExecutionContext, lake: Lake) -> d
         )
     ],
 )
-def every_item_once(context: dg.AssetCheckExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult]:
+def every_item_once(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
     from pyspark.sql import functions as F
 
-    captured = rows_of("raw_playlist_files", context, lake).agg(F.sum("items")).collect()[0][0] or 0
-    landed, kept = (rows_of(table, context, lake).count() for table in ("raw_playlists", "playlist_tracks"))
+    captured = window_rows("raw_playlist_files", context, lake).agg(F.sum("items")).collect()[0][0] or 0
+    landed, kept = (window_rows(table, context, lake).count() for table in ("raw_playlists", "playlist_tracks"))
     yield dg.AssetCheckResult(
         asset_key="playlist_tracks",
         check_name="every_item_once",

@@ -25,7 +25,7 @@ def run_window(table: str, context: dg.AssetCheckExecutionContext, lake: DeltaLa
     return span_of([first, last], windows)
 
 
-def rows_of(table: str, context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager) -> "DataFrame":
+def window_rows(table: str, context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager) -> "DataFrame":
     """The table's rows of the run's window."""
     frame = lake.frames.read(table)
     window = run_window(table, context, lake)
