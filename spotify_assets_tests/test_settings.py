@@ -33,9 +33,9 @@ def test_a_dotenv_file_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("TIMEZONE", "Mars/Olympus", "no time zone"),
+        ("TIMEZONE", "Mars/Olympus", "not a time zone"),
         ("TIMEZONES", "anna", "listener=Zone"),
-        ("TIMEZONES", "anna=Nowhere", "no time zone"),
+        ("TIMEZONES", "anna=Nowhere", "not a time zone"),
         ("PLAYS_START", "yesterday", "YYYY-MM-DD"),
         ("PLAYS_START", "2999-01-01", "between 1970 and today"),
         ("PLAYS_GRAIN", "hourly", "'daily', 'weekly' or 'monthly'"),
