@@ -110,7 +110,7 @@ rejected_plays = table(
 playlist_tracks = table(
     "playlist_tracks",
     "cleaned",
-    "One row per playlist item of a day's snapshot; `content_type` tells local files, removed tracks and episodes.",
+    "One row per playlist item of a day's snapshot. `content_type` is `track`, `local`, `episode` or `removed`.",
     required("snapshot_date", DAY, "Day of the snapshot (UTC)", primary_key=True),
     key("playlist_id", "Spotify's id of the playlist", primary_key=True),
     optional("playlist_name", TEXT, "Name of the playlist that day; null where the capture holds only its items"),

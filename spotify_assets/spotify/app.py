@@ -146,7 +146,7 @@ class App:
     def _wait_out_pause(self, terms: Terms) -> None:
         while left := self.pause_left:
             if any(not app.is_blocked and app.pause_left < left for app in terms.apps if app is not self):
-                raise PausedError(f"{self}: told to wait; another app may be asked sooner")
+                raise PausedError(f"{self} must wait; another app may be called sooner")
             if terms.stop.wait(left):
                 raise StoppedError("the call was cancelled")
 
@@ -164,20 +164,20 @@ class App:
             self._block(min(seconds, LONGEST_BLOCK))
         paused_until = time.monotonic() + seconds
         with self._lock:
-            news = self._paused_until < time.monotonic()
+            is_new = self._paused_until < time.monotonic()
             self._paused_until = max(self._paused_until, paused_until)
-        if news:
-            log.info("%s: told to wait %s s", self, seconds)
+        if is_new:
+            log.info("%s: rate limited, waiting %s s", self, seconds)
 
     def _block(self, seconds: int) -> None:
         until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=seconds + 1)
         with self._lock:
             # All calls in flight get the same answer: only the first one is stored and logged.
             known = self.blocked_until if self.is_blocked else None
-            news = known is None or until - known > timedelta(seconds=LONGEST_PAUSE)
-            if news:
+            is_new = known is None or until - known > timedelta(seconds=LONGEST_PAUSE)
+            if is_new:
                 self.blocked_until = until
-        if news:
+        if is_new:
             log.warning("%s: its quota is used up until %s UTC", self, f"{until:%Y-%m-%d %H:%M:%S}")
             self._state.block(self.client_id, until)
         raise QuotaExhaustedError(self.blocked_until or until)

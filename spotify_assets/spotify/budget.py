@@ -42,7 +42,7 @@ class Budget:
 
 
 class Limited(Protocol):
-    """An app at Spotify as seen by others that choose among apps: blocked by its quota, or told to wait."""
+    """The limits of an app at Spotify, by which callers choose among apps."""
 
     @property
     def is_blocked(self) -> bool:

@@ -237,7 +237,7 @@ class SpotifyClient:
     def _call(self, endpoint: Callable[[Any], Any], user: bool) -> dict[str, Any]:
         for _ in range(len(self._apps) + WAITS):
             apps = self._open_apps(user)
-            with suppress(PausedError, QuotaExhaustedError):  # another app may be asked
+            with suppress(PausedError, QuotaExhaustedError):  # try another app
                 return self._in_turn(apps).call(endpoint, Terms(self._thread.stop, user, apps=apps))
         raise still_limited()
 
