@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from spotify_assets.landing.copy_in import copy_into_landing, landed_by
+from spotify_assets.landing.copy_in import copy_into_landing, listener_files
 from spotify_assets.landing.zone import LandingZone
 
 
@@ -34,14 +34,14 @@ def landing(tmp_path):
 )
 def test_files_land_by_their_name_and_folders_with_theirs(source, landing, paths, landed):
     assert copy_into_landing([source / path for path in paths], "anna", landing) == len(landed)
-    assert landed_by("anna", landing) == [f"history/anna/{path}" for path in landed]
-    assert landed_by("ben", landing) == []
+    assert listener_files("anna", landing) == [f"history/anna/{path}" for path in landed]
+    assert listener_files("ben", landing) == []
 
 
 def test_a_folder_named_by_a_dot_lands_under_its_name(source, landing, monkeypatch):
     monkeypatch.chdir(source / "other")
     copy_into_landing([(source / "other").relative_to(source / "other")], "anna", landing)
-    assert landed_by("anna", landing) == ["history/anna/other/a.json"]
+    assert listener_files("anna", landing) == ["history/anna/other/a.json"]
 
 
 def test_content_is_copied(source, landing):
@@ -54,7 +54,7 @@ def test_two_files_of_one_name_are_refused_and_none_is_copied(source, landing):
     paths = [source / "export/a.json", source / "other/a.json"]
     with pytest.raises(click.ClickException, match=r"would both be landed as a.json; import one by one"):
         copy_into_landing(paths, "anna", landing)
-    assert landed_by("anna", landing) == []
+    assert listener_files("anna", landing) == []
 
 
 def test_nothing_to_copy_is_an_error(source, landing):

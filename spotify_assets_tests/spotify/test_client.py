@@ -249,7 +249,7 @@ class TestTokens:
         client.state.keep_login(api.client_id, api.refresh_token)
         kept_since = client.state.of(api.client_id).authorized_at
         new = "standin-refresh-token-new"
-        monkeypatch.setattr(api, "_refreshed", lambda app, token: api._granted(app, "playlist-read-private", new))
+        monkeypatch.setattr(api, "_refresh", lambda app, token: api._grant(app, "playlist-read-private", new))
         client.me()
 
         known = client.state.of(api.client_id)

@@ -200,7 +200,7 @@ def test_the_code_is_exchanged_in_spite_of_failures(api):
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (Status(400, text='{"error": "invalid_grant", "error_description": "expired"}'), "no longer takes"),
+        (Status(400, text='{"error": "invalid_grant", "error_description": "expired"}'), "no longer accepts"),
         (Status(400, text='{"error": "other", "error_description": "Sorry"}'), "Sorry"),
         (Garbage('{"access_token": "standin-access-token-x", "expires_in": 3600}'), "without a refresh token"),
     ],

@@ -242,5 +242,5 @@ class TestClearErrors:
     def test_what_s3_says_of_one_object(self, objects, code, raised, words):
         from botocore.exceptions import ClientError
 
-        with pytest.raises(raised, match=words), objects._told("a"):
+        with pytest.raises(raised, match=words), objects._translate_errors("a"):
             raise ClientError({"Error": {"Code": code, "Message": "no"}}, "GetObject")

@@ -11,7 +11,7 @@ from spotify_assets.settings import load_settings
 from spotify_assets.targets import snowflake_session
 from spotify_assets.targets.publishing import TargetError
 from spotify_assets.targets.registry import targets
-from spotify_assets.targets.snowflake_session import Sessions, ran, rows_of, run
+from spotify_assets.targets.snowflake_session import Sessions, execute, fetch_rows, ran
 from spotify_assets_tests.snowflake_server import PASSWORD
 from spotify_assets_tests.targets.conftest import pem
 
@@ -73,7 +73,7 @@ def sessions(options):
 
 def test_a_session_is_kept_for_the_next(sessions, monkeypatch):
     with sessions.session() as first:
-        assert rows_of(first, "SELECT 1, 'a'") == [(1, "a")]
+        assert fetch_rows(first, "SELECT 1, 'a'") == [(1, "a")]
     with sessions.session() as second:
         assert second is first
         with sessions.session() as another:  # one at a time uses each
@@ -100,14 +100,14 @@ def test_what_fails_is_rolled_back_and_its_session_closed(sessions):
 def connection(sessions):
     """A session in a schema that is there."""
     with sessions.session() as connection:
-        run(connection, "CREATE SCHEMA IF NOT EXISTS somewhere")
-        run(connection, "USE SCHEMA somewhere")
+        execute(connection, "CREATE SCHEMA IF NOT EXISTS somewhere")
+        execute(connection, "USE SCHEMA somewhere")
         yield connection
 
 
 def test_rows_that_a_statement_changed(connection):
-    run(connection, "CREATE TABLE numbers (number INTEGER)")
-    assert run(connection, "INSERT INTO numbers VALUES (1), (2)") == 2
+    execute(connection, "CREATE TABLE numbers (number INTEGER)")
+    assert execute(connection, "INSERT INTO numbers VALUES (1), (2)") == 2
 
 
 def test_only_the_error_that_is_expected_is_no_error(connection):

@@ -22,7 +22,7 @@ def test_the_definition_of_a_table(model):
         "\tdate_key INTEGER NOT NULL COMMENT 'Day of the snapshot. References dim_date.date_key', ",
     ]
     made = snowflake_sql.create_transient_table(model.tables["fct_playlist_tracks"])
-    assert "\tadded_at TIMESTAMP_NTZ COMMENT 'When it was added (UTC); null where the API doesn''t tell'" in made
+    assert "\tadded_at TIMESTAMP_NTZ COMMENT 'When it was added (UTC); null where the API omits it'" in made
     assert "PRIMARY KEY (snapshot_date, playlist_key, position)" in made
     assert "VARCHAR(" not in made
     assert dict(snowflake_sql.references(model.tables["fct_playlist_tracks"]))["dim_track"] == (
