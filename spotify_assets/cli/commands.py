@@ -205,7 +205,7 @@ def maintain() -> None:
 
     with console.status("Looking at the tables") as status:
         done = LakeFrames.of(settings()).maintain(lambda maintained: status.update(f"{maintained.table} is done"))
-    reports.print_maintained(console, done, settings().retention_days)
+    reports.print_maintenance(console, done, settings().retention_days)
 
 
 @cli.command()

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from spotify_assets.cli.outcome import Synced
 from spotify_assets.ingest.history import find_changes
-from spotify_assets.lake.maintenance import Maintained, Size
+from spotify_assets.lake.maintenance import MaintenanceResult, TableSize
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
@@ -277,14 +277,14 @@ def _print_targets(console: Console, lake: Lake, settings: Settings) -> None:
         console.print(f"[dim]Published to[/] {name}: {state}")
 
 
-def print_maintained(console: Console, done: Sequence[Maintained], retention_days: int) -> None:
+def print_maintenance(console: Console, done: Sequence[MaintenanceResult], retention_days: int) -> None:
     """Files and bytes of each table before and after; of those that changed."""
     changed = [one for one in done if one.before != one.after]
     total = [
-        Maintained(
+        MaintenanceResult(
             "all tables",
             *(
-                Size(sum(getattr(one, when).files for one in done), sum(getattr(one, when).bytes for one in done))
+                TableSize(sum(getattr(one, when).files for one in done), sum(getattr(one, when).bytes for one in done))
                 for when in ("before", "after")
             ),
         )

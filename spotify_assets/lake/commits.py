@@ -1,10 +1,11 @@
-"""From what each window of each table was computed, kept in the commit that wrote it, and what is stale by that.
+"""Input fingerprints of each window of a Delta table, stored in the metadata of the commit that wrote the window.
 
-A commit's metadata holds a fingerprint of its inputs for every window that it wrote, and the state of all other
-windows as of the version that its writer had seen (`base`). So data and fingerprint can never part, and the latest
-commits alone tell the state of a table. A window is stale when the fingerprint of its inputs, as they are now,
-differs: inputs are landed files (by when they were read) for plays, landed responses of the Web API (by size and
-time) for tables that mirror them, and for all else the version in which each upstream table last wrote the window.
+A commit's metadata holds a fingerprint of the inputs of every window that the commit wrote, and the state of all other
+windows as of the version that its writer read (`base`). Data and fingerprints are thus committed together, and the
+latest commits suffice to compute the state of a table. A window is stale when the current fingerprint of its inputs
+differs from the stored one. Inputs are landed files (by the time at which they were read) for plays, landed responses
+of the Web API (by size and time) for tables that mirror them, and for all other tables the version in which each
+upstream table last wrote the window.
 """
 
 import json
@@ -18,28 +19,31 @@ from deltalake import DeltaTable
 from spotify_assets.windows import TimeWindow
 
 WHOLE = "whole"
-# Fingerprint of a window that nothing belongs to; one that was never written is as good.
+# Fingerprint of a window without inputs; a window that was never written counts as up to date with it.
 EMPTY = "empty"
 KIND = "spotify_assets/1"
-# Operations that change no row.
-HARMLESS = ("CREATE TABLE", "OPTIMIZE", "VACUUM", "FSCK", "SET TBLPROPERTIES", "CREATE OR REPLACE")
+# Prefixes of operations in the Delta log that change no row.
+OPERATIONS_WITHOUT_CHANGES = ("CREATE TABLE", "OPTIMIZE", "VACUUM", "FSCK", "SET TBLPROPERTIES", "CREATE OR REPLACE")
 RECENT_COMMITS = 20
-# It meets no window.
-NO_SPAN = ("9999-12-31", "0001-01-01")
+# Overlaps no window.
+EMPTY_SPAN = ("9999-12-31", "0001-01-01")
 
 
 @dataclass(frozen=True)
-class Written:
-    """What is known of a window: the fingerprint of what it was computed from, and the commit that wrote it.
+class WindowState:
+    """State of a window.
 
-    `fingerprint` is None for a window of another grain that was written over in part.
+    Attributes:
+        fingerprint: Of the inputs from which the window was computed; None where it is unknown, as for the rest of a
+            window of another grain after part of it was replaced.
+        version: The commit that wrote the window: `<first 8 characters of the table's id>:<Delta version>`.
     """
 
     fingerprint: str | None
     version: str
 
 
-State = dict[str, Written]
+TableState = dict[str, WindowState]
 
 
 @lru_cache(maxsize=20_000)
@@ -48,42 +52,46 @@ def window_name(window: TimeWindow) -> str:
     return f"{window.start:%Y-%m-%d}/{window.end:%Y-%m-%d}"
 
 
-def state_of(table: DeltaTable | None) -> State:
-    """What is known of every window that was written, as of the table's latest version."""
+def window_states(table: DeltaTable | None) -> TableState:
+    """State of every window that was written, by window name, as of the table's latest version."""
     if table is None:
         return {}
     identity = str(table.metadata().id)[:8]
     commits, base, latest = _commits_since_base(table)
-    state: State = {}
+    state: TableState = {}
     if latest:
-        # Should the log have lost commits in between, nothing is known of any window.
-        is_whole = min(commits) <= base + 1
+        # If commits between base and latest are missing from the log, no fingerprint can be trusted.
+        is_complete = min(commits) <= base + 1
         state = {
-            name: Written(fingerprint if is_whole else None, version)
+            name: WindowState(fingerprint if is_complete else None, version)
             for name, (fingerprint, version) in latest["before"].items()
         }
     for version in sorted(commits):
         commit = commits[version]
-        if version <= base or commit["operation"].startswith(HARMLESS):
+        if version <= base or commit["operation"].startswith(OPERATIONS_WITHOUT_CHANGES):
             continue
-        entry = _metadata(commit)
+        entry = _parse_metadata(commit)
         if entry is None:
-            # Somebody else wrote into the table.
-            state = {name: Written(None, f"{identity}:{version}") for name in state}
+            # Another program wrote to the table and may have changed any window.
+            state = {name: WindowState(None, f"{identity}:{version}") for name in state}
         else:
-            state = _after(state, entry, f"{identity}:{version}")
+            state = _apply_commit(state, entry, f"{identity}:{version}")
     return state
 
 
-def versions(table: DeltaTable) -> dict[str, str]:
-    """The version in which each window was last written; that of the whole table where it has none, or nothing is
-    known of them, as of the mirror of the landed history.
+def window_versions(table: DeltaTable) -> dict[str, str]:
+    """The version in which each window was last written, by window name.
+
+    A table whose commits have no window metadata, as `raw_plays`, has one entry, `whole`: its last version that
+    changed rows.
     """
-    if state := state_of(table):
-        return {name: written.version for name, written in state.items()}
+    if state := window_states(table):
+        return {name: window.version for name, window in state.items()}
     identity, latest = str(table.metadata().id)[:8], 0
     for limit in (1, RECENT_COMMITS, None):
-        changes = [c["version"] for c in table.history(limit) if not c["operation"].startswith(HARMLESS)]
+        changes = [
+            c["version"] for c in table.history(limit) if not c["operation"].startswith(OPERATIONS_WITHOUT_CHANGES)
+        ]
         if changes:
             latest = max(changes)
             break
@@ -91,19 +99,21 @@ def versions(table: DeltaTable) -> dict[str, str]:
 
 
 def _commits_since_base(table: DeltaTable) -> tuple[dict[int, Any], int, dict[str, Any] | None]:
-    """Commits by version back to the base of our latest, that base, and that latest commit's metadata."""
+    """Commits by version, back to the base of our latest commit; that base; and the metadata of our latest commit."""
     commits: dict[int, Any] = {}
-    # Mostly the latest is ours and tells all; on S3 each costs a request.
+    # Usually the latest commit is ours and suffices; on S3 each further commit costs a request.
     for limit in (1, RECENT_COMMITS, None):
         commits = {commit["version"]: commit for commit in table.history(limit)}
-        latest = next(filter(None, (_metadata(commits[version]) for version in sorted(commits, reverse=True))), None)
+        latest = next(
+            filter(None, (_parse_metadata(commits[version]) for version in sorted(commits, reverse=True))), None
+        )
         if latest and min(commits) <= latest["base"] + 1:
             return commits, latest["base"], latest
     return commits, latest["base"] if latest else -1, latest
 
 
-def _metadata(commit: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Our metadata of a commit; None for a commit of somebody else."""
+def _parse_metadata(commit: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Our metadata of a commit; None for a commit of another program."""
     try:
         entry = json.loads(commit.get("userMetadata") or "null")
     except ValueError:
@@ -111,23 +121,27 @@ def _metadata(commit: Mapping[str, Any]) -> dict[str, Any] | None:
     return entry if isinstance(entry, dict) and entry.get("kind") == KIND else None
 
 
-def _after(state: State, entry: Mapping[str, Any], version: str) -> State:
-    """The state after a commit: its windows are new, and what they cut of windows of another grain is unknown."""
+def _apply_commit(state: TableState, entry: Mapping[str, Any], version: str) -> TableState:
+    """The state after a commit.
+
+    A window of another grain that overlaps the commit's span is cut: its remainder keeps its version, and has no
+    fingerprint.
+    """
     written: dict[str, str] = entry["windows"]
     if WHOLE in written:
-        return {WHOLE: Written(written[WHOLE], version)}
+        return {WHOLE: WindowState(written[WHOLE], version)}
     first, last = entry["span"]
-    after: State = {}
-    for name, known in state.items():
+    after: TableState = {}
+    for name, window in state.items():
         start, _, end = name.partition("/")
         if end <= first or start >= last:
-            after[name] = known
+            after[name] = window
         elif name not in written:
             if start < first:
-                after[f"{start}/{first}"] = Written(None, known.version)
+                after[f"{start}/{first}"] = WindowState(None, window.version)
             if end > last:
-                after[f"{last}/{end}"] = Written(None, known.version)
-    return after | {name: Written(fingerprint, version) for name, fingerprint in written.items()}
+                after[f"{last}/{end}"] = WindowState(None, window.version)
+    return after | {name: WindowState(fingerprint, version) for name, fingerprint in written.items()}
 
 
 def commit_metadata(table: DeltaTable, token: str, fingerprints: Mapping[str, str], span: TimeWindow | None) -> str:
@@ -135,27 +149,29 @@ def commit_metadata(table: DeltaTable, token: str, fingerprints: Mapping[str, st
 
     Args:
         table: The table as its writer sees it.
-        token: By which the writer finds its commit again.
-        fingerprints: Of the inputs of each window that is written, by its name.
-        span: From when until when rows are replaced; None for the whole table.
+        token: Unique to this commit; see `commit_with_token`.
+        fingerprints: Fingerprint of the inputs of each window that is written, by window name.
+        span: Interval whose rows are replaced; None for the whole table.
     """
     first = "0001-01-01" if span is None or span.is_first else f"{span.start:%Y-%m-%d}"
     end = f"{span.end:%Y-%m-%d}" if span else "9999-12-31"
-    return _entry(table, state_of(table) if span else {}, token=token, windows=dict(fingerprints), span=(first, end))
+    return _serialize(
+        table, window_states(table) if span else {}, token=token, windows=dict(fingerprints), span=(first, end)
+    )
 
 
-def carried_metadata(table: DeltaTable) -> str:
-    """Metadata for a commit that changes no row: it tells the state of all windows on, so that one commit suffices."""
-    return _entry(table, state_of(table), token="", windows={}, span=NO_SPAN)
+def carry_forward_metadata(table: DeltaTable) -> str:
+    """Metadata for a commit that changes no row; it repeats the state of all windows, so that readers need only it."""
+    return _serialize(table, window_states(table), token="", windows={}, span=EMPTY_SPAN)
 
 
-def _entry(table: DeltaTable, state: State, **more: Any) -> str:
-    before = {name: (known.fingerprint, known.version) for name, known in state.items()}
-    return json.dumps({"kind": KIND, "base": table.version(), "before": before} | more, separators=(",", ":"))
+def _serialize(table: DeltaTable, state: TableState, **fields: Any) -> str:
+    before = {name: (window.fingerprint, window.version) for name, window in state.items()}
+    return json.dumps({"kind": KIND, "base": table.version(), "before": before} | fields, separators=(",", ":"))
 
 
 def commit_with_token(table: DeltaTable, token: str) -> Mapping[str, Any] | None:
-    """The commit that carries this token."""
+    """The commit whose metadata contains this token; None where none of the last 100 does."""
     for limit in (1, RECENT_COMMITS * 5):
         for commit in table.history(limit):
             if token in (commit.get("userMetadata") or ""):

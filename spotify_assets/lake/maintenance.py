@@ -1,7 +1,7 @@
-"""Upkeep of the lake's tables: small files become large ones, and what no version of late needs is removed.
+"""Compaction and vacuum of the lake's tables.
 
-Both are safe beside runs that read or write: a compaction that meets another commit is tried again, and nothing is
-removed that was part of a table, or written, within the retention.
+Both are safe while other runs read or write: a compaction that conflicts with another commit is retried, and no file
+is removed that was part of a table, or written, within the retention.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -20,26 +20,26 @@ from spotify_assets.storage import storage_at
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-HOURS = 24
-# Of a VACUUM by Spark, which has ten thousand by default.
-TASKS_THAT_LIST = "16"
+HOURS_PER_DAY = 24
+# Tasks with which Spark lists files in a VACUUM; its default is 10,000.
+LISTING_TASKS = "16"
 
 
 @dataclass(frozen=True)
-class Size:
-    """Data files of a table, those of former versions included, and their bytes; the log is left out."""
+class TableSize:
+    """Number and bytes of a table's data files, including those of former versions, excluding the Delta log."""
 
     files: int
     bytes: int
 
 
 @dataclass(frozen=True)
-class Maintained:
-    """A table before and after."""
+class MaintenanceResult:
+    """Size of a table before and after its maintenance."""
 
     table: str
-    before: Size
-    after: Size
+    before: TableSize
+    after: TableSize
 
     def __str__(self) -> str:
         return (
@@ -51,43 +51,43 @@ class Maintained:
 def maintain_lake(
     lake: Lake,
     retention_days: int,
-    note: Callable[[Maintained], None] = lambda _: None,
+    note: Callable[[MaintenanceResult], None] = lambda _: None,
     *,
     engine: "Callable[[], SparkSession] | None" = None,
     engine_tables: Collection[str] = (),
-) -> list[Maintained]:
+) -> list[MaintenanceResult]:
     """Compact and vacuum every table that exists.
 
-    Tables that Apache Spark writes are maintained by it: on S3 its commits are safe beside its own only.
+    Apache Spark maintains the tables that it writes: on S3, its commits are safe against its own commits only.
 
     Args:
         lake: The lake.
         retention_days: Days for which former versions are kept.
-        note: Called with each table that is done.
+        note: Called with the result of each table.
         engine: Opens a session on the Spark Connect server that writes `engine_tables`; None where that is the
-            embedded engine, whose commits are safe beside `deltalake`'s.
+            embedded engine, whose commits are safe against those of `deltalake`.
         engine_tables: Tables that the engine writes.
     """
     done = []
     for table in _existing_tables(lake):
-        before = size_of(lake, table)
-        hours = retention_days * HOURS
-        if not (engine and table in engine_tables and _maintained_by_engine(lake, engine(), table, hours)):
+        before = table_size(lake, table)
+        hours = retention_days * HOURS_PER_DAY
+        if not (engine and table in engine_tables and _maintain_by_engine(lake, engine(), table, hours)):
             _compact(lake, table)
             _vacuum(lake, table, hours)
-        maintained = Maintained(table, before, size_of(lake, table))
+        maintained = MaintenanceResult(table, before, table_size(lake, table))
         note(maintained)
         done.append(maintained)
     return done
 
 
-def size_of(lake: Lake, table: str) -> Size:
-    """What the table's folder holds."""
+def table_size(lake: Lake, table: str) -> TableSize:
+    """Size of the table's folder."""
     folder = lake.folder(table)
     sizes = [
         file.size for file in storage_at(lake.uri).files(folder) if not file.path.startswith(f"{folder}/_delta_log/")
     ]
-    return Size(len(sizes), sum(sizes))
+    return TableSize(len(sizes), sum(sizes))
 
 
 def _existing_tables(lake: Lake) -> Iterator[str]:
@@ -97,39 +97,39 @@ def _existing_tables(lake: Lake) -> Iterator[str]:
 def _compact(lake: Lake, table: str) -> None:
     def compact() -> None:
         delta = lake.ensure(table)
-        delta.optimize.compact(commit_properties=_carried(delta))
+        delta.optimize.compact(commit_properties=_carry_forward(delta))
 
     retry(compact, COMPACTION_CONFLICT, CommitFailedError)
 
 
 def _vacuum(lake: Lake, table: str, hours: int) -> None:
-    """Files that runs which were killed left are removed, too."""
+    """Vacuum the table, including files that killed runs left (`full=True`)."""
     lake.ensure(table).vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True)
 
 
-def _maintained_by_engine(lake: Lake, session: "SparkSession", table: str, hours: int) -> bool:
-    """Have the Spark Connect server compact and vacuum; False where it can't, as a Sail cluster."""
+def _maintain_by_engine(lake: Lake, session: "SparkSession", table: str, hours: int) -> bool:
+    """Compact and vacuum on the Spark Connect server; False where it doesn't support OPTIMIZE, as a Sail cluster."""
     from pyspark.errors import IllegalArgumentException
 
     name = f"delta.`{lake.table_uri(table)}`"
-    noted = "spark.databricks.delta.commitInfo.userMetadata"
+    metadata_key = "spark.databricks.delta.commitInfo.userMetadata"
     session.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
-    session.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", TASKS_THAT_LIST)
+    session.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", LISTING_TASKS)
     try:
-        session.conf.set(noted, commits.carried_metadata(lake.ensure(table)))
+        session.conf.set(metadata_key, commits.carry_forward_metadata(lake.ensure(table)))
         session.sql(f"OPTIMIZE {name}").collect()
     except IllegalArgumentException as error:
         if "found OPTIMIZE" in str(error):
             return False
         raise
     finally:
-        session.conf.unset(noted)
+        session.conf.unset(metadata_key)
     session.sql(f"VACUUM {name} RETAIN {hours} HOURS").collect()
     return True
 
 
-def _carried(delta: DeltaTable) -> CommitProperties | None:
-    """So that the latest commits tell what the windows were computed from; None where nothing is known of any."""
-    if not commits.state_of(delta):
+def _carry_forward(delta: DeltaTable) -> CommitProperties | None:
+    """Commit properties that repeat the state of all windows; None where no window has a state."""
+    if not commits.window_states(delta):
         return None
-    return CommitProperties(custom_metadata={"userMetadata": commits.carried_metadata(delta)})
+    return CommitProperties(custom_metadata={"userMetadata": commits.carry_forward_metadata(delta)})

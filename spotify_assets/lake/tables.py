@@ -1,4 +1,4 @@
-"""The lake: where its Delta tables are, and how they come to be. Engine-free: through `deltalake`."""
+"""The lake: locations, creation, reads and writes of its Delta tables, through `deltalake` (no engine)."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -15,16 +15,20 @@ from spotify_assets.model import LAYOUT_COLUMN, TABLES
 from spotify_assets.retry import COMMIT_CONFLICT, retry
 from spotify_assets.storage import Bucket, engine_environment, is_s3, storage_at, storage_options
 
-# What tables were computed from stands in their log (30 days, Delta's own, are soon over for a table of last year).
-PROPERTIES = {"delta.logRetentionDuration": "interval 3650 days"}
+# The log holds the input fingerprints of all windows; Delta's default retention of 30 days would drop those of a table
+# that is seldom written.
+TABLE_PROPERTIES = {"delta.logRetentionDuration": "interval 3650 days"}
 
 
 @dataclass(frozen=True)
 class Lake:
     """Delta tables below one folder, or one prefix of an S3 bucket: `<uri>/<layer>/<table>/`.
 
-    For the time of a run or a command: it keeps tables open, and asks for later commits only. A table that is
-    deleted meanwhile by somebody else stays as it was.
+    Meant for the duration of a run or a command: opened tables are cached and updated incrementally. A cached table
+    whose files another process deletes is not noticed.
+
+    Attributes:
+        uri: A folder's path, or `s3://bucket/prefix`.
     """
 
     uri: str
@@ -33,23 +37,23 @@ class Lake:
     )
 
     def folder(self, table: str) -> str:
-        """Folder of the table, below the lake."""
+        """Folder of the table, relative to the lake."""
         return f"{TABLES[table].layer}/{table}"
 
     def table_uri(self, table: str) -> str:
-        """Where the table is."""
+        """URI of the table."""
         return f"{self.uri}/{self.folder(table)}"
 
     def open(self, table: str) -> DeltaTable | None:
-        """The table as it is now, or None where it was never written.
+        """The table in its latest version; None where it doesn't exist.
 
         Raises:
             StorageError: where the lake can't be reached.
         """
-        _reach(self.uri)
+        _check_bucket(self.uri)
         options = storage_options(self.uri)
-        known, opened = self._opened.get(table, (None, None))
-        if opened and known == options:  # credentials are renewed now and then
+        opened_with, opened = self._opened.get(table, (None, None))
+        if opened and opened_with == options:  # temporary credentials change
             opened.update_incremental()
             return opened
         try:
@@ -59,24 +63,25 @@ class Lake:
         self._opened[table] = (options, opened)
         return opened
 
-    def at(self, table: str, version: int) -> DeltaTable:
-        """The table as it was in that version, whatever is written meanwhile."""
+    def at_version(self, table: str, version: int) -> DeltaTable:
+        """The table in the given Delta version."""
         return DeltaTable(self.table_uri(table), version=version, storage_options=storage_options(self.uri))
 
     def write(self, table: str, rows: Any, **options: Any) -> None:
-        """Write rows through `deltalake`, which takes the options."""
+        """Write rows by `deltalake.write_deltalake`, to which the options are passed."""
         write_deltalake(self.table_uri(table), rows, storage_options=storage_options(self.uri), **options)
 
     def ensure(self, table: str) -> DeltaTable:
-        """The table, made empty from the model where it is missing.
+        """The table; created empty from the model where it doesn't exist.
 
-        A table of another shape than the model's is emptied and takes the new shape: what it held is computed anew.
+        A table whose schema differs from the model's is emptied and gets the model's schema; its rows become stale
+        and are recomputed.
         """
         schema = TABLES[table].arrow_schema
         partition_by = [LAYOUT_COLUMN] if TABLES[table].window_column else None
         current = self.open(table)
         if current is None:
-            # Two runs may both find it missing: the second finds it made.
+            # Another run may create the table at the same time.
             with suppress(DeltaError):
                 DeltaTable.create(
                     self.table_uri(table),
@@ -85,7 +90,7 @@ class Lake:
                     partition_by=partition_by,
                     name=table,
                     description=TABLES[table].comment,
-                    configuration=PROPERTIES,
+                    configuration=TABLE_PROPERTIES,
                     storage_options=storage_options(self.uri),
                 )
             current = self.open(table)
@@ -102,7 +107,7 @@ class Lake:
         return current
 
     def read(self, table: str, columns: list[str] | None = None) -> pa.Table:
-        """A small table, whole; empty where it was never written."""
+        """All rows of a small table, or some of its columns; empty where the table doesn't exist."""
         current = self.open(table)
         if current is None:
             schema = TABLES[table].arrow_schema
@@ -110,7 +115,7 @@ class Lake:
         return current.to_pyarrow_table(columns=columns)
 
     def count(self, table: str) -> int:
-        """Rows of the table, from its log."""
+        """Number of rows of the table, from its log; 0 where it doesn't exist."""
         current = self.open(table)
         return sum(current.get_add_actions(flatten=True)["num_records"].to_pylist()) if current else 0
 
@@ -122,54 +127,55 @@ class Lake:
         predicate: str | None = None,
         metadata: Callable[[DeltaTable], str] | None = None,
     ) -> None:
-        """Replace rows in one commit, from Arrow; again where another writer was first.
+        """Replace rows in one commit; retried where another writer commits first.
 
         Args:
-            table: The table; made where it is missing.
-            rows: Gives the new rows, once for each attempt.
-            predicate: SQL for the rows to be replaced; all where it is None.
-            metadata: Gives the commit's metadata for the table as it is before.
+            table: The table; created where it doesn't exist.
+            rows: Returns the new rows; called once for each attempt.
+            predicate: SQL condition of the rows to replace; None for all.
+            metadata: Returns the commit's metadata, given the table before the commit.
+
+        Raises:
+            CommitFailedError: where other writers are first at every attempt.
         """
 
         def write() -> None:
             current = self.ensure(table)
-            noted = {"userMetadata": metadata(current)} if metadata else None
+            custom = {"userMetadata": metadata(current)} if metadata else None
             self.write(
                 table,
                 pa.RecordBatchReader.from_batches(TABLES[table].arrow_schema, rows()),
                 mode="overwrite",
                 predicate=predicate,
-                commit_properties=CommitProperties(custom_metadata=noted) if noted else None,
+                commit_properties=CommitProperties(custom_metadata=custom) if custom else None,
             )
 
         retry(write, COMMIT_CONFLICT, CommitFailedError)
 
     def tables(self) -> Iterator[tuple[str, DeltaTable]]:
-        """Every table of the model that exists, by name."""
+        """Name and table of every table of the model that exists."""
         for name in TABLES:
             current = self.open(name)
             if current is not None:
                 yield name, current
 
     def drop_history(self) -> int:
-        """Remove every file of former versions, and the log's entries of them: only the present stays.
+        """Remove every file of former versions of all tables, and their log entries.
 
-        Statistics in the log name smallest and largest values, and so people and what they heard.
+        Log entries hold minima and maxima of columns, and so names of listeners and of what they played.
 
         Returns:
-            How many files were removed.
+            Number of files removed.
         """
         removed = 0
         files = storage_at(self.uri)
-        for name, present in self.tables():
-            removed += len(
-                present.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
-            )
-            present.update_incremental()
-            present.create_checkpoint()
-            # What each window was computed from stands in the latest commit of ours: it and later ones stay.
-            ours = [commit["version"] for commit in present.history() if commit.get("userMetadata")]
-            oldest = max(ours, default=present.version())
+        for name, table in self.tables():
+            removed += len(table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True))
+            table.update_incremental()
+            table.create_checkpoint()
+            # Our latest commit holds the state of all windows: keep it and later ones.
+            ours = [commit["version"] for commit in table.history() if commit.get("userMetadata")]
+            oldest = max(ours, default=table.version())
             entries = {
                 entry.path: entry.path.rpartition("/")[2].partition(".")[0]
                 for entry in files.files(f"{self.folder(name)}/_delta_log")
@@ -181,15 +187,19 @@ class Lake:
 
 
 @cache
-def _reach(uri: str) -> None:
-    """Raises, in one clear line, where the bucket isn't there or can't be listed; asked once a process."""
+def _check_bucket(uri: str) -> None:
+    """Check once a process that the bucket exists and can be listed.
+
+    Raises:
+        StorageError: where it doesn't, or can't.
+    """
     if is_s3(uri):
         Bucket(uri).check()
-        # The embedded engine reads them when it first meets a bucket.
+        # The embedded engine reads these variables when it first opens a bucket.
         os.environ.update(engine_environment(uri))
 
 
 def _arrow_fields(table: DeltaTable) -> list[tuple[str, pa.DataType]]:
-    """Name and type of each column, as Arrow's plain types."""
+    """Name and Arrow type of each column."""
     schema = pa.schema(table.schema().to_arrow())
     return [(field.name, field.type) for field in schema]

@@ -13,7 +13,7 @@ from deltalake import CommitProperties
 
 from spotify_assets.engine.session import spark_session
 from spotify_assets.lake import commits
-from spotify_assets.lake.maintenance import Maintained, maintain_lake
+from spotify_assets.lake.maintenance import MaintenanceResult, maintain_lake
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYOUT_COLUMN, PLAYS, TABLES, LakeTable
 from spotify_assets.refresh import lineage, staleness
@@ -150,8 +150,8 @@ class LakeFrames:
                 commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
             )
 
-    def maintain(self, note: Callable[[Maintained], None] = lambda _: None) -> list[Maintained]:
-        """Compact and vacuum every table, each by who writes it; see `lake.maintenance.maintain_lake`."""
+    def maintain(self, note: Callable[[MaintenanceResult], None] = lambda _: None) -> list[MaintenanceResult]:
+        """Compact and vacuum every table, see `lake.maintenance.maintain_lake`."""
         return maintain_lake(
             self.lake,
             self.settings.retention_days,

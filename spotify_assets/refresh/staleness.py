@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from spotify_assets.lake.commits import EMPTY, WHOLE, State, state_of, window_name
+from spotify_assets.lake.commits import EMPTY, WHOLE, TableState, window_name, window_states
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import Capture, LandingZone
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES, LakeTable
@@ -39,14 +39,14 @@ class Expectation:
     settings: Settings
 
     def __post_init__(self) -> None:
-        self._states: dict[str, State] = {}
+        self._states: dict[str, TableState] = {}
         self._files: list[ListedFile] | None = None
         self._captures: dict[str, list[Capture]] = {}
 
-    def state(self, table: str) -> State:
+    def state(self, table: str) -> TableState:
         """The table's state, read once."""
         if table not in self._states:
-            self._states[table] = state_of(self.lake.open(table))
+            self._states[table] = window_states(self.lake.open(table))
         return self._states[table]
 
     def files(self) -> list[ListedFile]:

@@ -136,7 +136,7 @@ class Refresh:
 
     def delta(self, lake: Lake) -> DeltaTable:
         """The lake's table in exactly the version."""
-        return lake.at(self.table, self.version)
+        return lake.at_version(self.table, self.version)
 
     def __str__(self) -> str:
         if self.spans is None:
@@ -217,7 +217,7 @@ def behind(target: Target, lake: Lake, tables: Iterable[str] | None = None, *, a
     for table in target.tables:
         if table in wanted:
             delta = lake.ensure(table)
-            shape, windows = target.shape(table), commits.versions(delta)
+            shape, windows = target.shape(table), commits.window_versions(delta)
             before = held.get(table)
             spans = None
             if before and before.shape == shape:
@@ -229,7 +229,7 @@ def behind(target: Target, lake: Lake, tables: Iterable[str] | None = None, *, a
 
 def digest(lake: Lake) -> str:
     """Changes whenever a row of the lake does. A table that was made, and never written, is as good as none."""
-    versions = {table: commits.versions(delta) for table, delta in lake.tables() if delta.version() > 0}
+    versions = {table: commits.window_versions(delta) for table, delta in lake.tables() if delta.version() > 0}
     return hashlib.sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from spotify_assets.cli import reports
 from spotify_assets.cli.outcome import Synced
-from spotify_assets.lake.maintenance import Maintained, Size
+from spotify_assets.lake.maintenance import MaintenanceResult, TableSize
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
 from spotify_assets.refresh.plan import PlannedRun
@@ -232,10 +232,10 @@ def test_warnings_are_told_once_and_as_they_are(console):
 
 def test_maintenance_shows_what_changed_and_the_sum(console):
     done = [
-        Maintained("plays", Size(5, 5_000), Size(1, 1_000)),
-        Maintained("fct_plays", Size(1, 2_000), Size(1, 2_000)),
+        MaintenanceResult("plays", TableSize(5, 5_000), TableSize(1, 1_000)),
+        MaintenanceResult("fct_plays", TableSize(1, 2_000), TableSize(1, 2_000)),
     ]
-    reports.print_maintained(console, done, 7)
+    reports.print_maintenance(console, done, 7)
     assert said(console) == [
         "table files before now size before now",
         "plays 5 1 5.0 kB 1.0 kB",
@@ -245,7 +245,7 @@ def test_maintenance_shows_what_changed_and_the_sum(console):
 
 
 def test_maintenance_with_nothing_to_do(console):
-    reports.print_maintained(console, [Maintained("plays", Size(1, 1), Size(1, 1))], 7)
+    reports.print_maintenance(console, [MaintenanceResult("plays", TableSize(1, 1), TableSize(1, 1))], 7)
     assert said(console)[-1] == "Nothing to compact, and nothing to remove."
 
 

@@ -9,12 +9,12 @@ from deltalake import CommitProperties
 
 from spotify_assets.lake.commits import (
     WHOLE,
-    carried_metadata,
+    carry_forward_metadata,
     commit_metadata,
     commit_with_token,
-    state_of,
-    versions,
     window_name,
+    window_states,
+    window_versions,
 )
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
@@ -47,7 +47,7 @@ class Plays:
 
     def state(self):
         """Fingerprint and version of each window; the version without the table's id."""
-        found = state_of(self.delta)
+        found = window_states(self.delta)
         assert {written.version.partition(":")[0] for written in found.values()} <= {str(self.delta.metadata().id)[:8]}
         return {name: (known.fingerprint, int(known.version.partition(":")[2])) for name, known in found.items()}
 
@@ -69,12 +69,12 @@ def test_a_window_is_named_by_its_days():
     assert window_name(window("2024-01-01", "2024-02-01")) == JANUARY
 
 
-def test_nothing_is_known_of_a_table_that_was_never_written(plays):
-    assert state_of(None) == {}
+def test_a_table_that_was_never_written_has_no_state(plays):
+    assert window_states(None) == {}
     assert plays.state() == {}
 
 
-def test_a_window_is_known_by_its_fingerprint_and_its_commit(plays):
+def test_a_window_has_its_fingerprint_and_its_commit(plays):
     plays.write(JANUARY, FEBRUARY, fingerprint="a")
     assert plays.state() == {JANUARY: ("a", 1), FEBRUARY: ("a", 1)}
 
@@ -103,13 +103,13 @@ def test_the_whole_table_is_one_window(plays):
         (FEBRUARY, True, {}),  # the first window takes what lies before it
     ],
 )
-def test_what_is_left_of_a_window_of_another_grain_has_unknown_inputs(plays, written, is_first, expected):
+def test_the_rest_of_a_cut_window_has_no_fingerprint(plays, written, is_first, expected):
     plays.write(JANUARY, FEBRUARY)
     plays.write(written, fingerprint="new", is_first=is_first)
     assert plays.state() == expected | {written: ("new", 2)}
 
 
-def test_a_commit_of_somebody_else_may_have_changed_any_window(plays):
+def test_a_commit_of_another_program_clears_all_fingerprints(plays):
     plays.write(JANUARY, FEBRUARY)
     plays.commit()
     assert plays.state() == {JANUARY: (None, 2), FEBRUARY: (None, 2)}
@@ -118,7 +118,7 @@ def test_a_commit_of_somebody_else_may_have_changed_any_window(plays):
 
 
 @pytest.mark.parametrize("metadata", ["nothing of ours", "[1]", '{"kind": "of another program"}'])
-def test_metadata_of_another_program_tells_nothing(plays, metadata):
+def test_metadata_of_another_program_is_ignored(plays, metadata):
     plays.write(JANUARY)
     plays.commit(metadata)
     assert plays.state() == {JANUARY: (None, 2)}
@@ -129,10 +129,10 @@ def test_compaction_and_vacuum_change_no_row(plays):
     plays.delta.optimize.compact()
     plays.delta.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
     assert plays.state() == {JANUARY: ("f", 1)}
-    assert set(versions(plays.delta).values()) == {f"{str(plays.delta.metadata().id)[:8]}:1"}
+    assert set(window_versions(plays.delta).values()) == {f"{str(plays.delta.metadata().id)[:8]}:1"}
 
 
-def test_of_two_writers_at_once_both_are_known(plays):
+def test_windows_of_two_concurrent_writers_are_kept(plays):
     plays.write(JANUARY, fingerprint="old")
     slower = plays.metadata(FEBRUARY, fingerprint="slow")
     plays.write(JANUARY, fingerprint="quick")
@@ -140,7 +140,7 @@ def test_of_two_writers_at_once_both_are_known(plays):
     assert plays.state() == {JANUARY: ("quick", 2), FEBRUARY: ("slow", 3)}
 
 
-def test_where_the_log_lost_a_commit_nothing_is_known_of_windows_before_it(plays):
+def test_a_missing_commit_clears_the_fingerprints_before_it(plays):
     plays.write(JANUARY)
     slower = plays.metadata(FEBRUARY)
     plays.commit()
@@ -152,9 +152,9 @@ def test_where_the_log_lost_a_commit_nothing_is_known_of_windows_before_it(plays
     assert again.state() == {JANUARY: (None, 1), FEBRUARY: ("f", 3)}
 
 
-def test_a_commit_that_changes_no_row_tells_on_what_is_known(plays):
+def test_a_commit_without_changes_carries_the_state_forward(plays):
     plays.write(JANUARY, FEBRUARY)
-    plays.commit(carried_metadata(plays.delta))
+    plays.commit(carry_forward_metadata(plays.delta))
     assert plays.state() == {JANUARY: ("f", 1), FEBRUARY: ("f", 1)}
 
 
@@ -170,22 +170,22 @@ def test_metadata_is_as_lakes_of_before_have_it(plays):
     assert json.loads(plays.metadata(FEBRUARY, token="t")) == before | of_window
     assert json.loads(plays.metadata(FEBRUARY, token="t", is_first=True)) == before | of_first
     assert json.loads(plays.metadata(WHOLE, token="t")) == before | of_table
-    assert json.loads(carried_metadata(plays.delta)) == before | of_nothing
+    assert json.loads(carry_forward_metadata(plays.delta)) == before | of_nothing
 
 
 def test_versions_of_windows(plays):
     plays.write(JANUARY)
     plays.write(FEBRUARY)
     identity = str(plays.delta.metadata().id)[:8]
-    assert versions(plays.delta) == {JANUARY: f"{identity}:1", FEBRUARY: f"{identity}:2"}
+    assert window_versions(plays.delta) == {JANUARY: f"{identity}:1", FEBRUARY: f"{identity}:2"}
 
 
 def test_a_table_without_windows_has_the_version_of_its_last_change(plays):
     identity = str(plays.delta.metadata().id)[:8]
-    assert versions(plays.delta) == {WHOLE: f"{identity}:0"}
+    assert window_versions(plays.delta) == {WHOLE: f"{identity}:0"}
     plays.commit()
     plays.commit()
-    assert versions(plays.delta) == {WHOLE: f"{identity}:2"}
+    assert window_versions(plays.delta) == {WHOLE: f"{identity}:2"}
 
 
 def test_a_writer_finds_its_commit_by_its_token(plays):

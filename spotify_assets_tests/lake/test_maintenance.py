@@ -28,7 +28,7 @@ def fragmented(prepared):
 def fragment(world):
     delta = world.lake.ensure("plays")
     rows = delta.to_pyarrow_table()
-    noted = CommitProperties(custom_metadata={"userMetadata": commits.carried_metadata(delta)})
+    noted = CommitProperties(custom_metadata={"userMetadata": commits.carry_forward_metadata(delta)})
     for number in range(len(rows)):
         mode = "append" if number else "overwrite"
         world.lake.write("plays", rows.slice(number, 1), mode=mode, commit_properties=noted)
@@ -68,7 +68,7 @@ def test_former_versions_go_once_the_retention_is_over(fragmented):
     assert of_plays(fragmented).before == of_plays(fragmented).after
 
 
-def test_what_a_killed_run_left_is_removed_after_the_retention(prepared):
+def test_files_of_killed_runs_are_removed_after_the_retention(prepared):
     world = prepared(MONTH)
     table = Path(world.lake.table_uri("plays"))
     old, new = table / "month=2024-01-01/old.parquet", table / "month=2024-01-01/new.parquet"
@@ -81,7 +81,7 @@ def test_what_a_killed_run_left_is_removed_after_the_retention(prepared):
     assert new.exists()
 
 
-def test_a_table_that_is_maintained_again_and_again_stays_known(prepared):
+def test_repeated_maintenance_keeps_the_state_of_windows(prepared):
     world = prepared(MONTH)
     world.overrides["retention_days"] = 0
     for _ in range(4):
@@ -90,7 +90,7 @@ def test_a_table_that_is_maintained_again_and_again_stays_known(prepared):
     assert not staleness.stale(world.lake, world.settings)
 
 
-def test_the_job_tells_files_and_bytes(fragmented):
+def test_the_job_reports_files_and_bytes(fragmented):
     job = definitions(fragmented.settings).resolve_job_def("maintain_tables")
     with dg.instance_for_test() as instance:
         result = job.execute_in_process(instance=instance)

@@ -54,7 +54,7 @@ def test_a_table_that_was_never_written_is_none_and_reads_as_empty(lake):
 
 
 @pytest.mark.parametrize(("table", "partitions"), [("plays", ["month"]), ("dim_listener", [])])
-def test_a_table_is_made_from_the_model(lake, table, partitions):
+def test_a_table_is_created_from_the_model(lake, table, partitions):
     made = lake.ensure(table)
     assert pa.schema(made.schema().to_arrow()) == TABLES[table].arrow_schema
     metadata = made.metadata()
@@ -63,14 +63,14 @@ def test_a_table_is_made_from_the_model(lake, table, partitions):
     assert metadata.configuration["delta.logRetentionDuration"] == "interval 3650 days"
 
 
-def test_one_that_is_there_stays_as_it_is(lake):
+def test_an_existing_table_is_kept(lake):
     lake.ensure("dim_listener")
     lake.write("dim_listener", listeners("a"), mode="append")
     assert lake.ensure("dim_listener").version() == 1
     assert names(lake) == ["a"]
 
 
-def test_one_of_another_shape_is_emptied_and_takes_the_models(lake):
+def test_a_table_of_another_schema_is_emptied_and_gets_the_models(lake):
     write_deltalake(lake.table_uri("plays"), pa.table({"old": [1]}))
     assert pa.schema(lake.ensure("plays").schema().to_arrow()) == TABLES["plays"].arrow_schema
     assert lake.count("plays") == 0
@@ -84,11 +84,11 @@ def test_an_open_table_sees_what_others_write(lake):
     assert names(lake) == ["a", "b"]
 
 
-def test_a_version_stays_as_it_was(lake):
+def test_a_pinned_version_does_not_change(lake):
     lake.ensure("dim_listener")
     lake.write("dim_listener", listeners("a"), mode="append")
     lake.write("dim_listener", listeners("b"), mode="append")
-    assert lake.at("dim_listener", 1).to_pyarrow_table().num_rows == 1
+    assert lake.at_version("dim_listener", 1).to_pyarrow_table().num_rows == 1
 
 
 def test_only_rows_of_the_predicate_are_replaced(lake):
@@ -124,14 +124,14 @@ def conflicts(monkeypatch, times):
     return attempts
 
 
-def test_where_another_writer_was_first_rows_are_asked_for_again(lake, monkeypatch):
+def test_a_conflicting_replacement_is_retried_with_new_rows(lake, monkeypatch):
     lake.ensure("dim_listener")
     attempts = conflicts(monkeypatch, 3)
     lake.replace("dim_listener", lambda: iter(listeners(f"attempt {len(attempts) + 1}").to_batches()))
     assert names(lake) == ["attempt 4"]
 
 
-def test_a_conflict_that_does_not_end_is_an_error(lake, monkeypatch):
+def test_a_lasting_conflict_is_an_error(lake, monkeypatch):
     lake.ensure("dim_listener")
     attempts = conflicts(monkeypatch, 1_000)
     with pytest.raises(CommitFailedError):
@@ -139,7 +139,7 @@ def test_a_conflict_that_does_not_end_is_an_error(lake, monkeypatch):
     assert len(attempts) == 4
 
 
-def test_several_may_find_a_table_missing_at_once(lake):
+def test_a_table_may_be_created_concurrently(lake):
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: Lake(lake.uri).ensure("plays"), range(8)))
     assert {one.metadata().name for one in made} == {"plays"}
@@ -152,7 +152,7 @@ def test_tables_are_those_that_exist_in_the_models_order(lake):
     assert [name for name, _ in lake.tables()] == [name for name in TABLES if name in ("fct_plays", "plays")]
 
 
-def test_only_the_present_stays_when_history_is_dropped(lake):
+def test_dropping_history_keeps_only_the_latest_version(lake):
     secret = "A name to be forgotten"
     lake.replace(
         "dim_listener", lambda: iter(listeners(secret, "a").to_batches()), metadata=lambda _: '{"of": "before"}'
@@ -167,7 +167,7 @@ def test_only_the_present_stays_when_history_is_dropped(lake):
     assert [metadata for metadata in told if metadata] == ['{"of": "now"}']
 
 
-def test_dropping_history_keeps_the_commit_that_tells_what_rows_were_computed_from(lake):
+def test_dropping_history_keeps_the_state_of_windows(lake):
     replace(lake, "a", metadata=lambda _: '{"of": "ours"}')
     lake.ensure("dim_listener").optimize.compact()
     lake.write("dim_listener", listeners("b"), mode="append")

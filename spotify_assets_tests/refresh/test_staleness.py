@@ -126,7 +126,7 @@ def test_the_state_outlives_its_log(synced, monkeypatch):
     monkeypatch.setattr(commits, "RECENT_COMMITS", 2)
     for _ in range(5):
         synced.frames.write("plays", synced.compute("plays", ["2024-03-01"]), ["2024-03-01"])
-    state = commits.state_of(synced.lake.open("plays"))
+    state = commits.window_states(synced.lake.open("plays"))
     assert set(state) == {"2024-01-01/2024-02-01", "2024-03-01/2024-04-01"}
     assert state["2024-01-01/2024-02-01"].fingerprint is not None
 

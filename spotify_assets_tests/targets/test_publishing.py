@@ -179,7 +179,10 @@ class Shelf:
 
 def everything(lake):
     """What a target holds that lacks nothing."""
-    return {table: Held(f"shape of {table}", commits.versions(lake.ensure(table))) for table in ("dim_time", "plays")}
+    return {
+        table: Held(f"shape of {table}", commits.window_versions(lake.ensure(table)))
+        for table in ("dim_time", "plays")
+    }
 
 
 def lacking(target, lake, *arguments, **options):

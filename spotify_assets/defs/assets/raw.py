@@ -16,7 +16,7 @@ from spotify_assets.ingest import fetch
 from spotify_assets.ingest.history import ingest
 from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.ingest.responses import KINDS, Mirrored, mirror_metadata, mirror_playlists
-from spotify_assets.lake.commits import state_of, window_name
+from spotify_assets.lake.commits import window_name, window_states
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
@@ -128,7 +128,7 @@ def _refuse_days_without_captures(
     if any(landing.captures_on(date.fromisoformat(key)) for key in keys):
         return
     windows = windows_of(TABLES["raw_playlist_files"], settings)
-    if {window_name(windows[key]) for key in keys} & set(state_of(lake.open("raw_playlist_files"))):
+    if {window_name(windows[key]) for key in keys} & set(window_states(lake.open("raw_playlist_files"))):
         return
     days = keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"
     if f"{today}" not in keys:
