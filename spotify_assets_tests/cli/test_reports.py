@@ -112,28 +112,28 @@ def noted(tmp_path, monkeypatch):
 
 def test_only_tables_that_are_named_are_opened(noted):
     lake, opened = noted
-    assert reports.query(lake, "SELECT hour FROM DIM_TIME").to_pylist() == [{"hour": 7}]
+    assert reports.run_query(lake, "SELECT hour FROM DIM_TIME").to_pylist() == [{"hour": 7}]
     assert opened == ["dim_time"]
 
 
 def test_a_question_opens_the_tables_of_its_view(noted):
     lake, opened = noted
-    assert reports.query(lake, "FROM when_i_listen").to_pylist() == []
+    assert reports.run_query(lake, "FROM when_i_listen").to_pylist() == []
     assert set(opened) == {"dim_time", "listening_clock"}
 
 
 def test_all_tables_are_shown_without_opening_one(noted):
     lake, opened = noted
-    assert reports.query(lake, "SHOW TABLES")["name"].to_pylist() == sorted(TABLES)
-    columns = reports.query(lake, "SELECT column_name FROM duckdb_columns() WHERE table_name = 'plays'")
+    assert reports.run_query(lake, "SHOW TABLES")["name"].to_pylist() == sorted(TABLES)
+    columns = reports.run_query(lake, "SELECT column_name FROM duckdb_columns() WHERE table_name = 'plays'")
     assert columns["column_name"].to_pylist() == list(TABLES["plays"].columns)
-    assert reports.query(lake, "FROM information_schema.tables").num_rows == len(TABLES)
+    assert reports.run_query(lake, "FROM information_schema.tables").num_rows == len(TABLES)
     assert opened == []
 
 
 def test_a_wrong_query_is_duckdbs_error(noted):
     with pytest.raises(duckdb.ParserException, match="SELEC"):
-        reports.query(noted[0], "SELEC 1")
+        reports.run_query(noted[0], "SELEC 1")
 
 
 @pytest.mark.parametrize(
@@ -156,11 +156,11 @@ def test_hints_name_the_program_as_it_is_called_there(tmp_path, monkeypatch, cur
 
 
 def test_times_of_a_query_are_utc(lake):
-    [row] = reports.query(lake, "SELECT TIMESTAMPTZ '2024-01-31 13:37:00+00' AS at").to_pylist()
+    [row] = reports.run_query(lake, "SELECT TIMESTAMPTZ '2024-01-31 13:37:00+00' AS at").to_pylist()
     assert row["at"] == datetime(2024, 1, 31, 13, 37, tzinfo=UTC)
-    assert reports.query(lake, "SELECT strftime(TIMESTAMPTZ '2024-01-31 23:37:00+00', '%H') AS hour").to_pylist() == [
-        {"hour": "23"}
-    ]
+    assert reports.run_query(
+        lake, "SELECT strftime(TIMESTAMPTZ '2024-01-31 23:37:00+00', '%H') AS hour"
+    ).to_pylist() == [{"hour": "23"}]
 
 
 BEFORE = {"landed": 10, "kept": 8, "duplicate": 2, "playlist items": 5}
