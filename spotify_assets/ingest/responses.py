@@ -42,14 +42,14 @@ def mirror_playlists(landing: LandingZone, lake: Lake, settings: Settings, keys:
     """
     window_of = windows_of(TABLES["raw_playlists"], settings)
     span = span_of(keys, window_of)
-    expectation = staleness.Expectation(lake, settings)
+    current = staleness.InputFingerprints(lake, settings)
     fingerprints = {
-        table: expectation.fingerprints(TABLES[table], [window_of[key] for key in keys])
+        table: current.fingerprints(TABLES[table], [window_of[key] for key in keys])
         for table in ("raw_playlists", "raw_playlist_files")
     }
     within = [
         capture
-        for capture in expectation.captures("playlists")
+        for capture in current.captures("playlists")
         if capture.window and span.start <= capture.window.start < span.end
     ]
     mirrored = Mirrored()
@@ -70,10 +70,10 @@ def _counted(values: pa.ChunkedArray) -> tuple[list[Any], list[int]]:
 def mirror_metadata(landing: LandingZone, lake: Lake, settings: Settings, kind: str) -> Mirrored:
     """Write the latest response for each id into the kind's table, in one commit."""
     table = table_of(kind)
-    expectation = staleness.Expectation(lake, settings)
-    fingerprints = expectation.fingerprints(TABLES[table], [])
+    current = staleness.InputFingerprints(lake, settings)
+    fingerprints = current.fingerprints(TABLES[table], [])
     mirrored = Mirrored()
-    landed = landing.fetch(expectation.captures(f"metadata/{kind}"))
+    landed = landing.fetch(current.captures(f"metadata/{kind}"))
     rows = metadata_rows(landed, kind, settings.max_json_mb * MEGABYTE, mirrored.unreadable)
     _write(lake, table, rows, fingerprints, None)
     return mirrored

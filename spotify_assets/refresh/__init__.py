@@ -1,1 +1,1 @@
-"""What tables are made from, what is stale, and the runs that bring it up to date."""
+"""Lineage, staleness, planned runs, and reads and writes of the lake's tables by the engine."""

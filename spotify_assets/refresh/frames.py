@@ -1,4 +1,4 @@
-"""Tables of the lake as DataFrames of the engine: read in one version, computed, and written in one commit."""
+"""Read, compute and write tables of the lake as Spark DataFrames: one version per read, one commit per write."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 UTC_TIME = pa.timestamp("us", "UTC")
-# What engines say when another writer was first: Sail and deltalake, and the error classes of Delta on Spark.
+# Messages of a lost commit race: Sail and deltalake, and the error classes of Delta on Spark.
 CONFLICTS = (
     "Failed to commit transaction",
     "[DELTA_CONCURRENT_",
@@ -37,11 +37,11 @@ CONFLICTS = (
 
 
 class RowsOutsideWindowError(Exception):
-    """A transform gave rows that don't belong to the window being written."""
+    """A transform returned rows outside the window being written."""
 
 
 class WrongColumnsError(Exception):
-    """A transform gave other columns or types than the model's."""
+    """The columns or types that a transform returned differ from the model."""
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,27 @@ class LakeFrames:
 
     Attributes:
         lake: The lake.
-        settings: Where partitions start, and what transforms take.
-        session: Opens the engine's session, when it is first needed.
+        settings: Start and grain of partitions, and the settings of transforms.
+        session: Returns the engine's session; first called when a DataFrame is needed.
     """
 
     lake: Lake
     settings: Settings
     session: "Callable[[], SparkSession]"
-    _seen: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
+    _view_versions: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The tables of the lake, and the engine, that the settings name."""
+        """Use the lake and the engine of these settings."""
         return cls(Lake(settings.lake_uri), settings, lambda: spark_session(settings.spark_remote, settings.lake_uri))
 
     def read(self, name: str, keys: Sequence[str] = ()) -> "DataFrame":
-        """A table as it is now: these partitions of it, or all."""
+        """Read the current version of a table.
+
+        Args:
+            name: The table.
+            keys: Consecutive partition keys; all rows if empty or if the table is not partitioned.
+        """
         table = TABLES[name]
         frame = self._view(name)
         if keys and table.is_partitioned:
@@ -73,21 +78,26 @@ class LakeFrames:
         return frame
 
     def _view(self, table: str) -> "DataFrame":
-        """The table as it is now, under a name that a query can refer to more than once.
+        """Read the current version of a table through a temporary view.
 
-        All that refers to the name sees one version; without it, an engine opens the table at each reference, which
-        takes seven requests on S3, and may see another version each time.
+        Without a view, an engine opens the table at each reference in a query: seven requests on S3, and possibly
+        another version each time.
         """
         version = self.lake.ensure(table).version()
         view = f"{table}_{hashlib.sha256(self.lake.uri.encode()).hexdigest()[:8]}"
-        if self._seen.get(table) != version:
+        if self._view_versions.get(table) != version:
             frame = self.session().read.format("delta").load(self.lake.table_uri(table))
             frame.createOrReplaceTempView(view)
-            self._seen[table] = version
+            self._view_versions[table] = version
         return self.session().table(view)
 
     def compute(self, name: str, keys: Sequence[str] = ()) -> "DataFrame":
-        """What a table's transform gives for these partitions, from its inputs as they are now."""
+        """Run a table's transform for these partitions, on the current versions of its inputs.
+
+        Args:
+            name: The table.
+            keys: Consecutive partition keys; empty for an unpartitioned table.
+        """
         from spotify_assets import transforms
 
         options: dict[str, Any] = {}
@@ -102,12 +112,22 @@ class LakeFrames:
         return computed
 
     def write(self, name: str, frame: "DataFrame", keys: Sequence[str]) -> Mapping[str, Any]:
-        """Write the table of that name in one commit, again where another writer was first, and return the commit.
+        """Replace the rows of these partitions in one commit, and return its entry in the table's history.
 
-        Inputs are read as they are after their fingerprint was taken, and again with each attempt.
+        If another writer commits first, the write is retried. Each attempt takes the fingerprint of the inputs
+        before it reads them: a change in between makes the table stale again instead of being missed.
+
+        Args:
+            name: The table.
+            frame: The rows, with the columns and types of the model in any order.
+            keys: Consecutive partition keys; empty replaces the whole table.
+
+        Raises:
+            WrongColumnsError: Columns or types differ from the model.
+            RowsOutsideWindowError: A row lies outside these partitions; nothing is written.
         """
         table = TABLES[name]
-        frame = _checked(table, frame)
+        frame = _select_model_columns(table, frame)
         span = span_of(keys, windows_of(table, self.settings)) if keys else None
 
         def commit() -> str:
@@ -118,7 +138,7 @@ class LakeFrames:
         try:
             token = retry(commit, COMMIT_CONFLICT, _is_conflict)
         except Exception as error:
-            raise _explained(table, error) from error
+            raise _translate_write_error(table, error) from error
         found = commits.commit_with_token(self.lake.ensure(table.name), token)
         if found is None:
             raise RuntimeError(f"{table}: the engine reported success, but its commit is not in the table's log")
@@ -129,19 +149,19 @@ class LakeFrames:
     ) -> None:
         delta = self.lake.ensure(table.name)
         windows = windows_of(table, self.settings)
-        expectation = staleness.Expectation(self.lake, self.settings)
-        fingerprints = expectation.fingerprints(table, [windows[key] for key in keys])
-        for upstream in set(lineage.upstreams(table.name)) & set(self._seen):
+        current = staleness.InputFingerprints(self.lake, self.settings)
+        fingerprints = current.fingerprints(table, [windows[key] for key in keys])
+        for upstream in set(lineage.upstreams(table.name)) & set(self._view_versions):
             self._view(upstream)
         metadata = commits.commit_metadata(delta, token, fingerprints, span)
-        # Without one, Sail takes an overwrite of an empty table for an append: two at once would double its rows.
+        # Without a predicate, Sail treats an overwrite of an empty table as an append: two at once double its rows.
         predicate = window_predicate(table, span) if span else "true"
         if span:
-            frame = _inside(table, span, frame)
+            frame = _fail_outside_window(table, span, frame)
         writer = frame.write.format("delta").mode("overwrite").option("userMetadata", metadata)
         writer.option("replaceWhere", predicate).save(self.lake.table_uri(table.name))
-        # Sail makes no commit where there is nothing to add and nothing to remove; that, too, is to be recorded.
-        # Apache Spark makes one, as its session is told to: on S3, one beside its own could be lost.
+        # Sail makes no commit if no file is added or removed, but the fingerprint has to be stored. Apache Spark makes
+        # one (skipRecordingEmptyCommits=false): on S3, a commit by deltalake could be lost to one by Spark.
         if commits.commit_with_token(self.lake.ensure(table.name), token) is None:
             self.lake.write(
                 table.name,
@@ -151,7 +171,7 @@ class LakeFrames:
             )
 
     def maintain(self, note: Callable[[MaintenanceResult], None] = lambda _: None) -> list[MaintenanceResult]:
-        """Compact and vacuum every table, see `lake.maintenance.maintain_lake`."""
+        """Compact and vacuum every table with the engine that writes it; see `lake.maintenance.maintain_lake`."""
         return maintain_lake(
             self.lake,
             self.settings.retention_days,
@@ -161,11 +181,14 @@ class LakeFrames:
         )
 
     def rows(self, name: str) -> int:
-        """Rows of a table, from its log."""
+        """Number of rows in a table, from its log."""
         return sum(_rows_by_month(self.lake.ensure(name)).values())
 
     def rows_by_key(self, name: str, keys: Sequence[str]) -> dict[str, int]:
-        """Rows of each partition: from the commit log where partitions are months, else from the window column."""
+        """Number of rows by partition key.
+
+        Monthly plays are counted from the commit log, other partitions by reading the window column.
+        """
         if not keys:
             return {}
         table, delta = TABLES[name], self.lake.ensure(name)
@@ -189,8 +212,8 @@ def _is_conflict(error: Exception) -> bool:
     return any(words in str(error) for words in CONFLICTS)
 
 
-def _checked(table: LakeTable, frame: "DataFrame") -> "DataFrame":
-    """The frame's columns in the model's order, or an error that names what differs."""
+def _select_model_columns(table: LakeTable, frame: "DataFrame") -> "DataFrame":
+    """Select the columns in the model's order; raise if names or types differ."""
     expected = table.spark_types
     given = dict(frame.dtypes)
     if wrong := sorted(set(expected.items()) ^ set(given.items())):
@@ -198,16 +221,17 @@ def _checked(table: LakeTable, frame: "DataFrame") -> "DataFrame":
     return frame.select(*expected)
 
 
-def _inside(table: LakeTable, span: TimeWindow, frame: "DataFrame") -> "DataFrame":
-    """The frame, which fails as it is written where a row lies outside the span: an engine may accept such rows,
-    and drops those whose window column is null.
+def _fail_outside_window(table: LakeTable, span: TimeWindow, frame: "DataFrame") -> "DataFrame":
+    """Make the write fail if a row lies outside the span.
+
+    Engines accept such rows or not, and silently drop rows whose window column is null.
     """
     from pyspark.sql import functions as F
 
     column = table.window
-    refuse = F.raise_error(F.lit(f"{table}: rows outside the window {span.start:%Y-%m-%d}/{span.end:%Y-%m-%d}"))
+    fail = F.raise_error(F.lit(f"{table}: rows outside the window {span.start:%Y-%m-%d}/{span.end:%Y-%m-%d}"))
     checked: Column = F.when(F.expr(window_predicate(table, span)), F.col(column)).otherwise(
-        refuse.cast(table.spark_types[column])
+        fail.cast(table.spark_types[column])
     )
     return frame.withColumn(column, checked)
 
@@ -222,11 +246,11 @@ def _rows_by_month(delta: "DeltaTable") -> dict[str, int]:
     return {str(row[month]): row["num_records_sum"] for row in counted}
 
 
-def _explained(table: LakeTable, error: Exception) -> Exception:
-    """The error, said plainly where it is ours."""
+def _translate_write_error(table: LakeTable, error: Exception) -> Exception:
+    """Recognize the error of `_fail_outside_window`, which engines wrap in their own."""
     text = str(error)
     if "rows outside the window" in text:
         return RowsOutsideWindowError(
-            f"{table}: the transform gave rows outside the window being written; nothing was"
+            f"{table}: the transform returned rows outside the window being written; nothing was written"
         )
     return error

@@ -1,4 +1,4 @@
-"""What has to run so that every table is up to date with what has landed: one question, asked by all who sync."""
+"""Plan the runs that bring stale tables up to date, for the sensors and for `spotify-assets sync`."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -11,30 +11,30 @@ from spotify_assets.refresh.staleness import Stale
 from spotify_assets.settings import Settings
 from spotify_assets.windows import windows
 
-# A run with this tag reads what is landed, and asks the Web API for nothing.
+# A run with this tag reads landed responses and makes no requests to the Web API.
 LANDED_ONLY = {"spotify_assets/source": "landed"}
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
-# Dagster's bookkeeping of so many empty partitions costs what one more run would.
+# Recording this many empty partitions in Dagster takes as long as a further run.
 MAX_BRIDGED = 14
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run of one of the jobs `REFRESH`: these tables, for this range of partitions, or for none."""
+    """A run of one of the jobs `REFRESH`: tables and a range of partition keys, empty for unpartitioned tables."""
 
     tables: tuple[str, ...]
     keys: tuple[str, ...] = ()
 
     @property
     def tags(self) -> dict[str, str]:
-        """Tags that make Dagster run the range at once, from what is landed."""
+        """Tags that make Dagster run the range in one run, from landed responses."""
         of_range = {RANGE_START: self.keys[0], RANGE_END: self.keys[-1]} if self.keys else {}
         return of_range | LANDED_ONLY
 
     @property
     def partitioning(self) -> str | None:
-        """What its partitioned tables are partitioned by."""
+        """`PLAYS` or `SNAPSHOTS`; None if no table of the run is partitioned."""
         return next(filter(None, (TABLES[table].partitioning for table in self.tables)), None)
 
     def __str__(self) -> str:
@@ -44,10 +44,18 @@ class PlannedRun:
         return f"{periods} ({len(self.keys):,} partitions of {len(self.tables)} tables)"
 
 
-def contiguous(stale: Sequence[str], every: Sequence[str], empty: Collection[str] = ()) -> list[tuple[str, ...]]:
-    """Stale partition keys as ranges without gaps, in order of time.
+def contiguous_ranges(
+    stale: Sequence[str], every: Sequence[str], empty: Collection[str] = ()
+) -> list[tuple[str, ...]]:
+    """Group stale partition keys into ranges of consecutive keys, in order of time.
 
-    A short gap of nothing but empty partitions is bridged: to write nothing where nothing is costs less than a run.
+    A gap of at most `MAX_BRIDGED` partitions, all empty, is included: writing empty partitions costs less than a
+    further run.
+
+    Args:
+        stale: Stale partition keys.
+        every: All partition keys, in order of time.
+        empty: Partition keys without data.
     """
     wanted = set(stale)
     ranges: list[list[str]] = []
@@ -64,8 +72,14 @@ def contiguous(stale: Sequence[str], every: Sequence[str], empty: Collection[str
     return [tuple(keys) for keys in ranges]
 
 
-def bounded(keys: Sequence[str], records: Mapping[str, float], most: int) -> list[tuple[str, ...]]:
-    """A range of partitions cut into as few ranges as hold at most about so many records each, all about alike."""
+def split_range(keys: Sequence[str], records: Mapping[str, float], most: int) -> list[tuple[str, ...]]:
+    """Split a range of partitions into as few ranges of about equal size as hold at most `most` records each.
+
+    Args:
+        keys: Consecutive partition keys.
+        records: Number of records by partition key, estimated.
+        most: Records that a range may hold, about; a single partition may hold more.
+    """
     total = sum(records.get(key, 0) for key in keys)
     count = max(math.ceil(total / most), 1)
     ranges: dict[int, list[str]] = {}
@@ -78,24 +92,24 @@ def bounded(keys: Sequence[str], records: Mapping[str, float], most: int) -> lis
 
 
 def plan_runs(stale: Stale, settings: Settings, now: datetime | None = None) -> list[PlannedRun]:
-    """Runs that bring everything up to date, to be made one after another.
+    """Plan the runs that bring all stale tables up to date, in the order in which they have to run.
 
-    One range of partitions is one run, unless it holds too many records for the memory of one. Of several, all but the
-    last compute what comes before dimensions, the last computes everything, and then come the facts of the others:
-    facts refer to dimensions, and dimensions are built once, from all partitions.
+    Each range of partitions is one run, or several if it has more than `max_records_a_run` records. Facts refer to
+    dimensions, and dimensions are built once, from all partitions. So with several ranges, all but the last are first
+    computed without facts, then the last range with everything, then the facts of the other ranges.
 
     Args:
-        stale: What is not up to date.
-        settings: From when on there are partitions.
-        now: Until when.
+        stale: Stale partitions and tables.
+        settings: Start and grain of partitions, and the limit of records.
+        now: Current time, up to which there are partitions.
     """
     ranges = [
         (kind, part)
         for kind in (SNAPSHOTS, PLAYS)
-        for keys in contiguous(
+        for keys in contiguous_ranges(
             stale.keys(kind), list(windows(kind, settings, now)), stale.empty_days if kind == SNAPSHOTS else ()
         )
-        for part in bounded(keys, stale.records, settings.max_records_a_run)
+        for part in split_range(keys, stale.records, settings.max_records_a_run)
     ]
     if not ranges:
         return [PlannedRun(tuple(stale.whole))] if stale.whole else []

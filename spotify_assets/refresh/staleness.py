@@ -1,4 +1,4 @@
-"""What is stale: windows and tables whose inputs, as they are now, have another fingerprint than at the last write."""
+"""Find stale windows and tables: those whose inputs have another fingerprint than at the last write."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from spotify_assets.windows import TimeWindow, windows, windows_of
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A row of `raw_files`, as far as plays depend on it."""
+    """The columns of a row of `raw_files` that decide which windows of plays depend on the file (times in UTC)."""
 
     listener: str
     source_file: str
@@ -27,13 +27,13 @@ class ListedFile:
     records: int
 
     def meets(self, window: TimeWindow) -> bool:
-        """Whether a record of it can belong to the window."""
+        """Whether a record of the file can belong to the window."""
         return window.meets(self.first_played_at, self.last_played_at) or (window.is_first and self.has_undated)
 
 
 @dataclass
-class Expectation:
-    """Fingerprints of inputs as they are now."""
+class InputFingerprints:
+    """Fingerprints of the current inputs. Each table's state and the landing zone are read once."""
 
     lake: Lake
     settings: Settings
@@ -44,31 +44,32 @@ class Expectation:
         self._captures: dict[str, list[Capture]] = {}
 
     def state(self, table: str) -> TableState:
-        """The table's state, read once."""
+        """State of each window of a table, by window name."""
         if table not in self._states:
             self._states[table] = window_states(self.lake.open(table))
         return self._states[table]
 
     def files(self) -> list[ListedFile]:
-        """The landed files, read once."""
+        """Landed history files; see `listed_files`."""
         if self._files is None:
             self._files = listed_files(self.lake)
         return self._files
 
     def captures(self, folder: str) -> list[Capture]:
-        """The landed responses below a folder, listed once."""
+        """Landed responses below a folder of the landing zone."""
         if folder not in self._captures:
             self._captures[folder] = list(LandingZone(self.settings.landing_uri).captures(folder))
         return self._captures[folder]
 
     def fingerprints(self, table: LakeTable, windows: Iterable[TimeWindow]) -> dict[str, str]:
-        """Fingerprint of what each window of the table is computed from.
+        """Fingerprint of the inputs, code and settings of each window, by window name.
 
-        An unpartitioned table has one window, the whole; a computed one has a fingerprint always.
+        A window without inputs has the fingerprint `EMPTY`, except the one window (`WHOLE`) of an unpartitioned
+        computed table.
         """
         upstreams = lineage.upstreams(table.name)
-        # Of an unpartitioned table that is computed, even nothing is an input: it has rows without any.
-        always = table.landed_folder is None and not table.is_partitioned
+        # An unpartitioned computed table has rows even without inputs, as the unknown member of a dimension.
+        has_rows_without_inputs = table.landed_folder is None and not table.is_partitioned
         if table.landed_folder is not None:
             inputs = self._from_captures(table.landed_folder, list(windows))
         elif not table.is_partitioned:
@@ -79,7 +80,10 @@ class Expectation:
             names = map(window_name, windows)
             inputs = {name: self._from_windows(upstreams, name) for name in names}
         code = [lineage.code_version(table.name), lineage.row_settings(table.name, self.settings)]
-        return {name: _hash([*code, *of]) if of or always else EMPTY for name, of in inputs.items()}
+        return {
+            name: _fingerprint([*code, *parts]) if parts or has_rows_without_inputs else EMPTY
+            for name, parts in inputs.items()
+        }
 
     def _from_files(self, windows: list[TimeWindow]) -> dict[str, list[str]]:
         inputs: dict[str, list[str]] = {window_name(window): [] for window in windows}
@@ -113,16 +117,20 @@ class Expectation:
         return max(versions, key=lambda version: int(version.partition(":")[2]), default="nothing")
 
 
-def _hash(parts: Iterable[str]) -> str:
+def _fingerprint(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
 class Stale:
-    """What is not up to date: partition keys by partitioned table, and unpartitioned tables.
+    """What is stale.
 
-    `empty_days` are days without snapshots: nothing is known of them, and nothing landed. `records` are landed records
-    of plays by partition key, about: as if those of a file were spread evenly over its time.
+    Attributes:
+        windows: Stale partition keys by partitioned table, in order of time.
+        whole: Stale unpartitioned tables.
+        empty_days: Partition keys of days for which no snapshot is landed or in the lake.
+        records: Estimated number of landed plays by partition key, as if the records of a file were spread evenly
+            over its time.
     """
 
     windows: dict[str, list[str]]
@@ -134,13 +142,13 @@ class Stale:
         return bool(self.windows or self.whole)
 
     def keys(self, partitioning: str) -> list[str]:
-        """Partition keys of this kind with anything stale, in order of time."""
+        """Partition keys of `PLAYS` or `SNAPSHOTS` for which any table is stale, in order of time."""
         of_kind = (keys for table, keys in self.windows.items() if TABLES[table].partitioning == partitioning)
         return sorted({key for keys in of_kind for key in keys})
 
 
 def listed_files(lake: Lake) -> list[ListedFile]:
-    """The files that `raw_files` lists, those without history left out."""
+    """Files in `raw_files` that have records."""
     columns = [
         "listener", "source_file", "loaded_at", "first_played_at", "last_played_at", "undated_records", "records",
     ]  # fmt: skip
@@ -160,10 +168,17 @@ def listed_files(lake: Lake) -> list[ListedFile]:
 
 
 def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
-    """What has to be computed so that every table follows from the files that `raw_files` lists, and from the
-    responses that are landed.
+    """Find what has to be computed so that every table is up to date with `raw_files` and the landed responses.
+
+    A window is stale if its fingerprint has changed, if an upstream window is stale, or if it overlaps a window of
+    another grain that was written earlier.
+
+    Args:
+        lake: The lake.
+        settings: Start and grain of partitions, and the settings that rows depend on.
+        now: Current time, up to which there are partitions.
     """
-    expected = Expectation(lake, settings)
+    current = InputFingerprints(lake, settings)
     keys = {
         kind: {window_name(window): key for key, window in windows(kind, settings, now).items()}
         for kind in (SNAPSHOTS, PLAYS)
@@ -173,24 +188,24 @@ def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
     stale_tables: set[str] = set()
     for table in lineage.refreshed_tables():
         model = TABLES[table]
-        state = expected.state(table)
-        above = [upstream for upstream in lineage.upstreams(table) if upstream in stale_tables]
+        state = current.state(table)
+        stale_upstreams = [upstream for upstream in lineage.upstreams(table) if upstream in stale_tables]
         kind = model.partitioning
         if kind is None:
-            fingerprint = expected.fingerprints(model, [])[WHOLE]
-            if above or (state[WHOLE].fingerprint if WHOLE in state else EMPTY) != fingerprint:
+            fingerprint = current.fingerprints(model, [])[WHOLE]
+            if stale_upstreams or (state[WHOLE].fingerprint if WHOLE in state else EMPTY) != fingerprint:
                 stale_tables.add(table)
             continue
         every = list(windows_of(model, settings, now).values())
-        inherited = {name for upstream in above for name in stale_windows.get(upstream, ())}
-        fingerprints = expected.fingerprints(model, every)
-        known = {name: state[name].fingerprint if name in state else EMPTY for name in fingerprints}
-        behind = {name for name, fingerprint in fingerprints.items() if known[name] != fingerprint}
-        behind |= inherited | _meeting(set(state) - set(fingerprints), every)
+        inherited = {name for upstream in stale_upstreams for name in stale_windows.get(upstream, ())}
+        fingerprints = current.fingerprints(model, every)
+        written = {name: state[name].fingerprint if name in state else EMPTY for name in fingerprints}
+        changed = {name for name, fingerprint in fingerprints.items() if written[name] != fingerprint}
+        changed |= inherited | _overlapping(set(state) - set(fingerprints), every)
         if kind == SNAPSHOTS:
-            empty_days -= behind | {name for name in known if known[name] != EMPTY}
-        if behind:
-            stale_windows[table] = behind
+            empty_days -= changed | {name for name in written if written[name] != EMPTY}
+        if changed:
+            stale_windows[table] = changed
             stale_tables.add(table)
     return Stale(
         {
@@ -199,36 +214,36 @@ def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
         },
         [table for table in lineage.refreshed_tables() if table in stale_tables and table not in stale_windows],
         {keys[SNAPSHOTS][name] for name in empty_days},
-        _records(expected.files(), windows(PLAYS, settings, now)) if stale_windows else {},
+        _records_by_key(current.files(), windows(PLAYS, settings, now)) if stale_windows else {},
     )
 
 
-def _records(files: Iterable[ListedFile], of_plays: Mapping[str, TimeWindow]) -> dict[str, float]:
-    """Records by partition key, as if those of a file were spread evenly over its time."""
-    records = dict.fromkeys(of_plays, 0.0)
+def _records_by_key(files: Iterable[ListedFile], windows: Mapping[str, TimeWindow]) -> dict[str, float]:
+    """Estimated number of records by partition key; see `Stale.records`."""
+    records = dict.fromkeys(windows, 0.0)
     for file in files:
         if file.first_played_at is None or file.last_played_at is None:
             continue
         length = (file.last_played_at - file.first_played_at).total_seconds() + 1
-        for key, window in of_plays.items():
+        for key, window in windows.items():
             if window.meets(file.first_played_at, file.last_played_at):
                 first, last = max(window.start, file.first_played_at), min(window.end, file.last_played_at)
                 records[key] += file.records * ((last - first).total_seconds() + 1) / length
     return records
 
 
-def _meeting(others: set[str], windows: list[TimeWindow]) -> set[str]:
-    """Windows that meet a window of another grain, or of a time before plays start (that is the first's)."""
-    meeting = set()
-    for name in others:
+def _overlapping(names: set[str], windows: list[TimeWindow]) -> set[str]:
+    """Names of the windows that overlap the named ones; the first window also overlaps all earlier ones."""
+    overlapping = set()
+    for name in names:
         start, _, end = name.partition("/")
         for window in windows:
             if (start < f"{window.end:%Y-%m-%d}") and (end > f"{window.start:%Y-%m-%d}" or window.is_first):
-                meeting.add(window_name(window))
-    return meeting
+                overlapping.add(window_name(window))
+    return overlapping
 
 
 def inputs_version(lake: Lake) -> str:
-    """Changes whenever files were read."""
-    register = lake.open("raw_files")
-    return f"{register.metadata().id}:{register.version()}" if register else ""
+    """Version of `raw_files`; a new value means that landed files were read. Empty if there is no such table."""
+    files = lake.open("raw_files")
+    return f"{files.metadata().id}:{files.version()}" if files else ""

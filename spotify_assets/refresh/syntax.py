@@ -1,4 +1,4 @@
-"""A module's syntax tree as definitions: the text of each, normalized, and what it names."""
+"""Parse a module into definitions: the normalized text of each, and the names that it refers to."""
 
 import ast
 import hashlib
@@ -11,30 +11,30 @@ PACKAGE = "spotify_assets"
 TABLES = (f"{PACKAGE}.model", "TABLES")
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 IGNORED = frozenset({"annotation", "returns", "type_comment", "type_params", "kind", "ctx"})
-# Statements within a statement, and what holds them.
-NESTED = ("body", "orelse", "finalbody", "handlers", "cases")
+# Fields of statements that hold further statements.
+NESTED_STATEMENTS = ("body", "orelse", "finalbody", "handlers", "cases")
 TARGETS = ("target", "targets")
-# How attributes are read by name: which, is not known.
-BY_NAME = ("getattr", "vars", "dict")
+# Functions that read attributes whose names the source need not contain.
+DYNAMIC_READS = ("getattr", "vars", "dict")
 
-# Module and name; the name is empty for the module itself.
+# Module and name; an empty name stands for the whole module.
 Key = tuple[str, str]
 Scope = dict[str, Key | None]
 
 
 @dataclass
 class Definition:
-    """A top-level function, class or constant of ours, and what it names.
+    """A top-level function, class or constant of this package, and what it refers to.
 
     Attributes:
         key: Its module and name.
         text: Hash of its normalized syntax tree.
-        references: Definitions of ours that it names, in order; a module stands for all that it defines.
-        settings: Attributes that it reads of `Settings`.
+        references: Definitions of this package that it refers to, in order; a module stands for all its definitions.
+        settings: Attributes of `Settings` that it reads.
         tables: Tables whose model it looks up.
-        looks_up_tables: It looks tables up whose names are known at run time only.
+        looks_up_tables: Whether it looks up tables whose names are known at run time only.
         strings: Its string literals.
-        attributes: All attributes that it reads.
+        attributes: Attributes of any object that it reads.
     """
 
     key: Key
@@ -49,7 +49,14 @@ class Definition:
 
 @dataclass
 class Module:
-    """A parsed module: what its names stand for, and the statements that make each."""
+    """A parsed module.
+
+    Attributes:
+        name: Its dotted name.
+        imports: Module and name that each imported name refers to.
+        statements: Statements that define each top-level name.
+        decorators: Each decorated definition with a decorator.
+    """
 
     name: str
     imports: dict[str, Key] = field(default_factory=dict)
@@ -58,59 +65,59 @@ class Module:
 
 
 class Resolver(Protocol):
-    """Knows what an import stands for."""
+    """Resolves imports."""
 
-    def stands_for(self, module: str, name: str) -> Key | None:
-        """The definition or module of ours that an import names; None for machinery and what is unknown."""
+    def resolve(self, module: str, name: str) -> Key | None:
+        """Find the definition or module that an import refers to; see `SourceCode.resolve`."""
 
 
 def parse_module(name: str, source: Path) -> Module:
-    """What the module's top level defines and imports."""
+    """Parse the definitions and imports at the top level of a module."""
     module = Module(name)
     loose: list[ast.stmt] = []
     package = name if source.name == "__init__.py" else name.rpartition(".")[0]
     for statement in ast.parse(source.read_bytes()).body:
         if isinstance(statement, ast.Import | ast.ImportFrom):
-            module.imports |= _imports(statement, package)
+            module.imports |= _imported_names(statement, package)
         elif isinstance(statement, DEFINITIONS):
             module.statements.setdefault(statement.name, []).append(statement)
             module.decorators += [(statement.name, decorator) for decorator in statement.decorator_list]
-        elif isinstance(statement, ast.Assign | ast.AnnAssign) and (names := _assigned(statement)):
+        elif isinstance(statement, ast.Assign | ast.AnnAssign) and (names := _assigned_names(statement)):
             for target in names:
                 module.statements.setdefault(target, []).append(statement)
         elif not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Constant):
             loose.append(statement)
-    # What runs besides, as filling a dictionary does, is part of all that it names.
+    # Any other statement, as a loop that fills a dictionary, is part of every definition that it refers to.
     for statement in loose:
         for node in ast.walk(statement):
             if isinstance(node, ast.Import | ast.ImportFrom):
-                module.imports |= _imports(node, package)
+                module.imports |= _imported_names(node, package)
         named = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
         named |= {node.name for node in ast.walk(statement) if isinstance(node, DEFINITIONS)}
-        for target in sorted(named & {*module.statements, *_bound_in([statement])}):
+        for target in sorted(named & {*module.statements, *_local_names([statement])}):
             module.statements.setdefault(target, []).append(statement)
     return module
 
 
 class Normalizer:
-    """Makes a `Definition` of statements: each global name is what it stands for."""
+    """Normalize statements into a `Definition`, with global names resolved."""
 
     def __init__(self, resolver: Resolver, module: Module) -> None:
         self._resolver = resolver
         self._module = module
-        # Innermost last, each with whether it is a class's: methods don't see that.
+        # Innermost last, each with whether it is a class's scope, which methods don't see.
         self._scopes: list[tuple[Scope, bool]] = []
-        self._of_settings = {"settings"}
+        self._settings_names = {"settings"}
         self._tokens: list[str] = []
         self._special: dict[type[ast.AST], Callable[[Any], None]] = {
             ast.Constant: self._constant,
             ast.Name: self._name,
-            ast.NamedExpr: self._named,
+            ast.NamedExpr: self._named_expression,
             ast.Attribute: self._attribute,
             ast.Subscript: self._subscript,
             ast.Call: self._call,
             ast.Expr: self._expression,
-            ast.AnnAssign: self._annotated,
+            ast.AnnAssign: self._annotated_assignment,
             ast.ClassDef: self._class,
             ast.Import: lambda node: None,
             ast.ImportFrom: lambda node: None,
@@ -119,24 +126,24 @@ class Normalizer:
         }
 
     def definition(self, key: Key, statements: Iterable[ast.stmt]) -> Definition:
-        """The definition that these statements make."""
+        """Normalize the statements that define a name."""
         self._found = Definition(key)
         for statement in statements:
             self._visit(statement)
-        self._found.text = hash_of(self._tokens)
+        self._found.text = short_hash(self._tokens)
         return self._found
 
     def own(self, node: ast.AST) -> Key | None:
-        """The definition or module of ours that an expression names."""
+        """The definition or module of this package that an expression refers to; None if it is none."""
         if isinstance(node, ast.Name):
-            return self._meaning(node.id)[0]
+            return self._resolve_name(node.id)[0]
         if isinstance(node, ast.Attribute):
             of = self.own(node.value)
-            return self._resolver.stands_for(of[0], node.attr) if of and not of[1] else None
+            return self._resolver.resolve(of[0], node.attr) if of and not of[1] else None
         return None
 
-    def _meaning(self, name: str) -> tuple[Key | None, Key | None]:
-        """What of ours a name stands for, and what was imported by it, ours or not; None for a local one."""
+    def _resolve_name(self, name: str) -> tuple[Key | None, Key | None]:
+        """The definition of this package that a name refers to, and the import behind it; None for local names."""
         for scope, _ in reversed(self._scopes):
             if name in scope:
                 imported = scope[name]
@@ -145,7 +152,7 @@ class Normalizer:
             if name in self._module.statements:
                 return (self._module.name, name), None
             imported = self._module.imports.get(name)
-        return (self._resolver.stands_for(*imported) if imported else None), imported
+        return (self._resolver.resolve(*imported) if imported else None), imported
 
     def _visit(self, node: ast.AST) -> None:
         special = self._special.get(node.__class__)
@@ -159,7 +166,7 @@ class Normalizer:
         tokens.append(node.__class__.__name__)
         for name in node._fields:
             value = getattr(node, name, None)
-            # Versions of Python differ in which empty fields there are.
+            # Which empty fields exist differs between versions of Python.
             if value is None or name in IGNORED or name == without or value == []:
                 continue
             tokens.append(name)
@@ -185,12 +192,12 @@ class Normalizer:
         self._tokens.append(repr(node.value))
 
     def _expression(self, node: ast.Expr) -> None:
-        # A docstring, or text that does nothing.
+        # Docstrings make no difference.
         if not (isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)):
             self._fields(node)
 
     def _name(self, node: ast.Name) -> None:
-        own, imported = self._meaning(node.id)
+        own, imported = self._resolve_name(node.id)
         if own:
             self._refer(own)
         elif imported and not f"{imported[0]}.".startswith(f"{PACKAGE}."):
@@ -199,34 +206,34 @@ class Normalizer:
             self._tokens.append(imported[1] if imported else node.id)
 
     def _refer(self, own: Key) -> None:
-        """Note a reference under the name that is the same wherever it is defined."""
+        """Record a reference; its token is the bare name, whichever module defines it."""
         if own == TABLES:
             self._found.looks_up_tables = True
         else:
             self._found.references.append(own)
         self._tokens.append(own[1] or own[0].rpartition(".")[2])
 
-    def _named(self, node: ast.NamedExpr) -> None:
+    def _named_expression(self, node: ast.NamedExpr) -> None:
         if self._scopes:
             self._scopes[-1][0][node.target.id] = None
         self._fields(node)
 
     def _attribute(self, node: ast.Attribute) -> None:
         self._found.attributes.add(node.attr)
-        if self._are_settings(node.value):
+        if self._is_settings(node.value):
             self._found.settings.add(node.attr)
         if own := self.own(node):
             self._refer(own)
         else:
             self._fields(node)
 
-    def _are_settings(self, node: ast.AST) -> bool:
-        """Whether an expression is the settings: by name, an attribute `settings`, or a call of `settings()`."""
+    def _is_settings(self, node: ast.AST) -> bool:
+        """Whether an expression is the settings: a known name, an attribute `settings`, or a call of `settings()`."""
         if isinstance(node, ast.Call):
             node = node.func
         if isinstance(node, ast.Attribute):
             return node.attr == "settings"
-        return isinstance(node, ast.Name) and node.id in self._of_settings
+        return isinstance(node, ast.Name) and node.id in self._settings_names
 
     def _subscript(self, node: ast.Subscript) -> None:
         if isinstance(node.slice, ast.Constant) and self.own(node.value) == TABLES:
@@ -237,20 +244,20 @@ class Normalizer:
 
     def _call(self, node: ast.Call) -> None:
         called = node.func.id if isinstance(node.func, ast.Name) else ""
-        if called in BY_NAME and node.args and self._are_settings(node.args[0]):
+        if called in DYNAMIC_READS and node.args and self._is_settings(node.args[0]):
             self._found.settings.add(called)
         self._fields(node)
 
-    def _annotated(self, node: ast.AnnAssign) -> None:
+    def _annotated_assignment(self, node: ast.AnnAssign) -> None:
         if self._scopes and self._scopes[-1][1]:
-            # A field of a dataclass; without the annotation it would be none.
+            # In a class, the annotation makes this a field of a dataclass.
             self._fields(node)
         elif node.value:
             self._visit(ast.Assign([node.target], node.value))
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
         arguments = node.args
-        # Decorators and defaults are of the scope around.
+        # Decorators and defaults are evaluated in the enclosing scope.
         self._list([*arguments.defaults, *filter(None, arguments.kw_defaults)])
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         every += filter(None, [arguments.vararg, arguments.kwarg])
@@ -258,8 +265,8 @@ class Normalizer:
         outside = self._scopes
         if not isinstance(node, ast.Lambda):
             self._list(node.decorator_list)
-            self._of_settings |= {one.arg for one in every if _is_settings_type(one.annotation)}
-            names |= _bound_in(node.body)
+            self._settings_names |= {one.arg for one in every if _is_settings_type(one.annotation)}
+            names |= _local_names(node.body)
         self._scopes = [*(scope for scope in outside if not scope[1]), (names, False)]
         self._fields(node, without="decorator_list")
         self._scopes = outside
@@ -267,33 +274,33 @@ class Normalizer:
     def _class(self, node: ast.ClassDef) -> None:
         self._tokens += ["ClassDef", node.name]
         self._list([*node.decorator_list, *node.bases, *node.keywords])
-        self._scopes.append((_bound_in(node.body), True))
+        self._scopes.append((_local_names(node.body), True))
         self._list(node.body)
         self._scopes.pop()
 
     def _comprehension(self, node: Any) -> None:
-        # What is iterated over first is of the scope around.
+        # The first iterable is evaluated in the enclosing scope.
         self._visit(node.generators[0].iter)
-        self._scopes.append((dict.fromkeys(_names_in(one.target for one in node.generators)), False))
+        self._scopes.append((dict.fromkeys(_target_names(one.target for one in node.generators)), False))
         self._fields(node)
         self._scopes.pop()
 
 
-def hash_of(tokens: Iterable[str]) -> str:
-    """A short hash of several texts."""
+def short_hash(tokens: Iterable[str]) -> str:
+    """Hash tokens into 16 hexadecimal digits."""
     return hashlib.sha256("\0".join(tokens).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _assigned(statement: ast.Assign | ast.AnnAssign) -> list[str]:
-    """Names that an assignment makes; none where it changes something that is there."""
+def _assigned_names(statement: ast.Assign | ast.AnnAssign) -> list[str]:
+    """Names that an assignment defines; empty if it sets an attribute or an item instead."""
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
     flat = [one for target in targets for one in (target.elts if isinstance(target, ast.Tuple) else [target])]
     names = [one.id for one in flat if isinstance(one, ast.Name)]
     return names if len(names) == len(flat) else []
 
 
-def _imports(statement: ast.Import | ast.ImportFrom, package: str = "") -> dict[str, Key]:
-    """What each name stands for that the statement makes."""
+def _imported_names(statement: ast.Import | ast.ImportFrom, package: str = "") -> dict[str, Key]:
+    """Module and name behind each name that the statement imports."""
     if isinstance(statement, ast.Import):
         return {
             one.asname or one.name.partition(".")[0]: (one.name if one.asname else one.name.partition(".")[0], "")
@@ -306,10 +313,10 @@ def _imports(statement: ast.Import | ast.ImportFrom, package: str = "") -> dict[
     return {one.asname or one.name: (base, one.name) for one in statement.names}
 
 
-def _bound_in(statements: Iterable[ast.AST]) -> Scope:
-    """Names that are local where these statements run; of an import, what it stands for.
+def _local_names(statements: Iterable[ast.AST]) -> Scope:
+    """Names that these statements bind in their scope, and the import behind each, if any.
 
-    Those of `:=` are left out: they are met before they are used.
+    Names bound by `:=` are left out; the normalizer adds them when it visits the expression.
     """
     bound: Scope = {}
     outer: set[str] = set()
@@ -319,7 +326,7 @@ def _bound_in(statements: Iterable[ast.AST]) -> Scope:
         if isinstance(node, DEFINITIONS):
             bound[node.name] = None
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            bound |= _imports(node)
+            bound |= _imported_names(node)
         elif isinstance(node, ast.Global | ast.Nonlocal):
             outer |= set(node.names)
         else:
@@ -327,29 +334,29 @@ def _bound_in(statements: Iterable[ast.AST]) -> Scope:
                 bound[node.name] = None
             for name in TARGETS:
                 target = getattr(node, name, None)
-                bound |= dict.fromkeys(_names_in(target if isinstance(target, list) else filter(None, [target])))
+                bound |= dict.fromkeys(_target_names(target if isinstance(target, list) else filter(None, [target])))
             if isinstance(node, ast.With | ast.AsyncWith):
-                bound |= dict.fromkeys(_names_in(item.optional_vars for item in node.items if item.optional_vars))
+                bound |= dict.fromkeys(_target_names(item.optional_vars for item in node.items if item.optional_vars))
             if isinstance(node, ast.match_case):
-                bound |= dict.fromkeys(_captured_by(node.pattern))
-            for name in NESTED:
+                bound |= dict.fromkeys(_pattern_names(node.pattern))
+            for name in NESTED_STATEMENTS:
                 waiting += getattr(node, name, [])
     return {name: imported for name, imported in bound.items() if name not in outer}
 
 
-def _names_in(targets: Iterable[ast.AST]) -> Iterator[str]:
-    """Names that targets of an assignment bind."""
+def _target_names(targets: Iterable[ast.AST]) -> Iterator[str]:
+    """Names that the targets of an assignment bind."""
     for target in targets:
         if isinstance(target, ast.Name):
             yield target.id
         elif isinstance(target, ast.Tuple | ast.List):
-            yield from _names_in(target.elts)
+            yield from _target_names(target.elts)
         elif isinstance(target, ast.Starred):
-            yield from _names_in([target.value])
+            yield from _target_names([target.value])
 
 
-def _captured_by(pattern: ast.pattern) -> Iterator[str]:
-    """Names that a pattern of a `match` binds."""
+def _pattern_names(pattern: ast.pattern) -> Iterator[str]:
+    """Names that the pattern of a `case` binds."""
     for node in ast.walk(pattern):
         name = getattr(node, "rest" if isinstance(node, ast.MatchMapping) else "name", None)
         if name:
@@ -362,12 +369,12 @@ def _is_settings_type(annotation: ast.AST | None) -> bool:
     )
 
 
-def as_text(value: Any) -> str:
-    """The value of a constant, the same in every process."""
+def stable_repr(value: Any) -> str:
+    """Repr of a constant that is the same in every process: members of sets are sorted."""
     if isinstance(value, set | frozenset):
-        return f"{{{', '.join(sorted(map(as_text, value)))}}}"
+        return f"{{{', '.join(sorted(map(stable_repr, value)))}}}"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{as_text(name)}: {as_text(one)}' for name, one in value.items())}}}"
+        return f"{{{', '.join(f'{stable_repr(name)}: {stable_repr(one)}' for name, one in value.items())}}}"
     if isinstance(value, list | tuple):
-        return f"({', '.join(map(as_text, value))})"
+        return f"({', '.join(map(stable_repr, value))})"
     return repr(value)

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from spotify_assets.model import PLAYS
-from spotify_assets.refresh.plan import PlannedRun, bounded, contiguous, plan_runs
+from spotify_assets.refresh.plan import PlannedRun, contiguous_ranges, plan_runs, split_range
 from spotify_assets.refresh.staleness import Stale
 from spotify_assets.settings import load_settings
 from spotify_assets_tests.conftest import extended, utc
@@ -31,7 +31,7 @@ KEYS = [f"2024-{month:02}-01" for month in range(1, 13)]
     ],
 )
 def test_ranges_hold_about_alike_and_nothing_is_left_out(records, most, lengths):
-    ranges = bounded(KEYS, records, most)
+    ranges = split_range(KEYS, records, most)
     assert [key for keys in ranges for key in keys] == KEYS
     assert [len(keys) for keys in ranges] == lengths
 
@@ -52,13 +52,13 @@ GAP = [f"2024-01-{day:02d}" for day in range(1, 18)]
     ],
 )
 def test_ranges_have_no_gaps_but_what_is_empty(stale, empty, ranges):
-    assert contiguous(stale, "abcdef", empty) == [tuple(keys) for keys in ranges]
+    assert contiguous_ranges(stale, "abcdef", empty) == [tuple(keys) for keys in ranges]
 
 
 @pytest.mark.parametrize(("empty_days", "runs"), [(13, 1), (14, 1), (15, 2)])
 def test_a_gap_of_fourteen_empty_days_is_bridged_and_one_of_fifteen_is_not(empty_days, runs):
     last = GAP[empty_days + 1]
-    assert len(contiguous([GAP[0], last], GAP, GAP[1:-1])) == runs
+    assert len(contiguous_ranges([GAP[0], last], GAP, GAP[1:-1])) == runs
 
 
 def test_what_a_run_is_called_and_tagged():

@@ -177,5 +177,5 @@ def test_settings_that_are_read_by_a_name_at_run_time_are_an_error(source):
 
 
 def test_a_root_that_is_nowhere_is_an_error(source):
-    with pytest.raises(LookupError, match="defines no nothing"):
+    with pytest.raises(LookupError, match="does not define nothing"):
         source(one="").closure([(f"{READERS}.one", "nothing")])
