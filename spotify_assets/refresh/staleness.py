@@ -81,7 +81,7 @@ class InputFingerprints:
             inputs = {name: self._from_windows(upstreams, name) for name in names}
         code = [lineage.code_version(table.name), lineage.row_settings(table.name, self.settings)]
         return {
-            name: _fingerprint([*code, *parts]) if parts or has_rows_without_inputs else EMPTY
+            name: _hash_inputs([*code, *parts]) if parts or has_rows_without_inputs else EMPTY
             for name, parts in inputs.items()
         }
 
@@ -117,7 +117,7 @@ class InputFingerprints:
         return max(versions, key=lambda version: int(version.partition(":")[2]), default="nothing")
 
 
-def _fingerprint(parts: Iterable[str]) -> str:
+def _hash_inputs(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
