@@ -1,10 +1,10 @@
-# `make` lists what there is. Nothing has to be installed but Python 3.11 or newer, and make.
+# `make` lists all commands. The only requirements are Python 3.11 to 3.13 and make.
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JARS := data/spark/jars
 
-# The newest Python that runs; a name on the PATH may be a shim without one behind it.
+# The newest supported Python. Each is tried, as a name on the PATH may be a shim without a Python behind it.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
 
@@ -14,45 +14,45 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python;
 help:  ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-setup: $(READY)  ## Make .venv with the pinned dependencies
+setup: $(READY)  ## Create .venv with the pinned dependencies
 
-demo: $(READY)  ## Make sample data, compute every table, and show what came out
+demo: $(READY)  ## Create sample data, compute every table, and show the results
 	@$(BIN)/spotify-assets demo
 
-test: $(READY)  ## Run the linter, the type checker, the check of layers and all tests
+test: $(READY)  ## Run the linter, the type checker, the import rules and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest
 
-test-spark: $(READY) $(JARS)  ## Compare Apache Spark with the embedded engine, on a cluster on this machine (needs Java 17)
+test-spark: $(READY) $(JARS)  ## Test on Apache Spark, on a cluster on this machine (needs Java 17)
 	@$(NEEDS_JAVA)
 	$(BIN)/pytest -n 0 spotify_assets_tests/spark
 
-test-slow: $(READY)  ## Run what takes long: the whole job in S3, syncs that are killed, several writers at once
+test-slow: $(READY)  ## Run the slow tests: all jobs on S3, killed syncs, concurrent writers
 	$(BIN)/pytest spotify_assets_tests/slow
 
 ui: $(READY)  ## Open Dagster's UI at http://localhost:3000
 	@$(BIN)/spotify-assets ui
 
-bench: $(READY)  ## Measure against hand-written DuckDB, Polars and pandas, and Apache Spark (needs Java 17)
+bench: $(READY)  ## Compare speed with hand-written DuckDB, Polars and pandas, and Apache Spark (needs Java 17)
 	$(BIN)/python -m benchmarks
 
 format: $(READY)  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY)  ## Generate the pages that follow from the code: settings, .env.example, data model
+docs: $(READY)  ## Generate docs from the code: settings, .env.example, data model
 	$(BIN)/python -m spotify_assets.cli.documentation
 
-spark-jars: $(JARS)  ## Fetch the jars that Apache Spark needs beside PySpark's (needs Java 17 and Maven)
+spark-jars: $(JARS)  ## Download the jars that Apache Spark needs in addition to PySpark's (needs Java 17 and Maven)
 
 spark-cluster: $(READY) $(JARS)  ## Run an Apache Spark cluster on this machine until Ctrl-C (needs Java 17)
 	@$(NEEDS_JAVA)
 	@$(BIN)/python -m spotify_assets.sandbox.spark_cluster
 
-clean:  ## Remove .venv and all that was computed; what you landed stays
+clean:  ## Remove .venv, the lake and Dagster's home; the landing zone stays
 	rm -rf $(VENV) data/lake data/dagster
 
 $(READY): pyproject.toml constraints.txt
@@ -69,7 +69,7 @@ $(READY): pyproject.toml constraints.txt
 NEEDS_JAVA = "$${JAVA_HOME:+$$JAVA_HOME/bin/}java" -version >/dev/null 2>&1 || \
 	{ echo "Java 17 or newer is needed: apt-get install openjdk-17-jre-headless, or brew install openjdk@17"; exit 1; }
 
-# Only what is complete gets the name.
+# Renamed only when complete, so that an interrupted download is not used.
 $(JARS): infra/spark/pom.xml
 	@$(NEEDS_JAVA)
 	@command -v mvn >/dev/null || { echo "Maven is needed: apt-get install maven, or brew install maven"; exit 1; }

@@ -1,1 +1,1 @@
-"""How fast this is, and beside what: `python -m benchmarks`, or `make bench`."""
+"""Benchmarks against other engines: `python -m benchmarks`, or `make bench`."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure, check that all engines agree, print, and write RESULTS.md."""
+"""`python -m benchmarks`: measure, check that all engines compute the same, print, and write RESULTS.md."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ from benchmarks.results import BIG, Results, Run, report, save
 
 SIZES = (150_000, 1_000_000, BIG)
 SMALL = SIZES[0]
-# Fewer where a run is long, and noise so the smaller a part of it.
+# Fewer for long runs, in which noise matters less.
 REPEATS = {SIZES[0]: 3, SIZES[1]: 2, SIZES[2]: 1}
 SHARE_REPEATS = 3
 REPORT = Path(__file__).parent / "RESULTS.md"
@@ -28,41 +28,41 @@ def main() -> None:
         for plays in options.sizes if "job" in options.parts else ():
             repeats = options.repeats or REPEATS.get(plays, 1)
             _same_job(Path(folder, str(plays)), plays, options.engines, repeats, results)
-            _keep(results, options.report)
+            _save_report(results, options.report)
         if "sync" in options.parts:
             _sync(Path(folder), options, results)
-            _keep(results, options.report)
+            _save_report(results, options.report)
     print(f"\n{report(results)}")
     if any(run.failure == measure.FAILED for run in results.runs):
         sys.exit(1)
 
 
 def _same_job(folder: Path, plays: int, engines: list[str], repeats: int, results: Results) -> None:
-    """Every engine in turn, and again; an engine that ran out of memory or time once is not tried again."""
+    """Run the job in every engine in turn, several times; an engine that fails once is not run again."""
     folder.mkdir()
-    _say(f"Making a history of {plays:,} plays")
+    _log(f"Creating a history of {plays:,} plays")
     measure.require(["-m", "benchmarks.history", "make_raw_tables", str(plays), str(folder)], folder)
     shutil.rmtree(folder / "landing")
     shutil.rmtree(folder / "lake")
     first: tuple[str, Figures] | None = None
-    given_up: set[str] = set()
+    failed: set[str] = set()
     for repeat in range(repeats):
         for engine in engines:
-            if engine in given_up:
+            if engine in failed:
                 continue
             output = folder / "output"
             output.mkdir()
             run = _run(engine, plays, folder, output)
             results.runs.append(run)
             if run.failure:
-                given_up.add(engine)
+                failed.add(engine)
             else:
                 found = figures(output)
                 first = first or (engine, found)
                 first[1].require_same(found, first[0], engine)
             shutil.rmtree(output)
             outcome = run.failure or f"{run.total:.1f} s, {run.peak_bytes / 1e9:.1f} GB"
-            _say(f"{plays:,} plays, {repeat + 1} of {repeats}, {engine}: {outcome}")
+            _log(f"{plays:,} plays, {repeat + 1} of {repeats}, {engine}: {outcome}")
     shutil.rmtree(folder)
 
 
@@ -77,25 +77,25 @@ def _run(engine: str, plays: int, folder: Path, output: Path) -> Run:
 
 
 def _sync(folder: Path, options: argparse.Namespace, results: Results) -> None:
-    _say(f"A first sync of {SMALL:,} plays, with and without Dagster")
+    _log(f"A first sync of {SMALL:,} plays, with and without Dagster")
     share = folder / "share"
     share.mkdir()
     results.dagster = sync.dagster_share(share, SMALL, options.repeats or SHARE_REPEATS)
-    _keep(results, options.report)
+    _save_report(results, options.report)
     if options.sync_plays:
-        _say(f"A new month beside ten years of {options.sync_plays:,} plays")
+        _log(f"A new month beside ten years of {options.sync_plays:,} plays")
         month = folder / "month"
         month.mkdir()
         results.new_month = sync.new_month(month, options.sync_plays)
 
 
-def _keep(results: Results, path: Path | None) -> None:
-    """Write the report so far: the long run comes last."""
+def _save_report(results: Results, path: Path | None) -> None:
+    """Write the report so far: the longest run comes last."""
     if path:
         save(results, path)
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
@@ -103,12 +103,12 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--sizes", type=_numbers, help="plays, as 150000,1000000 (default: these and ten million)")
     parser.add_argument("--engines", type=_engines, default=list(ENGINES), help=f"of {','.join(ENGINES)}")
-    parser.add_argument("--repeats", type=int, help="runs of each (default: by size)")
+    parser.add_argument("--repeats", type=int, help="runs per engine (default: fewer for larger sizes)")
     parser.add_argument("--parts", type=lambda text: text.split(","), default=["job", "sync"], help="of job,sync")
-    parser.add_argument("--sync-plays", type=int, help=f"plays before the new month (default {BIG:,}; 0: not)")
-    parser.add_argument("--quick", action="store_true", help=f"{SMALL:,} plays, once, and no report is written")
-    parser.add_argument("--report", type=Path, help="file to write (default: RESULTS.md beside this)")
-    parser.add_argument("--folder", type=Path, help="folder for some 15 GB of temporary files")
+    parser.add_argument("--sync-plays", type=int, help=f"plays before the new month (default {BIG:,}; 0: skip)")
+    parser.add_argument("--quick", action="store_true", help=f"run once with {SMALL:,} plays and write no report")
+    parser.add_argument("--report", type=Path, help="file to write (default: benchmarks/RESULTS.md)")
+    parser.add_argument("--folder", type=Path, help="folder for about 15 GB of temporary files")
     options = parser.parse_args()
     if options.quick:
         options.repeats = options.repeats or 1
@@ -127,7 +127,7 @@ def _engines(text: str) -> list[str]:
     names = text.split(",")
     if unknown := set(names) - set(ENGINES):
         raise argparse.ArgumentTypeError(
-            f"no such engine: {', '.join(sorted(unknown))}; there are {', '.join(ENGINES)}"
+            f"no such engine: {', '.join(sorted(unknown))}; choose from {', '.join(ENGINES)}"
         )
     return names
 

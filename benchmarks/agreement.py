@@ -1,4 +1,4 @@
-"""Whether engines computed the same: figures of their output, and what differs between two of them."""
+"""Compare what engines computed, by figures of their output."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +14,12 @@ SPLIT = ("music_plays", "music_ms_played", "spoken_plays", "spoken_ms_played")
 
 
 class DisagreementError(Exception):
-    """Two engines computed different things."""
+    """Two engines computed different rows."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What two runs of the job must share; keys that engines hash in their own way are not among it.
+    """Figures that have to be equal for all engines. Without surrogate keys: engines differ in their hash functions.
 
     Attributes:
         totals: Number of plays and the like, and a fingerprint of all `play_id`.
@@ -32,10 +32,10 @@ class Figures:
     most_heard: list[tuple] = field(default_factory=list)
 
     def require_same(self, other: "Figures", name: str, other_name: str) -> None:
-        """Raise where they differ, and say in what.
+        """Raise if any figure differs.
 
         Raises:
-            DisagreementError: naming the first figure.
+            DisagreementError: Names the first figure that differs, and both values.
         """
         pairs = {
             **{figure: (value, other.totals.get(figure)) for figure, value in self.totals.items()},
@@ -49,7 +49,7 @@ class Figures:
 
 
 def figures(output: Path) -> Figures:
-    """The figures of what an engine wrote."""
+    """Figures of the tables that an engine wrote below a folder."""
 
     def rows(query: str, table: str) -> list[tuple]:
         return connection.execute(query.format(f"'{output}/{table}/*.parquet'")).fetchall()

@@ -1,4 +1,4 @@
-"""One run of the job in one engine, in a process of its own: `python -m benchmarks.job <engine> ...`."""
+"""Run the job once in one engine: `python -m benchmarks.job <engine> ...`."""
 
 import json
 import sys
@@ -8,7 +8,15 @@ from pathlib import Path
 
 
 def main(engine: str, history: Path, output: Path, result: Path, launched_at: float) -> None:
-    """Run the job and write how long its parts took (seconds); `start` is the interpreter's and the engine's start."""
+    """Run the job, and write the seconds per table as JSON; `start` is the start of interpreter and engine.
+
+    Args:
+        engine: Module of `benchmarks.engines`.
+        history: Folder with `raw_plays` and `raw_files`.
+        output: Folder for the tables.
+        result: File for the seconds.
+        launched_at: When the process was started (Unix time).
+    """
     module = import_module(f"benchmarks.engines.{engine}")
     connection = module.start()
     seconds = {"start": time.time() - launched_at}

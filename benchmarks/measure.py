@@ -1,4 +1,4 @@
-"""A command in a session of its own, with the peak memory of everything that it starts, and limits on both."""
+"""Run a command with limits on time and memory, and measure the peak memory of all its processes."""
 
 import os
 import signal
@@ -12,8 +12,8 @@ from pathlib import Path
 SAMPLED_EVERY_SECONDS = 0.1
 MEMORY_LIMIT_BYTES = 18 * 10**9
 SECONDS_LIMIT = 330
-# A first sync of ten million plays may take longer than the job.
-PATIENT_SECONDS_LIMIT = 3600
+# For commands that are not compared, such as a first sync of ten million plays.
+LONG_SECONDS_LIMIT = 3600
 LOG_SHOWN = 4000
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemory", "Out of Memory", "out of memory", "ResourcesExhausted", "bad_alloc")
 FAILED = "failed"
@@ -22,7 +22,7 @@ PROJECT = Path(__file__).parent.parent
 
 
 class FailedError(Exception):
-    """What has to succeed before anything can be measured did not; the message is its log."""
+    """A command failed whose result is needed; the message has the end of its log."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Finished:
     Attributes:
         seconds: From its launch to its end.
         peak_bytes: Largest sum of resident memory of its processes.
-        failure: Why it has no result; None where it has one.
-        log: What it printed.
-        stopped_after: Seconds after which it was stopped for want of time; None where it wasn't.
+        failure: Reason for having no result; None if it succeeded.
+        log: Its output.
+        stopped_after: The limit in seconds after which it was stopped; None if it was not.
     """
 
     seconds: float
@@ -45,15 +45,15 @@ class Finished:
 
 
 def run(arguments: list[str], folder: Path, seconds_limit: float = SECONDS_LIMIT, **environment: str) -> Finished:
-    """Run Python with these arguments, in `folder` and without settings of whoever started this.
+    """Run Python with these arguments in a session of its own, in `folder`, without inherited settings.
 
-    Resident memory counts what is shared between processes once for each, and mapped files; a JVM shares little.
+    Resident memory includes mapped files, and counts memory shared between processes once per process.
     """
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("SPOTIFY_ASSETS_", "DAGSTER"))
     }
     log = folder / "log.txt"
-    os.sync()  # what was written before is not to be written now
+    os.sync()  # so that pending writes don't slow the command down
     with log.open("wb") as sink:
         began = time.perf_counter()
         process = subprocess.Popen(
@@ -79,19 +79,19 @@ def run(arguments: list[str], folder: Path, seconds_limit: float = SECONDS_LIMIT
 
 
 def require(arguments: list[str], folder: Path, **environment: str) -> Finished:
-    """The same, of what is not compared with others and so may take long.
+    """Run a command that has to succeed, with a long time limit; see `run`.
 
     Raises:
-        FailedError: where it has no result.
+        FailedError: It failed or exceeded a limit.
     """
-    finished = run(arguments, folder, PATIENT_SECONDS_LIMIT, **environment)
+    finished = run(arguments, folder, LONG_SECONDS_LIMIT, **environment)
     if finished.failure:
         raise FailedError(f"{' '.join(arguments)}: {finished.failure}\n{finished.log[-LOG_SHOWN:]}")
     return finished
 
 
 def _watch(process: subprocess.Popen, began: float, seconds_limit: float) -> tuple[int, str | None]:
-    """Peak memory once it has ended, and whether it was over a limit."""
+    """Wait for a process; return its peak memory (bytes), and the limit that it exceeded, if any."""
     peak = 0
     while process.poll() is None:
         resident, highest = 0, 0
@@ -109,20 +109,20 @@ def _watch(process: subprocess.Popen, began: float, seconds_limit: float) -> tup
 
 
 def _session(leader: int) -> Iterator[int]:
-    """Processes of a session, those included whose parent has gone."""
+    """Processes of a session, including orphaned ones."""
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             try:
                 status = Path(entry.path, "stat").read_text()
             except OSError:
-                continue  # it ended just now
-            # The name may hold anything; session is the fourth field after it.
+                continue  # it has ended
+            # The process name may contain spaces and parentheses; the session is the fourth field after it.
             if int(status.rpartition(")")[2].split()[3]) == leader:
                 yield int(entry.name)
 
 
 def _memory(pid: int) -> tuple[int, int]:
-    """Resident bytes of a process, now and at most."""
+    """Current and peak resident memory of a process (bytes)."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -132,7 +132,7 @@ def _memory(pid: int) -> tuple[int, int]:
 
 
 def _end_session(leader: int) -> None:
-    """End what is left of a session that we started."""
+    """Kill the remaining processes of a session."""
     for pid in _session(leader):
         try:
             os.kill(pid, signal.SIGKILL)

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.places`: the same sync in other places and at other sizes, and PLACES.md.
+"""`python -m benchmarks.places`: measure a first sync by storage, engine and number of plays; write PLACES.md.
 
-From and to S3 (a server on this machine, without and with the time that a request to AWS takes), on an Apache Spark
-cluster of this machine, and on the embedded engine from one to fifty million plays, with the peak memory of each.
+On local disk, on S3 (a server on this machine, with and without the latency of AWS), on an Apache Spark cluster of
+this machine, and on the embedded engine with one to fifty million plays; with the peak memory of each.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from benchmarks import measure, sync
 
 PLAYS = 150_000
 GROWTH = (1_000_000, 10_000_000, 50_000_000)
-# To S3 in the same region.
+# Of a request to S3 within one region.
 LATENCY_SECONDS = 0.02
 REPORT = Path(__file__).parent / "PLACES.md"
 PLACES = ("disk", "s3", "distant s3", "cluster")
@@ -27,7 +27,7 @@ PLACES = ("disk", "s3", "distant s3", "cluster")
 
 @dataclass(frozen=True)
 class Measured:
-    """A first sync, and the peak memory of its process; a cluster's own is not counted."""
+    """A first sync, and the peak memory of its processes, without those of a cluster."""
 
     where: str
     plays: int
@@ -42,10 +42,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=options.folder) as folder:
         for where in options.places:
             places.append(_sync(where, options.plays, Path(folder, where.replace(" ", "_"))))
-            _keep(places, growth)
+            _save_report(places, growth)
         for plays in options.growth:
             growth.append(_sync("disk", plays, Path(folder, str(plays))))
-            _keep(places, growth)
+            _save_report(places, growth)
 
 
 def _sync(where: str, plays: int, folder: Path) -> Measured:
@@ -62,7 +62,7 @@ def _sync(where: str, plays: int, folder: Path) -> Measured:
 
 @contextmanager
 def _place(where: str, folder: Path) -> Iterator[dict[str, str]]:
-    """Settings for a sync there of what is landed in the folder."""
+    """Environment variables for a sync of the folder's landing zone in this place."""
     if where == "disk":
         yield {}
     elif where == "cluster":
@@ -90,19 +90,19 @@ def _place(where: str, folder: Path) -> Iterator[dict[str, str]]:
             }
 
 
-def _keep(places: list[Measured], growth: list[Measured]) -> None:
+def _save_report(places: list[Measured], growth: list[Measured]) -> None:
     """Write the report so far."""
-    lines = ["# The same sync in other places, and at other sizes", "", __doc__.split("\n\n")[1].strip(), ""]
+    lines = ["# A first sync by storage, engine and number of plays", "", __doc__.split("\n\n")[1].strip(), ""]
     if places:
         first = places[0]
         lines += [
             f"A first sync of {first.plays:,} plays, checks included:",
             "",
-            "| Where | Against disk | Seconds | Peak memory (GB), without a cluster's own |",
+            "| Place | Time / disk | Seconds | Peak memory (GB), without the cluster |",
             "|---|---|---|---|",
         ]
         lines += [
-            f"| {_named(one.where)} | {one.seconds / first.seconds:.1f} | {one.seconds:.0f} "
+            f"| {_label(one.where)} | {one.seconds / first.seconds:.1f} | {one.seconds:.0f} "
             f"| {one.peak_bytes / 1e9:.1f} |"
             for one in places
         ]
@@ -110,9 +110,9 @@ def _keep(places: list[Measured], growth: list[Measured]) -> None:
     if growth:
         first = growth[0]
         lines += [
-            "On the embedded engine, on disk, from one size to the next:",
+            "On the embedded engine, on disk, by number of plays:",
             "",
-            "| Plays | Times the rows | Times the seconds | Seconds | Peak memory (GB) |",
+            "| Plays | Plays / first | Seconds / first | Seconds | Peak memory (GB) |",
             "|---|---|---|---|---|",
         ]
         lines += [
@@ -124,7 +124,7 @@ def _keep(places: list[Measured], growth: list[Measured]) -> None:
     REPORT.write_text("\n".join(lines))
 
 
-def _named(where: str) -> str:
+def _label(where: str) -> str:
     return {
         "disk": "Folder, embedded engine",
         "s3": "S3 on this machine",
@@ -135,12 +135,12 @@ def _named(where: str) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.places", description=__doc__)
-    parser.add_argument("--plays", type=int, default=PLAYS, help=f"of each place (default {PLAYS:,})")
+    parser.add_argument("--plays", type=int, default=PLAYS, help=f"plays per place (default {PLAYS:,})")
     parser.add_argument("--places", type=lambda text: text.split(",") if text else [], default=list(PLACES))
     parser.add_argument(
         "--growth", type=lambda text: [int(part) for part in text.split(",") if part], default=list(GROWTH)
     )
-    parser.add_argument("--folder", type=Path, help="folder for some 15 GB of temporary files")
+    parser.add_argument("--folder", type=Path, help="folder for about 15 GB of temporary files")
     return parser.parse_args()
 
 

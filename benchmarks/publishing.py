@@ -1,8 +1,7 @@
-"""`python -m benchmarks.publishing`: what it takes to publish a million facts and all dimensions, and PUBLISHING.md.
+"""`python -m benchmarks.publishing`: measure publishing a million facts and all dimensions; write PUBLISHING.md.
 
-Against the least that each store needs for the same rows: for DuckDB, CREATE TABLE AS from the lake's own Parquet
-files; for MariaDB, LOAD DATA into tables of the same DDL, keys and indexes included, from CSV files that are there
-already.
+Compared with the fastest way to load the same rows: for DuckDB, CREATE TABLE AS from the lake's Parquet files; for
+MariaDB, LOAD DATA from existing CSV files into tables of the same DDL, including keys and indexes.
 """
 
 import argparse
@@ -25,12 +24,12 @@ from spotify_assets.targets.duckdb_file import Warehouse
 from spotify_assets.targets.mysql import MySQL
 from spotify_assets.targets.publishing import Target
 
-# Of these, a million are kept.
+# A million of these are kept.
 PLAYS = 1_040_000
 PUBLISHED = (*publishing.of_layers("dimensions"), "fct_plays")
-# Of DuckDB; MariaDB takes minutes.
+# For DuckDB; MariaDB is measured once, as it takes minutes.
 REPEATS = 3
-# By default MariaDB keeps 128 MB in memory, less than these facts and their indexes.
+# MariaDB's default of 128 MB is less than these facts and their indexes.
 SERVER = ("--innodb-buffer-pool-size=1G",)
 REPORT = Path(__file__).parent / "PUBLISHING.md"
 
@@ -47,16 +46,16 @@ def main() -> None:
 
 
 def report(lake: Lake, place: Path) -> str:
-    """What publishing the lake takes; rows are printed as they are measured."""
+    """Measure, print each row once it is measured, and return the report as Markdown."""
     lines = [
         "# Publishing",
         "",
         str(__doc__).split("\n\n")[1].strip(),
         "",
         f"{lake.count('fct_plays'):,} facts and {sum(map(lake.count, PUBLISHED[:-1])):,} rows of dimensions. "
-        f"DuckDB's are medians of {REPEATS}, MariaDB's server has {SERVER[0].rpartition('=')[2]} of memory.",
+        f"DuckDB's figures are medians of {REPEATS}, the MariaDB server has {SERVER[0].rpartition('=')[2]} of memory.",
         "",
-        "| Into | To reach | Takes | Seconds | The least, seconds |",
+        "| Target | Goal | Time / baseline | Seconds | Baseline, seconds |",
         "|---|---|---|---|---|",
     ]
     for store, bound, measured in (("DuckDB", 2, _duckdb), ("MariaDB", 3, _mariadb)):
@@ -65,8 +64,8 @@ def report(lake: Lake, place: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(store: str, bound: float, ours: float, least: float) -> str:
-    return f"| {store} | at most {bound:.0f} times | {ours / least:.1f} times | {ours:.1f} | {least:.1f} |"
+def _row(store: str, bound: float, ours: float, baseline: float) -> str:
+    return f"| {store} | at most {bound:.0f} | {ours / baseline:.1f} | {ours:.1f} | {baseline:.1f} |"
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -94,7 +93,7 @@ def _duckdb(lake: Lake, place: Path) -> tuple[float, float]:
         return _timed(work)
 
     seconds = [(alone(lambda: _publish(Warehouse(path=str(file)), lake)), alone(create)) for _ in range(REPEATS)]
-    return median(ours for ours, _ in seconds), median(least for _, least in seconds)
+    return median(ours for ours, _ in seconds), median(baseline for _, baseline in seconds)
 
 
 def _mariadb(lake: Lake, place: Path) -> tuple[float, float]:

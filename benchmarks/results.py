@@ -1,4 +1,4 @@
-"""What one run of the benchmarks found, as a report."""
+"""Results of the benchmarks, and the report on them."""
 
 import os
 import platform
@@ -23,11 +23,11 @@ class Run:
 
     Attributes:
         engine: Its name.
-        plays: Records of the history.
-        seconds: By table, in the order of writing, and `start`; of a run that failed, nothing.
+        plays: Number of records in the history.
+        seconds: By table, in the order of writing, and `start`; empty for a failed run.
         peak_bytes: Largest resident memory of all its processes.
-        failure: Why it has no result.
-        ended_after: Seconds after which a run was stopped for want of time: it would have taken longer.
+        failure: Reason for having no result; None if it succeeded.
+        stopped_after: The limit in seconds after which the run was stopped; None if it was not.
     """
 
     engine: str
@@ -35,17 +35,17 @@ class Run:
     seconds: dict[str, float]
     peak_bytes: int
     failure: str | None = None
-    ended_after: float | None = None
+    stopped_after: float | None = None
 
     @property
     def total(self) -> float:
-        """Seconds of the job, the start of interpreter and engine excluded."""
+        """Seconds of the job without the start of interpreter and engine."""
         return sum(seconds for name, seconds in self.seconds.items() if name != START)
 
 
 @dataclass
 class Results:
-    """Everything that was measured in one go."""
+    """Everything that one run of the benchmarks measured."""
 
     runs: list[Run] = field(default_factory=list)
     new_month: NewMonth | None = None
@@ -58,20 +58,20 @@ class Results:
         return list(dict.fromkeys(run.engine for run in self.runs if run.plays == plays))
 
     def of(self, engine: str, plays: int) -> list[Run]:
-        """Its runs that ended well."""
+        """Successful runs."""
         return [run for run in self.runs if (run.engine, run.plays, run.failure) == (engine, plays, None)]
 
     def failures(self, engine: str, plays: int) -> list[Run]:
         return [run for run in self.runs if (run.engine, run.plays) == (engine, plays) and run.failure]
 
     def seconds(self, engine: str, plays: int) -> float | None:
-        """Median; None where it did not end well every time."""
+        """Median; None if there is no run or any run failed."""
         runs = self.of(engine, plays)
         return median(run.total for run in runs) if runs and not self.failures(engine, plays) else None
 
     def at_least(self, engine: str, plays: int) -> float | None:
-        """Seconds that it surely takes: the median, or when it was stopped."""
-        stopped = [run.ended_after for run in self.failures(engine, plays) if run.ended_after]
+        """Lower bound in seconds: the median, or the limit after which a run was stopped."""
+        stopped = [run.stopped_after for run in self.failures(engine, plays) if run.stopped_after]
         return min(stopped) if stopped else self.seconds(engine, plays)
 
     def peak_gb(self, engine: str, plays: int) -> float | None:
@@ -80,53 +80,53 @@ class Results:
 
 @dataclass(frozen=True)
 class Target:
-    """What was promised, what was measured, and whether it is met (None: not measured)."""
+    """A goal, the measured figure, and whether the goal is met (None: unknown)."""
 
-    promise: str
+    goal: str
     measured: str
     is_met: bool | None
 
 
 def targets(results: Results) -> list[Target]:
-    """Every target, in the order of the report."""
+    """All goals, in the order of the report."""
     found = []
     for plays, times in ((150_000, 3), (1_000_000, 3), (BIG, 2)):
         sail, spark = results.seconds("sail", plays), results.at_least("spark", plays)
-        promise = f"{plays:,} plays: Sail at least {times} times as fast as Apache Spark"
+        goal = f"{plays:,} plays: Sail at least {times} times as fast as Apache Spark"
         ratio = spark / sail if sail and spark else None
         was_stopped = bool(results.failures("spark", plays))
-        target = _target(promise, ratio, f"{'over ' * was_stopped}{ratio or 0:.1f} times", (ratio or 0) >= times)
-        # Stopped too early, Spark shows nothing.
+        target = _target(goal, ratio, f"{'over ' * was_stopped}{ratio or 0:.1f} times", (ratio or 0) >= times)
+        # If Spark was stopped too early, whether the goal is met is unknown.
         found.append(replace(target, is_met=target.is_met or None) if was_stopped else target)
     sail, duckdb = results.seconds("sail", BIG), results.seconds("duckdb", BIG)
     ratio = sail / duckdb if sail and duckdb else None
-    promise = f"{BIG:,} plays: Sail takes at most twice DuckDB's time"
-    found.append(_target(promise, ratio, f"{ratio or 0:.1f} times", (ratio or 0) <= 2))
+    goal = f"{BIG:,} plays: Sail takes at most twice DuckDB's time"
+    found.append(_target(goal, ratio, f"{ratio or 0:.1f} times", (ratio or 0) <= 2))
     peak = results.peak_gb("sail", BIG)
     found.append(_target(f"{BIG:,} plays: Sail in less than 8 GB", peak, f"{peak or 0:.1f} GB", (peak or 0) < 8))
     less = results.seconds("sail", BIG // 10)
     growth = sail / less if sail and less else None
-    promise = "Ten times the plays take Sail at most eleven times the time"
-    found.append(_target(promise, growth, f"{growth or 0:.1f} times", (growth or 0) <= 11))
+    goal = "Ten times the plays take Sail at most eleven times the time"
+    found.append(_target(goal, growth, f"{growth or 0:.1f} times", (growth or 0) <= 11))
     share = results.new_month.share if results.new_month else None
-    promise = "One new month takes at most a fifth of the first sync"
-    found.append(_target(promise, share, f"{share or 0:.0%}", (share or 0) <= 0.2))
+    goal = "One new month takes at most a fifth of the first sync"
+    found.append(_target(goal, share, f"{share or 0:.0%}", (share or 0) <= 0.2))
     own = results.dagster.with_checks if results.dagster else None
-    promise = "Dagster and its checks add less than 20 s to a first sync of 150,000 plays"
-    found.append(_target(promise, own, f"{own or 0:.1f} s", (own or 0) < 20))
+    goal = "Dagster and its checks add less than 20 s to a first sync of 150,000 plays"
+    found.append(_target(goal, own, f"{own or 0:.1f} s", (own or 0) < 20))
     return found
 
 
 def report(results: Results) -> str:
-    """The whole report, as Markdown."""
+    """The report as Markdown."""
     parts = [
         "# Results",
-        "Made by `make bench`; all ratios are of figures of one run of it.",
+        "Created by `make bench`; all figures are of one run of it.",
         _machine(),
         "## Targets",
         _table(
             ["target", "measured", "met"],
-            [[t.promise, t.measured, {True: "yes", False: "**no**", None: "-"}[t.is_met]] for t in targets(results)],
+            [[t.goal, t.measured, {True: "yes", False: "**no**", None: "-"}[t.is_met]] for t in targets(results)],
         ),
     ]
     if results.runs:
@@ -144,14 +144,14 @@ def report(results: Results) -> str:
         parts += [f"### {plays:,} plays", _sizes(results, plays)]
         parts += [f"Seconds by table, {plays:,} plays:", _by_table(results, plays)]
     if len(results.sizes()) > 1:
-        parts += ["### Growth", "How many times the time so many times the plays take.", _growth(results)]
+        parts += ["### Growth", "Factor by which the time grows when the number of plays grows.", _growth(results)]
     if results.new_month or results.dagster:
         parts += ["## Sync", _sync(results)]
     return "\n\n".join(parts) + "\n"
 
 
-def _target(promise: str, value: float | None, measured: str, is_met: bool) -> Target:
-    return Target(promise, NOT_MEASURED, None) if value is None else Target(promise, measured, is_met)
+def _target(goal: str, value: float | None, measured: str, is_met: bool) -> Target:
+    return Target(goal, NOT_MEASURED, None) if value is None else Target(goal, measured, is_met)
 
 
 def _machine() -> str:
@@ -223,13 +223,13 @@ def _sync(results: Results) -> str:
         rows += [
             [f"First sync of ten years, {month.plays:,} plays", f"{month.first_seconds:.1f} s", f"{first_gb:.1f} GB"],
             ["Sync after one more month has landed", f"{month.month_seconds:.1f} s", f"{month_gb:.1f} GB"],
-            ["The month over the first", f"{month.share:.1%}", ""],
+            ["Second sync / first sync", f"{month.share:.1%}", ""],
         ]
     if share := results.dagster:
         rows += [
             [f"First sync of ten years, {share.plays:,} plays", f"{share.sync:.1f} s", ""],
-            ["The same read, computed and written without Dagster", f"{share.work:.1f} s", ""],
-            ["What the checks compute, without Dagster", f"{share.checks:.1f} s", ""],
+            ["The same work without Dagster and checks", f"{share.work:.1f} s", ""],
+            ["The work of the checks, without Dagster", f"{share.checks:.1f} s", ""],
             ["Dagster and its checks", f"{share.with_checks:.1f} s", ""],
             ["Dagster alone", f"{share.own:.1f} s", ""],
         ]
@@ -237,7 +237,7 @@ def _sync(results: Results) -> str:
 
 
 def _table(heads: list[str], rows: Iterable[list[str]]) -> str:
-    """A Markdown table whose columns line up, so that it reads well unrendered too."""
+    """A Markdown table with aligned columns, readable as plain text, too."""
     lines = [heads, *rows]
     first, *others = [max(len(line[column]) for line in lines) for column in range(len(heads))]
 

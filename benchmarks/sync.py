@@ -1,4 +1,4 @@
-"""The product end to end: what a new month costs beside everything, and what Dagster costs beside the work."""
+"""Measure whole syncs: the cost of a new month, and the overhead of Dagster."""
 
 import json
 import shutil
@@ -11,14 +11,14 @@ from benchmarks import measure
 
 @dataclass(frozen=True)
 class NewMonth:
-    """A month landed into a lake of ten years.
+    """A first sync of ten years, and a second one after a month was added.
 
     Attributes:
-        plays: Records of the ten years.
-        first_seconds: The first sync, of all of them.
-        first_peak_bytes: Its peak memory.
-        month_seconds: The sync after the month had landed.
-        month_peak_bytes: Its peak memory.
+        plays: Number of records in the ten years.
+        first_seconds: Duration of the first sync.
+        first_peak_bytes: Peak memory of the first sync.
+        month_seconds: Duration of the second sync.
+        month_peak_bytes: Peak memory of the second sync.
     """
 
     plays: int
@@ -29,19 +29,19 @@ class NewMonth:
 
     @property
     def share(self) -> float:
-        """The month's sync over the first."""
+        """Duration of the second sync as a fraction of the first."""
         return self.month_seconds / self.first_seconds
 
 
 @dataclass(frozen=True)
 class DagsterShare:
-    """A first sync, and the same work done without Dagster (seconds).
+    """Durations (seconds) of a first sync, and of the same work without Dagster.
 
     Attributes:
-        plays: Records.
+        plays: Number of records.
         sync: The whole sync.
         work: Reading, computing and writing the same tables.
-        checks: Computing what the asset checks compute.
+        checks: Running the bodies of the asset checks.
     """
 
     plays: int
@@ -51,20 +51,20 @@ class DagsterShare:
 
     @property
     def with_checks(self) -> float:
-        """What a sync takes beyond reading, computing and writing."""
+        """Seconds that Dagster and the checks add to the work."""
         return self.sync - self.work
 
     @property
     def own(self) -> float:
-        """What it takes beyond these and the checks' work."""
+        """Seconds that Dagster alone adds."""
         return self.sync - self.work - self.checks
 
 
 def new_month(folder: Path, plays: int) -> NewMonth:
-    """Sync ten years of `plays` records, land the month that follows them, and sync again.
+    """Sync ten years of `plays` records, land the following month, and sync again.
 
     Raises:
-        FailedError: where a sync fails, or computes more than that month.
+        FailedError: A sync failed, or the second computed more than the new month.
     """
     landing, aside = folder / "landing", folder / "aside"
     measure.require(["-m", "benchmarks.history", "land_with_new_month", str(plays), str(landing), str(aside)], folder)
@@ -72,13 +72,13 @@ def new_month(folder: Path, plays: int) -> NewMonth:
     shutil.copytree(aside, landing, dirs_exist_ok=True)
     month, month_peak = run("sync", folder)
     if month["partitions"] != 1:
-        # As when somebody edits a transform meanwhile: all that it computes is stale then.
-        raise measure.FailedError(f"the new month made {month['partitions']:,.0f} partitions stale, and not one")
+        # A transform that is edited during the benchmark makes all its partitions stale.
+        raise measure.FailedError(f"the new month made {month['partitions']:,.0f} partitions stale; expected 1")
     return NewMonth(plays, first["sync"], first_peak, month["sync"], month_peak)
 
 
 def dagster_share(folder: Path, plays: int, repeats: int) -> DagsterShare:
-    """Sync `plays` records into an empty lake, and do the same without Dagster; medians of some runs of each."""
+    """Sync `plays` records into an empty lake, with and without Dagster, and return the medians of `repeats` runs."""
     measured: dict[str, list[float]] = {}
     for repeat in range(repeats):
         for what in ("sync", "direct"):
@@ -92,7 +92,7 @@ def dagster_share(folder: Path, plays: int, repeats: int) -> DagsterShare:
 
 
 def run(what: str, folder: Path, **environment: str) -> tuple[dict[str, float], int]:
-    """Seconds of the parts of one run in a process of its own, and its peak memory."""
+    """Run `benchmarks.sync_job` in a process of its own; return seconds by part, and peak memory in bytes."""
     places = {
         "DAGSTER_HOME": str(folder / "dagster"),
         "SPOTIFY_ASSETS_LANDING_URI": str(folder / "landing"),

@@ -1,6 +1,6 @@
-"""One sync, or the same work without Dagster, in a process of its own: `python -m benchmarks.sync_job <what> ...`.
+"""Sync once, or do the same work without Dagster: `python -m benchmarks.sync_job sync|direct <result file>`.
 
-What is landed, the lake and Dagster's home are those that the environment names.
+Environment variables set the landing zone, the lake and Dagster's home.
 """
 
 import inspect
@@ -25,7 +25,7 @@ from spotify_assets.settings import Settings, load_settings
 
 
 def through_dagster(settings: Settings) -> dict[str, float]:
-    """Seconds of a sync, the start of the engine included, and how many partitions it computed."""
+    """Sync; return its seconds, including the start of the engine, and the number of partitions computed."""
     with runner.Runner(settings) as here:
         began = time.perf_counter()
         done = here.sync()
@@ -33,8 +33,9 @@ def through_dagster(settings: Settings) -> dict[str, float]:
 
 
 def directly(settings: Settings) -> dict[str, float]:
-    """Seconds of reading, computing and writing what a sync does, the start of the engine included; and of the
-    work of the asset checks.
+    """Do the work of a sync without Dagster; return seconds, including the start of the engine.
+
+    `work` is reading, computing and writing the tables; `checks` is running the bodies of the asset checks.
     """
     manager: DeltaLakeIOManager = resources(settings)["lake"]
     frames = manager.frames
@@ -56,11 +57,11 @@ def directly(settings: Settings) -> dict[str, float]:
 def _check(
     check: dg.AssetChecksDefinition, tags: dict[str, str], lake: DeltaLakeIOManager, settings: Settings
 ) -> None:
-    """Run the body of a check, with what it asks of Dagster's context."""
+    """Run the body of a check, with a substitute for Dagster's context."""
     body = check.op.compute_fn.decorated_fn  # type: ignore[union-attr]  # these are declared by decorators
     context = SimpleNamespace(run=SimpleNamespace(tags=tags), selected_asset_check_keys=check.check_keys)
-    known: dict[str, Any] = {"context": context, "lake": lake, "settings": settings}
-    results = body(**{name: known[name] for name in inspect.signature(body).parameters})
+    arguments: dict[str, Any] = {"context": context, "lake": lake, "settings": settings}
+    results = body(**{name: arguments[name] for name in inspect.signature(body).parameters})
     if inspect.isgenerator(results):
         list(results)
 

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.web_api`: metadata reads one by one, against the stand-in in a process of its own.
+"""`python -m benchmarks.web_api`: measure single metadata requests to the sandbox's server; write WEB_API.md.
 
-Prints, and writes WEB_API.md. The floor is what the waiting alone takes: reads times latency, by calls in flight.
+The baseline is the latency alone: requests * latency / concurrent requests.
 """
 
 import argparse
@@ -29,7 +29,7 @@ REPORT = Path(__file__).parent / "WEB_API.md"
 
 
 def serve(pipe: Connection, latency: float) -> None:
-    """The stand-in, until asked for what it saw."""
+    """Run the sandbox's server, and send statistics of its requests through the pipe."""
     with StandIn() as api:
         api.latency = latency
         pipe.send((api.url, api.client_id, api.client_secret, list(api.catalogue.tracks)))
@@ -42,7 +42,7 @@ def serve(pipe: Connection, latency: float) -> None:
 
 @contextmanager
 def stand_in(latency: float) -> Iterator[tuple[Any, Connection]]:
-    """The stand-in's address and more, and a pipe to it."""
+    """Start the server in a process of its own; give its address, credentials and track ids, and a pipe to it."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     server = context.Process(target=serve, args=(theirs, latency), daemon=True)
@@ -71,22 +71,22 @@ def main() -> None:
             client_secret=secret,
             api_budget=chosen.reads + 1,
         )
-        floor = chosen.reads * chosen.latency / settings.api_concurrency
-        for name, measured in (("reads alone", reads), ("asked for, landed, most played first", landed)):
+        baseline = chosen.reads * chosen.latency / settings.api_concurrency
+        for name, measured in (("client alone", reads), ("fetched and landed, most played first", landed)):
             started = time.perf_counter()
             answers = measured(settings, ids[: chosen.reads])
             seconds = time.perf_counter() - started
             pipe.send("seen")
             calls, most, in_flight = pipe.recv()
-            figures = (f"{seconds / floor:.2f}", f"{seconds:.1f} s", f"{answers:,}", f"{calls:,}", in_flight, most)
+            figures = (f"{seconds / baseline:.2f}", f"{seconds:.1f} s", f"{answers:,}", f"{calls:,}", in_flight, most)
             lines.append(f"| {name} | {' | '.join(map(str, figures))} |")
     report = "\n".join(
         [
-            "# Reads of the Web API\n",
-            f"`python -m benchmarks.web_api`: {chosen.reads:,} single reads, {chosen.latency * 1000:.0f} ms of "
-            f"latency, {settings.api_concurrency} calls in flight, so that waiting alone takes {floor:.1f} s. One "
-            "more call finds out that batches are refused.\n",
-            "| | against waiting alone | | answers | calls | most in flight | most calls for an id |",
+            "# Requests to the Web API\n",
+            f"`python -m benchmarks.web_api`: {chosen.reads:,} single requests, {chosen.latency * 1000:.0f} ms of "
+            f"latency, {settings.api_concurrency} concurrent requests; latency alone takes {baseline:.1f} s. One "
+            "further request finds that batch requests are rejected.\n",
+            "| | time / latency alone | time | responses | requests | most concurrent | most requests for one id |",
             "|---|---|---|---|---|---|---|",
             *lines,
         ]
@@ -96,12 +96,12 @@ def main() -> None:
 
 
 def reads(settings: Settings, ids: list[str]) -> int:
-    """The client alone; how many answers came."""
+    """Request metadata by the client alone; return the number of responses."""
     return sum(1 for _ in SpotifyClient(settings).metadata("tracks", ids, Budget(settings.api_budget)))
 
 
 def landed(settings: Settings, ids: list[str]) -> int:
-    """As a metadata run does it, for tracks that were played; how many answers came."""
+    """Fetch and land metadata of played tracks, as a metadata run does; return the number of responses."""
     lake, month = Lake(settings.lake_uri), datetime(2024, 1, 1, tzinfo=UTC)
     plays = [
         {"content_type": "track", "content_key": one, "plays": number, "month": month.date(), "window_at": month}

@@ -1,4 +1,4 @@
-"""The whole project on one page."""
+"""Dagster's entry point: all assets, checks, jobs, schedules, sensors and resources."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,9 +23,9 @@ from spotify_assets.targets.registry import targets
 
 
 def resources(settings: Settings) -> dict[str, Any]:
-    """Where everything is, by the settings.
+    """Resources by key.
 
-    Our assets use all of them but `warehouse` and `s3`, which are there for assets of others.
+    This project's assets use all of them except `warehouse` and `s3`, which are for assets that you add.
     """
     spark = SparkResource(remote=settings.spark_remote, lake_uri=settings.lake_uri)
     return {
@@ -41,7 +41,12 @@ def resources(settings: Settings) -> dict[str, Any]:
 
 
 def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] | None = None) -> dg.Definitions:
-    """Assets, checks, jobs, schedules, sensors and resources. Opens no connection and starts no engine."""
+    """Build all definitions. Opens no connection and starts no engine.
+
+    Args:
+        settings: Determine locations, partitions and which targets, jobs and schedules there are.
+        loggers: Dagster loggers by key; Dagster's default if None.
+    """
     stores = targets(settings).values()
     counting = [store for store in stores if isinstance(store, Counting)]
     return dg.Definitions(
@@ -66,7 +71,7 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
         sensors=[sensors.landing_sensor, sensors.stale_sensor, sensors.publish_sensor],
         resources=resources(settings),
         loggers=loggers,
-        # Steps of one run share a session; a process each would pay for its imports and its engine.
+        # Steps of one run share an engine session; in processes of their own, each would import and start one.
         executor=dg.multiprocess_executor if settings.spark_remote.startswith("sc://") else dg.in_process_executor,
     )
 

@@ -1,7 +1,7 @@
-"""Retry what may succeed a little later, after random waits that grow exponentially.
+"""Retry with exponential backoff and jitter.
 
-Waits are random so that two writers that met once don't meet again, and grow so that a server that restarts is not
-asked more often than it can answer.
+Jitter keeps two writers that collided once from colliding again; exponential backoff keeps requests from piling up on
+a server that restarts.
 """
 
 import logging
@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Backoff:
-    """How often something is attempted, and how long each wait may be.
+    """Number of attempts, and the waits between them.
 
     The n-th wait is random, from half of `first_wait` up to `first_wait` * 2**(n - 1), and at most `longest_wait`.
 
     Attributes:
-        attempts: All of them, the first included.
+        attempts: Total number, including the first.
         first_wait: Seconds.
         longest_wait: Seconds.
     """
@@ -34,17 +34,17 @@ class Backoff:
     longest_wait: float
 
 
-# Of four processes that write one Delta table, every other attempt meets a commit that was first. Waits add up to some
-# 12 s; the one who waited longest is then nearly alone.
+# With four processes that write one Delta table, every other attempt fails because another commit was first. All waits
+# add up to some 12 s, by which time few writers are left.
 COMMIT_CONFLICT = Backoff(attempts=12, first_wait=0.4, longest_wait=2.5)
-# To compact a table takes seconds, in which a sync commits to it more than once.
+# Compacting a table takes seconds, in which a sync commits to it more than once.
 COMPACTION_CONFLICT = Backoff(attempts=8, first_wait=1, longest_wait=6)
-# A database server that restarts is back within some seconds; a deadlock is over at once.
+# A database server restarts within some seconds; after a deadlock, the next attempt usually succeeds.
 DATABASE = Backoff(attempts=4, first_wait=1, longest_wait=8)
-# boto3 retries requests itself. What is left is over at once: a connection that broke within an answer, a catalogue's
-# table that somebody else made or dropped in between.
+# boto3 retries requests itself. What remains: a connection lost in the middle of a response, or a catalog table that
+# another writer created or dropped in between.
 AWS = Backoff(attempts=4, first_wait=0.4, longest_wait=2)
-# The Web API answers 502 and 503 for some seconds at a time.
+# The Web API responds with 502 and 503 for some seconds at a time.
 WEB_API = Backoff(attempts=5, first_wait=0.75, longest_wait=30)
 
 
@@ -55,19 +55,19 @@ def retry(
     *,
     sleep: Callable[[float], Any] = time.sleep,
 ) -> T:
-    """Call `work` until it succeeds, and return what it returns.
+    """Call `work` until it succeeds, and return its result.
 
     Args:
-        work: Is called anew for each attempt, and so has to begin anew: what it needs it reads again.
-        backoff: How often, and after which waits.
-        when: Which errors may pass: a class of them, or a function that judges one.
-        sleep: Waits so many seconds; as `Event.wait`, where the wait may be cut short.
+        work: Called once per attempt. It has to read its inputs again each time.
+        backoff: Number of attempts and waits.
+        when: Errors to retry: an exception class, or a function that returns whether to retry an error.
+        sleep: Waits a number of seconds; `Event.wait`, for example, makes waits interruptible.
 
     Raises:
-        Exception: what `work` raised, where that can't pass, or at the last attempt.
+        Exception: The error of `work`, if it is not to be retried or the last attempt failed.
     """
 
-    def may_pass(error: BaseException) -> bool:
+    def is_retried(error: BaseException) -> bool:
         if isinstance(when, type):
             return isinstance(error, when)
         return isinstance(error, Exception) and when(error)
@@ -75,16 +75,16 @@ def retry(
     attempts = Retrying(
         stop=stop_after_attempt(backoff.attempts),
         wait=wait_random_exponential(backoff.first_wait, backoff.longest_wait, min=backoff.first_wait / 2),
-        retry=retry_if_exception(may_pass),
-        before_sleep=_log,
+        retry=retry_if_exception(is_retried),
+        before_sleep=_log_retry,
         reraise=True,
         sleep=sleep,
     )
     return attempts(work)
 
 
-def _log(state: RetryCallState) -> None:
-    """The error's class alone: the message of a database's error quotes rows."""
+def _log_retry(state: RetryCallState) -> None:
+    """Log the error's class only: messages of database errors quote rows."""
     assert state.outcome is not None
     assert state.next_action is not None
     log.debug(

@@ -1,12 +1,12 @@
 """The same job in several engines.
 
-Each module has `start`, which gives a connection that is ready, and `run`, which reads `raw_plays` and `raw_files`
-below one folder, writes the tables of `TABLES` below another as Parquet (snappy), and yields each table's name once
-it is written. Sail and Spark run this project's transforms; the others are written by hand, as somebody at home in
-the engine would, for the same rows at the same grain.
+Each module has a function `start`, which returns a connection that is ready, and a function `run`, which reads
+`raw_plays` and `raw_files` below one folder, writes `TABLES` below another as Parquet (snappy), and yields each
+table's name once it is written. Sail and Spark run this project's transforms; the others are idiomatic code for the
+same rows at the same grain.
 """
 
-# What every engine writes.
+# Tables that every engine writes.
 TABLES = (
     "plays",
     "fct_plays",
@@ -21,7 +21,7 @@ TABLES = (
     "dim_episode",
     "track_metrics",
 )
-# What the transforms write besides, so that a new month costs a month: dimensions and metrics are made from these.
+# Tables that only this project's transforms write, so that dimensions and metrics need not read all plays again.
 PARTIAL_AGGREGATES = ("hourly_listening", "monthly_content")
 ENGINES = ("sail", "spark", "duckdb", "polars", "pandas")
 

@@ -7,7 +7,7 @@ import duckdb
 
 from benchmarks.engines import MAX_MS_PLAYED, MIN_MS_PLAYED, PLATFORM_FAMILIES, STREAM_MS
 
-# Of the machine's 24 GB; it spills to disk beyond.
+# Of the machine's 24 GB; DuckDB spills to disk beyond.
 MEMORY_LIMIT = "14GB"
 
 PLAYS = f"""

@@ -1,4 +1,4 @@
-"""pandas, on Arrow's types: everything in memory."""
+"""pandas with Arrow types, everything in memory."""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -260,7 +260,7 @@ def dim_episode(plays: pd.DataFrame) -> pd.DataFrame:
 
 
 def spelled(tracks: pd.DataFrame) -> pd.DataFrame:
-    """One row per track and spelling of its names, the latest heard last."""
+    """One row per track and spelling of its names, sorted by when it was last played."""
     keys = ["track_key", "content_uri", "recording_key", "track_name", "artist_name", "album_name"]
     return (
         tracks.groupby(keys, dropna=False, sort=False)
@@ -284,7 +284,7 @@ def dim_album(spellings: pd.DataFrame) -> pd.DataFrame:
 
 
 def canonical(spellings: pd.DataFrame) -> pd.DataFrame:
-    """One row per recording: its most played id, and its latest names."""
+    """One row per recording: its most played track id, and its latest names."""
     ids = spellings.groupby(["recording_key", "track_key"], sort=False)["plays"].sum().reset_index()
     ids["has_no_id"] = ids["track_key"].str.startswith("name:")
     ids = ids.sort_values(["has_no_id", "plays", "track_key"], ascending=[True, False, True])
@@ -308,7 +308,10 @@ def dim_track(spellings: pd.DataFrame, recordings: pd.DataFrame) -> pd.DataFrame
 
 
 def latest_by(key: str, spellings: pd.DataFrame, described: list[str]) -> pd.DataFrame:
-    """One row per key: what was last seen of it, and when. A group's `last` of text would be a loop in Python."""
+    """One row per key: its latest attributes and when they were last seen.
+
+    `last` of a group of strings would loop in Python.
+    """
     known = spellings[spellings[key].notna()]
     seen = known.groupby(key, sort=False).agg(**SEEN_AGAIN).reset_index()
     return known.drop_duplicates(key, keep="last")[[key, *described]].merge(seen, on=key)
@@ -329,14 +332,14 @@ def track_metrics(tracks: pd.DataFrame, recordings: pd.DataFrame) -> pd.DataFram
 
 
 def with_members(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows, and two for unknown and not applicable: of those, only text columns matter."""
+    """Add the members for unknown and not applicable; only their text columns matter."""
     texts = [str(name) for name, type_ in rows.dtypes.items() if type_ in (TEXT, np.dtype(object))]
     members = pd.DataFrame({name: [UNKNOWN, NOT_APPLICABLE] for name in texts if not name.endswith(("date", "start"))})
     return pd.concat([rows, members], ignore_index=True)
 
 
 def play_ids(raw: pd.DataFrame) -> pd.Series:
-    """Pandas has no SHA-256 of its own."""
+    """SHA-256 by hashlib, as pandas has none."""
     micros = raw["played_at"].astype("int64[pyarrow]").astype(TEXT)
     milliseconds = raw["ms_played"].astype(TEXT)
     texts = raw["listener"] + SEPARATOR + micros + SEPARATOR + raw["content_key"] + SEPARATOR + milliseconds
@@ -361,12 +364,12 @@ def flag(text: pd.Series) -> pd.Series:
 
 
 def hashed(text: pd.Series) -> pd.Series:
-    """64-bit hash; null where the text is missing."""
+    """64-bit hash; null if the text is null."""
     return pd.util.hash_pandas_object(text, index=False).astype(HASH).where(text.notna())
 
 
 def name_hash(*names: pd.Series) -> pd.Series:
-    """Hash of the names in lower case; null where one is missing."""
+    """Hash of the names in lower case; null if one is null."""
     lowered = [name.str.lower() for name in names]
     return hashed(lowered[0] if len(lowered) == 1 else lowered[0] + SEPARATOR + lowered[1])
 

@@ -278,7 +278,7 @@ def dim_date(plays: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def canonical(tracks: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per recording: its most played id, and its latest names."""
+    """One row per recording: its most played track id, and its latest names."""
     ids = tracks.group_by("recording_key", "track_key").agg(
         pl.len().alias("plays"), latest("track_name"), latest("artist_name"), *seen()
     )
@@ -328,7 +328,7 @@ def track_metrics(tracks: pl.LazyFrame, recordings: pl.LazyFrame) -> pl.LazyFram
 
 
 def with_members(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """The rows, and two for unknown and not applicable: of those, only text columns matter."""
+    """Add the members for unknown and not applicable; only their text columns matter."""
     schema = rows.collect_schema()
     members = pl.LazyFrame(
         {name: [UNKNOWN, NOT_APPLICABLE] if type_ == pl.String else [None, None] for name, type_ in schema.items()},
@@ -338,7 +338,7 @@ def with_members(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def sha256_of_each(texts: pl.Series) -> pl.Series:
-    """Polars has no SHA-256 of its own."""
+    """SHA-256 by hashlib, as Polars has none."""
     return pl.Series(texts.name, [sha256(text.encode()).hexdigest() for text in texts], pl.String)
 
 
@@ -352,7 +352,7 @@ def present(text: pl.Expr) -> pl.Expr:
 
 
 def name_hash(*names: str) -> pl.Expr:
-    """Hash of the names in lower case; null where one is missing."""
+    """Hash of the names in lower case; null if one is null."""
     lowered = [pl.col(name).str.to_lowercase() for name in names]
     joined = lowered[0] if len(lowered) == 1 else pl.concat_str(*lowered, separator=SEPARATOR)
     return pl.when(joined.is_not_null()).then(joined.hash())

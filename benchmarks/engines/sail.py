@@ -1,4 +1,4 @@
-"""Our transforms on embedded Sail; `spark` runs the same on Apache Spark."""
+"""The project's transforms on embedded Sail; `benchmarks.engines.spark` runs the same on Apache Spark."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +37,7 @@ def run(session: SparkSession, history: Path, output: Path) -> Iterator[str]:
 
 
 def empty(session: SparkSession, table: str) -> DataFrame:
-    """A table without rows: a history alone has no playlists, and no metadata."""
+    """An empty table: the benchmark's input has no playlists and no metadata."""
     return session.createDataFrame(
         [], ", ".join(f"`{name}` {type_}" for name, type_ in TABLES[table].spark_types.items())
     )

@@ -1,4 +1,4 @@
-"""Our transforms on Apache Spark, in a Spark Connect server that it starts for itself."""
+"""The project's transforms on Apache Spark, in a local Spark Connect server."""
 
 from pyspark.sql import SparkSession
 
@@ -8,10 +8,10 @@ __all__ = ["run", "start"]
 
 CONFIG: dict[str, bool | float | int | str | None] = {
     "spark.driver.memory": "8g",
-    # 200, its default, is for a cluster.
+    # Spark's default of 200 is for clusters.
     "spark.sql.shuffle.partitions": "8",
     "spark.sql.session.timeZone": "UTC",
-    # All others write 64-bit times; Spark's own default is 96-bit ones.
+    # All other engines write 64-bit timestamps; Spark's default is 96-bit ones.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.ui.enabled": "false",
 }
