@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spotify_assets import transforms
 from spotify_assets.engine.session import spark_session
-from spotify_assets.ingest.history import Ingested, ingest
+from spotify_assets.ingest.history import IngestResult, ingest
 from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.ingest.responses import KINDS, mirror_metadata, mirror_playlists
 from spotify_assets.lake.tables import Lake
@@ -165,7 +165,7 @@ class World:
             os.utime(target, (landed_at.timestamp(), landed_at.timestamp()))
         return target
 
-    def ingest(self) -> Ingested:
+    def ingest(self) -> IngestResult:
         return ingest(self.landing, self.lake, self.settings)
 
     def refresh(self) -> list[plan.PlannedRun]:

@@ -119,7 +119,7 @@ def recent() -> None:
 
     polled = fetch.poll_recent_plays(spotify(), landing(), settings())
     console.print(str(polled))
-    if polled.may_have_missed:
+    if polled.may_have_gaps:
         console.print(
             "[yellow]![/] All of the last 50 plays are new: some before them may be missing. Poll more often."
         )

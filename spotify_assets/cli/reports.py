@@ -207,7 +207,7 @@ def print_status(console: Console, settings: Settings) -> None:
     landing = LandingZone(settings.landing_uri)
     changes = find_changes(landing, lake, settings)
     waiting = {file.path: "changed" if file.path in changes.changed else "new" for file in changes.to_read}
-    waiting |= dict.fromkeys(changes.gone, "deleted")
+    waiting |= dict.fromkeys(changes.deleted, "deleted")
     stale = staleness.stale(lake, settings)
     console.print(f"[dim]Landing zone[/] {settings.landing_uri}/history\n[dim]Lake        [/] {settings.lake_uri}")
     rows = run_query(

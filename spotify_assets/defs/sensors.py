@@ -67,7 +67,7 @@ def held_back(cursor: str | None, wanted: str, now: float) -> tuple[str, str | N
 def _named(changes: Changes) -> str:
     """A name for what changed: the same for the same change."""
     files = [f"{file.path}@{file.landed_at.isoformat()}" for file in (*changes.to_read, *changes.touched)]
-    return json.dumps(sorted([*files, *changes.gone]))[:4000]
+    return json.dumps(sorted([*files, *changes.deleted]))[:4000]
 
 
 @dg.sensor(

@@ -1,4 +1,4 @@
-"""Rows gathered by column, and why a landed response gives none: what those who make raw rows share."""
+"""Helpers of the modules that build rows of raw tables: rows by column, and reasons why a file can't be read."""
 
 from collections.abc import Sequence
 from itertools import repeat
@@ -12,15 +12,20 @@ from spotify_assets.readers.responses import Fields
 from spotify_assets.storage import OutsideStorageError
 
 
-class Columns:
-    """Rows of a table, gathered by column."""
+class ColumnBuilder:
+    """Collects rows of a table by column."""
 
     def __init__(self, table: str) -> None:
         self._schema = TABLES[table].arrow_schema
         self._columns: dict[str, list[Any]] = {name: [] for name in self._schema.names}
 
     def extend(self, rows: Sequence[Fields], shared: Fields | None = None) -> None:
-        """Add rows; `shared` are columns that are the same for all, and `position` is counted from 0."""
+        """Add rows.
+
+        Args:
+            rows: Values by column; a column that is missing is null. `position` is the index in `rows`, from 0.
+            shared: Columns with one value for all rows.
+        """
         for name, values in self._columns.items():
             if shared is not None and name in shared:
                 values.extend(repeat(shared[name], len(rows)))
@@ -30,13 +35,13 @@ class Columns:
                 values.extend([row.get(name) for row in rows])
 
     def table(self) -> pa.Table:
-        """All rows, in the columns of the table."""
+        """All rows, in the table's schema."""
         arrays = [pa.array(values, self._schema.field(name).type) for name, values in self._columns.items()]
         return pa.Table.from_arrays(arrays, schema=self._schema)
 
 
-def reason_of(error: Exception) -> str:
-    """Why a file can't be read; nothing of what is in it, or of where the landing zone is."""
+def failure_reason(error: Exception) -> str:
+    """Why a file can't be read, without any of its content and without the address of the landing zone."""
     if isinstance(error, UnreadableError | OutsideStorageError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

@@ -1,6 +1,6 @@
-"""What is asked of the Web API, and landed as it comes: playlists, recent plays, and metadata.
+"""Fetch playlists, recent plays and metadata from the Web API, and land each response as it arrives.
 
-Whatever was landed is not asked for again, so that a run that was stopped goes on where it was.
+What is landed already is not requested again, so a run continues where an interrupted one stopped.
 """
 
 import heapq
@@ -26,23 +26,23 @@ from spotify_assets.spotify.reads import Kind
 
 Note = Callable[[str], None]
 
-MINE = "me"
-# Polls of recent plays are followed until nothing is new; Spotify tells the last 50 only.
+OWN_PLAYLISTS = "me"
+# Requests of one poll of recent plays; Spotify returns the last 50 plays at most.
 MAX_POLLS = 4
 FULL_PAGE = 50
-MAX_VERSIONS = 4
-# So many ids are asked for before it is looked again what is wanted most: a track tells its album and artists.
-ROUND = 200
+MAX_READS = 4
+# Ids requested before the most played ones are chosen again: responses on tracks add ids of albums and artists.
+BATCH_IDS = 200
 METADATA = "metadata"
 
 
-def _silent(_: str) -> None:
-    """Notes nothing."""
+def _ignore_note(_: str) -> None:
+    """Default for `note`: discard the message."""
 
 
 @dataclass
-class Captured:
-    """Playlists by id: landed now, landed before, and what went wrong with the others."""
+class CaptureResult:
+    """Ids of playlists landed by this run, and landed before; and errors of the others, by id."""
 
     landed: list[str] = field(default_factory=list)
     present: list[str] = field(default_factory=list)
@@ -56,28 +56,28 @@ def capture_playlists(
     day: date,
     *,
     refresh: bool = False,
-    note: Note = _silent,
-) -> Captured:
-    """Land each playlist of the settings, with all its items, unless it is landed for the day already.
+    note: Note = _ignore_note,
+) -> CaptureResult:
+    """Land each configured playlist, with all its items, unless a capture of the day is landed already.
 
     Args:
         client: The Web API.
-        landing: Where to.
-        settings: Which playlists.
+        landing: The landing zone.
+        settings: Ids of the playlists.
         day: Today (UTC).
-        refresh: Capture again what is landed already, beside it.
-        note: Told of each playlist.
+        refresh: Also capture playlists that have a capture of the day, into another file.
+        note: Called with a message for each playlist.
 
     Raises:
-        SpotifyError: where even the list of one's own playlists can't be read.
+        SpotifyError: where the list of the user's own playlists can't be read.
     """
     landed_names = {capture.path.rpartition("/")[2].partition(".")[0] for capture in landing.captures_on(day)}
-    wanted = _wanted_playlists(client, settings)
-    captured = Captured(present=[one for one in wanted if one in landed_names and not refresh])
-    to_ask = [one for one in wanted if one not in captured.present]
+    playlist_ids = _configured_playlists(client, settings)
+    captured = CaptureResult(present=[one for one in playlist_ids if one in landed_names and not refresh])
+    missing = [one for one in playlist_ids if one not in captured.present]
 
     def capture(playlist_id: str) -> str:
-        playlist, pages = _as_at_one_moment(client, playlist_id)
+        playlist, pages = _read_one_version(client, playlist_id)
         captured_at = datetime.now(UTC)
         about = {name: value for name, value in playlist.items() if name not in ("items", "tracks")}
         document = {"captured_at": captured_at.isoformat(), "playlist": about, "pages": pages}
@@ -88,7 +88,7 @@ def capture_playlists(
         )
         return f"{playlist.get('name')}: {sum(len(page['items']) for page in pages):,} items"
 
-    for playlist_id, outcome in client.each(capture, to_ask):
+    for playlist_id, outcome in client.each(capture, missing):
         if isinstance(outcome, SpotifyError):
             captured.failed[playlist_id] = str(outcome)
         else:
@@ -97,13 +97,16 @@ def capture_playlists(
     return captured
 
 
-def _as_at_one_moment(client: SpotifyClient, playlist_id: str) -> tuple[Fields, list[Fields]]:
-    """The playlist and its pages, of one and the same version.
+def _read_one_version(client: SpotifyClient, playlist_id: str) -> tuple[Fields, list[Fields]]:
+    """The playlist and its pages of items, all of one `snapshot_id`.
 
-    A track that moves while pages are read would else be there twice, or not at all, and nothing would tell.
+    Otherwise, a track that moves while pages are read could be in the capture twice, or not at all.
+
+    Raises:
+        UnavailableError: where the playlist changes during each of `MAX_READS` attempts.
     """
     playlist = client.playlist(playlist_id)
-    for _ in range(MAX_VERSIONS):
+    for _ in range(MAX_READS):
         pages = client.playlist_pages(playlist_id)
         after = playlist if len(pages) <= 1 else client.playlist(playlist_id)
         if after.get("snapshot_id") == playlist.get("snapshot_id"):
@@ -112,41 +115,49 @@ def _as_at_one_moment(client: SpotifyClient, playlist_id: str) -> tuple[Fields, 
     raise UnavailableError(f"playlist {playlist_id} changed each time while it was read; try again later")
 
 
-def _wanted_playlists(client: SpotifyClient, settings: Settings) -> list[str]:
-    """Ids of the playlists that the settings name, each once."""
-    wanted: dict[str, None] = {}
+def _configured_playlists(client: SpotifyClient, settings: Settings) -> list[str]:
+    """Ids of the configured playlists without duplicates; `me` stands for the user's own and collaborative ones."""
+    playlist_ids: dict[str, None] = {}
     for playlist_id in settings.playlists:
-        if playlist_id != MINE:
-            wanted[playlist_id] = None
+        if playlist_id != OWN_PLAYLISTS:
+            playlist_ids[playlist_id] = None
             continue
         me = client.me().get("id")
         for playlist in client.my_playlists():
             if playlist.get("collaborative") or (playlist.get("owner") or {}).get("id") == me:
-                wanted[playlist["id"]] = None
-    return list(wanted)
+                playlist_ids[playlist["id"]] = None
+    return list(playlist_ids)
 
 
 @dataclass
-class Polled:
-    """What a poll of recent plays brought."""
+class PollResult:
+    """Result of a poll of recent plays.
+
+    Attributes:
+        plays: Number of plays landed.
+        files: Paths of the files landed.
+        may_have_gaps: A page was full, so older plays since the last poll may no longer be available.
+    """
 
     plays: int = 0
     files: list[str] = field(default_factory=list)
-    may_have_missed: bool = False
+    may_have_gaps: bool = False
 
     def __str__(self) -> str:
         return f"{self.plays:,} plays since the last poll" if self.plays else "No play since the last poll"
 
 
-def poll_recent_plays(client: SpotifyClient, landing: LandingZone, settings: Settings) -> Polled:
-    """Land the plays since the last poll. The files themselves tell since when: each bears its latest play's time.
+def poll_recent_plays(client: SpotifyClient, landing: LandingZone, settings: Settings) -> PollResult:
+    """Land the plays since the last poll.
+
+    The watermark is in the names of the landed files: the time of the latest play in each.
 
     Raises:
-        SpotifyError: saying what to do.
+        SpotifyError: where Spotify can't be reached or refuses; the message says what to do.
     """
     folder = f"{HISTORY}/{settings.listener}/recent"
-    polled = Polled()
-    after = max((_time_in(capture.path) for capture in landing.captures(folder)), default=None)
+    polled = PollResult()
+    after = max((_latest_play_time(capture.path) for capture in landing.captures(folder)), default=None)
     for _ in range(MAX_POLLS):
         page = client.recently_played(after)
         items = page.get("items")
@@ -156,7 +167,7 @@ def poll_recent_plays(client: SpotifyClient, landing: LandingZone, settings: Set
         latest = max((at for at in times if after is None or at > after), default=None)
         if latest is None:
             break
-        polled.may_have_missed |= after is not None and len(items) >= FULL_PAGE
+        polled.may_have_gaps |= after is not None and len(items) >= FULL_PAGE
         at = datetime.fromtimestamp(latest / 1000, UTC)
         path = f"{folder}/{at:%Y-%m}/{at:%Y%m%dT%H%M%S}{latest % 1000:03d}Z.json"
         landing.land(path, json.dumps(remove_people(page), ensure_ascii=False).encode("utf-8", "replace"))
@@ -170,8 +181,8 @@ def _milliseconds(at: datetime) -> int:
     return round(at.timestamp() * 1000)
 
 
-def _time_in(path: str) -> int:
-    """The time (ms since 1970, UTC) that a file of recent plays is named by; 0 for any other file."""
+def _latest_play_time(path: str) -> int:
+    """Time of the latest play (ms since 1970, UTC) in the name of a file of recent plays; 0 for any other file."""
     stem = path.rpartition("/")[2].removesuffix("Z.json")
     try:
         at = datetime.strptime(stem[:-3], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
@@ -181,8 +192,15 @@ def _time_in(path: str) -> int:
 
 
 @dataclass
-class Fetched:
-    """What a run asked for: answers by kind, ids that are still unknown, calls, and why it stopped early."""
+class FetchResult:
+    """Result of a run.
+
+    Attributes:
+        answers: Number of responses landed, by kind.
+        left: Number of ids without a response, by kind.
+        calls: Requests to the Web API.
+        stopped: The error that ended the run early; else empty.
+    """
 
     answers: Counter[str] = field(default_factory=Counter)
     left: Counter[str] = field(default_factory=Counter)
@@ -202,101 +220,101 @@ def fetch_metadata(
     settings: Settings,
     *,
     prefix: str = "",
-    note: Note = _silent,
-) -> Fetched:
-    """Land what Spotify knows of tracks, albums and artists that plays and playlists mention, most played first.
+    note: Note = _ignore_note,
+) -> FetchResult:
+    """Land responses on the tracks, albums and artists of plays and playlists, most played first.
 
-    Every answer is landed as it comes, those too that say that there is nothing. It ends when nothing is unknown,
-    when the budget is used up, or when Spotify refuses to say more; what came is kept.
+    Every response is landed as it arrives, also 'not found'. The run ends when every id has a response, when the
+    budget is used up, or at the first error of the Web API (`FetchResult.stopped`).
 
     Args:
         client: The Web API.
-        landing: Where to.
-        lake: What plays and playlists mention.
-        settings: The budget.
-        prefix: Of the names of files that are landed.
-        note: Told of the progress.
+        landing: The landing zone.
+        lake: Lake with `monthly_content` and `playlist_tracks`.
+        settings: The budget of calls.
+        prefix: Prefix of the names of landed files.
+        note: Called with messages on the progress.
     """
-    wanted = Wanted(lake, landing, settings)
+    unfetched = UnfetchedIds(lake, landing, settings)
     budget = Budget(settings.api_budget)
-    fetched = Fetched()
+    fetched = FetchResult()
     now = datetime.now(UTC)
     name = f"{now:%Y-%m-%d}/{prefix}{now:%H%M%S}-{uuid4().hex[:6]}.ndjson"
     with ExitStack() as landed:
         land = {kind: landed.enter_context(landing.lines(f"{METADATA}/{kind}/{name}")) for kind in KINDS}
         try:
-            while budget.left > 0 and (next_ids := wanted.next(ROUND)):
+            while budget.left > 0 and (next_ids := unfetched.next(BATCH_IDS)):
                 for kind, ids in next_ids.items():
                     for answer in client.metadata(kind, ids, budget):
                         land[kind](response_line(answer.id, answer.status, answer.body, datetime.now(UTC).isoformat()))
-                        wanted.answered(answer)
+                        unfetched.record_answer(answer)
                         fetched.answers[kind] += 1
                 note(f"{sum(fetched.answers.values()):,} answers in {budget.used:,} of {settings.api_budget:,} calls")
         except SpotifyError as error:
             fetched.stopped = str(error)
     fetched.calls = budget.used
-    fetched.left = wanted.left()
+    fetched.left = unfetched.left()
     return fetched
 
 
-class Wanted:
-    """Ids that plays and playlists mention, directly or through a track, and of which nothing is landed.
+class UnfetchedIds:
+    """Ids without a landed response of the tracks in plays and playlists, and of their albums and artists.
 
-    What stands on a playlist with its cover or its ISRC is known: the playlist's response told it all.
+    A playlist's item with an image or an ISRC holds the whole track object, and needs no request.
     """
 
     def __init__(self, lake: Lake, landing: LandingZone, settings: Settings) -> None:
         self._plays = Counter(dict(_played_tracks(lake)))
-        self._weights: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
-        self._known: dict[str, set[str]] = {kind: set() for kind in KINDS}
+        self._plays_by_id: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
+        self._fetched_ids: dict[str, set[str]] = {kind: set() for kind in KINDS}
         for kind in KINDS:
             landed = landing.fetch(landing.captures(f"{METADATA}/{kind}"))
             responses = latest_responses(landed, kind, settings.max_json_mb * MEGABYTE, {})
-            self._known[kind].update(responses)
+            self._fetched_ids[kind].update(responses)
             if kind == "tracks":
                 for track_id, fields in responses.items():
-                    self._mention(track_id, fields)
-        for track_id, fields, is_told in _playlist_tracks(lake):
-            self._mention(track_id, fields)
-            if is_told:
-                self._known["tracks"].add(track_id)
+                    self._add_mentions(track_id, fields)
+        for track_id, fields, is_complete in _playlist_tracks(lake):
+            self._add_mentions(track_id, fields)
+            if is_complete:
+                self._fetched_ids["tracks"].add(track_id)
             else:
-                self._weights["tracks"][track_id] += 0
-        self._weights["tracks"].update(self._plays)
+                self._plays_by_id["tracks"][track_id] += 0
+        self._plays_by_id["tracks"].update(self._plays)
 
-    def _mention(self, track_id: str, fields: Fields) -> None:
-        """A track tells its album and artists: they are wanted as much as it was played."""
+    def _add_mentions(self, track_id: str, fields: Fields) -> None:
+        """Add the track's plays to its album and artists, by which they are prioritized."""
         plays = self._plays[track_id]
         for album_id in filter(None, [fields.get("album_id")]):
-            self._weights["albums"][album_id] += plays
+            self._plays_by_id["albums"][album_id] += plays
         for artist_id in filter(None, fields.get("artist_ids") or []):
-            self._weights["artists"][artist_id] += plays
+            self._plays_by_id["artists"][artist_id] += plays
 
-    def answered(self, answer: Answer) -> None:
-        """An answer came: it is known now, and what it mentions is wanted."""
-        self._known[answer.kind].add(answer.id)
+    def record_answer(self, answer: Answer) -> None:
+        """Mark an id as fetched, and add the album and artists of a track."""
+        self._fetched_ids[answer.kind].add(answer.id)
         if answer.kind == "tracks" and answer.body is not None:
-            self._mention(answer.id, object_fields("tracks", answer.body))
+            self._add_mentions(answer.id, object_fields("tracks", answer.body))
 
     def next(self, count: int) -> dict[Kind, list[str]]:
-        """The most played of what is unknown, by kind."""
+        """The `count` most played ids without a response, by kind."""
         ids: dict[Kind, list[str]] = {}
-        for _, kind, unknown in heapq.nsmallest(count, self._unknown()):
-            ids.setdefault(kind, []).append(unknown)
+        for _, kind, one in heapq.nsmallest(count, self._unfetched()):
+            ids.setdefault(kind, []).append(one)
         return ids
 
     def left(self) -> Counter[str]:
-        """How many are unknown, by kind."""
-        return Counter(kind for _, kind, _ in self._unknown())
+        """Number of ids without a response, by kind."""
+        return Counter(kind for _, kind, _ in self._unfetched())
 
-    def _unknown(self) -> Iterator[tuple[int, Kind, str]]:
+    def _unfetched(self) -> Iterator[tuple[int, Kind, str]]:
         for kind in KINDS:
-            known = self._known[kind]
-            yield from ((-plays, kind, one) for one, plays in self._weights[kind].items() if one not in known)
+            fetched = self._fetched_ids[kind]
+            yield from ((-plays, kind, one) for one, plays in self._plays_by_id[kind].items() if one not in fetched)
 
 
 def _played_tracks(lake: Lake) -> Iterable[tuple[str, int]]:
-    """Ids of tracks with their plays, of all listeners."""
+    """Ids of tracks and their number of plays, over all listeners."""
     return _query(
         lake,
         "monthly_content",
@@ -307,7 +325,7 @@ def _played_tracks(lake: Lake) -> Iterable[tuple[str, int]]:
 
 
 def _playlist_tracks(lake: Lake) -> Iterable[tuple[str, Fields, bool]]:
-    """Tracks of all snapshots with the ids of their album and artists, and whether the response told it all."""
+    """Ids of tracks of all snapshots, ids of their album and artists, and whether an item holds the whole track."""
     rows = _query(
         lake,
         "playlist_tracks",
@@ -315,11 +333,11 @@ def _playlist_tracks(lake: Lake) -> Iterable[tuple[str, Fields, bool]]:
         """SELECT track_key, any_value(album_id), any_value(artist_ids), bool_or(coalesce(image_url, isrc) IS NOT NULL)
         FROM rows WHERE content_type = 'track' AND NOT starts_with(track_key, 'name:') GROUP BY ALL""",
     )
-    return ((track, {"album_id": album, "artist_ids": artists}, told) for track, album, artists, told in rows)
+    return ((track, {"album_id": album, "artist_ids": artists}, complete) for track, album, artists, complete in rows)
 
 
 def _query(lake: Lake, table: str, columns: list[str], sql: str) -> list[Any]:
-    """Rows of a query over some columns of a table, named `rows`; none where it was never written."""
+    """Rows of a query on some columns of a table, which is named `rows` in the SQL; none where it doesn't exist."""
     delta = lake.open(table)
     if delta is None:
         return []

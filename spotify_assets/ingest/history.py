@@ -1,7 +1,7 @@
-"""Landed files into `raw_plays` and `raw_files`: only what is new, changed or gone.
+"""Incremental ingest of landed history files into `raw_plays` and `raw_files`: files that are new, changed or deleted.
 
-A file counts only once `raw_files` lists it, and is taken off the list before its records are touched: whatever
-interrupts this, the next run reads again what is not listed.
+A file's records count only while `raw_files` lists the file. It is removed from there before its records are replaced,
+and added after they are committed: after an interruption at any point, the next run reads the unlisted files again.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,9 +17,9 @@ from deltalake.exceptions import DeltaError
 from spotify_assets.ingest.history_rows import (
     SourceRead,
     all_records,
-    instead_of,
+    failure_records,
+    file_row,
     latest_valid,
-    listed,
     records,
     sources_of,
     unreadable_file,
@@ -42,32 +42,40 @@ ReadProgress = Callable[[str], None]
 
 @dataclass
 class Changes:
-    """How the landing zone differs from what `raw_files` lists; and how many files of history it holds."""
+    """Differences between the landing zone and `raw_files`.
+
+    Attributes:
+        to_read: Files that are new or changed.
+        touched: Files whose time of modification changed, and whose content didn't.
+        deleted: Paths of files that are no longer landed.
+        changed: Paths of those of `to_read` that are listed already.
+        files: Number of history files in the landing zone.
+    """
 
     to_read: list[HistoryFile] = field(default_factory=list)
     touched: list[HistoryFile] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
     files: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.to_read or self.touched or self.gone)
+        return bool(self.to_read or self.touched or self.deleted)
 
     def summary(self) -> str:
-        """In words, as `2 new, 1 changed, 1 deleted`."""
+        """Summary for people, as `2 new, 1 changed, 1 deleted`."""
         new = len(self.to_read) - len(self.changed)
         parts = {
             "new": new,
             "changed": len(self.changed),
             "touched": len(self.touched),
-            "deleted": len(self.gone),
+            "deleted": len(self.deleted),
         }
         return ", ".join(f"{count:,} {word}" for word, count in parts.items() if count) or "no change"
 
 
 @dataclass(frozen=True)
-class Ingested:
-    """What a run did."""
+class IngestResult:
+    """Result of a run: number of files and records read, and reasons why files are unreadable, by source."""
 
     changes: Changes
     files: int
@@ -76,7 +84,10 @@ class Ingested:
 
 
 def reader_version(settings: Settings, statuses: Iterable[str]) -> str:
-    """What besides a file's content decides how it is read; for one that can't be read, that is its limits, too."""
+    """Version of everything but a file's content that determines its rows: code, start of plays.
+
+    For unreadable files it includes the size limits, so that they are read again after a limit is raised.
+    """
     start = floor_to_grain(settings.plays_start, settings.plays_grain)
     limits = f" up to {settings.max_json_mb}/{settings.max_unzipped_mb} MB" if "unreadable" in statuses else ""
     return f"{lineage.code_version('raw_plays')} from {start:%Y-%m-%d}{limits}"
@@ -85,13 +96,13 @@ def reader_version(settings: Settings, statuses: Iterable[str]) -> str:
 def find_changes(
     landing: LandingZone, lake: Lake, settings: Settings, settled_before: datetime | None = None
 ) -> Changes:
-    """Compare the landing zone with `raw_files`: by size and time, and by content where these differ.
+    """Compare the landing zone with `raw_files`: by size, time and ETag, and by content where the size is equal.
 
     Args:
         landing: The landing zone.
         lake: The lake.
-        settings: Where plays start.
-        settled_before: Files touched since then wait, as they may still be copied.
+        settings: Start of plays, and size limits.
+        settled_before: Files modified after this time are skipped: they may still be being copied.
     """
     listed: dict[str, list[dict[str, Any]]] = {}
     for row in lake.read("raw_files").to_pylist():
@@ -117,7 +128,7 @@ def find_changes(
         changes.to_read.append(file)
         if rows:
             changes.changed.add(file.path)
-    changes.gone = sorted(set(listed) - present)
+    changes.deleted = sorted(set(listed) - present)
     changes.files = len(present)
     return changes
 
@@ -125,7 +136,7 @@ def find_changes(
 def _is_only_touched(
     file: HistoryFile, rows: list[dict[str, Any]], landing: LandingZone, settings: Settings, now: datetime
 ) -> bool:
-    """Whether only the time of modification changed, and no record's validity with it."""
+    """Whether only the time of modification changed, and no record becomes valid or invalid by it."""
     version = reader_version(settings, [row["status"] for row in rows])
     if rows[0]["size"] != file.size or rows[0]["reader_version"] != version:
         return False
@@ -143,18 +154,22 @@ def _is_only_touched(
 
 def ingest(
     landing: LandingZone, lake: Lake, settings: Settings, progress: ReadProgress = lambda message: None
-) -> Ingested:
-    """Bring `raw_plays` and `raw_files` up to date with the landing zone."""
+) -> IngestResult:
+    """Bring `raw_plays` and `raw_files` up to date with the landing zone.
+
+    Raises:
+        StorageError: where the landing zone or the lake can't be reached.
+    """
     lake.ensure("raw_plays")
     lake.ensure("raw_files")
     changes = find_changes(landing, lake, settings)
-    _take_off(lake, changes)
+    _unlist(lake, changes)
     reads: list[SourceRead] = []
     for group in _groups(changes.to_read):
         reads += _read_group(group, landing, lake, settings, progress)
     if changes.touched:
         _update_touched(lake, changes.touched)
-    return Ingested(
+    return IngestResult(
         changes,
         len(changes.to_read),
         sum(read.records for read in reads),
@@ -162,9 +177,9 @@ def ingest(
     )
 
 
-def _take_off(lake: Lake, changes: Changes) -> None:
-    """Take what changed or is gone off the list, and then drop all records of files that are not listed."""
-    unlisted = {*changes.changed, *changes.gone}
+def _unlist(lake: Lake, changes: Changes) -> None:
+    """Remove changed and deleted files from `raw_files`, and then all records of files that it doesn't list."""
+    unlisted = {*changes.changed, *changes.deleted}
     if unlisted:
         _replace_rows(lake, "raw_files", "landed_file", unlisted, [])
     files = lake.read("raw_files", ["source_file", "records"])
@@ -172,15 +187,15 @@ def _take_off(lake: Lake, changes: Changes) -> None:
     landed_records = pc.sum(pa.table(plays.get_add_actions(flatten=True))["num_records"]).as_py() or 0
     if landed_records != (pc.sum(files["records"]).as_py() or 0):
         listed = set(files["source_file"].to_pylist())
-        found: set[str] = set()
+        present: set[str] = set()
         for batch in plays.to_pyarrow_dataset().to_batches(columns=["source_file"]):
-            found.update(pc.unique(batch["source_file"]).to_pylist())
-        if orphans := found - listed:
+            present.update(pc.unique(batch["source_file"]).to_pylist())
+        if orphans := present - listed:
             _replace_rows(lake, "raw_plays", "source_file", orphans, [])
 
 
 def _groups(files: list[HistoryFile]) -> Iterator[list[HistoryFile]]:
-    """Files to be committed together; a large one alone."""
+    """Split files into groups of one commit each; a large file is a group of its own."""
     group: list[HistoryFile] = []
     for file in files:
         is_large = file.size > STREAMED_BYTES
@@ -198,7 +213,7 @@ def _groups(files: list[HistoryFile]) -> Iterator[list[HistoryFile]]:
 def _read_group(
     group: list[HistoryFile], landing: LandingZone, lake: Lake, settings: Settings, progress: ReadProgress
 ) -> list[SourceRead]:
-    """Read files, commit their records, and then list them."""
+    """Read files, commit their records to `raw_plays`, and then add the files to `raw_files`."""
     reads: list[SourceRead] = []
     digests: dict[str, str] = {}
     collected: list[pa.Table] = []
@@ -213,12 +228,12 @@ def _read_group(
                         collected += all_records(read, source, settings)
                     reads.append(read)
         except FileNotFoundError:
-            continue  # deleted since it was listed: the next run sees it gone
+            continue  # deleted after it was listed; the next run handles it
         except (OSError, OutsideStorageError) as error:
             reason = (getattr(error, "strerror", None) or str(error)).lower()
             digests.setdefault(file.path, "")
-            read, instead = unreadable_file(file, reason)
-            collected += instead
+            read, failure = unreadable_file(file, reason)
+            collected += failure
             reads.append(read)
         progress(f"{file.path}: {sum(read.records for read in reads if read.file is file):,} records")
     if collected:
@@ -228,7 +243,7 @@ def _read_group(
     for read in reads:
         statuses.setdefault(read.file.path, []).append(read.status)
     rows = [
-        listed(read, digests[read.file.path], loaded_at, reader_version(settings, statuses[read.file.path]))
+        file_row(read, digests[read.file.path], loaded_at, reader_version(settings, statuses[read.file.path]))
         for read in reads
     ]
     _replace_rows(
@@ -242,7 +257,10 @@ def _read_group(
 
 
 def _stream(read: SourceRead, source: Source, lake: Lake, settings: Settings) -> None:
-    """Commit the records of a large source as they are read; nothing where it fails half-way."""
+    """Commit the records of a large source while they are read, in one commit.
+
+    Where reading fails at any record, only those of `failure_records` are committed.
+    """
     failure: list[NoHistoryError | UnreadableError] = []
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -258,12 +276,12 @@ def _stream(read: SourceRead, source: Source, lake: Lake, settings: Settings) ->
     except DeltaError:
         if not failure:
             raise
-        if instead := instead_of(read, failure[0]):
-            _replace_rows(lake, "raw_plays", "source_file", {read.source}, instead)
+        if tables := failure_records(read, failure[0]):
+            _replace_rows(lake, "raw_plays", "source_file", {read.source}, tables)
 
 
 def _update_touched(lake: Lake, touched: list[HistoryFile]) -> None:
-    """Note the new time of files whose content did not change."""
+    """Store the new time of modification of files whose content didn't change."""
     files = {file.path: file for file in touched}
     rows = [row for row in lake.read("raw_files").to_pylist() if row["landed_file"] in files]
     for row in rows:
@@ -285,7 +303,7 @@ def _replace_rows(
     values: Iterable[str],
     rows: list[pa.Table] | Callable[[], Iterator[pa.RecordBatch]],
 ) -> None:
-    """Replace the rows that have one of the values, in one commit."""
+    """Replace the rows whose column has one of the values, in one commit."""
     literals = ", ".join("'" + value.replace("'", "''") + "'" for value in sorted(values))
     if not literals:
         return

@@ -1,6 +1,6 @@
-"""What becomes of a landed file of history: its rows in `raw_plays` and in `raw_files`.
+"""Rows of `raw_plays` and `raw_files`, from landed files of listening history.
 
-Whatever shapes these rows is here or in `readers`, and nothing else is: this source is part of their code version.
+Only this module and `readers` determine these rows: the source of these modules is part of the tables' code version.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,20 @@ CLOCK_SKEW = timedelta(days=1)
 
 @dataclass
 class SourceRead:
-    """What is known of a source once all its records have passed."""
+    """Figures of a source (a landed file or a member of an archive), complete once all its records are read.
+
+    Attributes:
+        file: The landed file.
+        source: Path of the source, as in `raw_plays.source_file`.
+        source_format: Format of its content; None where it isn't known.
+        status: `read`, `ignored` (no listening history) or `unreadable`.
+        detail: Why it is ignored or unreadable.
+        records: Number of records.
+        undated: Number of records without a valid time.
+        tells_seconds: Whether any time has seconds other than 0.
+        first: Earliest valid time (UTC).
+        last: Latest valid time (UTC).
+    """
 
     file: HistoryFile
     source: str
@@ -42,8 +55,9 @@ class SourceRead:
 
 
 def latest_valid(landed_at: datetime, settings: Settings, now: datetime) -> datetime:
-    """The latest time that a record of a file can bear: a day after the file landed. A file from before plays
-    start (reproducible archives say 1980) can't tell; then it is now.
+    """Latest valid time of a file's records: one day after the file was modified.
+
+    For a file dated before the start of plays (reproducible archives are dated 1980) it is `now`.
     """
     if landed_at < settings.plays_start:
         return now
@@ -52,31 +66,31 @@ def latest_valid(landed_at: datetime, settings: Settings, now: datetime) -> date
 
 @contextmanager
 def sources_of(file: HistoryFile, opener: Opener, settings: Settings) -> Iterator[Iterator[tuple[SourceRead, Source]]]:
-    """The sources of a landed file, to be read while the context is open."""
+    """The sources of a landed file; they can be read while the context is open."""
     with sources(file.path, opener, settings.max_unzipped_mb * MEGABYTE) as parts:
         yield ((SourceRead(file, source.name), source) for source in parts)
 
 
 def unreadable_file(file: HistoryFile, reason: str) -> tuple[SourceRead, list[pa.Table]]:
-    """A landed file that can't even be opened, and the record that stands for it."""
+    """Figures of a landed file that can't be opened, and its one record, which holds the reason."""
     read = SourceRead(file, file.path)
-    return read, instead_of(read, UnreadableError(reason))
+    return read, failure_records(read, UnreadableError(reason))
 
 
 def all_records(read: SourceRead, source: Source, settings: Settings) -> list[pa.Table]:
-    """All records of a small source; where it fails half-way, only that it failed."""
+    """All records of a small source; where reading fails at any record, only those of `failure_records`."""
     try:
         return list(records(read, source, settings))
     except (NoHistoryError, UnreadableError) as error:
-        return instead_of(read, error)
+        return failure_records(read, error)
 
 
-def instead_of(read: SourceRead, error: NoHistoryError | UnreadableError) -> list[pa.Table]:
-    """What stands for a source that failed: nothing where it holds no history, else the one record that says so."""
+def failure_records(read: SourceRead, error: NoHistoryError | UnreadableError) -> list[pa.Table]:
+    """Records of a source that can't be read: one that holds the reason, or none where it holds no history."""
     if isinstance(error, NoHistoryError):
         read.status, read.detail = "ignored", str(error)
         return []
-    return [_unreadable(read, str(error))]
+    return [_unreadable_record(read, str(error))]
 
 
 def records(read: SourceRead, source: Source, settings: Settings) -> Iterator[pa.Table]:
@@ -98,17 +112,17 @@ def records(read: SourceRead, source: Source, settings: Settings) -> Iterator[pa
             for table in tables:
                 if not len(table):
                     continue
-                _note(read, table, start, bound)
-                yield _in_shape(read, table)
+                _update_interval(read, table, start, bound)
+                yield _raw_plays_table(read, table)
     except (NoHistoryError, UnreadableError, FileNotFoundError):
         raise
     except Exception as error:
-        # Whatever a hostile file makes a parser raise: that file is unreadable, and the rest goes on.
+        # A malformed file may make a parser raise anything; skip that file only.
         raise UnreadableError(f"its reading failed ({type(error).__name__})") from error
 
 
-def _note(read: SourceRead, table: pa.Table, start: datetime, bound: datetime) -> None:
-    """Take the interval of valid times and the count of others from some records."""
+def _update_interval(read: SourceRead, table: pa.Table, start: datetime, bound: datetime) -> None:
+    """Add some records to the interval of valid times and to the number of records without one."""
     played_at = table["played_at"]
     valid = played_at.filter(pc.and_(pc.greater_equal(played_at, start), pc.less_equal(played_at, bound)))
     read.undated += len(table) - len(valid)
@@ -119,8 +133,8 @@ def _note(read: SourceRead, table: pa.Table, start: datetime, bound: datetime) -
         read.last = max(filter(None, [read.last, extremes["max"]]))
 
 
-def _in_shape(read: SourceRead, table: pa.Table) -> pa.Table:
-    """The columns of `raw_plays`."""
+def _raw_plays_table(read: SourceRead, table: pa.Table) -> pa.Table:
+    """The records in the schema of `raw_plays`."""
     rows = len(table)
     first_row = read.records
     read.records += rows
@@ -142,8 +156,8 @@ def _in_shape(read: SourceRead, table: pa.Table) -> pa.Table:
     return pa.table(columns, names=schema.names).cast(schema)
 
 
-def _unreadable(read: SourceRead, detail: str) -> pa.Table:
-    """The one record that stands for a file that can't be read."""
+def _unreadable_record(read: SourceRead, detail: str) -> pa.Table:
+    """The record of a file that can't be read; it holds the reason."""
     read.status, read.detail, read.source_format = "unreadable", detail, None
     read.records = read.undated = 1
     read.first = read.last = None
@@ -157,7 +171,7 @@ def _unreadable(read: SourceRead, detail: str) -> pa.Table:
     return pa.Table.from_pylist([row], TABLES["raw_plays"].arrow_schema)
 
 
-def listed(read: SourceRead, sha256: str, loaded_at: datetime, version: str) -> dict[str, Any]:
+def file_row(read: SourceRead, sha256: str, loaded_at: datetime, version: str) -> dict[str, Any]:
     """A row of `raw_files`."""
     return {
         "listener": read.file.listener,

@@ -1,6 +1,7 @@
-"""What becomes of landed responses on tracks, albums and artists: rows of the tables that mirror them.
+"""Rows of `track_metadata`, `album_metadata` and `artist_metadata`, from landed responses of the Web API.
 
-Whatever shapes these rows is here or in `readers`, and nothing else is: this source is part of their code version.
+Only this module, `columns` and `readers` determine these rows: the source of these modules is part of the tables' code
+version.
 """
 
 from collections.abc import Iterable
@@ -8,7 +9,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from spotify_assets.ingest.columns import Columns, reason_of
+from spotify_assets.ingest.columns import ColumnBuilder, failure_reason
 from spotify_assets.landing.zone import Capture
 from spotify_assets.readers import has_data_suffix
 from spotify_assets.readers.metadata import read_metadata_file, singular
@@ -20,16 +21,16 @@ LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def table_of(kind: str) -> str:
-    """The table that mirrors `landing/metadata/<kind>`."""
+    """Name of the table that mirrors `landing/metadata/<kind>`."""
     return f"{singular(kind)}_metadata"
 
 
 def metadata_rows(
     captures: Iterable[tuple[Capture, Opener]], kind: str, max_bytes: int, unreadable: dict[str, str]
 ) -> pa.Table:
-    """The kind's table: the latest response for each id; see `latest_responses`."""
+    """Rows of the kind's table: one for each id, in order of id; see `latest_responses`."""
     responses = latest_responses(captures, kind, max_bytes, unreadable)
-    columns = Columns(table_of(kind))
+    columns = ColumnBuilder(table_of(kind))
     columns.extend([responses[key] for key in sorted(responses)])
     return columns.table()
 
@@ -37,13 +38,16 @@ def metadata_rows(
 def latest_responses(
     captures: Iterable[tuple[Capture, Opener]], kind: str, max_bytes: int, unreadable: dict[str, str]
 ) -> dict[str, Fields]:
-    """The latest response for each id; one that tells of it before one that says it is unknown.
+    """The latest response for each id; a response with data has precedence over one that says 'not found'.
 
     Args:
-        captures: Landed files with what opens them.
+        captures: Landed files with their openers.
         kind: `tracks`, `albums` or `artists`.
         max_bytes: Size above which a JSON document is refused.
-        unreadable: Takes why each file that can't be read can't, by its path.
+        unreadable: Output: reasons why files can't be read, by path.
+
+    Raises:
+        StorageError: where the landing zone can't be read.
     """
     latest: dict[str, Fields] = {}
     key = f"{singular(kind)}_id"
@@ -52,12 +56,12 @@ def latest_responses(
         return fields["is_found"], fields["fetched_at"] or LONG_AGO
 
     for capture, opener in captures:
-        broken = 0
+        skipped = 0
         try:
             with opener() as stream:
                 for fields in read_metadata_file(stream, capture.path, kind, max_bytes):
                     if fields is None:
-                        broken += 1
+                        skipped += 1
                     elif fields[key] not in latest or order(fields) >= order(latest[fields[key]]):
                         latest[fields[key]] = fields
         except FileNotFoundError:
@@ -65,9 +69,9 @@ def latest_responses(
         except StorageError:
             raise
         except Exception as error:
-            # Whatever a hostile file makes a parser raise: that file is unreadable, and the rest goes on.
+            # A malformed file may make a parser raise anything; skip that file only.
             if has_data_suffix(capture.path):
-                unreadable[capture.path] = reason_of(error)
-        if broken:
-            unreadable[capture.path] = f"{broken:,} of its responses tell of nothing; the others are read"
+                unreadable[capture.path] = failure_reason(error)
+        if skipped:
+            unreadable[capture.path] = f"{skipped:,} of its responses hold no known object; the others are read"
     return latest

@@ -1,6 +1,7 @@
-"""What becomes of landed captures of playlists: rows of `raw_playlist_files` and of `raw_playlists`.
+"""Rows of `raw_playlist_files` and `raw_playlists`, from landed captures of playlists.
 
-Whatever shapes these rows is here or in `readers`, and nothing else is: this source is part of their code version.
+Only this module, `columns` and `readers` determine these rows: the source of these modules is part of the tables' code
+version.
 """
 
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from pathlib import PurePosixPath
 
 import pyarrow as pa
 
-from spotify_assets.ingest.columns import Columns, reason_of
+from spotify_assets.ingest.columns import ColumnBuilder, failure_reason
 from spotify_assets.landing.zone import Capture
 from spotify_assets.readers import has_data_suffix
 from spotify_assets.readers.errors import NoHistoryError
@@ -20,23 +21,26 @@ from spotify_assets.readers.responses import Fields
 from spotify_assets.storage import StorageError
 from spotify_assets.storage.base import Opener
 
-OF_THE_FILE = ("snapshot_date", "playlist_id", "playlist_name", "source_file", "month")
+FILE_COLUMNS = ("snapshot_date", "playlist_id", "playlist_name", "source_file", "month")
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
-def snapshots(
+def snapshot_rows(
     captures: Iterable[tuple[Capture, Opener]], max_bytes: int, unreadable: dict[str, str]
 ) -> tuple[pa.Table, pa.Table]:
-    """Rows of `raw_playlist_files` and of `raw_playlists`.
+    """Rows of `raw_playlist_files` (one a file) and of `raw_playlists` (one an item of a day's last capture).
 
     Args:
-        captures: Landed files with what opens them, in order of their day.
+        captures: Landed files with their openers, in order of their day.
         max_bytes: Size above which a file is refused.
-        unreadable: Takes why each file that can't be read can't, by its path.
+        unreadable: Output: reasons why files can't be read, by path.
+
+    Raises:
+        StorageError: where the landing zone can't be read.
     """
-    rows, items = Columns("raw_playlist_files"), Columns("raw_playlists")
-    for _, of_day in groupby(captures, key=lambda fetched: fetched[0].day):
-        files = [file for capture, opener in of_day if (file := _file(capture, opener, max_bytes))]
+    rows, items = ColumnBuilder("raw_playlist_files"), ColumnBuilder("raw_playlists")
+    for _, of_day in groupby(captures, key=lambda landed: landed[0].day):
+        files = [file for capture, opener in of_day if (file := _read_file(capture, opener, max_bytes))]
         latest: dict[str, _File] = {}
         for file in sorted(files, key=lambda file: file.order):
             if file.row["status"] == "read":
@@ -46,31 +50,31 @@ def snapshots(
             elif file.row["status"] == "unreadable":
                 unreadable[file.row["source_file"]] = file.row["detail"]
         for file in latest.values():
-            items.extend(file.items, {name: file.row.get(name) for name in OF_THE_FILE})
+            items.extend(file.items, {name: file.row.get(name) for name in FILE_COLUMNS})
         rows.extend([file.row for file in files])
     return rows.table(), items.table()
 
 
 @dataclass
 class _File:
-    """A landed file: its row in the register, and the items in it, in the columns of `raw_playlists`."""
+    """A landed file: its row of `raw_playlist_files`, and its items, in the columns of `raw_playlists`."""
 
     row: Fields
     items: list[Fields] = field(default_factory=list)
 
     @property
     def playlist_id(self) -> str:
-        """Spotify's id, or what the file's name says."""
+        """Spotify's id; the stem of the file's name where the content has none."""
         return self.row["playlist_id"]
 
     @property
     def order(self) -> tuple[datetime, str]:
-        """The later capture comes last; of those that don't tell when, by name."""
+        """Sort key: time of capture, then path; files without a time of capture come first."""
         return self.row["captured_at"] or LONG_AGO, self.row["source_file"]
 
 
-def _file(capture: Capture, opener: Opener, max_bytes: int) -> _File | None:
-    """What a landed file holds; None where it was deleted since it was listed."""
+def _read_file(capture: Capture, opener: Opener, max_bytes: int) -> _File | None:
+    """Read a landed file; None where it was deleted after it was listed."""
     assert capture.day is not None
     name = PurePosixPath(capture.path).name
     row: Fields = {
@@ -95,9 +99,9 @@ def _file(capture: Capture, opener: Opener, max_bytes: int) -> _File | None:
     except NoHistoryError as error:
         return _File(row | {"status": "ignored", "detail": str(error)})
     except Exception as error:
-        # Whatever a hostile file makes a parser raise: that file is unreadable, and the rest goes on.
+        # A malformed file may make a parser raise anything; skip that file only.
         status = "unreadable" if has_data_suffix(name) else "ignored"
-        return _File(row | {"status": status, "detail": reason_of(error)})
+        return _File(row | {"status": status, "detail": failure_reason(error)})
     row |= playlist.attributes
     row |= {
         "playlist_id": playlist.playlist_id or row["playlist_id"],

@@ -1,4 +1,4 @@
-"""Landed responses of the Web API into the tables that mirror them. Needs no API: the landing zone is the source."""
+"""Write landed responses of the Web API into the raw tables that mirror them, without calling the API."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from spotify_assets.ingest.metadata_rows import metadata_rows, table_of
-from spotify_assets.ingest.playlist_rows import snapshots
+from spotify_assets.ingest.playlist_rows import snapshot_rows
 from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
@@ -24,21 +24,21 @@ MEGABYTE = 1_000_000
 
 
 @dataclass
-class Mirrored:
-    """What a run wrote: rows by table and day; and what could not be read, by file."""
+class MirrorResult:
+    """Result of a run: number of rows written by table and day, and reasons why files couldn't be read, by path."""
 
     rows_by_day: dict[str, Counter[str]] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
-def mirror_playlists(landing: LandingZone, lake: Lake, settings: Settings, keys: Sequence[str]) -> Mirrored:
-    """Write the days' snapshots into `raw_playlists` and `raw_playlist_files`, each in one commit.
+def mirror_playlists(landing: LandingZone, lake: Lake, settings: Settings, keys: Sequence[str]) -> MirrorResult:
+    """Replace the days' rows of `raw_playlists` and `raw_playlist_files`, each table in one commit.
 
     Args:
         landing: The landing zone.
         lake: The lake.
-        settings: Where snapshots start.
-        keys: Partition keys: days that follow each other.
+        settings: Start of snapshots, and the size limit of files.
+        keys: Partition keys: consecutive days (UTC).
     """
     window_of = windows_of(TABLES["raw_playlists"], settings)
     span = span_of(keys, window_of)
@@ -47,40 +47,40 @@ def mirror_playlists(landing: LandingZone, lake: Lake, settings: Settings, keys:
         table: current.fingerprints(TABLES[table], [window_of[key] for key in keys])
         for table in ("raw_playlists", "raw_playlist_files")
     }
-    within = [
+    captures = [
         capture
         for capture in current.captures("playlists")
         if capture.window and span.start <= capture.window.start < span.end
     ]
-    mirrored = Mirrored()
-    files, items = snapshots(landing.fetch(within), settings.max_json_mb * MEGABYTE, mirrored.unreadable)
+    result = MirrorResult()
+    files, items = snapshot_rows(landing.fetch(captures), settings.max_json_mb * MEGABYTE, result.unreadable)
     for table, rows in (("raw_playlists", items), ("raw_playlist_files", files)):
         _write(lake, table, rows, fingerprints[table], span)
-        mirrored.rows_by_day[table] = Counter(
-            {str(day): count for day, count in zip(*_counted(rows["snapshot_date"]), strict=True)}
+        result.rows_by_day[table] = Counter(
+            {str(day): count for day, count in zip(*_value_counts(rows["snapshot_date"]), strict=True)}
         )
-    return mirrored
+    return result
 
 
-def _counted(values: pa.ChunkedArray) -> tuple[list[Any], list[int]]:
+def _value_counts(values: pa.ChunkedArray) -> tuple[list[Any], list[int]]:
     counted = values.value_counts()
     return counted.field("values").to_pylist(), counted.field("counts").to_pylist()
 
 
-def mirror_metadata(landing: LandingZone, lake: Lake, settings: Settings, kind: str) -> Mirrored:
-    """Write the latest response for each id into the kind's table, in one commit."""
+def mirror_metadata(landing: LandingZone, lake: Lake, settings: Settings, kind: str) -> MirrorResult:
+    """Replace the kind's table by the latest response for each id, in one commit."""
     table = table_of(kind)
     current = staleness.InputFingerprints(lake, settings)
     fingerprints = current.fingerprints(TABLES[table], [])
-    mirrored = Mirrored()
+    result = MirrorResult()
     landed = landing.fetch(current.captures(f"metadata/{kind}"))
-    rows = metadata_rows(landed, kind, settings.max_json_mb * MEGABYTE, mirrored.unreadable)
+    rows = metadata_rows(landed, kind, settings.max_json_mb * MEGABYTE, result.unreadable)
     _write(lake, table, rows, fingerprints, None)
-    return mirrored
+    return result
 
 
 def _write(lake: Lake, table: str, rows: pa.Table, fingerprints: dict[str, str], span: TimeWindow | None) -> None:
-    """Replace the span's rows, or all, in a commit that tells what they were made from."""
+    """Replace the span's rows, or all, in one commit that records the fingerprints of its inputs."""
     token = uuid4().hex
     lake.replace(
         table,

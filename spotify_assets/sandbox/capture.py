@@ -25,7 +25,7 @@ PREFIX = "demo-"
 BUDGET = 400
 
 
-def capture_samples(settings: Settings, plays: int) -> tuple[fetch.Captured, fetch.Fetched]:
+def capture_samples(settings: Settings, plays: int) -> tuple[fetch.CaptureResult, fetch.FetchResult]:
     """Capture today's sample playlists, and metadata of the most played tracks, from a temporary stand-in server.
 
     The playlists of the six days before are landed as playlist objects, like a dump from another source: the API has

@@ -44,15 +44,15 @@ def asking(world, api) -> World:
     return world
 
 
-def capture(world: World, **options) -> fetch.Captured:
+def capture(world: World, **options) -> fetch.CaptureResult:
     return fetch.capture_playlists(SpotifyClient(world.settings), world.landing, world.settings, TODAY, **options)
 
 
-def fetched(world: World) -> fetch.Fetched:
+def fetched(world: World) -> fetch.FetchResult:
     return fetch.fetch_metadata(SpotifyClient(world.settings), world.landing, world.lake, world.settings)
 
 
-def poll(world: World) -> fetch.Polled:
+def poll(world: World) -> fetch.PollResult:
     return fetch.poll_recent_plays(SpotifyClient(world.settings), world.landing, world.settings)
 
 
@@ -253,9 +253,9 @@ class TestRecentPlays:
 
     def test_fifty_new_ones_at_once_may_have_missed_some(self, asking, played):
         played(0)
-        assert not poll(asking).may_have_missed
+        assert not poll(asking).may_have_gaps
         played(*range(1, 60))
-        assert poll(asking).may_have_missed
+        assert poll(asking).may_have_gaps
 
     def test_without_a_login_it_says_so(self, asking):
         asking.overrides |= {"refresh_token": SecretStr("")}

@@ -15,7 +15,7 @@ from spotify_assets.defs.resources.spotify import SpotifyResource
 from spotify_assets.ingest import fetch
 from spotify_assets.ingest.history import ingest
 from spotify_assets.ingest.metadata_rows import table_of
-from spotify_assets.ingest.responses import KINDS, Mirrored, mirror_metadata, mirror_playlists
+from spotify_assets.ingest.responses import KINDS, MirrorResult, mirror_metadata, mirror_playlists
 from spotify_assets.lake.commits import window_name, window_states
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
@@ -48,7 +48,7 @@ def _asks(context: dg.AssetExecutionContext, spotify: SpotifyResource) -> bool:
 
 
 def _results(
-    context: dg.AssetExecutionContext, lake: Lake, tables: Sequence[str], mirrored: Mirrored, **figures: Any
+    context: dg.AssetExecutionContext, lake: Lake, tables: Sequence[str], mirrored: MirrorResult, **figures: Any
 ) -> Iterator[dg.MaterializeResult]:
     for name, detail in list(mirrored.unreadable.items())[:MAX_NAMED]:
         context.log.warning(f"{name} can't be read: {detail}")
@@ -96,7 +96,7 @@ def read_playlists(
     """Captures today's playlists, where today is asked for, and reads the landed captures of all days asked for."""
     lake, keys = Lake(settings.lake_uri), list(context.partition_keys)
     today = datetime.now(UTC).date()
-    captured = fetch.Captured()
+    captured = fetch.CaptureResult()
     if f"{today}" in keys and settings.playlists and _asks(context, spotify):
         captured = fetch.capture_playlists(
             spotify.client, landing.zone, settings, today, refresh=config.refresh, note=context.log.info
@@ -118,7 +118,7 @@ def read_playlists(
 
 def _refuse_days_without_captures(
     keys: Sequence[str],
-    captured: "fetch.Captured",
+    captured: "fetch.CaptureResult",
     today: date,
     landing: LandingZone,
     lake: Lake,
@@ -156,7 +156,7 @@ def read_metadata(
 ) -> Iterator[dg.MaterializeResult]:
     """Asks for what plays and playlists mention and is not known, within the budget, and reads what is landed."""
     lake = Lake(settings.lake_uri)
-    fetched = fetch.Fetched()
+    fetched = fetch.FetchResult()
     if _asks(context, spotify):
         fetched = fetch.fetch_metadata(spotify.client, landing.zone, lake, settings, note=context.log.info)
         if fetched.stopped:
@@ -190,6 +190,6 @@ def recent_plays(
 ) -> dg.MaterializeResult:
     polled = fetch.poll_recent_plays(spotify.client, landing.zone, settings)
     context.log.info(str(polled))
-    if polled.may_have_missed:
+    if polled.may_have_gaps:
         context.log.warning("Spotify tells the last 50 plays only, and all of them are new: poll more often.")
     return dg.MaterializeResult(metadata={"plays": polled.plays, "files": len(polled.files)})
