@@ -37,7 +37,7 @@ class SourceRead:
         detail: Why it is ignored or unreadable.
         records: Number of records.
         undated: Number of records without a valid time.
-        tells_seconds: Whether any time has seconds other than 0.
+        has_seconds: Whether any time has seconds other than 0.
         first: Earliest valid time (UTC).
         last: Latest valid time (UTC).
     """
