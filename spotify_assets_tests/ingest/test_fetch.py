@@ -132,7 +132,7 @@ class TestPlaylists:
 
         assert captured.landed == [own]
         assert "owns or collaborates" in captured.failed[followed]
-        assert "does not show it to apps" in captured.failed[EDITORIAL]
+        assert "hides it from apps" in captured.failed[EDITORIAL]
 
     @pytest.mark.parametrize("fault", [Status(404), Status(403, text="Active premium subscription required")])
     def test_a_partial_fetch_is_never_landed(self, asking, api, fault):

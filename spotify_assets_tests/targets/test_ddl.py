@@ -79,7 +79,7 @@ def test_a_comment_says_which_key_a_column_is(column, comment):
 @pytest.mark.parametrize("checks", [True, False])
 def test_check_constraints_come_along_where_the_store_takes_them(checks):
     [table] = [next(name for name in TABLES if TABLES[name].check_constraints)]
-    made = ddl.create(ddl.served([table], DIALECT, checks=checks).tables[table], DIALECT)
+    made = ddl.create_table(ddl.served([table], DIALECT, checks=checks).tables[table], DIALECT)
     assert made.count("CHECK (") == checks * len(TABLES[table].check_constraints)
 
 
@@ -101,7 +101,9 @@ def test_columns_of_a_condition_are_quoted_where_the_dialect_reserves_their_name
 
 @pytest.mark.parametrize("foreign_keys", [True, False])
 def test_create_table(foreign_keys):
-    made = ddl.create(ddl.served(STAR, DIALECT).tables["bridge_track_artist"], DIALECT, foreign_keys=foreign_keys)
+    made = ddl.create_table(
+        ddl.served(STAR, DIALECT).tables["bridge_track_artist"], DIALECT, foreign_keys=foreign_keys
+    )
     assert made.startswith("CREATE TABLE bridge_track_artist (")
     assert "PRIMARY KEY (" in made
     assert ("FOREIGN KEY(track_key) REFERENCES dim_track (track_key)" in made) == foreign_keys

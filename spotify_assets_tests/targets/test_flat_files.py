@@ -261,8 +261,8 @@ def test_unset_means_absent():
     ("value", "expected"),
     [
         ("ftp://host/x", "a folder on this machine, or s3://bucket/prefix"),
-        ("data/lake/exports", "a place outside of SPOTIFY_ASSETS_LAKE_URI"),
-        ("data/landing", "a place outside of SPOTIFY_ASSETS_LANDING_URI"),
+        ("data/lake/exports", "a location outside of SPOTIFY_ASSETS_LAKE_URI"),
+        ("data/landing", "a location outside of SPOTIFY_ASSETS_LANDING_URI"),
     ],
 )
 def test_a_wrong_place_is_one_line_that_names_the_variable(value, expected):
