@@ -26,7 +26,7 @@ from spotify_assets.targets.publishing import Target
 
 # A million of these are kept.
 PLAYS = 1_040_000
-PUBLISHED = (*publishing.of_layers("dimensions"), "fct_plays")
+PUBLISHED = (*publishing.tables_of_layers("dimensions"), "fct_plays")
 # For DuckDB; MariaDB is measured once, as it takes minutes.
 REPEATS = 3
 # MariaDB's default of 128 MB is less than these facts and their indexes.
@@ -75,7 +75,7 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 def _publish(target: Target, lake: Lake) -> None:
-    list(target.publish(lake, publishing.behind(target, lake, PUBLISHED, anew=True)))
+    list(target.publish(lake, publishing.pending_refreshes(target, lake, PUBLISHED, full=True)))
 
 
 def _duckdb(lake: Lake, place: Path) -> tuple[float, float]:
@@ -101,9 +101,9 @@ def _mariadb(lake: Lake, place: Path) -> tuple[float, float]:
     from spotify_assets.sandbox.mariadb import running_mariadb
 
     rows = {
-        table: mysql_rows.as_csv(refresh.rows(lake).to_table(columns=TABLES[table].columns), place / f"{table}.csv")
+        table: mysql_rows.write_csv(refresh.rows(lake).to_table(columns=TABLES[table].columns), place / f"{table}.csv")
         for table in PUBLISHED
-        for refresh in publishing.behind(Warehouse(path=str(place / "none")), lake, [table], anew=True)
+        for refresh in publishing.pending_refreshes(Warehouse(path=str(place / "none")), lake, [table], full=True)
     }
     with running_mariadb(*SERVER) as server:
         target = MySQL(settings=load_settings(mysql_url=server.database(), lake_uri=lake.uri))
@@ -116,12 +116,12 @@ def _load(target: MySQL, files: dict[str, Path]) -> float:
     with target.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("SET foreign_key_checks = 0")
         for table in PUBLISHED:
-            mysql.make(connection, target.model.tables[table])
-            mysql.index(connection, target.model.tables[table])
+            mysql.create_empty_table(connection, target.model.tables[table])
+            mysql.add_indexes(connection, target.model.tables[table])
 
         def load() -> None:
             for table, file in files.items():
-                mysql_rows.load_file(connection, file, table, TABLES[table].columns)
+                mysql_rows.load_csv(connection, file, table, TABLES[table].columns)
 
         return _timed(load)
 

@@ -18,7 +18,7 @@ from spotify_assets.defs.resources.warehouse import WarehouseResource
 from spotify_assets.model import TABLES
 from spotify_assets.settings import Settings, settings
 from spotify_assets.storage import is_s3
-from spotify_assets.targets.publishing import Counting
+from spotify_assets.targets.publishing import CountingTarget
 from spotify_assets.targets.registry import targets
 
 
@@ -48,7 +48,7 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
         loggers: Dagster loggers by key; Dagster's default if None.
     """
     stores = targets(settings).values()
-    counting = [store for store in stores if isinstance(store, Counting)]
+    counting = [store for store in stores if isinstance(store, CountingTarget)]
     return dg.Definitions(
         assets=[
             *build([raw, cleaned, dimensions, facts, metrics], settings),

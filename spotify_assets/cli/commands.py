@@ -83,7 +83,7 @@ def publish(targets: tuple[str, ...]) -> None:
     done = Synced()
     try:
         with run_progress() as progress, Runner(settings(), progress, done) as runner:
-            runner.publish(targets, anew=True)
+            runner.publish(targets, full=True)
     finally:
         reports.print_published(console, done)
 

@@ -56,10 +56,10 @@ class DagsterRuns:
         """Compute the tables of a planned run."""
         self._run(jobs.REFRESH[run.partitioning].name, f"Computing {run}", run.tables, tags=run.tags)
 
-    def publish(self, target: str, refreshes: Sequence[Refresh], *, anew: bool) -> None:
+    def publish(self, target: str, refreshes: Sequence[Refresh], *, full: bool) -> None:
         """Write to a target what it lacks."""
         tables = [f"{target}/{refresh.table}" for refresh in refreshes]
-        config = {"ops": {f"publish_{target}": {"config": {"anew": anew}}}}
+        config = {"ops": {f"publish_{target}": {"config": {"anew": full}}}}
         # A target is written in one step.
         self._run(jobs.publish_tables.name, f"Publishing to {target}", tables, steps=1, config=config)
 

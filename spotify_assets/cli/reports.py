@@ -190,7 +190,7 @@ def print_changes(console: Console, done: Synced, before: dict[str, int], after:
 def print_published(console: Console, done: Synced) -> None:
     """What was written to which target, and what checks warn of."""
     for name, refreshes in done.published.items():
-        whole = sum(refresh.is_whole for refresh in refreshes)
+        whole = sum(refresh.replaces_table for refresh in refreshes)
         parts = [f"{whole} table{'s' * (whole != 1)}"] if whole else []
         if len(refreshes) > whole:
             spans = sorted({str(span) for refresh in refreshes for span in refresh.spans or ()})
@@ -268,7 +268,7 @@ def _print_targets(console: Console, lake: Lake, settings: Settings) -> None:
     """What each configured target lacks."""
     for name, target in targets(settings).items():
         try:
-            lacking = publishing.behind(target, lake)
+            lacking = publishing.pending_refreshes(target, lake)
         except publishing.TargetError as error:
             console.print(f"[yellow]{escape(str(error))}[/]", soft_wrap=True)
             continue

@@ -91,7 +91,7 @@ class Runner:
             f"after {MAX_ROUNDS} rounds there are still stale tables; is another process writing the same lake?"
         )
 
-    def publish(self, names: Sequence[str] = (), *, anew: bool = False) -> Synced:
+    def publish(self, names: Sequence[str] = (), *, full: bool = False) -> Synced:
         """Write to the targets of these names, or to all, what they lack of the lake, or all of it anew.
 
         A target that fails keeps no other from being written.
@@ -104,8 +104,8 @@ class Runner:
             if names and name not in names:
                 continue
             try:
-                if lacking := publishing.behind(target, self.lake, anew=anew):
-                    self.dagster.publish(name, lacking, anew=anew)
+                if lacking := publishing.pending_refreshes(target, self.lake, full=full):
+                    self.dagster.publish(name, lacking, full=full)
                     self.done.published[name] = lacking
             except (publishing.TargetError, RunFailedError) as error:
                 failed.append(str(error))

@@ -193,7 +193,7 @@ def publish_sensor(
     lake = Lake(settings.lake_uri)
     if lake.open("raw_files") is None or staleness.stale(lake, settings):
         return dg.SkipReason("Tables are stale: stale_sensor asks for these first.")
-    tags = {publishing.LAKE_TAG: publishing.digest(lake)}
+    tags = {publishing.LAKE_TAG: publishing.lake_digest(lake)}
     done = dg.RunsFilter(job_name=jobs.publish_tables.name, statuses=[dg.DagsterRunStatus.SUCCESS], tags=tags)
     if context.instance.get_run_records(done, limit=1):
         return dg.SkipReason("The lake is as it was when it was last published.")

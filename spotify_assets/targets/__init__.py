@@ -1,1 +1,1 @@
-"""Where tables are served: DuckDB, MySQL, Glue and Athena, Snowflake, flat files."""
+"""Stores to which tables are published: DuckDB, MySQL, Glue and Athena, Snowflake, flat files."""

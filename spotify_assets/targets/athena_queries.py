@@ -7,15 +7,15 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 from spotify_assets.targets.publishing import TargetError
 
-# Seconds between questions whether it is done, and until it is given up.
-FIRST_WAIT = 0.25
-LAST_WAIT = 5.0
-LIMIT = 300.0
+# Backoff between polls of a query's state, and the time after which a query is stopped (seconds).
+FIRST_POLL_SECONDS = 0.25
+MAX_POLL_SECONDS = 5.0
+TIMEOUT_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
-class Queried:
-    """What a query gave: its rows as text, what it scanned (bytes), and the id by which Athena's history knows it."""
+class QueryResult:
+    """Result of a query: rows as text, bytes scanned, and the query's id in Athena's history."""
 
     rows: list[tuple[str | None, ...]]
     bytes_scanned: int
@@ -23,27 +23,27 @@ class Queried:
 
 
 @dataclass(frozen=True)
-class Queries:
-    """Queries in a workgroup, polled with growing waits, stopped after a time limit.
+class AthenaQueries:
+    """Runs queries in a workgroup: polls with exponential backoff, and stops a query after a timeout.
 
-    Results come from Athena's API, not from the bucket, so that workgroups with managed results work, too.
+    Results are read through Athena's API, not from the bucket, which also works for workgroups with managed results.
 
     Attributes:
         client: boto3's Athena client.
-        workgroup: Name of the workgroup; it says where results go and how much a query may scan.
-        limit: Seconds after which a query is stopped.
+        workgroup: Name of the workgroup, which sets where results are stored and how much a query may scan.
+        timeout: Seconds after which a query is stopped.
     """
 
     client: Any
     workgroup: str
-    limit: float = LIMIT
+    timeout: float = TIMEOUT_SECONDS
 
-    def run(self, query: str, doing: str) -> Queried:
-        """Run a query and wait for what it gives.
+    def run(self, query: str, purpose: str) -> QueryResult:
+        """Run a query and wait for its result.
 
         Args:
             query: In Athena's SQL.
-            doing: What it is for, in words.
+            purpose: What the query is for, for error messages.
 
         Raises:
             TargetError: where it fails, is cancelled or takes too long.
@@ -52,25 +52,25 @@ class Queries:
         try:
             execution = self._wait(query_id)
         except QueryError as error:
-            raise TargetError(f"athena: {doing} in workgroup {self.workgroup}: {error}") from None
+            raise TargetError(f"athena: {purpose} in workgroup {self.workgroup}: {error}") from None
         scanned = execution.get("Statistics", {}).get("DataScannedInBytes", 0)
-        return Queried(self._rows(query_id), int(scanned), query_id)
+        return QueryResult(self._rows(query_id), int(scanned), query_id)
 
     def _wait(self, query_id: str) -> dict[str, Any]:
-        """Wait until the query is done; return its execution, as Athena describes it."""
+        """Wait until the query is done; return its `QueryExecution` (Athena's API)."""
         poll = Retrying(
             retry=retry_if_result(lambda execution: execution["Status"]["State"] in ("QUEUED", "RUNNING")),
-            wait=wait_exponential(FIRST_WAIT, LAST_WAIT),
-            stop=stop_after_delay(self.limit),
+            wait=wait_exponential(FIRST_POLL_SECONDS, MAX_POLL_SECONDS),
+            stop=stop_after_delay(self.timeout),
         )
         try:
             execution = poll(self._execution, query_id)
         except RetryError:
-            # What nobody waits for shall not be paid for.
+            # A query costs by the bytes that it scans.
             self.client.stop_query_execution(QueryExecutionId=query_id)
-            raise QueryError(f"not done after {self.limit:,.0f} s, and so stopped") from None
+            raise QueryError(f"not done after {self.timeout:,.0f} s, and so stopped") from None
         if execution["Status"]["State"] != "SUCCEEDED":
-            raise QueryError(_why(execution["Status"]))
+            raise QueryError(_query_failure(execution["Status"]))
         return execution
 
     def _execution(self, query_id: str) -> dict[str, Any]:
@@ -84,15 +84,15 @@ class Queries:
             for page in pages
             for row in page["ResultSet"]["Rows"]
         ]
-        # The first are the columns' names.
+        # The first row holds the names of the columns.
         return rows[1:]
 
 
 class QueryError(Exception):
-    """A query gave nothing; the message says why."""
+    """A query failed, was cancelled or timed out; the message is the reason."""
 
 
-def _why(status: dict[str, Any]) -> str:
+def _query_failure(status: dict[str, Any]) -> str:
     reason = (str(status.get("StateChangeReason") or "").strip().splitlines() or [""])[0].rstrip(".")
     if "scanned limit" in reason.lower():
         return f"it would scan more than the workgroup allows ({reason}); raise its limit per query"

@@ -1,4 +1,4 @@
-"""DDL of SQL stores, from the model: SQLAlchemy writes it in the dialect of each."""
+"""DDL of SQL stores, generated from the model by SQLAlchemy in the dialect of each store."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -8,38 +8,38 @@ from sqlalchemy.schema import CreateTable, ExecutableDDLElement, SetColumnCommen
 
 from spotify_assets.model import TABLES
 
-# What a column of an array becomes where the store has none.
+# Maps a type of the model to a type of the store.
 Retype = Callable[[sa.types.TypeEngine], sa.types.TypeEngine]
 
 
-def as_it_is(type_: sa.types.TypeEngine) -> sa.types.TypeEngine:
-    """The model's own type."""
+def keep_type(type_: sa.types.TypeEngine) -> sa.types.TypeEngine:
+    """Keep the model's type."""
     return type_
 
 
-def served(
+def build_metadata(
     tables: Sequence[str],
     dialect: sa.Dialect,
     *,
-    names: Callable[[str], str] = str,
-    retype: Retype = as_it_is,
+    rename: Callable[[str], str] = str,
+    retype: Retype = keep_type,
     checks: bool = True,
-    keyed: Callable[[str], bool] = lambda table: True,
-    to_itself: bool = True,
+    has_keys: Callable[[str], bool] = lambda table: True,
+    self_references: bool = True,
 ) -> sa.MetaData:
-    """A copy of the model with these tables, fit for a store.
+    """The model's metadata of these tables, adapted to a store.
 
-    Foreign keys that point to a table that is not among them are left out, and those that point to a part of a
-    primary key (a version of `dim_playlist` is valid for a time, and a store can't say so).
+    Foreign keys to other tables are left out, and so are those to a part of a primary key: a reference to a type 2
+    dimension such as `dim_playlist` depends on the time, which no foreign key can express.
 
     Args:
-        tables: Their names in the model.
-        dialect: Of the store.
-        names: Gives the name of a table in the store.
-        retype: Gives the type of a column in the store.
-        checks: Whether check constraints come along.
-        keyed: Whether a table has its primary and foreign keys there; comments tell of them always.
-        to_itself: Whether a table's foreign keys to itself come along.
+        tables: Names in the model.
+        dialect: Dialect of the store.
+        rename: Returns the name of a table in the store.
+        retype: Returns the type of a column in the store.
+        checks: Include check constraints.
+        has_keys: Whether a table gets its primary and foreign keys; comments name them in any case.
+        self_references: Include foreign keys of a table to itself.
     """
     metadata = sa.MetaData()
     for name in tables:
@@ -48,45 +48,45 @@ def served(
                 column.name,
                 retype(column.type),
                 *[
-                    sa.ForeignKey(f"{names(link.column.table.name)}.{link.column.name}")
-                    for link in column.foreign_keys
-                    if keyed(name)
-                    and link.column.table.name in tables
-                    and _is_whole_key(link.column)
-                    and (to_itself or link.column.table.name != name)
+                    sa.ForeignKey(f"{rename(foreign_key.column.table.name)}.{foreign_key.column.name}")
+                    for foreign_key in column.foreign_keys
+                    if has_keys(name)
+                    and foreign_key.column.table.name in tables
+                    and _is_whole_key(foreign_key.column)
+                    and (self_references or foreign_key.column.table.name != name)
                 ],
-                primary_key=column.primary_key and keyed(name),
+                primary_key=column.primary_key and has_keys(name),
                 nullable=column.nullable,
                 autoincrement=False,
-                comment=comment_of(column),
+                comment=column_comment(column),
             )
             for column in TABLES[name].sql.columns
         ]
         if checks:
             parts += [
-                sa.CheckConstraint(_quoted(condition, TABLES[name].sql, dialect))
+                sa.CheckConstraint(_quote_columns(condition, TABLES[name].sql, dialect))
                 for condition in TABLES[name].check_constraints.values()
             ]
-        sa.Table(names(name), metadata, *parts, comment=TABLES[name].comment, info={"model": name})
+        sa.Table(rename(name), metadata, *parts, comment=TABLES[name].comment, info={"model": name})
     return metadata
 
 
-def comment_of(column: sa.Column) -> str:
-    """What the column is, which keys it is part of, and where it points."""
+def column_comment(column: sa.Column) -> str:
+    """The column's comment, with its part in keys and the column that it references."""
     parts = [str(column.comment)]
     if column.primary_key:
         parts.append("Primary key" if len(column.table.primary_key) == 1 else "Part of the primary key")
-    parts += [f"References {link.target_fullname}" for link in column.foreign_keys]
+    parts += [f"References {foreign_key.target_fullname}" for foreign_key in column.foreign_keys]
     return ". ".join(parts)
 
 
-def _quoted(sql: str, table: sa.Table, dialect: sa.Dialect) -> str:
-    """The condition with the table's columns quoted where the dialect has a word of that name."""
+def _quote_columns(sql: str, table: sa.Table, dialect: sa.Dialect) -> str:
+    """The SQL condition, with those of the table's columns quoted that are reserved words of the dialect."""
     quote = dialect.identifier_preparer.quote
     reserved = {column.name for column in table.columns if quote(column.name) != column.name}
     if not any(name in sql for name in reserved):
         return sql
-    # Here, as it takes 0.2 s, and few conditions need it.
+    # Imported here: the import takes 0.2 s, and few conditions need it.
     from sqlglot.tokens import Tokenizer, TokenType
 
     for token in reversed(Tokenizer().tokenize(sql)):
@@ -100,24 +100,24 @@ def _is_whole_key(column: sa.Column) -> bool:
 
 
 def create_table(table: sa.Table, dialect: sa.Dialect, *, foreign_keys: bool = True) -> str:
-    """`CREATE TABLE`, with keys and constraints."""
+    """`CREATE TABLE`, with keys and check constraints."""
     statement = CreateTable(table, include_foreign_key_constraints=None if foreign_keys else [])
     return str(statement.compile(dialect=dialect)).strip()
 
 
-def comments(table: sa.Table, dialect: sa.Dialect) -> list[str]:
-    """`COMMENT ON` the table and each of its columns, for stores that take comments so."""
+def comment_statements(table: sa.Table, dialect: sa.Dialect) -> list[str]:
+    """`COMMENT ON` statements of the table and of each of its columns."""
     statements: list[ExecutableDDLElement] = [SetTableComment(table), *map(SetColumnComment, table.columns)]
     return [str(statement.compile(dialect=dialect)) for statement in statements]
 
 
-def shape(*statements: str) -> str:
-    """A short hash of a table's DDL."""
+def ddl_fingerprint(*statements: str) -> str:
+    """Hash of a table's DDL statements (12 hexadecimal digits)."""
     return hashlib.sha256("\n".join(statements).encode()).hexdigest()[:12]
 
 
-def held_windows(metadata: sa.MetaData, name: str = "published_windows") -> sa.Table:
-    """The table by which a target knows what it holds."""
+def published_windows_table(metadata: sa.MetaData, name: str = "published_windows") -> sa.Table:
+    """Definition of the table in which a SQL store records the published version of each window."""
     return sa.Table(
         name,
         metadata,

@@ -1,7 +1,7 @@
 """The DuckDB file: every table of the lake, with keys, comments and the analysis views, for readers on one machine.
 
-Each refresh writes a copy beside the file and renames it: who has the file open goes on reading what it was, blocks
-nobody, and whoever opens it later sees all of the refresh.
+Each refresh writes a copy of the file and renames it over the former one. A reader that has the file open keeps
+reading the former content and blocks no refresh; later readers see the refresh as a whole.
 """
 
 import os
@@ -23,57 +23,57 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYERS, TABLES
 from spotify_assets.storage import is_s3
 from spotify_assets.targets import ddl, publishing
-from spotify_assets.targets.publishing import Counted, Held, Published, Refresh, TargetError
+from spotify_assets.targets.publishing import PublishedState, PublishResult, Refresh, RowCount, TargetError
 from spotify_assets.targets.questions import questions, title
 
-# DuckDB's types and comments are written as PostgreSQL's.
+# DuckDB accepts PostgreSQL's types and comments.
 DIALECT = postgresql.dialect()
 WINDOWS = "published_windows"
 
 
 @dataclass(frozen=True)
 class Warehouse:
-    """A DuckDB file that is written anew beside itself, and renamed.
+    """A DuckDB file; each refresh writes a new file and renames it over the former one.
 
     Attributes:
-        path: Of the file.
+        path: Path of the file.
     """
 
     path: str
 
     @property
     def name(self) -> str:
-        """As in `spotify-assets publish duckdb`."""
+        """Name in `spotify-assets publish duckdb`."""
         return "duckdb"
 
     @property
     def tables(self) -> Sequence[str]:
-        """All of them."""
-        return publishing.of_layers(*LAYERS)
+        """All tables of the lake."""
+        return publishing.tables_of_layers(*LAYERS)
 
     @cached_property
     def _model(self) -> sa.MetaData:
-        """Tables without partitions have their keys; of others, comments tell.
+        """Keys are declared for unpartitioned tables only; the comments of others name them.
 
-        DuckDB keeps an index for each key: on a million facts it takes five times as long as the facts themselves,
-        no query gains by it, and a dimension couldn't be written anew without the facts that refer to it.
+        DuckDB builds an index for each key. For a million facts that takes five times as long as writing them, speeds
+        up no query, and a dimension couldn't be replaced without the facts that reference it.
         """
-        # It looks for the row that a new one refers to among those of before the statement.
-        model = ddl.served(
-            self.tables, DIALECT, keyed=lambda table: TABLES[table].window_column is None, to_itself=False
+        # DuckDB checks a reference of a table to itself against the rows before the statement.
+        model = ddl.build_metadata(
+            self.tables, DIALECT, has_keys=lambda table: TABLES[table].window_column is None, self_references=False
         )
-        ddl.held_windows(model, WINDOWS)
+        ddl.published_windows_table(model, WINDOWS)
         return model
 
-    def shape(self, table: str) -> str:
-        """By DDL and comments."""
-        made = self._model.tables[table]
-        return ddl.shape(ddl.create_table(made, DIALECT), *ddl.comments(made, DIALECT))
+    def schema_fingerprint(self, table: str) -> str:
+        """Hash of DDL and comments."""
+        sql_table = self._model.tables[table]
+        return ddl.ddl_fingerprint(ddl.create_table(sql_table, DIALECT), *ddl.comment_statements(sql_table, DIALECT))
 
-    def held(self) -> Mapping[str, Held]:
-        """What the file tells; nothing where there is none, or none of ours."""
+    def published_states(self) -> Mapping[str, PublishedState]:
+        """State by the file's table of windows; empty where there is no file, or it lacks that table."""
         try:
-            with self.readable() as connection:
+            with self.connect_read_only() as connection:
                 rows = connection.execute(f"SELECT table_name, shape, window_name, version FROM {WINDOWS}").fetchall()
         except (FileNotFoundError, duckdb.CatalogException):
             return {}
@@ -82,20 +82,20 @@ class Warehouse:
                 f"duckdb: {self.path} can't be read as a DuckDB file ({_first_line(error)}). Move it away, or set "
                 "SPOTIFY_ASSETS_WAREHOUSE to another"
             ) from None
-        return publishing.held_of(rows)
+        return publishing.states_from_rows(rows)
 
-    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, Counted]]:
-        """Rows of each table there."""
-        with self.readable() as connection:
+    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, RowCount]]:
+        """Number of rows of each table in the file."""
+        with self.connect_read_only() as connection:
             for table in tables:
-                yield table, Counted(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+                yield table, RowCount(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
     @contextmanager
-    def readable(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Connect to the file as it is; to a copy of it, where somebody has it open for writing.
+    def connect_read_only(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Connect read-only to the file, or to a copy where another process has it open for writing.
 
         Raises:
-            FileNotFoundError: where nothing was published yet.
+            FileNotFoundError: where nothing was published yet; the message names the command.
         """
         file = Path(self.path)
         if not file.exists():
@@ -111,8 +111,8 @@ class Warehouse:
         with connection:
             yield connection
 
-    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[Published]:
-        """All in one: the file is renamed once everything is in it."""
+    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[PublishResult]:
+        """Execute all refreshes, and rename the new file over the former one at the end."""
         file = Path(self.path)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -125,37 +125,39 @@ class Warehouse:
         yield from done
 
     def drop_history(self, lake: Lake) -> None:
-        """Make the file anew: deleted rows stay in its free blocks."""
-        list(self.publish(lake, publishing.behind(self, lake, anew=True)))
+        """Rewrite the file: free blocks of a DuckDB file keep deleted rows."""
+        list(self.publish(lake, publishing.pending_refreshes(self, lake, full=True)))
 
-    def _rewrite(self, lake: Lake, refreshes: Sequence[Refresh], file: Path) -> list[Published]:
-        beside = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
+    def _rewrite(self, lake: Lake, refreshes: Sequence[Refresh], file: Path) -> list[PublishResult]:
+        staging = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
         try:
-            if file.exists() and {refresh.table for refresh in refreshes if refresh.is_whole} != set(self.tables):
-                shutil.copyfile(file, beside)
-            with duckdb.connect(str(beside)) as connection:
-                # Each statement by itself would be written to the disk by itself.
+            if file.exists() and {refresh.table for refresh in refreshes if refresh.replaces_table} != set(
+                self.tables
+            ):
+                shutil.copyfile(file, staging)
+            with duckdb.connect(str(staging)) as connection:
+                # One transaction: DuckDB would sync to disk at each commit.
                 connection.begin()
                 done = self._write(connection, lake, refreshes)
                 connection.commit()
-            # Whoever wrote into the file left what is not to be replayed over this one.
+            # Delete a stale WAL file; DuckDB would replay it over the new file.
             Path(f"{file}.wal").unlink(missing_ok=True)
-            os.replace(beside, file)
+            os.replace(staging, file)
         finally:
-            for left in (beside, Path(f"{beside}.wal")):
+            for left in (staging, Path(f"{staging}.wal")):
                 left.unlink(missing_ok=True)
         return done
 
     def _write(
         self, connection: duckdb.DuckDBPyConnection, lake: Lake, refreshes: Sequence[Refresh]
-    ) -> list[Published]:
+    ) -> list[PublishResult]:
         wanted = {refresh.table: refresh for refresh in refreshes}
-        # A table can't be dropped while others refer to it.
-        dropped = self._with_referring(table for table, refresh in wanted.items() if refresh.is_whole)
+        # A table can't be dropped while other tables reference it.
+        dropped = self._referring_tables(table for table, refresh in wanted.items() if refresh.replaces_table)
         present = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-        # Nor can one be made before those that it refers to.
-        needed = (dropped | self._referred(dropped) - present) - wanted.keys()
-        wanted |= {also.table: also for also in publishing.behind(self, lake, needed, anew=True)}
+        # A table can't be created before those that it references.
+        needed = (dropped | self._referenced_tables(dropped) - present) - wanted.keys()
+        wanted |= {also.table: also for also in publishing.pending_refreshes(self, lake, needed, full=True)}
         connection.execute("SET TimeZone = 'UTC'")
         for name in questions():
             connection.execute(f"DROP VIEW IF EXISTS {name}")
@@ -165,12 +167,12 @@ class Warehouse:
         windows = ddl.create_table(self._model.tables[WINDOWS], DIALECT)
         connection.execute(windows.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
         done = [
-            Published(wanted[table], self._replace(connection, lake, wanted[table]))
+            PublishResult(wanted[table], self._replace(connection, lake, wanted[table]))
             for table in self.tables
             if table in wanted
         ]
         for name, sql in questions().items():
-            # Where only some tables are published, others may be missing yet.
+            # Tables of the view may be missing where only some tables were published.
             with suppress(duckdb.CatalogException):
                 connection.execute(f"CREATE VIEW {name} AS {sql}")
                 question = title(name).replace("'", "''")
@@ -178,37 +180,39 @@ class Warehouse:
         return done
 
     def _replace(self, connection: duckdb.DuckDBPyConnection, lake: Lake, refresh: Refresh) -> int:
-        """Write the table, or its spans, and what it holds now; tell how many rows."""
-        table, made = refresh.table, self._model.tables[refresh.table]
+        """Write the table or its spans, and record its state; return the number of rows written."""
+        table, sql_table = refresh.table, self._model.tables[refresh.table]
         if refresh.spans is None:
-            connection.execute(ddl.create_table(made, DIALECT))
-            for comment in ddl.comments(made, DIALECT):
+            connection.execute(ddl.create_table(sql_table, DIALECT))
+            for comment in ddl.comment_statements(sql_table, DIALECT):
                 connection.execute(comment)
         else:
             for span in refresh.spans:
                 connection.execute(f"DELETE FROM {table} WHERE {span.predicate(table)}")
-        columns = ", ".join(f'"{column.name}"' for column in made.columns)
-        rows, parameters = _rows(connection, lake, refresh)
-        told = connection.execute(
+        columns = ", ".join(f'"{column.name}"' for column in sql_table.columns)
+        rows, parameters = _refresh_rows_sql(connection, lake, refresh)
+        inserted = connection.execute(
             f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows}", parameters
         ).fetchall()
         connection.execute(f"DELETE FROM {WINDOWS} WHERE table_name = ?", [table])
-        held = [(table, name, version, refresh.held.shape) for name, version in refresh.held.windows.items()]
+        window_rows = [
+            (table, name, version, refresh.state.schema_fingerprint) for name, version in refresh.state.windows.items()
+        ]
         connection.executemany(
-            f"INSERT INTO {WINDOWS} (table_name, window_name, version, shape) VALUES (?, ?, ?, ?)", held
+            f"INSERT INTO {WINDOWS} (table_name, window_name, version, shape) VALUES (?, ?, ?, ?)", window_rows
         )
-        return int(told[0][0])
+        return int(inserted[0][0])
 
-    def _with_referring(self, tables: Iterable[str]) -> set[str]:
-        """These tables, and all that refer to one of them by an enforced key, however far away."""
+    def _referring_tables(self, tables: Iterable[str]) -> set[str]:
+        """These tables, and all that reference one of them directly or indirectly by an enforced key."""
         found = set(tables)
-        for table in self.tables:  # those that are referred to come first
+        for table in self.tables:  # referenced tables come first
             if any(link.column.table.name in found for link in self._model.tables[table].foreign_keys):
                 found.add(table)
         return found
 
-    def _referred(self, tables: Iterable[str]) -> set[str]:
-        """All that these tables refer to by an enforced key, however far away."""
+    def _referenced_tables(self, tables: Iterable[str]) -> set[str]:
+        """These tables, and all that they reference directly or indirectly by an enforced key."""
         found = set(tables)
         for table in reversed(self.tables):
             if table in found:
@@ -216,11 +220,14 @@ class Warehouse:
         return found
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, lake: Lake, refresh: Refresh) -> tuple[str, list[list[str]]]:
-    """SQL for the refresh's rows, and its parameters.
+def _refresh_rows_sql(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, refresh: Refresh
+) -> tuple[str, list[list[str]]]:
+    """`FROM` item with the refresh's rows, and its parameters.
 
-    Files on this disk DuckDB reads itself, faster than what Arrow reads for it; but not those of a log that tells more
-    of rows than the files do, nor below a folder whose name it would take for a column's value.
+    DuckDB reads local Parquet files itself, faster than through Arrow. Arrow is used for tables whose Delta log has
+    features beyond reader version 1 (such as deletion vectors), and below a folder with `=` in its name, which DuckDB
+    would read as a Hive partition.
     """
     if not is_s3(lake.uri) and "=" not in lake.uri and refresh.delta(lake).protocol().min_reader_version == 1:
         files, _ = refresh.live_files(lake)

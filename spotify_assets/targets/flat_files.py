@@ -1,7 +1,7 @@
-"""Flat files: every table of the lake as Parquet and as CSV, in a folder of its own for each export.
+"""Flat files: every table of the lake as Parquet and as CSV; each export is a folder.
 
-Readers begin at `latest.json`, which names the folder and is written last: they never see half an export, and whoever
-reads an earlier one goes on reading, as the last few are kept.
+`latest.json` names the folder of the latest export and is written last, so that readers who start there never see a
+partial export. The last three exports are kept for readers who are still reading an earlier one.
 """
 
 import json
@@ -22,114 +22,123 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYERS, LAYOUT_COLUMN, TABLES
 from spotify_assets.storage import Storage, StorageError, is_s3, storage_at, storage_options
 from spotify_assets.targets import ddl, publishing
-from spotify_assets.targets.publishing import Counted, Held, Published, Refresh, TargetError
+from spotify_assets.targets.publishing import PublishedState, PublishResult, Refresh, RowCount, TargetError
 
 LATEST = "latest.json"
 KEPT_EXPORTS = 3
-# In a bucket nothing tells a run that was killed from one that goes on, but for the time since it wrote.
-DEAD_AFTER = timedelta(hours=6)
-FORMAT = "1"
-# The folders' key isn't the column's name: pyarrow, and so pandas, refuse a date in the files where the path has text.
+# In a bucket, an incomplete export counts as abandoned when nothing was written to it for this time; there is no lock.
+ABANDONED_AFTER = timedelta(hours=6)
+FORMAT_VERSION = "1"
+# Not the name of the column: pyarrow (and pandas) reject a column that is a date in the files and text in the path.
 FOLDER_KEY = "in_month"
 ISO = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True)
 class Export:
-    """What `latest.json` tells.
+    """Content of `latest.json`.
 
     Attributes:
-        folder: Of the export, below the place of exports.
-        made_at: When it was complete (UTC, ISO).
-        held: What it holds, by table.
-        earlier: Folders of complete exports that are kept, the latest first.
+        folder: Folder of the export, relative to the target.
+        made_at: Time of completion (UTC, ISO 8601).
+        state: What it holds, by table.
+        earlier: Folders of earlier complete exports that are kept, the latest first.
     """
 
     folder: str
     made_at: str
-    held: Mapping[str, Held]
+    state: Mapping[str, PublishedState]
     earlier: Sequence[str]
 
     def to_json(self) -> bytes:
-        """As in the file."""
-        tables = {table: {"shape": held.shape, "windows": dict(held.windows)} for table, held in self.held.items()}
-        told = {"folder": self.folder, "made_at": self.made_at, "earlier": list(self.earlier), "tables": tables}
-        return json.dumps(told, indent=1, sort_keys=True).encode()
+        """Serialize to JSON."""
+        tables = {
+            table: {"shape": state.schema_fingerprint, "windows": dict(state.windows)}
+            for table, state in self.state.items()
+        }
+        document = {"folder": self.folder, "made_at": self.made_at, "earlier": list(self.earlier), "tables": tables}
+        return json.dumps(document, indent=1, sort_keys=True).encode()
 
     @classmethod
     def from_json(cls, content: bytes) -> "Export":
-        """From the file. Raises ValueError, KeyError or TypeError where it is another."""
-        told = json.loads(content)
-        held = {table: Held(one["shape"], one["windows"]) for table, one in told["tables"].items()}
-        return cls(told["folder"], told["made_at"], held, told["earlier"])
+        """Parse the file's content.
+
+        Raises:
+            ValueError, KeyError, TypeError: where it isn't of this format.
+        """
+        document = json.loads(content)
+        state = {table: PublishedState(one["shape"], one["windows"]) for table, one in document["tables"].items()}
+        return cls(document["folder"], document["made_at"], state, document["earlier"])
 
 
 @dataclass(frozen=True)
 class FlatFiles:
-    """A folder, or a prefix of a bucket, of exports.
+    """A folder, or a prefix of a bucket, that holds exports.
 
     Attributes:
-        uri: The place: a folder's path, or `s3://bucket/prefix`.
+        uri: A folder's path, or `s3://bucket/prefix`.
     """
 
     uri: str
 
     @property
     def name(self) -> str:
-        """As in `spotify-assets publish files`."""
+        """Name in `spotify-assets publish files`."""
         return "files"
 
     @property
     def tables(self) -> Sequence[str]:
-        """All of them."""
-        return publishing.of_layers(*LAYERS)
+        """All tables of the lake."""
+        return publishing.tables_of_layers(*LAYERS)
 
     @property
-    def _files(self) -> Storage:
+    def _storage(self) -> Storage:
         return storage_at(self.uri)
 
-    def shape(self, table: str) -> str:
-        """By columns and types, and by how they are written."""
-        return ddl.shape(FORMAT, TABLES[table].arrow_schema.to_string())
+    def schema_fingerprint(self, table: str) -> str:
+        """Hash of columns, types and the version of the file format."""
+        return ddl.ddl_fingerprint(FORMAT_VERSION, TABLES[table].arrow_schema.to_string())
 
-    def held(self) -> Mapping[str, Held]:
-        """What the latest export tells, of those tables whose files are there."""
-        with self._told():
+    def published_states(self) -> Mapping[str, PublishedState]:
+        """State by the latest export; tables whose files are missing are left out."""
+        with self._translate_errors():
             latest = self._latest()
             if latest is None:
                 return {}
-            there = {file.path.removeprefix(f"{latest.folder}/") for file in self._files.files(latest.folder)}
-        tables = {path.split("/")[1] for path in there if path.startswith("parquet/")}
-        return {table: held for table, held in latest.held.items() if table in tables and f"csv/{table}.csv" in there}
+            paths = {file.path.removeprefix(f"{latest.folder}/") for file in self._storage.files(latest.folder)}
+        tables = {path.split("/")[1] for path in paths if path.startswith("parquet/")}
+        return {
+            table: state for table, state in latest.state.items() if table in tables and f"csv/{table}.csv" in paths
+        }
 
-    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, Counted]]:
-        """Rows of each table's Parquet files, by what these tell of themselves."""
+    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, RowCount]]:
+        """Number of rows of each table, from the footers of its Parquet files."""
         import pyarrow.parquet as pq
 
-        with self._told():
+        with self._translate_errors():
             latest = self._latest()
             if latest is None:
                 raise TargetError(f"files: {self.uri} has no export yet")
             system = _arrow_files(self.uri)
             for table in tables:
-                files = [file.path for file in self._files.files(f"{latest.folder}/parquet/{table}")]
+                files = [file.path for file in self._storage.files(f"{latest.folder}/parquet/{table}")]
                 rows = sum(pq.read_metadata(file, filesystem=system).num_rows for file in files)
-                yield table, Counted(rows, {"files": len(files)})
+                yield table, RowCount(rows, {"files": len(files)})
 
-    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[Published]:
-        """A new export of every table: a sync changes nearly all, and what copying the others would save is little."""
+    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[PublishResult]:
+        """Export every table: a sync changes nearly all of them, so copying the others would save little."""
         if not refreshes:
             return
         wanted = {refresh.table: refresh for refresh in refreshes}
         others = set(self.tables) - {*wanted}
-        wanted |= {also.table: also for also in publishing.behind(self, lake, others, anew=True)}
-        with self._told(), self._alone():
+        wanted |= {also.table: also for also in publishing.pending_refreshes(self, lake, others, full=True)}
+        with self._translate_errors(), self._export_lock():
             before = self._latest()
-            known = self._clean(before)
-            folder = _unused(known)
+            known = self._remove_abandoned(before)
+            folder = _new_folder_name(known)
             try:
                 done = [
-                    Published(wanted[table], self._write(folder, wanted[table], lake))
+                    PublishResult(wanted[table], self._write(folder, wanted[table], lake))
                     for table in self.tables
                     if table in wanted
                 ]
@@ -141,33 +150,33 @@ class FlatFiles:
             export = Export(
                 folder,
                 datetime.now(UTC).isoformat(timespec="seconds"),
-                {table: refresh.held for table, refresh in wanted.items()},
+                {table: refresh.state for table, refresh in wanted.items()},
                 kept[: KEPT_EXPORTS - 1],
             )
-            self._files.write(LATEST, export.to_json())
+            self._storage.write(LATEST, export.to_json())
             self._remove(kept[KEPT_EXPORTS - 1 :])
         yield from done
 
     def drop_history(self, lake: Lake) -> None:
         """Remove every export but the latest."""
-        with self._told(), self._alone():
+        with self._translate_errors(), self._export_lock():
             if latest := self._latest():
-                alone = Export(latest.folder, latest.made_at, latest.held, ())
-                self._files.write(LATEST, alone.to_json())
+                alone = Export(latest.folder, latest.made_at, latest.state, ())
+                self._storage.write(LATEST, alone.to_json())
                 self._remove(latest.earlier)
 
     def _write(self, folder: str, refresh: Refresh, lake: Lake) -> int:
-        """Write the whole table twice, as Parquet and as CSV; tell how many rows."""
+        """Write the whole table as Parquet and as CSV; return its number of rows."""
         table = refresh.table
         dataset = refresh.rows(lake, all_rows=True)
         months = self._months(refresh, lake) if TABLES[table].window_column else []
         rows = 0
-        with self._place(f"{folder}/csv/{table}.csv") as file:
+        with self._local_file(f"{folder}/csv/{table}.csv") as file:
             _to_csv(TABLES[table].spark_types, dataset, file)
         parts = {f"{FOLDER_KEY}={month}/{table}": pc.field(LAYOUT_COLUMN) == pa.scalar(month) for month in months}
-        # A table without rows has a file all the same: readers find its columns.
+        # An empty table gets a file, too, from which readers get its columns.
         for name, rows_of_part in parts.items() or [(table, None)]:
-            with self._place(f"{folder}/parquet/{table}/{name}.parquet") as file:
+            with self._local_file(f"{folder}/parquet/{table}/{name}.parquet") as file:
                 rows += _to_parquet(table, dataset, rows_of_part, file)
         return rows
 
@@ -176,21 +185,21 @@ class FlatFiles:
         return sorted(set(actions[f"partition.{LAYOUT_COLUMN}"].to_pylist()))
 
     @contextmanager
-    def _place(self, path: str) -> Iterator[Path]:
-        """A file of this machine to write, which becomes the one of that path."""
+    def _local_file(self, path: str) -> Iterator[Path]:
+        """A local file to write; uploaded to the path where the target is a bucket."""
         if not is_s3(self.uri):
             file = Path(self.uri, path)
             file.parent.mkdir(parents=True, exist_ok=True)
             yield file
             return
-        with tempfile.TemporaryDirectory() as beside:
-            file = Path(beside, Path(path).name)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, Path(path).name)
             yield file
-            self._files.upload(file, path)
+            self._storage.upload(file, path)
 
     def _latest(self) -> Export | None:
         try:
-            with self._files.open(LATEST) as stream:
+            with self._storage.open(LATEST) as stream:
                 return Export.from_json(stream.read())
         except FileNotFoundError:
             return None
@@ -200,25 +209,25 @@ class FlatFiles:
                 "SPOTIFY_ASSETS_EXPORT_URI to another place"
             ) from None
 
-    def _clean(self, latest: Export | None) -> set[str]:
-        """Remove what runs that were killed left; tell which folders there are."""
+    def _remove_abandoned(self, latest: Export | None) -> set[str]:
+        """Remove incomplete exports of killed runs; return the names of all folders before that."""
         whole = set() if latest is None else {latest.folder, *latest.earlier}
         written: dict[str, datetime] = {}
-        for file in self._files.files():
+        for file in self._storage.files():
             folder, below, _ = file.path.partition("/")
-            if below and _is_ours(folder):
+            if below and _is_export_name(folder):
                 written[folder] = max(file.modified_at, written.get(folder, file.modified_at))
-        still = datetime.now(UTC) - (DEAD_AFTER if is_s3(self.uri) else timedelta())
+        still = datetime.now(UTC) - (ABANDONED_AFTER if is_s3(self.uri) else timedelta())
         self._remove(folder for folder, at in written.items() if folder not in whole and at <= still)
         return {*written} | whole
 
     def _remove(self, folders: Iterable[str]) -> None:
         for folder in folders:
-            self._files.remove([file.path for file in self._files.files(folder)])
+            self._storage.remove([file.path for file in self._storage.files(folder)])
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One export at a time, as far as this machine goes."""
+    def _export_lock(self) -> Iterator[None]:
+        """Lock against other exports; only for a folder, where processes of this machine share a lock file."""
         with ExitStack() as stack:
             if not is_s3(self.uri):
                 Path(self.uri).mkdir(parents=True, exist_ok=True)
@@ -226,8 +235,8 @@ class FlatFiles:
             yield
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Says in one line what is wrong with the place."""
+    def _translate_errors(self) -> Iterator[None]:
+        """Translate errors of storage and DuckDB into a `TargetError` of one line."""
         try:
             yield
         except (StorageError, OSError, duckdb.IOException) as error:
@@ -238,7 +247,7 @@ class FlatFiles:
 
 
 def _to_parquet(table: str, dataset: Any, within: pc.Expression | None, file: Path) -> int:
-    """Write rows batch by batch; tell how many."""
+    """Write rows batch by batch; return their number."""
     import pyarrow.parquet as pq
 
     schema = TABLES[table].arrow_schema
@@ -252,7 +261,7 @@ def _to_parquet(table: str, dataset: Any, within: pc.Expression | None, file: Pa
 
 
 def _to_csv(types: Mapping[str, str], dataset: Any, file: Path) -> None:
-    """Write rows as they come: times as ISO in UTC, lists as JSON, nothing for null, and `""` for an empty text."""
+    """Write rows unsorted: times as ISO 8601 in UTC, lists as JSON, null as nothing, empty text as `""`."""
     written = {"timestamp": f"strftime({{0}}, '{ISO}')", "array<string>": "to_json({0})"}
     columns = ", ".join(
         f"{written.get(type_, '{0}').format(_quote_identifier(name))} AS {_quote_identifier(name)}"
@@ -260,7 +269,7 @@ def _to_csv(types: Mapping[str, str], dataset: Any, file: Path) -> None:
     )
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        # In order, it would hold back what comes too early: half as much memory again.
+        # Preserving the order buffers rows and takes 1.5 times the memory.
         connection.execute("SET preserve_insertion_order = false")
         connection.register("lake_rows", dataset)
         path = str(file).replace("'", "''")
@@ -272,21 +281,21 @@ def _quote_identifier(name: str) -> str:
 
 
 def _arrow_files(uri: str) -> Any:
-    """The place as Arrow's file system, which reads only what is needed of a file."""
+    """The target as a file system of Arrow, which reads only the footers of Parquet files."""
     from deltalake.fs import DeltaStorageHandler
     from pyarrow.fs import PyFileSystem
 
     return PyFileSystem(DeltaStorageHandler(uri, storage_options(uri)))
 
 
-def _is_ours(folder: str) -> bool:
+def _is_export_name(folder: str) -> bool:
     with suppress(ValueError):
         datetime.strptime(folder[:20], "%Y-%m-%dT%H-%M-%SZ")
         return True
     return False
 
 
-def _unused(known: set[str]) -> str:
+def _new_folder_name(known: set[str]) -> str:
     now = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}"
     names = (now, *(f"{now}-{number}" for number in range(2, 1000)))
     return next(name for name in names if name not in known)

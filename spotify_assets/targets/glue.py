@@ -1,7 +1,7 @@
-"""AWS Glue and Athena: the lake's own tables, registered in a catalogue and so queried by name, with no crawler.
+"""AWS Glue and Athena: the lake's tables, registered in Glue's catalogue without a crawler.
 
-Nothing is copied: a table of the catalogue is a name, a place, and what its columns are; Athena reads the Delta log
-there. So a change of rows needs no write, and only a table that is missing, moved or of another shape is behind.
+No rows are copied: a table of the catalogue has a name, a location and columns, and Athena reads the Delta log at the
+location. A change of rows thus needs no refresh; only a table that is missing, moved or of another schema does.
 """
 
 import hashlib
@@ -18,25 +18,25 @@ from spotify_assets.retry import AWS, retry
 from spotify_assets.storage import StorageError
 from spotify_assets.storage.aws import NO_CREDENTIALS, athena_client, glue_client
 from spotify_assets.targets import ddl, publishing
-from spotify_assets.targets.athena_queries import Queries
-from spotify_assets.targets.publishing import Counted, Held, Published, Refresh, TargetError
+from spotify_assets.targets.athena_queries import AthenaQueries
+from spotify_assets.targets.publishing import PublishedState, PublishResult, Refresh, RowCount, TargetError
 
-# Glue takes no longer ones (bytes, UTF-8).
+# Glue's limits of comments (bytes of UTF-8).
 COLUMN_COMMENT = 255
 TABLE_COMMENT = 2048
-# By which a table of the catalogue is known as ours.
-OURS = ("created_by", "spotify_assets")
-# Another writer may make, drop or change a table meanwhile.
-RACES = ("AlreadyExistsException", "EntityNotFoundException", "ConcurrentModificationException")
+# Parameter that marks a table of the catalogue as created by this project.
+OWNER_PARAMETER = ("created_by", "spotify_assets")
+# Errors where another writer creates, drops or changes the table at the same time.
+CONFLICTS = ("AlreadyExistsException", "EntityNotFoundException", "ConcurrentModificationException")
 
 
 @dataclass(frozen=True)
 class GlueCatalog:
-    """A Glue database that has every table of the lake as a Delta table.
+    """A Glue database with every table of the lake as a Delta table.
 
     Attributes:
-        database: Its name; it is made where it is missing.
-        lake_uri: Where the lake is: `s3://bucket/prefix`.
+        database: Name of the database; created where it doesn't exist.
+        lake_uri: URI of the lake: `s3://bucket/prefix`.
     """
 
     database: str
@@ -44,61 +44,65 @@ class GlueCatalog:
 
     @property
     def name(self) -> str:
-        """As in `spotify-assets publish athena`."""
+        """Name in `spotify-assets publish athena`."""
         return "athena"
 
     @property
     def tables(self) -> Sequence[str]:
-        """All of them."""
-        return publishing.of_layers(*LAYERS)
+        """All tables of the lake."""
+        return publishing.tables_of_layers(*LAYERS)
 
     @cached_property
-    def _wanted(self) -> dict[str, dict[str, Any]]:
-        """Every table as it should be in the catalogue."""
+    def _table_inputs(self) -> dict[str, dict[str, Any]]:
+        """Definition of every table, as `TableInput` of Glue's API."""
         lake = Lake(self.lake_uri)
         return {table: table_input(table, lake.table_uri(table)) for table in self.tables}
 
-    def shape(self, table: str) -> str:
-        """By place, columns and comments."""
-        return _fingerprint(self._wanted[table])
+    def schema_fingerprint(self, table: str) -> str:
+        """Hash of location, columns and comments."""
+        return _fingerprint(self._table_inputs[table])
 
-    def held(self) -> Mapping[str, Held]:
-        """What the catalogue tells; a table that somebody changed by hand is of another shape."""
-        with self._told():
+    def published_states(self) -> Mapping[str, PublishedState]:
+        """State by the catalogue; a table that was changed by hand has another schema fingerprint."""
+        with self._translate_errors():
             registered = self._registered() or {}
         return {
-            table: Held(_fingerprint(_part(found, self._wanted[table])), {}, is_the_lakes=True)
+            table: PublishedState(
+                _fingerprint(_managed_part(found, self._table_inputs[table])), {}, reads_lake_files=True
+            )
             for table, found in registered.items()
-            if self._is_ours(table, found)
+            if self._is_owned(table, found)
         }
 
-    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[Published]:
-        """Each table is registered by one call; those of the database that aren't ours are left alone."""
+    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[PublishResult]:
+        """Register each table by one call; tables of other owners are never changed."""
         if not refreshes:
             return
-        with self._told():
+        with self._translate_errors():
             registered = self._registered()
             if registered is None:
-                self._make_database()
-            there = registered or {}
+                self._create_database()
+            existing = registered or {}
             wanted = [refresh.table for refresh in refreshes]
-            if foreign := [table for table in wanted if table in there and not self._is_ours(table, there[table])]:
+            if foreign := [
+                table for table in wanted if table in existing and not self._is_owned(table, existing[table])
+            ]:
                 raise TargetError(
                     f"athena: Glue database {self.database} has tables of these names that are somebody else's "
                     f"({', '.join(foreign)}); set SPOTIFY_ASSETS_GLUE_DATABASE to another, or drop them"
                 )
         for refresh in refreshes:
-            with self._told():
-                self._register(refresh.table, refresh.table in there)
-            location = self._wanted[refresh.table]["StorageDescriptor"]["Location"]
-            # No row goes anywhere.
-            yield Published(refresh, 0, {"registered": f"{self.database}.{refresh.table}", "location": location})
+            with self._translate_errors():
+                self._register(refresh.table, refresh.table in existing)
+            location = self._table_inputs[refresh.table]["StorageDescriptor"]["Location"]
+            # No rows are copied.
+            yield PublishResult(refresh, 0, {"registered": f"{self.database}.{refresh.table}", "location": location})
 
     def drop_history(self, lake: Lake) -> None:
-        """Nothing: a catalogue holds nobody's rows, and the lake's are the lake's."""
+        """Do nothing: the catalogue holds no rows."""
 
     def _registered(self) -> dict[str, Any] | None:
-        """Tables of the database that bear names of ours; None where there is no database."""
+        """Tables of the database with names of the lake's tables; None where the database doesn't exist."""
         glue = glue_client()
         try:
             pages = list(glue.get_paginator("get_tables").paginate(DatabaseName=self.database))
@@ -107,13 +111,13 @@ class GlueCatalog:
         found = {table["Name"]: table for page in pages for table in page["TableList"]}
         return {name: found[name] for name in self.tables if name in found}
 
-    def _is_ours(self, table: str, found: Mapping[str, Any]) -> bool:
-        """Whether we made it, or it is of the same place, as what a crawler or a person made of our table."""
-        place = found.get("StorageDescriptor", {}).get("Location", "").rstrip("/")
-        is_marked = found.get("Parameters", {}).get(OURS[0]) == OURS[1]
-        return is_marked or place == self._wanted[table]["StorageDescriptor"]["Location"]
+    def _is_owned(self, table: str, found: Mapping[str, Any]) -> bool:
+        """Whether this project created the table, or it has the same location (as one created by a crawler)."""
+        location = found.get("StorageDescriptor", {}).get("Location", "").rstrip("/")
+        is_marked = found.get("Parameters", {}).get(OWNER_PARAMETER[0]) == OWNER_PARAMETER[1]
+        return is_marked or location == self._table_inputs[table]["StorageDescriptor"]["Location"]
 
-    def _make_database(self) -> None:
+    def _create_database(self) -> None:
         glue = glue_client()
         made = {"Name": self.database, "Description": "Tables of a lake of Spotify plays. Made by spotify_assets."}
         try:
@@ -121,25 +125,25 @@ class GlueCatalog:
         except glue.exceptions.AlreadyExistsException:
             return
 
-    def _register(self, table: str, is_there: bool) -> None:
+    def _register(self, table: str, exists: bool) -> None:
         from botocore.exceptions import ClientError
 
         glue = glue_client()
 
         def put() -> None:
-            nonlocal is_there
-            call = glue.update_table if is_there else glue.create_table
+            nonlocal exists
+            call = glue.update_table if exists else glue.create_table
             try:
-                call(DatabaseName=self.database, TableInput=self._wanted[table])
+                call(DatabaseName=self.database, TableInput=self._table_inputs[table])
             except ClientError as error:
-                is_there = _code(error) != "EntityNotFoundException"
+                exists = _error_code(error) != "EntityNotFoundException"
                 raise
 
-        retry(put, AWS, lambda error: isinstance(error, ClientError) and _code(error) in RACES)
+        retry(put, AWS, lambda error: isinstance(error, ClientError) and _error_code(error) in CONFLICTS)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Says in one line what AWS refused, and what to do."""
+    def _translate_errors(self) -> Iterator[None]:
+        """Translate errors of AWS into a `TargetError` of one line that says what to do."""
         from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
 
         try:
@@ -149,7 +153,7 @@ class GlueCatalog:
         except NoCredentialsError:
             raise TargetError("athena: " + NO_CREDENTIALS.format(uri=f"Glue database {self.database}")) from None
         except ClientError as error:
-            raise TargetError(f"athena: {refused(error)}") from None
+            raise TargetError(f"athena: {aws_error_message(error)}") from None
         except EndpointConnectionError as error:
             raise TargetError(f"athena: {error} Look at AWS_REGION and AWS_ENDPOINT_URL") from None
         except BotoCoreError as error:
@@ -158,47 +162,46 @@ class GlueCatalog:
 
 @dataclass(frozen=True)
 class Athena(GlueCatalog):
-    """The same, with a workgroup of Athena's in which the tables are counted.
+    """A Glue database with an Athena workgroup, in which rows can be counted.
 
     Attributes:
-        workgroup: Its name. It says where results go, and how much a query may scan.
+        workgroup: Name of the workgroup, which sets where results are stored and how much a query may scan.
     """
 
     workgroup: str
 
-    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, Counted]]:
-        """Rows of each table as Athena counts them, and how many bytes it scanned for that."""
+    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, RowCount]]:
+        """Number of rows of each table, with the bytes that Athena scanned."""
         for table in tables:
-            with self._told():
+            with self._translate_errors():
                 done = self._queries.run(f'SELECT count(*) FROM "{self.database}"."{table}"', f"counting {table}")
             rows = int(str(done.rows[0][0]))
-            yield table, Counted(rows, {"bytes_scanned": done.bytes_scanned, "query": done.query_id})
+            yield table, RowCount(rows, {"bytes_scanned": done.bytes_scanned, "query": done.query_id})
 
     @property
-    def _queries(self) -> Queries:
-        return Queries(athena_client(), self.workgroup)
+    def _queries(self) -> AthenaQueries:
+        return AthenaQueries(athena_client(), self.workgroup)
 
 
 def table_input(table: str, location: str) -> dict[str, Any]:
-    """The table as Glue takes it: a native Delta table, as Athena's engine 3 and Spark know one.
+    """`TableInput` of Glue's API for a native Delta table, as Athena engine 3 and Spark read it.
 
-    Columns are all in `Columns`, `month` too, by which files are laid out. Glue's `PartitionKeys` would send readers
-    to look in the catalogue for partitions, which are in the Delta log alone, and that is where Athena finds them;
-    Lake Formation and views want the catalogue's columns to be those of the log, no less. Athena fails where the
-    list is missing altogether. There is no input format and no Parquet SerDe: by these, a reader that knows no Delta
-    would see rows that were deleted.
+    All columns are in `Columns`, including the partition column `month`. With `PartitionKeys`, readers would look for
+    partitions in the catalogue, but only the Delta log has them. Lake Formation and views need the catalogue's columns
+    to equal those of the log, and Athena fails without any. Input format and Parquet SerDe are left out: with them, a
+    reader without Delta support would read deleted rows.
     """
-    types = TABLES[table].spark_types  # as Hive names them, and so Glue
+    types = TABLES[table].spark_types  # Glue uses the names of Hive
     return {
         "Name": table,
-        "Description": fitting(str(TABLES[table].comment), TABLE_COMMENT),
+        "Description": truncate_comment(str(TABLES[table].comment), TABLE_COMMENT),
         "TableType": "EXTERNAL_TABLE",
         "Parameters": {
             "EXTERNAL": "TRUE",
             "classification": "delta",
             "table_type": "delta",
             "spark.sql.sources.provider": "delta",
-            OURS[0]: OURS[1],
+            OWNER_PARAMETER[0]: OWNER_PARAMETER[1],
         },
         "PartitionKeys": [],
         "StorageDescriptor": {
@@ -206,31 +209,31 @@ def table_input(table: str, location: str) -> dict[str, Any]:
                 {
                     "Name": column.name,
                     "Type": types[column.name],
-                    "Comment": fitting(ddl.comment_of(column), COLUMN_COMMENT),
+                    "Comment": truncate_comment(ddl.column_comment(column), COLUMN_COMMENT),
                 }
                 for column in TABLES[table].sql.columns
             ],
             "Location": location,
-            # Spark looks here for the place.
+            # Spark reads the location from `path`.
             "SerdeInfo": {"Parameters": {"path": location, "serialization.format": "1"}},
         },
     }
 
 
-def fitting(comment: str, limit: int) -> str:
-    """The comment in one line, cut where it has more bytes than Glue takes."""
+def truncate_comment(comment: str, limit: int) -> str:
+    """The comment in one line, truncated to the limit (bytes of UTF-8)."""
     line = " ".join(comment.split())
     if len(line.encode()) <= limit:
         return line
     return line.encode()[: limit - 3].decode(errors="ignore").rstrip() + "..."
 
 
-def _code(error: Any) -> str:
+def _error_code(error: Any) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def refused(error: Any) -> str:
-    """What AWS answered, in one line, with what to do where that is known.
+def aws_error_message(error: Any) -> str:
+    """Message of one line for an error of AWS, with advice where the cause is known.
 
     Args:
         error: botocore's `ClientError`.
@@ -248,12 +251,12 @@ def refused(error: Any) -> str:
     return said
 
 
-def _part(found: Any, like: Any) -> Any:
-    """What is found, without what we don't set: Glue, and others, add their own."""
+def _managed_part(found: Any, like: Any) -> Any:
+    """The values of `found` whose keys are in `like`; Glue and other programs add further ones."""
     if isinstance(like, Mapping) and isinstance(found, Mapping):
-        return {key: _part(found.get(key), value) for key, value in like.items()}
+        return {key: _managed_part(found.get(key), value) for key, value in like.items()}
     if isinstance(like, list) and isinstance(found, list) and len(found) == len(like):
-        return [_part(*both) for both in zip(found, like, strict=True)]
+        return [_managed_part(*both) for both in zip(found, like, strict=True)]
     return found
 
 

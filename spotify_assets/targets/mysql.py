@@ -1,7 +1,8 @@
 """MySQL and MariaDB: the star schema and the metrics, for BI tools that a team shares.
 
-A refresh is one transaction: fact windows are replaced, and of other tables the rows that differ, so that readers see
-all of it or nothing, and none waits. What is new, or has another shape, is filled beside and renamed, all at once.
+Existing tables are refreshed in one transaction: windows of facts are replaced, and in other tables only the rows that
+differ; readers see all of it or nothing, and aren't blocked. Tables that are new or have another schema are filled
+under a temporary name, and swapped in by one RENAME.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,16 +19,16 @@ from spotify_assets.model import LAYOUT_COLUMN, TABLES
 from spotify_assets.retry import DATABASE, retry
 from spotify_assets.settings import Settings
 from spotify_assets.targets import ddl, publishing
-from spotify_assets.targets.mysql_rows import LoadError, code_of, load
-from spotify_assets.targets.publishing import Counted, Held, Published, Refresh, TargetError
+from spotify_assets.targets.mysql_rows import LoadError, error_code, load_rows
+from spotify_assets.targets.publishing import PublishedState, PublishResult, Refresh, RowCount, TargetError
 from spotify_assets.targets.questions import questions
 
 DIALECT = mysql.dialect()
 WINDOWS = "published_windows"
 NEW, OLD, STAGED = "_new_", "_old_", "_staged_"
 CONNECT_SECONDS, READ_SECONDS, RECYCLE_SECONDS = 10, 900, 1800
-# Lost or refused connections, lock waits and deadlocks, servers that shut down: what may work the next time.
-PASSING = (1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055)
+# Lost or refused connections, lock waits, deadlocks and shutdowns: a retry may succeed.
+TRANSIENT_ERRORS = (1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055)
 ADVICE = {
     1044: "the user may not use this database: grant it all on it",
     1045: "user or password is wrong, or the user may not log in from this machine",
@@ -43,120 +44,124 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class MySQL:
-    """A database of a MySQL or MariaDB server, as the settings name it."""
+    """The database of a MySQL or MariaDB server that the settings name."""
 
     settings: Settings
 
     @property
     def name(self) -> str:
-        """As in `spotify-assets publish mysql`."""
+        """Name in `spotify-assets publish mysql`."""
         return "mysql"
 
     @property
     def tables(self) -> Sequence[str]:
         """The star schema and the metrics."""
-        return publishing.of_layers("dimensions", "facts", "metrics")
+        return publishing.tables_of_layers("dimensions", "facts", "metrics")
 
     @cached_property
     def model(self) -> sa.MetaData:
-        """Its tables as they are to be there."""
-        return _model(self.tables)
+        """The tables in MySQL's dialect."""
+        return _mysql_metadata(self.tables)
 
-    def shape(self, table: str) -> str:
-        """By DDL, which bears the comments."""
-        made = self.model.tables[table]
-        return ddl.shape(_create(made, ""), *_indexes(made))
+    def schema_fingerprint(self, table: str) -> str:
+        """Hash of the DDL, which includes the comments."""
+        sql_table = self.model.tables[table]
+        return ddl.ddl_fingerprint(_create_table_sql(sql_table, ""), *_indexes(sql_table))
 
-    def held(self) -> Mapping[str, Held]:
-        """What the database tells; nothing where nothing was published to it."""
-        there = sa.text(f"SELECT table_name, shape, window_name, version FROM {WINDOWS}")
-        with self._told(), self.engine.connect() as connection:
+    def published_states(self) -> Mapping[str, PublishedState]:
+        """State by the database's table of windows; empty where nothing was published yet."""
+        query = sa.text(f"SELECT table_name, shape, window_name, version FROM {WINDOWS}")
+        with self._translate_errors(), self.engine.connect() as connection:
             present = set(sa.inspect(connection).get_table_names())
             if WINDOWS not in present:
                 return {}
-            rows = connection.execute(there).all()
-        return publishing.held_of([tuple(row) for row in rows if row[0] in present])
+            rows = connection.execute(query).all()
+        return publishing.states_from_rows([tuple(row) for row in rows if row[0] in present])
 
-    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, Counted]]:
-        """Rows of each table there."""
-        with self._told(), self.engine.connect() as connection:
+    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, RowCount]]:
+        """Number of rows of each table in the database."""
+        with self._translate_errors(), self.engine.connect() as connection:
             for table in tables:
-                yield table, Counted(connection.execute(sa.text(f"SELECT count(*) FROM `{table}`")).scalar_one())
+                yield table, RowCount(connection.execute(sa.text(f"SELECT count(*) FROM `{table}`")).scalar_one())
 
     def drop_history(self, lake: Lake) -> None:
-        """It keeps none that can be read."""
+        """Do nothing: MySQL keeps no former versions of rows that can be read."""
 
-    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[Published]:
-        """What is there is changed in one transaction, and what isn't is filled beside and renamed."""
+    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[PublishResult]:
+        """Create tables that are new or have another schema, and then refresh the others in one transaction."""
         if refreshes:
-            held = self.held()
-            is_there = {table for table in held if table in self.tables and held[table].shape == self.shape(table)}
-            with self._told():
-                # Each begins anew: of an attempt that failed, nothing is there.
-                merged = [refresh for refresh in refreshes if _merges(refresh, is_there)]
-                filled = [refresh for refresh in refreshes if refresh not in merged]
-                yield from retry(lambda: self._filled(lake, filled), DATABASE, _may_pass)
-                yield from retry(lambda: self._merged(lake, merged), DATABASE, _may_pass)
+            states = self.published_states()
+            current_tables = {
+                table
+                for table, state in states.items()
+                if table in self.tables and state.schema_fingerprint == self.schema_fingerprint(table)
+            }
+            with self._translate_errors():
+                # Both can be retried: a failed attempt leaves no changes.
+                to_merge = [refresh for refresh in refreshes if _is_mergeable(refresh, current_tables)]
+                to_create = [refresh for refresh in refreshes if refresh not in to_merge]
+                yield from retry(lambda: self._create_tables(lake, to_create), DATABASE, _is_transient)
+                yield from retry(lambda: self._merge_tables(lake, to_merge), DATABASE, _is_transient)
 
-    def _filled(self, lake: Lake, refreshes: Sequence[Refresh]) -> list[Published]:
-        """Tables that are new or have another shape: filled beside, and renamed in one statement."""
+    def _create_tables(self, lake: Lake, refreshes: Sequence[Refresh]) -> list[PublishResult]:
+        """Fill tables under temporary names, and swap them in by one RENAME."""
         if not refreshes:
             return []
         names = {refresh.table for refresh in refreshes}
-        beside = _model(self.tables, lambda table: NEW + table if table in names else table)
-        with self._loading(isolation_level="AUTOCOMMIT") as connection:
-            run = _runner(connection)
+        new_tables = _mysql_metadata(self.tables, lambda table: NEW + table if table in names else table)
+        with self._connect_for_loading(isolation_level="AUTOCOMMIT") as connection:
+            run = _raw_executor(connection)
             present = sa.inspect(connection).get_table_names()
-            _drop(run, [table for table in present if table.startswith((NEW, OLD))])
+            _drop_tables(run, [table for table in present if table.startswith((NEW, OLD))])
             done = []
             for refresh in refreshes:
-                make(connection, beside.tables[NEW + refresh.table])
-                done.append(Published(refresh, self._load(connection, lake, refresh, NEW + refresh.table)))
-                # To sort what is there takes less than to keep a dozen indexes sorted meanwhile.
-                index(connection, beside.tables[NEW + refresh.table])
+                create_empty_table(connection, new_tables.tables[NEW + refresh.table])
+                done.append(PublishResult(refresh, self._load(connection, lake, refresh, NEW + refresh.table)))
+                # Building the indexes afterwards is faster than maintaining a dozen during the load.
+                add_indexes(connection, new_tables.tables[NEW + refresh.table])
             replaced = [table for table in names if table in present]
-            moves = [f"`{table}` TO `{OLD}{table}`" for table in replaced]
-            run(f"RENAME TABLE {', '.join(moves + [f'`{NEW}{table}` TO `{table}`' for table in sorted(names)])}")
-            # Their foreign keys went along with what was renamed away.
+            renames = [f"`{table}` TO `{OLD}{table}`" for table in replaced]
+            run(f"RENAME TABLE {', '.join(renames + [f'`{NEW}{table}` TO `{table}`' for table in sorted(names)])}")
+            # A RENAME redirects the foreign keys of other tables to the renamed table.
             for table in set(self.tables) & set(present) - names:
-                _refer_anew(connection, table, replaced)
-            _drop(run, [OLD + table for table in replaced])
+                _repoint_foreign_keys(connection, table, replaced)
+            _drop_tables(run, [OLD + table for table in replaced])
             if WINDOWS not in present:
-                make(connection, self.model.tables[WINDOWS])
+                create_empty_table(connection, self.model.tables[WINDOWS])
             run("BEGIN")
             for refresh in refreshes:
-                _record(connection, refresh)
+                _record_state(connection, refresh)
             run("COMMIT")
             for name, sql in questions().items():
                 if set(self.tables) <= names | set(present):
                     run(f"CREATE OR REPLACE VIEW `{name}` AS {sql}")
         return done
 
-    def _merged(self, lake: Lake, refreshes: Sequence[Refresh]) -> list[Published]:
-        """Tables that are there: loaded into temporary ones, and then changed in one transaction."""
+    def _merge_tables(self, lake: Lake, refreshes: Sequence[Refresh]) -> list[PublishResult]:
+        """Load rows into temporary staging tables, and merge them into the tables in one transaction."""
         if not refreshes:
             return []
-        with self._loading() as connection:
-            run = _runner(connection)
+        with self._connect_for_loading() as connection:
+            run = _raw_executor(connection)
             done = []
             for refresh in refreshes:
                 staged = STAGED + refresh.table
                 run(f"DROP TEMPORARY TABLE IF EXISTS `{staged}`")
                 run(f"CREATE TEMPORARY TABLE `{staged}` LIKE `{refresh.table}`")
-                done.append(Published(refresh, self._load(connection, lake, refresh, staged)))
+                done.append(PublishResult(refresh, self._load(connection, lake, refresh, staged)))
             connection.commit()
             for refresh in refreshes:
-                for statement in _merge(refresh):
+                for statement in _merge_statements(refresh):
                     run(statement)
-                _record(connection, refresh)
+                _record_state(connection, refresh)
             connection.commit()
             for refresh in refreshes:
                 run(f"DROP TEMPORARY TABLE `{STAGED}{refresh.table}`")
         return done
 
     @contextmanager
-    def _loading(self, **options: Any) -> Iterator[sa.Connection]:
-        """A connection whose changes are not held against foreign keys: the lake's checks did that."""
+    def _connect_for_loading(self, **options: Any) -> Iterator[sa.Connection]:
+        """A connection without foreign key checks: the lake's checks cover them."""
         with self.engine.connect().execution_options(**options) as connection:
             connection.exec_driver_sql("SET foreign_key_checks = 0")
             try:
@@ -167,11 +172,11 @@ class MySQL:
                 raise
 
     def _load(self, connection: sa.Connection, lake: Lake, refresh: Refresh, into: str) -> int:
-        return load(connection, lake, refresh, into, self.settings.mysql_batch_rows)
+        return load_rows(connection, lake, refresh, into, self.settings.mysql_batch_rows)
 
     @cached_property
     def engine(self) -> sa.Engine:
-        """Connections, kept for half an hour, and tested before they are used again."""
+        """Connection pool; connections are recycled after half an hour, and tested before each use."""
         return sa.create_engine(
             sa.make_url(self.settings.mysql_url.get_secret_value()).set(drivername="mysql+pymysql"),
             pool_pre_ping=True,
@@ -187,120 +192,129 @@ class MySQL:
         )
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Errors of the server as ours: what it says, what to do, and where, without user and password."""
+    def _translate_errors(self) -> Iterator[None]:
+        """Translate errors of the server into a `TargetError` with message, advice and address, but no credentials."""
         try:
             yield
         except (sa.exc.DBAPIError, LoadError) as error:
-            code = code_of(error)
-            said = " ".join(map(str, getattr(error, "orig", error).args[-1:])) or "the connection was lost"
+            code = error_code(error)
+            message = " ".join(map(str, getattr(error, "orig", error).args[-1:])) or "the connection was lost"
             advice = f". It seems that {ADVICE[code]}" if code in ADVICE else ""
             url = sa.make_url(self.settings.mysql_url.get_secret_value())
             place = f"{url.host}:{url.port or 3306}/{url.database}"
             raise TargetError(
-                f"mysql: {place}: {said}{advice} (SPOTIFY_ASSETS_MYSQL_URL). What was there before stays"
+                f"mysql: {place}: {message}{advice} (SPOTIFY_ASSETS_MYSQL_URL). What was there before stays"
             ) from None
 
 
-def _model(tables: Sequence[str], names: Callable[[str], str] = str) -> sa.MetaData:
-    model = ddl.served(tables, DIALECT, names=names, retype=_type)
+def _mysql_metadata(tables: Sequence[str], names: Callable[[str], str] = str) -> sa.MetaData:
+    model = ddl.build_metadata(tables, DIALECT, rename=names, retype=_mysql_type)
     for table in model.tables.values():
         if TABLES[table.info["model"]].window_column:
             sa.Index(f"{table.info['model']}_by_month", table.columns[LAYOUT_COLUMN])
             sa.Index(f"{table.info['model']}_by_window", table.columns[TABLES[table.info["model"]].window])
-    ddl.held_windows(model, WINDOWS)
+    ddl.published_windows_table(model, WINDOWS)
     return model
 
 
-def _type(type_: sa.types.TypeEngine) -> sa.types.TypeEngine:
-    """MySQL's own, where the general one is too small: times to the second, and texts of 64 kB."""
+def _mysql_type(type_: sa.types.TypeEngine) -> sa.types.TypeEngine:
+    """MySQL's type where the generic one is too small: DATETIME has whole seconds, TEXT 64 kB."""
     if isinstance(type_, sa.DateTime):
         return mysql.DATETIME(fsp=6)
     return mysql.MEDIUMTEXT() if isinstance(type_, sa.Text) else type_
 
 
-def _create(table: sa.Table, collation: str) -> str:
-    """`CREATE TABLE`. Spotify's ids differ by case alone, and names by an accent: text is compared as it is."""
+def _create_table_sql(table: sa.Table, collation: str) -> str:
+    """`CREATE TABLE` with a binary collation: Spotify's ids may differ by case only, and names by an accent."""
     return f"{ddl.create_table(table, DIALECT, foreign_keys=False)} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 {collation}"
 
 
 def _indexes(table: sa.Table) -> list[str]:
-    """Indexes and foreign keys, as `ALTER TABLE` adds them."""
+    """`ALTER TABLE` clauses that add the indexes and foreign keys."""
     indexes = [f"ADD KEY `{index.name}` (`{index.columns[0].name}`)" for index in table.indexes]
-    links = [
-        f"ADD FOREIGN KEY (`{link.parent.name}`) REFERENCES `{link.column.table.name}` (`{link.column.name}`)"
-        for link in table.foreign_keys
+    foreign_keys = [
+        f"ADD FOREIGN KEY (`{key.parent.name}`) REFERENCES `{key.column.table.name}` (`{key.column.name}`)"
+        for key in table.foreign_keys
     ]
-    return sorted(indexes) + sorted(links)
+    return sorted(indexes) + sorted(foreign_keys)
 
 
-def make(connection: sa.Connection, table: sa.Table) -> None:
-    """Make a table, with the collation that compares text byte by byte, white space at its end included.
+def create_empty_table(connection: sa.Connection, table: sa.Table) -> None:
+    """Create a table with its primary key, without indexes and foreign keys.
 
-    Of keys it has its primary one.
+    The collation compares text byte by byte, including trailing white space.
     """
     is_mariadb = getattr(connection.dialect, "is_mariadb", False)
-    _runner(connection)(_create(table, f"COLLATE={'utf8mb4_nopad_bin' if is_mariadb else 'utf8mb4_0900_bin'}"))
+    _raw_executor(connection)(
+        _create_table_sql(table, f"COLLATE={'utf8mb4_nopad_bin' if is_mariadb else 'utf8mb4_0900_bin'}")
+    )
 
 
-def index(connection: sa.Connection, table: sa.Table) -> None:
+def add_indexes(connection: sa.Connection, table: sa.Table) -> None:
     """Add the table's indexes and foreign keys."""
     if parts := _indexes(table):
-        _runner(connection)(f"ALTER TABLE `{table.name}` {', '.join(parts)}")
+        _raw_executor(connection)(f"ALTER TABLE `{table.name}` {', '.join(parts)}")
 
 
-def _may_pass(error: Exception) -> bool:
-    return isinstance(error, sa.exc.DBAPIError) and (error.connection_invalidated or code_of(error) in PASSING)
+def _is_transient(error: Exception) -> bool:
+    return isinstance(error, sa.exc.DBAPIError) and (
+        error.connection_invalidated or error_code(error) in TRANSIENT_ERRORS
+    )
 
 
-def _merges(refresh: Refresh, is_there: set[str]) -> bool:
-    return refresh.table in is_there and (not refresh.is_whole or TABLES[refresh.table].window_column is None)
+def _is_mergeable(refresh: Refresh, current_tables: set[str]) -> bool:
+    return refresh.table in current_tables and (
+        not refresh.replaces_table or TABLES[refresh.table].window_column is None
+    )
 
 
-def _merge(refresh: Refresh) -> list[str]:
-    """SQL that makes the table, or its spans, equal the rows that are staged."""
+def _merge_statements(refresh: Refresh) -> list[str]:
+    """SQL statements that make the table, or its spans, equal the staging table."""
     table, staged = refresh.table, STAGED + refresh.table
     columns, new = (", ".join(f"{of}`{name}`" for name in TABLES[table].columns) for of in ("", "new."))
     if refresh.spans is not None:
         deleted = [f"DELETE FROM `{table}` WHERE {span.predicate(table)}" for span in refresh.spans]
         return [*deleted, f"INSERT INTO `{table}` ({columns}) SELECT {columns} FROM `{staged}`"]
     keys = TABLES[table].primary_key
-    on_key = " AND ".join(f"there.`{name}` = new.`{name}`" for name in keys)
-    alike = " AND ".join(f"there.`{name}` <=> new.`{name}`" for name in TABLES[table].columns)
+    on_key = " AND ".join(f"target.`{name}` = new.`{name}`" for name in keys)
+    same_row = " AND ".join(f"target.`{name}` <=> new.`{name}`" for name in TABLES[table].columns)
     return [
-        f"DELETE there FROM `{table}` there LEFT JOIN `{staged}` new ON {on_key} WHERE new.`{keys[0]}` IS NULL",
+        f"DELETE target FROM `{table}` target LEFT JOIN `{staged}` new ON {on_key} WHERE new.`{keys[0]}` IS NULL",
         f"REPLACE INTO `{table}` ({columns}) SELECT {new} "
-        f"FROM `{staged}` new LEFT JOIN `{table}` there ON {alike} WHERE there.`{keys[0]}` IS NULL",
+        f"FROM `{staged}` new LEFT JOIN `{table}` target ON {same_row} WHERE target.`{keys[0]}` IS NULL",
     ]
 
 
-def _record(connection: sa.Connection, refresh: Refresh) -> None:
-    """Note what the table holds now."""
+def _record_state(connection: sa.Connection, refresh: Refresh) -> None:
+    """Record the state of the table in the table of windows."""
     names = ("table_name", "window_name", "version", "shape")
-    there = sa.table(WINDOWS, *map(sa.column, names))
-    connection.execute(sa.delete(there).where(there.c.table_name == refresh.table))
-    if refresh.held.windows:
-        rows = [(refresh.table, name, version, refresh.held.shape) for name, version in refresh.held.windows.items()]
-        connection.execute(sa.insert(there), [dict(zip(names, row, strict=True)) for row in rows])
+    windows = sa.table(WINDOWS, *map(sa.column, names))
+    connection.execute(sa.delete(windows).where(windows.c.table_name == refresh.table))
+    if refresh.state.windows:
+        rows = [
+            (refresh.table, name, version, refresh.state.schema_fingerprint)
+            for name, version in refresh.state.windows.items()
+        ]
+        connection.execute(sa.insert(windows), [dict(zip(names, row, strict=True)) for row in rows])
 
 
-def _refer_anew(connection: sa.Connection, table: str, renamed: Sequence[str]) -> None:
-    """Have the table's foreign keys to tables that were renamed away point to those that took their names."""
+def _repoint_foreign_keys(connection: sa.Connection, table: str, renamed: Sequence[str]) -> None:
+    """Point the table's foreign keys to the tables that replaced those that were renamed."""
     changes = [
-        f"DROP FOREIGN KEY `{link['name']}`, ADD FOREIGN KEY (`{link['constrained_columns'][0]}`) REFERENCES "
-        f"`{link['referred_table'].removeprefix(OLD)}` (`{link['referred_columns'][0]}`)"
-        for link in sa.inspect(connection).get_foreign_keys(table)
-        if link["referred_table"].removeprefix(OLD) in renamed
+        f"DROP FOREIGN KEY `{key['name']}`, ADD FOREIGN KEY (`{key['constrained_columns'][0]}`) REFERENCES "
+        f"`{key['referred_table'].removeprefix(OLD)}` (`{key['referred_columns'][0]}`)"
+        for key in sa.inspect(connection).get_foreign_keys(table)
+        if key["referred_table"].removeprefix(OLD) in renamed
     ]
     if changes:
-        _runner(connection)(f"ALTER TABLE `{table}` {', '.join(changes)}")
+        _raw_executor(connection)(f"ALTER TABLE `{table}` {', '.join(changes)}")
 
 
-def _runner(connection: sa.Connection) -> Callable[[str], Any]:
-    """Runs SQL as it is: a colon or a percent sign in it is no parameter."""
+def _raw_executor(connection: sa.Connection) -> Callable[[str], Any]:
+    """A function that executes SQL without parameters: colons and percent signs in it are literal."""
     return lambda sql: connection.exec_driver_sql(sql.replace("%", "%%"))
 
 
-def _drop(run: Callable[[str], Any], tables: Sequence[str]) -> None:
+def _drop_tables(run: Callable[[str], Any], tables: Sequence[str]) -> None:
     if tables:
         run(f"DROP TABLE IF EXISTS {', '.join(f'`{table}`' for table in tables)}")

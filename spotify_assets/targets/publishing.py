@@ -1,8 +1,8 @@
-"""What a target lacks of the lake, and what is to be written to it.
+"""Publishing: the interface of targets, and which of their tables and windows need a refresh.
 
-A target is a store that serves the lake's tables elsewhere: a DuckDB file, a database, a catalogue, files. Each keeps,
-beside the tables and written together with them, the version of every window that it holds. What is behind is judged
-from these and from the lake's commits, so a target that was dropped, restored or half-filled is found to be.
+A target is a store to which the lake's tables are published: a DuckDB file, a database, a catalogue, files. It stores
+the published version of every window together with the rows. Pending refreshes are computed from these versions and
+the lake's commits, and so a target that was dropped, restored or filled in part is detected.
 """
 
 import hashlib
@@ -24,53 +24,55 @@ from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYOUT_COLUMN, SNAPSHOTS, TABLES, upstream_first
 
-# Of a run that published the lake as it was then: its digest.
+# Tag of a publishing run: `lake_digest` of the lake that it published.
 LAKE_TAG = "spotify_assets/lake"
 
 
 class TargetError(Exception):
-    """A target can't be reached, or won't take what is written; the message says which, and what to do."""
+    """A target can't be reached or written; the message names the target, the cause and what to do."""
 
 
 @dataclass(frozen=True)
-class Held:
-    """What a target holds of a table.
+class PublishedState:
+    """State of a table in a target.
 
     Attributes:
-        shape: Of the target's table: another one is written anew.
-        windows: The version in which the lake wrote each window, by its name.
-        is_the_lakes: The target reads the lake's own files, and holds no rows that could be behind: only its shape.
+        schema_fingerprint: Of the target's table (stored as `shape`); where it differs, the table is recreated.
+        windows: Published version of each window, by window name; see `commits.window_versions`.
+        reads_lake_files: The target reads the lake's files, so that its rows are always current.
     """
 
-    shape: str
+    schema_fingerprint: str
     windows: Mapping[str, str]
-    is_the_lakes: bool = False
+    reads_lake_files: bool = False
 
 
 @dataclass(frozen=True)
 class Span:
-    """Days whose rows are replaced: from `start` (None: whatever is before `end`) up to `end`, which is not included.
+    """Interval of days whose rows are replaced.
 
-    Days are `YYYY-MM-DD`, UTC.
+    Attributes:
+        start: First day (`YYYY-MM-DD`, UTC); None where there is no lower bound.
+        end: Day after the last (`YYYY-MM-DD`, UTC).
     """
 
     start: str | None
     end: str
 
     def predicate(self, table: str) -> str:
-        """SQL for the rows of the span."""
+        """SQL condition of the table's rows in the span."""
         column = TABLES[table].window_column
         literal = "DATE '{}'" if TABLES[table].partitioning == SNAPSHOTS else "TIMESTAMP '{} 00:00:00'"
         until = f"{column} < {literal.format(self.end)}"
         return until if self.start is None else f"{column} >= {literal.format(self.start)} AND {until}"
 
-    def meets(self, month: date) -> bool:
-        """Whether the month that begins on that day has days of the span."""
+    def overlaps_month(self, month: date) -> bool:
+        """Whether the month that begins on the given day has days of the span."""
         starts_before = self.start is None or month >= date.fromisoformat(self.start).replace(day=1)
         return starts_before and month < date.fromisoformat(self.end)
 
     def expression(self, table: str) -> pc.Expression:
-        """The same for Arrow, by month too, so that files of other months are not read."""
+        """Arrow filter of the table's rows in the span; also by month, so that files of other months are skipped."""
         window, month = pc.field(TABLES[table].window), pc.field(LAYOUT_COLUMN)
         type_ = TABLES[table].arrow_schema.field(TABLES[table].window).type
 
@@ -89,53 +91,55 @@ class Span:
         return f"{self.start or 'the start'} to {self.end}"
 
 
-def within(table: str, spans: Iterable[Span]) -> str:
-    """SQL for the rows of any of the spans."""
+def spans_predicate(table: str, spans: Iterable[Span]) -> str:
+    """SQL condition of the table's rows in any of the spans."""
     return " OR ".join(f"({span.predicate(table)})" for span in spans)
 
 
 @dataclass(frozen=True)
 class Refresh:
-    """What is to be written of one table.
+    """A pending write of one table to a target.
 
     Attributes:
-        table: The table.
-        version: Version of the lake's table that is read.
-        held: What the target holds afterwards.
-        spans: Whose rows are replaced; None for the whole table.
+        table: Name of the table.
+        version: Delta version of the lake's table to read.
+        state: State of the target's table after the refresh.
+        spans: Intervals whose rows are replaced; None for the whole table.
     """
 
     table: str
     version: int
-    held: Held
+    state: PublishedState
     spans: tuple[Span, ...] | None = None
 
     @property
-    def is_whole(self) -> bool:
-        """Whether the table is written anew."""
+    def replaces_table(self) -> bool:
+        """Whether the whole table is replaced."""
         return self.spans is None
 
     def rows(self, lake: Lake, *, all_rows: bool = False) -> ds.Dataset:
-        """The lake's rows of the spans, or all of them, of exactly the version."""
+        """The lake's rows of the spans (or all rows) in the refresh's version."""
         dataset = self.delta(lake).to_pyarrow_dataset()
         if self.spans is None or all_rows:
             return dataset
         return dataset.filter(reduce(or_, (span.expression(self.table) for span in self.spans)))
 
     def live_files(self, lake: Lake) -> tuple[list[str], int]:
-        """Paths below the lake of the Parquet files that the log names as live in the version, and their rows.
+        """Paths (relative to the lake) of the Parquet files of the refresh's version, and their number of rows.
 
-        Of a table by month, only files of months that the spans meet: they may hold rows of other days.
+        Of a partitioned table, only files of months that overlap the spans; they may hold rows of other days.
         """
         actions = pa.table(self.delta(lake).get_add_actions(flatten=True)).to_pylist()
         month = f"partition.{LAYOUT_COLUMN}"
-        wanted = [one for one in actions if self.spans is None or any(span.meets(one[month]) for span in self.spans)]
+        live = [
+            one for one in actions if self.spans is None or any(span.overlaps_month(one[month]) for span in self.spans)
+        ]
         folder = lake.folder(self.table)
-        # The log has paths as parts of a URL.
-        return sorted(f"{folder}/{unquote(one['path'])}" for one in wanted), sum(one["num_records"] for one in wanted)
+        # Paths in the Delta log are URL-encoded.
+        return sorted(f"{folder}/{unquote(one['path'])}" for one in live), sum(one["num_records"] for one in live)
 
     def delta(self, lake: Lake) -> DeltaTable:
-        """The lake's table in exactly the version."""
+        """The lake's table in the refresh's version."""
         return lake.at_version(self.table, self.version)
 
     def __str__(self) -> str:
@@ -145,8 +149,8 @@ class Refresh:
 
 
 @dataclass(frozen=True)
-class Published:
-    """What was written of a table: its refresh, how many rows it took, and what else the target tells."""
+class PublishResult:
+    """Result of a refresh: number of rows written, and further figures of the target."""
 
     refresh: Refresh
     rows: int
@@ -154,97 +158,109 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Counted:
-    """How many rows a target counts in a table, and what else it tells of that."""
+class RowCount:
+    """Number of rows of a table in a target, and further figures of the count."""
 
     rows: int
     details: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 class Target(Protocol):
-    """A store that serves the lake's tables."""
+    """A store to which tables of the lake are published."""
 
     @property
     def name(self) -> str:
-        """As in `spotify-assets publish NAME`, and the first part of its assets' keys."""
+        """Name in `spotify-assets publish NAME`, and first part of the asset keys."""
 
     @property
     def tables(self) -> Sequence[str]:
-        """Tables that it serves, those that others refer to first."""
+        """Published tables; a table comes after those that it references."""
 
-    def shape(self, table: str) -> str:
-        """Changes whenever the target's table is to be made anew, as with another column."""
+    def schema_fingerprint(self, table: str) -> str:
+        """Schema fingerprint; a new value means that the table is recreated."""
 
-    def held(self) -> Mapping[str, Held]:
-        """What it holds, by table.
+    def published_states(self) -> Mapping[str, PublishedState]:
+        """State of each published table, by table; read from the target.
 
         Raises:
-            TargetError: where it can't be reached.
+            TargetError: where the target can't be reached.
         """
 
-    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[Published]:
-        """Write what is behind, and tell of each table as it is done; readers see each as it was, or as it is after.
+    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[PublishResult]:
+        """Execute refreshes, and yield the result of each table. Readers never see a table half written.
 
         Raises:
-            TargetError: where it can't be written; what was there before stays.
+            TargetError: where the target can't be written; its former content stays.
         """
 
     def drop_history(self, lake: Lake) -> None:
-        """Keep nothing of rows that were there before, where the store itself would: somebody is to be forgotten.
+        """Remove former versions of rows that the store itself keeps; called after a listener is deleted.
 
         Raises:
-            TargetError: where it can't be done.
+            TargetError: where the target can't be reached or written.
         """
 
 
 @runtime_checkable
-class Counting(Target, Protocol):
-    """A target that can count what it serves, and so be compared with the lake."""
+class CountingTarget(Target, Protocol):
+    """A target that can count rows; each of its tables has a check against the lake."""
 
-    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, Counted]]:
-        """Rows of each of these tables there, counted by the target itself.
+    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, RowCount]]:
+        """Number of rows of each of these tables, counted by the target.
 
         Raises:
-            TargetError: where it can't be reached, or won't count.
+            TargetError: where the target can't be reached, or the count fails.
         """
 
 
-def behind(target: Target, lake: Lake, tables: Iterable[str] | None = None, *, anew: bool = False) -> list[Refresh]:
-    """What the target lacks, of these tables or of all that it serves; `anew` is everything, whatever it holds."""
-    wanted = set(target.tables if tables is None else tables)
-    held = {} if anew else target.held()
+def pending_refreshes(
+    target: Target, lake: Lake, tables: Iterable[str] | None = None, *, full: bool = False
+) -> list[Refresh]:
+    """Refreshes that the target needs to equal the lake.
+
+    Args:
+        target: The target.
+        lake: The lake; missing tables are created empty.
+        tables: Restricts the result to these tables.
+        full: Replace every table, without comparing versions.
+
+    Raises:
+        TargetError: where the target can't be reached.
+    """
+    selected = set(target.tables if tables is None else tables)
+    states = {} if full else target.published_states()
     refreshes = []
     for table in target.tables:
-        if table in wanted:
+        if table in selected:
             delta = lake.ensure(table)
-            shape, windows = target.shape(table), commits.window_versions(delta)
-            before = held.get(table)
+            current = PublishedState(target.schema_fingerprint(table), commits.window_versions(delta))
+            published = states.get(table)
             spans = None
-            if before and before.shape == shape:
-                spans = () if before.is_the_lakes else changed(before.windows, windows)
+            if published and published.schema_fingerprint == current.schema_fingerprint:
+                spans = () if published.reads_lake_files else changed_spans(published.windows, current.windows)
             if spans is None or spans:
-                refreshes.append(Refresh(table, delta.version(), Held(shape, windows), spans))
+                refreshes.append(Refresh(table, delta.version(), current, spans))
     return refreshes
 
 
-def digest(lake: Lake) -> str:
-    """Changes whenever a row of the lake does. A table that was made, and never written, is as good as none."""
+def lake_digest(lake: Lake) -> str:
+    """Hash of the window versions of all tables. A table that was created and never written is ignored."""
     versions = {table: commits.window_versions(delta) for table, delta in lake.tables() if delta.version() > 0}
     return hashlib.sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def held_of(rows: Iterable[Sequence[str]]) -> dict[str, Held]:
-    """What a target holds, by its rows of (table, shape, window, version)."""
+def states_from_rows(rows: Iterable[Sequence[str]]) -> dict[str, PublishedState]:
+    """State of each table, from rows of (table, schema fingerprint, window, version)."""
     windows: dict[str, dict[str, str]] = {}
-    shapes: dict[str, str] = {}
-    for table, shape, window, version in rows:
+    fingerprints: dict[str, str] = {}
+    for table, fingerprint, window, version in rows:
         windows.setdefault(table, {})[window] = version
-        shapes[table] = shape
-    return {table: Held(shapes[table], windows[table]) for table in windows}
+        fingerprints[table] = fingerprint
+    return {table: PublishedState(fingerprints[table], windows[table]) for table in windows}
 
 
-def changed(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[Span, ...] | None:
-    """Spans of the windows that differ, neighbours as one; None where the whole table is to be written."""
+def changed_spans(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[Span, ...] | None:
+    """Spans of the windows whose versions differ; adjacent ones are merged. None where the whole table is replaced."""
     different = {name for name in {*before, *now} if before.get(name) != now.get(name)}
     if not different:
         return ()
@@ -261,11 +277,11 @@ def changed(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[Span, ..
     return tuple(spans)
 
 
-def in_order(tables: Iterable[str]) -> tuple[str, ...]:
-    """Tables in an order in which each comes after those that it refers to."""
+def sort_by_references(tables: Iterable[str]) -> tuple[str, ...]:
+    """Sort tables topologically: each comes after those that it references."""
     return upstream_first({table: TABLES[table].references for table in tables})
 
 
-def of_layers(*layers: str) -> tuple[str, ...]:
-    """Tables of these layers of the lake, in such an order."""
-    return in_order(name for name, table in TABLES.items() if table.layer in layers)
+def tables_of_layers(*layers: str) -> tuple[str, ...]:
+    """Tables of these layers of the lake, sorted by `sort_by_references`."""
+    return sort_by_references(name for name, table in TABLES.items() if table.layer in layers)

@@ -1,8 +1,8 @@
-"""Questions that people ask of their listening, as SQL that every target understands.
+"""Analysis queries in portable SQL; each is also a view of the same name in every SQL target.
 
-Each is a file `<name>.sql` that begins with the question as a comment, and a view of that name in every SQL target.
-They use no function that DuckDB, MySQL, Snowflake and Athena write differently. All of them take all plays: add
-`WHERE fct_plays.month >= DATE '2024-01-01'` to read only what is from then on.
+A query is a file `analysis/<name>.sql` whose first line is the question as a comment. The queries use only syntax and
+functions that DuckDB, MySQL, Snowflake and Athena share. They read all plays; add
+`WHERE fct_plays.month >= DATE '2024-01-01'` to read only later ones.
 """
 
 from functools import cache
@@ -13,10 +13,10 @@ FOLDER = Path(__file__).parent / "analysis"
 
 @cache
 def questions() -> dict[str, str]:
-    """The SQL of each question, by name."""
+    """SQL of each question, by name."""
     return {path.stem: path.read_text(encoding="utf-8").strip() for path in sorted(FOLDER.glob("*.sql"))}
 
 
 def title(name: str) -> str:
-    """The question itself."""
+    """The question in words: the first line of its SQL."""
     return questions()[name].splitlines()[0].removeprefix("--").strip()

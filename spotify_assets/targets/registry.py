@@ -1,4 +1,4 @@
-"""The targets that are configured: what is unset is absent."""
+"""The configured targets."""
 
 from spotify_assets.settings import Settings
 from spotify_assets.targets.duckdb_file import Warehouse
@@ -10,20 +10,20 @@ from spotify_assets.targets.snowflake import Snowflake
 
 
 def targets(settings: Settings) -> dict[str, Target]:
-    """Every configured target by name. Opens no connection."""
-    found: list[Target] = [Warehouse(path=settings.warehouse)]
+    """Every configured target, by name; opens no connection."""
+    configured: list[Target] = [Warehouse(path=settings.warehouse)]
     if settings.mysql_url.get_secret_value():
-        found.append(MySQL(settings=settings))
+        configured.append(MySQL(settings=settings))
     if settings.glue_database:
-        found.append(catalogue(settings))
+        configured.append(glue_target(settings))
     if settings.snowflake_account:
-        found.append(Snowflake(settings=settings))
+        configured.append(Snowflake(settings=settings))
     if settings.export_uri:
-        found.append(FlatFiles(uri=settings.export_uri))
-    return {target.name: target for target in found}
+        configured.append(FlatFiles(uri=settings.export_uri))
+    return {target.name: target for target in configured}
 
 
-def catalogue(settings: Settings) -> GlueCatalog:
-    """Glue, with Athena to count what is in it where a workgroup is set."""
+def glue_target(settings: Settings) -> GlueCatalog:
+    """Glue's catalogue; `Athena`, which can count rows, where a workgroup is set."""
     place = {"database": settings.glue_database, "lake_uri": settings.lake_uri}
     return Athena(workgroup=settings.athena_workgroup, **place) if settings.athena_workgroup else GlueCatalog(**place)

@@ -1,7 +1,7 @@
-"""Snowflake: the star schema and the metrics, copied from the lake's own files by Snowflake itself.
+"""Snowflake: the star schema and the metrics, copied from the lake's files by Snowflake itself.
 
-Rows never pass through this process: an external stage leads to the lake's bucket, and `COPY INTO` takes exactly the
-files that the Delta log names as live in the version that is published.
+No rows pass through this process: `COPY INTO` reads exactly the Parquet files of the published Delta version, through
+an external stage on the lake's bucket.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,114 +15,128 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.settings import Settings
 from spotify_assets.targets import ddl, publishing
 from spotify_assets.targets import snowflake_sql as sql
-from spotify_assets.targets.publishing import Counted, Held, Published, Refresh, TargetError
+from spotify_assets.targets.publishing import PublishedState, PublishResult, Refresh, RowCount, TargetError
 from spotify_assets.targets.questions import questions
-from spotify_assets.targets.snowflake_session import EXISTS, MISSING, Sessions, execute, fetch_rows, ran
+from spotify_assets.targets.snowflake_session import (
+    ALREADY_EXISTS,
+    DOES_NOT_EXIST,
+    SessionPool,
+    execute,
+    fetch_rows,
+    try_execute,
+)
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 WINDOWS = "published_windows"
-# Beside the tables that are served: rows of the lake's files, for as long as the session lasts, and a table that is
-# to replace another.
-STAGED, ANEW = "_staged_", "_anew_"
+# Prefixes: of temporary staging tables with the rows of the lake's files, and of tables that are to replace another.
+STAGED, REPLACEMENT = "_staged_", "_anew_"
 
 
 @dataclass(frozen=True)
 class Snowflake:
-    """A schema in a Snowflake account, as the settings name them."""
+    """The schema of a Snowflake account that the settings name."""
 
     settings: Settings
 
     @property
     def name(self) -> str:
-        """As in `spotify-assets publish snowflake`."""
+        """Name in `spotify-assets publish snowflake`."""
         return "snowflake"
 
     @property
     def tables(self) -> Sequence[str]:
         """The star schema and the metrics."""
-        return publishing.of_layers("dimensions", "facts", "metrics")
+        return publishing.tables_of_layers("dimensions", "facts", "metrics")
 
     @cached_property
     def _model(self) -> sa.MetaData:
-        model = ddl.served(self.tables, sql.DIALECT, retype=sql.retyped, checks=False)
-        ddl.held_windows(model, WINDOWS)
+        model = ddl.build_metadata(self.tables, sql.DIALECT, retype=sql.snowflake_type, checks=False)
+        ddl.published_windows_table(model, WINDOWS)
         return model
 
     @cached_property
-    def _sessions(self) -> Sessions:
-        return Sessions(self.settings)
+    def _sessions(self) -> SessionPool:
+        return SessionPool(self.settings)
 
-    def shape(self, table: str) -> str:
-        """By DDL, which bears the comments."""
-        made = self._model.tables[table]
-        return ddl.shape(sql.create_transient_table(made), *(statement for _, statement in sql.references(made)))
+    def schema_fingerprint(self, table: str) -> str:
+        """Hash of the DDL, which includes the comments."""
+        sql_table = self._model.tables[table]
+        return ddl.ddl_fingerprint(
+            sql.create_transient_table(sql_table),
+            *(statement for _, statement in sql.foreign_key_statements(sql_table)),
+        )
 
-    def held(self) -> Mapping[str, Held]:
-        """What the schema tells, of those tables that are there; nothing where nothing was published to it."""
+    def published_states(self) -> Mapping[str, PublishedState]:
+        """State of existing tables by the schema's table of windows; empty where nothing was published yet."""
         with self._sessions.session() as connection:
-            there = self._tables(connection)
-            if WINDOWS not in there:
+            present = self._tables(connection)
+            if WINDOWS not in present:
                 return {}
             rows = fetch_rows(connection, f"SELECT table_name, shape, window_name, version FROM {WINDOWS}")
-            return publishing.held_of(row for row in rows if row[0] in there & {*self.tables})
+            return publishing.states_from_rows(row for row in rows if row[0] in present & {*self.tables})
 
-    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, Counted]]:
-        """Rows of each table there."""
+    def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, RowCount]]:
+        """Number of rows of each table in the schema."""
         with self._sessions.session() as connection:
             for table in tables:
-                yield table, Counted(int(fetch_rows(connection, f"SELECT COUNT(*) FROM {table}")[0][0]))
+                yield table, RowCount(int(fetch_rows(connection, f"SELECT COUNT(*) FROM {table}")[0][0]))
 
     def drop_history(self, lake: Lake) -> None:
-        """From now on its tables keep no former versions, and Snowflake removes those that there are."""
+        """Set the tables' Time Travel retention to 0 days; Snowflake then removes former versions."""
         with self._sessions.session() as connection:
-            there = self._tables(connection)
+            present = self._tables(connection)
             for table in self.tables:
-                if table in there:
+                if table in present:
                     execute(connection, f"ALTER TABLE {table} SET DATA_RETENTION_TIME_IN_DAYS = 0")
 
-    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[Published]:
-        """Each table in a transaction of its own, those that others refer to first."""
+    def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[PublishResult]:
+        """Refresh each table in a transaction of its own, referenced tables first."""
         wanted = {refresh.table: refresh for refresh in refreshes}
         with self._sessions.session() as connection:
-            there = self._prepare(connection, lake)
-            shapes = dict(fetch_rows(connection, f"SELECT DISTINCT table_name, shape FROM {WINDOWS}"))
+            present = self._prepare(connection, lake)
+            fingerprints = dict(fetch_rows(connection, f"SELECT DISTINCT table_name, shape FROM {WINDOWS}"))
             for table in self.tables:
                 if table in wanted:
                     refresh = wanted[table]
-                    files = self._stage(connection, lake, refresh)
-                    if table in there and shapes.get(table) == refresh.held.shape:
+                    files = self._fill_staging_table(connection, lake, refresh)
+                    if table in present and fingerprints.get(table) == refresh.state.schema_fingerprint:
                         rows = self._replace_rows(connection, refresh)
                     else:
-                        rows = self._replace_table(connection, refresh, there)
-                        there.add(table)
-                    yield Published(refresh, rows, {"files": files})
+                        rows = self._replace_table(connection, refresh, present)
+                        present.add(table)
+                    yield PublishResult(refresh, rows, {"files": files})
             for question in questions():
-                self._answer(connection, question, shapes.get(question) if question in there else None)
+                self._create_view(connection, question, fingerprints.get(question) if question in present else None)
 
     def _prepare(self, connection: "SnowflakeConnection", lake: Lake) -> set[str]:
-        """Make schema, stage and the table of what is held, where they are missing; tell which tables are there."""
-        here = sql.here(self.settings, "catalog_name", "schema_name")
-        if not fetch_rows(connection, f"SELECT 1 FROM INFORMATION_SCHEMA.SCHEMATA WHERE {here}"):
+        """Create schema, stage and the table of windows where they don't exist; return the names of all tables."""
+        condition = sql.schema_condition(self.settings, "catalog_name", "schema_name")
+        if not fetch_rows(connection, f"SELECT 1 FROM INFORMATION_SCHEMA.SCHEMATA WHERE {condition}"):
             execute(connection, f"CREATE SCHEMA {self.settings.snowflake_schema}")
-        execute(connection, sql.stage(lake.uri, self.settings.snowflake_storage_integration))
-        there = self._tables(connection)
-        if WINDOWS not in there:
+        execute(connection, sql.create_stage(lake.uri, self.settings.snowflake_storage_integration))
+        present = self._tables(connection)
+        if WINDOWS not in present:
             execute(connection, sql.create_transient_table(self._model.tables[WINDOWS]))
-        return there
+        return present
 
     def _tables(self, connection: "SnowflakeConnection") -> set[str]:
-        here = sql.here(self.settings, "table_catalog", "table_schema")
-        found = f"SELECT table_name FROM INFORMATION_SCHEMA.TABLES WHERE {here}"
-        return {str(name).lower() for (name,) in fetch_rows(connection, found)}
+        condition = sql.schema_condition(self.settings, "table_catalog", "table_schema")
+        query = f"SELECT table_name FROM INFORMATION_SCHEMA.TABLES WHERE {condition}"
+        return {str(name).lower() for (name,) in fetch_rows(connection, query)}
 
-    def _stage(self, connection: "SnowflakeConnection", lake: Lake, refresh: Refresh) -> int:
-        """Copy the live files into a table beside, and tell how many: a file is of a month, a span may be of days."""
-        beside = STAGED + refresh.table
+    def _fill_staging_table(self, connection: "SnowflakeConnection", lake: Lake, refresh: Refresh) -> int:
+        """Copy the refresh's files into a staging table; return their number.
+
+        A file holds a whole month, and spans may be shorter, so the staging table may hold further rows.
+        """
+        staging = STAGED + refresh.table
         files, expected = refresh.live_files(lake)
-        execute(connection, sql.staging(self._model.tables[refresh.table], beside))
-        loaded = sum(int(row[3]) for copy in sql.copies(files, beside) for row in fetch_rows(connection, copy))
+        execute(connection, sql.create_staging_table(self._model.tables[refresh.table], staging))
+        loaded = sum(
+            int(row[3]) for copy in sql.copy_statements(files, staging) for row in fetch_rows(connection, copy)
+        )
         if loaded != expected:
             raise TargetError(
                 f"snowflake: {refresh.table}: {loaded:,} of {expected:,} rows of the lake's files were loaded, and so "
@@ -131,46 +145,46 @@ class Snowflake:
         return len(files)
 
     def _replace_rows(self, connection: "SnowflakeConnection", refresh: Refresh) -> int:
-        """Rows, and what is held, in one transaction."""
+        """Replace the rows of the spans and record the table's state, in one transaction."""
         table = self._model.tables[refresh.table]
-        execute(connection, sql.delete(table, refresh.spans))
-        rows = execute(connection, sql.insert(table, STAGED + refresh.table, refresh.spans))
-        self._note(connection, table.name, refresh.held)
+        execute(connection, sql.delete_statement(table, refresh.spans))
+        rows = execute(connection, sql.insert_statement(table, STAGED + refresh.table, refresh.spans))
+        self._record_state(connection, table.name, refresh.state)
         return rows
 
-    def _replace_table(self, connection: "SnowflakeConnection", refresh: Refresh, there: set[str]) -> int:
-        """Fill a table beside and put it in the place of the one that is there, if any; who may read that still may.
+    def _replace_table(self, connection: "SnowflakeConnection", refresh: Refresh, present: set[str]) -> int:
+        """Fill a new table and replace the existing one, if any, by a clone of it that keeps the grants.
 
-        A process that is killed before it is noted does it again.
+        The state is recorded last: after an interruption, the next run replaces the table again.
         """
-        table, beside = self._model.tables[refresh.table], ANEW + refresh.table
-        execute(connection, sql.create_transient_table(table, beside))
-        rows = execute(connection, sql.insert(table, STAGED + refresh.table, None, into=beside))
+        table, replacement = self._model.tables[refresh.table], REPLACEMENT + refresh.table
+        execute(connection, sql.create_transient_table(table, replacement))
+        rows = execute(connection, sql.insert_statement(table, STAGED + refresh.table, None, into=replacement))
         connection.commit()
-        execute(connection, f"CREATE OR REPLACE TRANSIENT TABLE {table.name} CLONE {beside} COPY GRANTS")
-        for link in self._links(table.name, there):
-            ran(connection, link, unless=EXISTS)
-        self._note(connection, table.name, refresh.held)
-        execute(connection, f"DROP TABLE {beside}")
+        execute(connection, f"CREATE OR REPLACE TRANSIENT TABLE {table.name} CLONE {replacement} COPY GRANTS")
+        for statement in self._foreign_keys(table.name, present):
+            try_execute(connection, statement, ignored=ALREADY_EXISTS)
+        self._record_state(connection, table.name, refresh.state)
+        execute(connection, f"DROP TABLE {replacement}")
         return rows
 
-    def _answer(self, connection: "SnowflakeConnection", question: str, before: str | None) -> None:
-        """The view of that name, where it is another than before."""
-        view = sql.view(question)
-        shape = ddl.shape(view)
-        # Where only some tables are published, others may be missing yet.
-        if shape != before and ran(connection, view, unless=MISSING):
-            self._note(connection, question, Held(shape, {"view": ""}))
+    def _create_view(self, connection: "SnowflakeConnection", question: str, before: str | None) -> None:
+        """Create the view of a question, unless it has the fingerprint `before`."""
+        view = sql.create_view(question)
+        fingerprint = ddl.ddl_fingerprint(view)
+        # Tables of the view may be missing where only some tables were published.
+        if fingerprint != before and try_execute(connection, view, ignored=DOES_NOT_EXIST):
+            self._record_state(connection, question, PublishedState(fingerprint, {"view": ""}))
 
-    def _note(self, connection: "SnowflakeConnection", name: str, held: Held) -> None:
-        """Note what the table holds now, and commit."""
-        for statement in sql.notes(WINDOWS, name, held):
+    def _record_state(self, connection: "SnowflakeConnection", name: str, state: PublishedState) -> None:
+        """Record the state of a table or view, and commit."""
+        for statement in sql.state_statements(WINDOWS, name, state):
             execute(connection, statement)
         connection.commit()
 
-    def _links(self, made: str, there: set[str]) -> Iterator[str]:
-        """Foreign keys of a table that was made, and those that point to it: they went with the former table."""
+    def _foreign_keys(self, replaced: str, present: set[str]) -> Iterator[str]:
+        """Statements that add the foreign keys of and to a replaced table, which are lost with the former table."""
         for table in self.tables:
-            for other, statement in sql.references(self._model.tables[table]):
-                if made in (table, other) and {table, other} <= there | {made}:
+            for other, statement in sql.foreign_key_statements(self._model.tables[table]):
+                if replaced in (table, other) and {table, other} <= present | {replaced}:
                     yield statement

@@ -1,4 +1,4 @@
-"""Sessions in Snowflake by the settings, and what its errors mean to whoever set them."""
+"""Sessions in Snowflake, and the translation of its errors into advice on settings."""
 
 import time
 from collections.abc import Iterator
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 LOGIN_SECONDS, NETWORK_SECONDS = 30, 300
-# To log in takes a second, and checks ask table by table. Snowflake ends a session that idles for hours.
-KEPT_SECONDS = 600
-# Snowflake's numbers of errors: that something is there already, or isn't.
-EXISTS, MISSING = 2002, 2003
+# Idle sessions are reused for this time: a login takes a second, and checks open a session for each table. Snowflake
+# closes sessions that are idle for hours.
+IDLE_SECONDS = 600
+# Snowflake's error codes: an object exists already, or doesn't exist.
+ALREADY_EXISTS, DOES_NOT_EXIST = 2002, 2003
 UNREACHABLE = (250001, 250003, 290403, 290404)
 ADVICE = {
     606: "SPOTIFY_ASSETS_SNOWFLAKE_WAREHOUSE names no warehouse that the role may use",
@@ -29,24 +30,24 @@ ADVICE = {
 }
 
 
-class Sessions:
-    """Logs in where no session of before is at hand; one at a time uses each."""
+class SessionPool:
+    """Pool of sessions; each is used by one caller at a time."""
 
     def __init__(self, settings: Settings) -> None:
-        """Opens none."""
+        """Open no session yet."""
         self._settings = settings
-        self._kept: list[tuple[float, SnowflakeConnection]] = []
+        self._idle: list[tuple[float, SnowflakeConnection]] = []
 
     @contextmanager
     def session(self) -> Iterator["SnowflakeConnection"]:
-        """A session in which statements are a transaction until `commit`, and time is UTC.
+        """A session without autocommit, in UTC; closed after an error, else returned to the pool.
 
         Raises:
-            TargetError: for whatever goes wrong with Snowflake meanwhile: one line, and which setting to look at.
+            TargetError: for any error of Snowflake in the context: one line that names the setting to check.
         """
-        with _told(self._settings):
-            while self._kept:
-                until, connection = self._kept.pop()
+        with _translate_snowflake_errors(self._settings):
+            while self._idle:
+                until, connection = self._idle.pop()
                 if time.monotonic() < until:
                     break
                 connection.close()
@@ -59,7 +60,7 @@ class Sessions:
                     connection.rollback()
                 connection.close()
                 raise
-            self._kept.append((time.monotonic() + KEPT_SECONDS, connection))
+            self._idle.append((time.monotonic() + IDLE_SECONDS, connection))
 
     def _log_in(self) -> "SnowflakeConnection":
         # The connector takes a second to import.
@@ -77,10 +78,10 @@ class Sessions:
             timezone="UTC",
             login_timeout=LOGIN_SECONDS,
             network_timeout=NETWORK_SECONDS,
-            **_place(settings.snowflake_url),
-            **_secrets(settings),
+            **_endpoint(settings.snowflake_url),
+            **_credentials(settings),
         )
-        # Snowflake logs in all the same where these are missing.
+        # Snowflake's login succeeds even where these don't exist.
         for kind, found in (("database", connection.database), ("warehouse", connection.warehouse)):
             if not found:
                 connection.close()
@@ -92,34 +93,34 @@ class Sessions:
 
 
 def execute(connection: "SnowflakeConnection", statement: str) -> int:
-    """Execute a statement, and tell how many rows it changed."""
+    """Execute a statement; return the number of rows that it changed."""
     with connection.cursor() as cursor:
         cursor.execute(statement)
         return cursor.rowcount or 0
 
 
-def ran(connection: "SnowflakeConnection", statement: str, unless: int) -> bool:
-    """Execute a statement, and tell whether it could be; it couldn't where it fails with this number."""
+def try_execute(connection: "SnowflakeConnection", statement: str, ignored: int) -> bool:
+    """Execute a statement; return False where it fails with the error code `ignored`."""
     from snowflake.connector.errors import ProgrammingError
 
     try:
         execute(connection, statement)
     except ProgrammingError as error:
-        if error.errno != unless:
+        if error.errno != ignored:
             raise
         return False
     return True
 
 
 def fetch_rows(connection: "SnowflakeConnection", query: str) -> list[tuple[Any, ...]]:
-    """All rows of the answer."""
+    """All rows of a query's result."""
     with connection.cursor() as cursor:
         cursor.execute(query)
         return [tuple(row) for row in cursor.fetchall()]
 
 
-def _secrets(settings: Settings) -> dict[str, Any]:
-    """How to log in: by the key, its file, or a password.
+def _credentials(settings: Settings) -> dict[str, Any]:
+    """Arguments of the connector: private key, from the setting or a file, or password.
 
     Raises:
         TargetError: where the key can't be read.
@@ -145,8 +146,8 @@ def _secrets(settings: Settings) -> dict[str, Any]:
     return {"private_key": der}
 
 
-def _place(url: str) -> dict[str, Any]:
-    """Where to connect to, if not to the account's own address."""
+def _endpoint(url: str) -> dict[str, Any]:
+    """Arguments of the connector for an address other than the account's."""
     if not url:
         return {}
     parts = urlsplit(url)
@@ -158,7 +159,7 @@ def _place(url: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _told(settings: Settings) -> Iterator[None]:
+def _translate_snowflake_errors(settings: Settings) -> Iterator[None]:
     try:
         from snowflake.connector.errors import Error
     except ImportError:

@@ -1,4 +1,4 @@
-"""SQL in Snowflake's dialect: tables from the model, a stage on the lake, copies of what a Delta log names as live."""
+"""SQL in Snowflake's dialect: DDL of the model's tables, the stage on the lake, COPY, INSERT and DELETE."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,56 +12,56 @@ from sqlalchemy.sql.compiler import DDLCompiler, IdentifierPreparer
 from spotify_assets.model import LAYOUT_COLUMN, TABLES
 from spotify_assets.settings import Settings
 from spotify_assets.storage import is_s3
-from spotify_assets.targets.publishing import Held, Span, within
+from spotify_assets.targets.publishing import PublishedState, Span, spans_predicate
 from spotify_assets.targets.questions import questions, title
 
 STAGE = "spotify_assets_lake"
-# Snowflake takes no more names in one COPY.
-FILES_A_COPY = 1000
-# It takes sixteen thousand, and statements of a megabyte.
-ROWS_AN_INSERT = 2000
+# Snowflake's limit of files in one COPY.
+MAX_FILES_PER_COPY = 1000
+# Snowflake's limits are 16,384 rows and 1 MB a statement.
+MAX_ROWS_PER_INSERT = 2000
 
 
 class TimestampNTZ(sa.types.UserDefinedType):
-    """Time without a zone, in UTC.
+    """Timestamp without time zone, in UTC.
 
-    BI tools take it as a plain time: of one with a zone, Power BI makes another type that its date tables don't
-    join, and Tableau drops the zone.
+    BI tools handle it best: Power BI maps timestamps with a zone to a type that its date tables can't join, and
+    Tableau drops the zone.
     """
 
     cache_ok = True
 
     def get_col_spec(self, **_: Any) -> str:
-        """As in DDL."""
+        """Name of the type in DDL."""
         return "TIMESTAMP_NTZ"
 
 
-def retyped(type_: sa.types.TypeEngine) -> sa.types.TypeEngine:
-    """Text without a length, which would only make loads fail; times without a zone."""
+def snowflake_type(type_: sa.types.TypeEngine) -> sa.types.TypeEngine:
+    """Map the model's types: text without a length (a limit would only make loads fail), times without a zone."""
     if isinstance(type_, sa.String):
         return sa.Text()
     return TimestampNTZ() if isinstance(type_, sa.DateTime) else type_
 
 
 class _Compiler(DDLCompiler):
-    """Comments go with the definition: a statement each would be three hundred round trips."""
+    """Writes comments inline: separate statements would take 300 round trips."""
 
     def get_column_specification(self, column: sa.Column, **options: Any) -> str:
-        return f"{super().get_column_specification(column, **options)} COMMENT {literal(column.comment or '')}"
+        return f"{super().get_column_specification(column, **options)} COMMENT {string_literal(column.comment or '')}"
 
     def post_create_table(self, table: sa.Table) -> str:
-        return f" COMMENT = {literal(table.comment or '')}"
+        return f" COMMENT = {string_literal(table.comment or '')}"
 
 
 class _Preparer(IdentifierPreparer):
-    """Quoted in lower case, a name would be another one; none of the model's is a word that Snowflake reserves."""
+    """Never quotes names: quoted names are case-sensitive in Snowflake, and the model has no reserved words."""
 
     def quote(self, ident: str, force: Any = None) -> str:  # SQLAlchemy 2.0 has the second argument
         return ident
 
 
 class Dialect(DefaultDialect):
-    """As far as DDL goes."""
+    """SQLAlchemy dialect of Snowflake's DDL."""
 
     name = "snowflake"
     ddl_compiler = _Compiler
@@ -71,25 +71,25 @@ class Dialect(DefaultDialect):
 DIALECT = Dialect()
 
 
-def literal(text: str) -> str:
-    """A string; backslashes escape there."""
+def string_literal(text: str) -> str:
+    """A string literal; Snowflake reads backslashes in it as escapes."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def here(settings: Settings, catalog: str, schema: str) -> str:
-    """A condition on these columns of Snowflake's information schema: the settings' database and schema."""
+def schema_condition(settings: Settings, catalog: str, schema: str) -> str:
+    """SQL condition of the settings' database and schema, on these columns of Snowflake's information schema."""
     database, name = settings.snowflake_database.upper(), settings.snowflake_schema.upper()
-    return f"{catalog} = {literal(database)} AND {schema} = {literal(name)}"
+    return f"{catalog} = {string_literal(database)} AND {schema} = {string_literal(name)}"
 
 
 def create_transient_table(table: sa.Table, name: str | None = None) -> str:
-    """`CREATE TABLE` with its primary key; transient, as everything in it is in the lake, so no fail-safe is paid."""
+    """`CREATE TABLE` with primary key; transient, as the lake holds all rows and Fail-safe storage would cost."""
     sql = str(CreateTable(table, include_foreign_key_constraints=[]).compile(dialect=DIALECT)).strip()
     return sql.replace(f"CREATE TABLE {table.name}", f"CREATE OR REPLACE TRANSIENT TABLE {name or table.name}", 1)
 
 
-def references(table: sa.Table) -> Iterator[tuple[str, str]]:
-    """Each table that it refers to, and the statement that says so: not enforced, but told to BI tools."""
+def foreign_key_statements(table: sa.Table) -> Iterator[tuple[str, str]]:
+    """Each referenced table with the `ALTER TABLE` that adds the foreign key; not enforced, read by BI tools."""
     for column in table.columns:
         for link in column.foreign_keys:
             other = link.column.table.name
@@ -99,70 +99,70 @@ def references(table: sa.Table) -> Iterator[tuple[str, str]]:
             )
 
 
-def stage(lake_uri: str, integration: str) -> str:
-    """The external stage on the lake, reached by the account's integration for a bucket."""
+def create_stage(lake_uri: str, integration: str) -> str:
+    """`CREATE STAGE` on the lake; a bucket is accessed through the account's storage integration."""
     url = lake_uri if is_s3(lake_uri) else Path(lake_uri).as_uri()
     by = f" STORAGE_INTEGRATION = {integration}" if is_s3(lake_uri) else ""
-    return f"CREATE OR REPLACE STAGE {STAGE} URL = {literal(f'{url}/')}{by}"
+    return f"CREATE OR REPLACE STAGE {STAGE} URL = {string_literal(f'{url}/')}{by}"
 
 
-def staging(table: sa.Table, name: str) -> str:
-    """A table of this session alone, for rows as they are in the lake's files: without the column of their layout."""
-    columns = ", ".join(f"{column.name} {column.type.compile(dialect=DIALECT)}" for column in _in_files(table))
+def create_staging_table(table: sa.Table, name: str) -> str:
+    """`CREATE TABLE` of a temporary staging table with the columns in the lake's files (no partition column)."""
+    columns = ", ".join(f"{column.name} {column.type.compile(dialect=DIALECT)}" for column in _file_columns(table))
     return f"CREATE OR REPLACE TEMPORARY TABLE {name} ({columns})"
 
 
-def copies(files: Sequence[str], name: str) -> Iterator[str]:
-    """`COPY INTO` the staging table of exactly these files of the stage."""
-    for first in range(0, len(files), FILES_A_COPY):
-        names = ", ".join(map(literal, files[first : first + FILES_A_COPY]))
+def copy_statements(files: Sequence[str], name: str) -> Iterator[str]:
+    """`COPY INTO` statements that load exactly these files of the stage into the staging table."""
+    for first in range(0, len(files), MAX_FILES_PER_COPY):
+        names = ", ".join(map(string_literal, files[first : first + MAX_FILES_PER_COPY]))
         yield (
-            # By their logical type, whole seconds are never taken for milliseconds.
+            # By logical type: otherwise whole seconds may be read as milliseconds.
             f"COPY INTO {name} FROM @{STAGE} FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE)"
             f" MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE ON_ERROR = ABORT_STATEMENT FORCE = TRUE FILES = ({names})"
         )
 
 
-def insert(table: sa.Table, source: str, spans: Sequence[Span] | None, into: str | None = None) -> str:
-    """From the staging table, those rows that are in the spans, with their month; in order of time.
+def insert_statement(table: sa.Table, source: str, spans: Sequence[Span] | None, into: str | None = None) -> str:
+    """`INSERT` of the staging table's rows in the spans (None: all), with their month, sorted by time.
 
-    In that order a micro-partition is of a few months, and a query for a month reads no other.
+    Sorted, a micro-partition covers few months, so that a query of a month can prune the others.
     """
     model = table.info["model"]
     window = TABLES[model].window_column
     names = [column.name for column in table.columns]
     values = [f"DATE_TRUNC('MONTH', {window})::DATE" if name == LAYOUT_COLUMN and window else name for name in names]
-    where = f" WHERE {within(model, spans)}" if spans is not None else ""
+    where = f" WHERE {spans_predicate(model, spans)}" if spans is not None else ""
     order = f" ORDER BY {window}" if window else ""
     return (
         f"INSERT INTO {into or table.name} ({', '.join(names)}) SELECT {', '.join(values)} FROM {source}{where}{order}"
     )
 
 
-def delete(table: sa.Table, spans: Sequence[Span] | None) -> str:
-    """All rows, or those of the spans."""
-    where = f" WHERE {within(table.info['model'], spans)}" if spans is not None else ""
+def delete_statement(table: sa.Table, spans: Sequence[Span] | None) -> str:
+    """`DELETE` of the rows of the spans; None for all rows."""
+    where = f" WHERE {spans_predicate(table.info['model'], spans)}" if spans is not None else ""
     return f"DELETE FROM {table.name}{where}"
 
 
-def notes(windows: str, name: str, held: Held) -> Iterator[str]:
-    """Statements by which the table of what is held tells of this one."""
-    yield f"DELETE FROM {windows} WHERE table_name = {literal(name)}"
+def state_statements(windows: str, name: str, state: PublishedState) -> Iterator[str]:
+    """Statements that record the state of a table in the table of windows."""
+    yield f"DELETE FROM {windows} WHERE table_name = {string_literal(name)}"
     rows = [
-        f"({literal(name)}, {literal(window)}, {literal(version)}, {literal(held.shape)})"
-        for window, version in held.windows.items()
+        f"({', '.join(map(string_literal, (name, window, version, state.schema_fingerprint)))})"
+        for window, version in state.windows.items()
     ]
-    for first in range(0, len(rows), ROWS_AN_INSERT):
-        values = ", ".join(rows[first : first + ROWS_AN_INSERT])
+    for first in range(0, len(rows), MAX_ROWS_PER_INSERT):
+        values = ", ".join(rows[first : first + MAX_ROWS_PER_INSERT])
         yield f"INSERT INTO {windows} (table_name, window_name, version, shape) VALUES {values}"
 
 
-def view(question: str) -> str:
-    """The analysis view of that name; who may read it still may."""
-    comment = literal(title(question))
+def create_view(question: str) -> str:
+    """`CREATE VIEW` of a question; existing grants are kept."""
+    comment = string_literal(title(question))
     return f"CREATE OR REPLACE VIEW {question} COPY GRANTS COMMENT = {comment} AS {questions()[question]}"
 
 
-def _in_files(table: sa.Table) -> list[sa.Column]:
+def _file_columns(table: sa.Table) -> list[sa.Column]:
     partitioned = TABLES[table.info["model"]].window_column is not None
     return [column for column in table.columns if not (partitioned and column.name == LAYOUT_COLUMN)]

@@ -19,7 +19,7 @@ from spotify_assets.model import TABLES
 from spotify_assets.refresh.plan import PlannedRun
 from spotify_assets.settings import load_settings
 from spotify_assets.spotify.state import SpotifyState
-from spotify_assets.targets.publishing import Held, Refresh, Span
+from spotify_assets.targets.publishing import PublishedState, Refresh, Span
 from spotify_assets.targets.questions import questions
 from spotify_assets_tests.conftest import extended
 
@@ -202,7 +202,7 @@ def test_nothing_to_do(console):
 
 
 def refresh(table, *spans):
-    return Refresh(table, 1, Held("s", {}), spans or None)
+    return Refresh(table, 1, PublishedState("s", {}), spans or None)
 
 
 JANUARY, MARCH = Span("2024-01-01", "2024-02-01"), Span("2024-03-01", "2024-04-01")

@@ -25,8 +25,8 @@ class Asked(list):
     def refresh(self, run):
         self.append(f"refresh {run}")
 
-    def publish(self, target, refreshes, *, anew):
-        self.append(f"publish {target}{' anew' * anew}")
+    def publish(self, target, refreshes, *, full):
+        self.append(f"publish {target}{' full' * full}")
 
 
 @pytest.fixture
@@ -72,14 +72,14 @@ def test_a_target_that_fails_keeps_no_other_from_being_written(sync):
 
 
 @pytest.mark.parametrize(
-    ("names", "anew", "expected"),
+    ("names", "full", "expected"),
     [
         ((), False, ["publish duckdb", "publish files"]),
         (("files",), False, ["publish files"]),
-        (("duckdb",), True, ["publish duckdb anew"]),
+        (("duckdb",), True, ["publish duckdb full"]),
     ],
 )
-def test_targets_are_published_by_name(sync, names, anew, expected):
+def test_targets_are_published_by_name(sync, names, full, expected):
     sync, asked = sync(export_uri="exports")
-    assert set(sync.publish(names, anew=anew).published) == {title.split()[1] for title in expected}
+    assert set(sync.publish(names, full=full).published) == {title.split()[1] for title in expected}
     assert asked == expected

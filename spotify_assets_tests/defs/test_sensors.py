@@ -66,7 +66,7 @@ def test_from_a_landed_file_to_nothing_stale(world, instance):
     assert len(world.rows("fct_plays")) == 2
     lake_changed = tick(sensors.publish_sensor, world, instance)
     run("publish_tables", lake_changed.run_requests[0], world, instance)
-    assert publishing.behind(Warehouse(path=world.settings.warehouse), world.lake) == []
+    assert publishing.pending_refreshes(Warehouse(path=world.settings.warehouse), world.lake) == []
     assert "as it was" in tick(sensors.publish_sensor, world, instance, lake_changed.cursor).skip_message
 
 

@@ -211,8 +211,10 @@ class TestPolicy:
             landing.land("history/anna/a.json", json.dumps([extended("2024-01-31T13:37:00Z")] * times).encode())
             assert ingest(landing, lake, settings).records == times
         athena = targets(settings)["athena"]
-        for anew in (False, True):
-            assert len([*athena.publish(lake, publishing.behind(athena, lake, ["raw_plays"], anew=anew))]) == 1
+        for full in (False, True):
+            assert (
+                len([*athena.publish(lake, publishing.pending_refreshes(athena, lake, ["raw_plays"], full=full))]) == 1
+            )
         assert count(athena, "raw_plays").rows == lake.count("raw_plays")
         queue = LandingQueue(settings.landing_queue_url, Bucket(settings.landing_uri))
         queue.delete([message.receipt for message in queue.receive(10)])

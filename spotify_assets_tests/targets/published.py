@@ -7,7 +7,7 @@ from typing import Any
 
 from spotify_assets.cli import reports
 from spotify_assets.targets import publishing
-from spotify_assets.targets.publishing import Counted, Counting, Published, Target
+from spotify_assets.targets.publishing import CountingTarget, PublishResult, RowCount, Target
 from spotify_assets.targets.questions import questions
 from spotify_assets_tests.conftest import World, extended
 from spotify_assets_tests.readers.test_playlists import capture, track
@@ -38,18 +38,20 @@ def two_snapshots(world: World) -> None:
         world.landing.land(f"playlists/{day}/p.json", json.dumps(snapshot).encode())
 
 
-def publish(world: World, target: Target, tables: Iterable[str] | None = None, **options: Any) -> dict[str, Published]:
+def publish(
+    world: World, target: Target, tables: Iterable[str] | None = None, **options: Any
+) -> dict[str, PublishResult]:
     """Write what the target lacks, and tell by table what was written."""
-    refreshes = publishing.behind(target, world.lake, tables, **options)
+    refreshes = publishing.pending_refreshes(target, world.lake, tables, **options)
     return {done.refresh.table: done for done in target.publish(world.lake, refreshes)}
 
 
-def count(target: Counting, table: str) -> Counted:
+def count(target: CountingTarget, table: str) -> RowCount:
     """What the target counts in one table."""
     return dict(target.counts([table]))[table]
 
 
-def spans(done: Published) -> str:
+def spans(done: PublishResult) -> str:
     """What was replaced, in words."""
     return "whole" if done.refresh.spans is None else ", ".join(map(str, done.refresh.spans))
 

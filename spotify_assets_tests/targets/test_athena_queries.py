@@ -9,7 +9,7 @@ import pytest
 
 from spotify_assets.storage.aws import athena_client, glue_client
 from spotify_assets.targets import athena_queries
-from spotify_assets.targets.athena_queries import Queries
+from spotify_assets.targets.athena_queries import AthenaQueries
 from spotify_assets.targets.glue import Athena, GlueCatalog
 from spotify_assets.targets.publishing import TargetError
 from spotify_assets_tests.targets.published import count
@@ -76,7 +76,7 @@ def aws(bucket, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_ATHENA", scripted.address)
     monkeypatch.setenv("AWS_ENDPOINT_URL_GLUE", scripted.address)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    monkeypatch.setattr(athena_queries, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(athena_queries, "FIRST_POLL_SECONDS", 0.01)
     scripted.script = {
         "StartQueryExecution": [(200, {"QueryExecutionId": "q-1"})],
         "GetQueryExecution": [execution("SUCCEEDED", scanned=10_485_760)],
@@ -117,7 +117,7 @@ def test_it_waits_while_the_query_runs(aws, athena):
 
 def test_it_asks_ever_less_often_and_stops_a_query_in_the_end(aws, bucket):
     aws.script["GetQueryExecution"] = [execution("RUNNING")]
-    queries = Queries(athena_client(), "dj", limit=1.0)
+    queries = AthenaQueries(athena_client(), "dj", limit=1.0)
     said = refused_line(lambda: queries.run("SELECT 1", "trying"))
     assert said == "athena: trying in workgroup dj: not done after 1 s, and so stopped"
     # At 0.01, 0.02, 0.04 ... s; each 0.01 s would be a hundred times.
@@ -190,7 +190,7 @@ def test_a_refusal_of_athenas_is_one_line(aws, athena, operation, code, message,
 )
 def test_a_refusal_of_glues_is_one_line(aws, athena, code, message, said):
     aws.refuses("GetTables", code, message)
-    assert said in refused_line(athena.held)
+    assert said in refused_line(athena.published_states)
 
 
 def test_races_end_and_other_errors_are_told(aws, world, athena):
@@ -198,7 +198,7 @@ def test_races_end_and_other_errors_are_told(aws, world, athena):
     from spotify_assets.targets import publishing
 
     aws.script["GetTables"] = [(200, {"TableList": []})]
-    refreshes = publishing.behind(athena, world.lake, ["dim_time"])
+    refreshes = publishing.pending_refreshes(athena, world.lake, ["dim_time"])
     aws.refuses("CreateTable", "AlreadyExistsException", "Table already exists.")
     aws.script["UpdateTable"] = [
         (400, {"__type": "ConcurrentModificationException", "message": "Update table failed."}),
@@ -219,13 +219,15 @@ def catalog():
 def test_nobody_at_that_address_is_one_line(aws, catalog, monkeypatch):
     aws.server.shutdown()
     aws.server.server_close()
-    assert "AWS_REGION and AWS_ENDPOINT_URL" in refused_line(catalog.held)
+    assert "AWS_REGION and AWS_ENDPOINT_URL" in refused_line(catalog.published_states)
 
 
 def test_no_credentials_are_one_line(aws, catalog, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    assert "athena: Glue database music: no AWS credentials; set AWS_ACCESS_KEY_ID" in refused_line(catalog.held)
+    assert "athena: Glue database music: no AWS credentials; set AWS_ACCESS_KEY_ID" in refused_line(
+        catalog.published_states
+    )
 
 
 def test_no_region_is_one_line_and_either_variable_names_it(bucket, catalog, monkeypatch):
@@ -234,4 +236,7 @@ def test_no_region_is_one_line_and_either_variable_names_it(bucket, catalog, mon
     monkeypatch.delenv("AWS_REGION")
     assert glue_client().meta.region_name == "us-east-1"
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    assert refused_line(catalog.held) == "athena: AWS: no region; set AWS_REGION, or the region of the profile"
+    assert (
+        refused_line(catalog.published_states)
+        == "athena: AWS: no region; set AWS_REGION, or the region of the profile"
+    )

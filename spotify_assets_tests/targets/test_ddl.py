@@ -8,7 +8,7 @@ from spotify_assets.model import TABLES
 from spotify_assets.targets import ddl, publishing
 
 DIALECT = postgresql.dialect()
-STAR = publishing.in_order(["dim_track", "dim_artist", "dim_album", "fct_plays", "bridge_track_artist"])
+STAR = publishing.sort_by_references(["dim_track", "dim_artist", "dim_album", "fct_plays", "bridge_track_artist"])
 
 
 def links(metadata, table):
@@ -17,7 +17,7 @@ def links(metadata, table):
 
 
 def test_columns_are_the_models():
-    metadata = ddl.served(STAR, DIALECT)
+    metadata = ddl.build_metadata(STAR, DIALECT)
     assert set(metadata.tables) == set(STAR)
     for name in STAR:
         made, model = metadata.tables[name], TABLES[name].sql
@@ -28,20 +28,20 @@ def test_columns_are_the_models():
 
 
 def test_a_key_points_to_tables_that_are_served_only():
-    assert "track_key -> dim_track.track_key" in links(ddl.served(STAR, DIALECT), "fct_plays")
-    alone = ddl.served(["fct_plays"], DIALECT)
+    assert "track_key -> dim_track.track_key" in links(ddl.build_metadata(STAR, DIALECT), "fct_plays")
+    alone = ddl.build_metadata(["fct_plays"], DIALECT)
     assert links(alone, "fct_plays") == set()
 
 
 def test_a_part_of_a_primary_key_can_not_be_referred_to():
-    served = ddl.served(publishing.of_layers("dimensions", "facts"), DIALECT)
+    served = ddl.build_metadata(publishing.tables_of_layers("dimensions", "facts"), DIALECT)
     whole = {name for name in served.tables if len(TABLES[name].primary_key) == 1}
     for name in served.tables:
         assert {link.partition(" -> ")[2].partition(".")[0] for link in links(served, name)} <= whole
 
 
 def test_a_table_without_keys_tells_of_them_in_its_comments():
-    metadata = ddl.served(STAR, DIALECT, keyed=lambda table: table != "fct_plays")
+    metadata = ddl.build_metadata(STAR, DIALECT, has_keys=lambda table: table != "fct_plays")
     assert links(metadata, "fct_plays") == set()
     assert not metadata.tables["fct_plays"].primary_key.columns
     assert metadata.tables["dim_track"].primary_key.columns.keys() == ["track_key"]
@@ -51,13 +51,13 @@ def test_a_table_without_keys_tells_of_them_in_its_comments():
 
 @pytest.mark.parametrize("to_itself", [True, False])
 def test_keys_of_a_table_to_itself_may_stay_away(to_itself):
-    metadata = ddl.served(["dim_track"], DIALECT, to_itself=to_itself)
+    metadata = ddl.build_metadata(["dim_track"], DIALECT, self_references=to_itself)
     assert links(metadata, "dim_track") == ({"canonical_track_key -> dim_track.track_key"} if to_itself else set())
 
 
 def test_names_and_types_are_the_stores():
-    metadata = ddl.served(
-        STAR, DIALECT, names=lambda table: f"new_{table}", retype=lambda type_: sa.Text(), checks=False
+    metadata = ddl.build_metadata(
+        STAR, DIALECT, rename=lambda table: f"new_{table}", retype=lambda type_: sa.Text(), checks=False
     )
     assert set(metadata.tables) == {f"new_{table}" for table in STAR}
     assert "track_key -> new_dim_track.track_key" in links(metadata, "new_fct_plays")
@@ -73,13 +73,13 @@ def test_names_and_types_are_the_stores():
     ],
 )
 def test_a_comment_says_which_key_a_column_is(column, comment):
-    assert ddl.comment_of(column) == f"{column.comment}. {comment}"
+    assert ddl.column_comment(column) == f"{column.comment}. {comment}"
 
 
 @pytest.mark.parametrize("checks", [True, False])
 def test_check_constraints_come_along_where_the_store_takes_them(checks):
     [table] = [next(name for name in TABLES if TABLES[name].check_constraints)]
-    made = ddl.create_table(ddl.served([table], DIALECT, checks=checks).tables[table], DIALECT)
+    made = ddl.create(ddl.build_metadata([table], DIALECT, checks=checks).tables[table], DIALECT)
     assert made.count("CHECK (") == checks * len(TABLES[table].check_constraints)
 
 
@@ -101,8 +101,8 @@ def test_columns_of_a_condition_are_quoted_where_the_dialect_reserves_their_name
 
 @pytest.mark.parametrize("foreign_keys", [True, False])
 def test_create_table(foreign_keys):
-    made = ddl.create_table(
-        ddl.served(STAR, DIALECT).tables["bridge_track_artist"], DIALECT, foreign_keys=foreign_keys
+    made = ddl.create(
+        ddl.build_metadata(STAR, DIALECT).tables["bridge_track_artist"], DIALECT, foreign_keys=foreign_keys
     )
     assert made.startswith("CREATE TABLE bridge_track_artist (")
     assert "PRIMARY KEY (" in made
@@ -110,7 +110,9 @@ def test_create_table(foreign_keys):
 
 
 def test_comments_of_a_table_and_its_columns():
-    table, *columns = ddl.comments(ddl.served(["dim_listener"], DIALECT).tables["dim_listener"], DIALECT)
+    table, *columns = ddl.comment_statements(
+        ddl.build_metadata(["dim_listener"], DIALECT).tables["dim_listener"], DIALECT
+    )
     assert table == f"COMMENT ON TABLE dim_listener IS '{TABLES['dim_listener'].comment}'"
     assert len(columns) == len(TABLES["dim_listener"].columns)
     assert columns[0].startswith("COMMENT ON COLUMN dim_listener.listener_key IS '")
@@ -118,12 +120,22 @@ def test_comments_of_a_table_and_its_columns():
 
 def test_a_shape_is_of_all_statements_in_their_order():
     # A target that was filled by a former version is not written anew.
-    assert ddl.shape("a", "b") == "7e18f737311b"
-    assert len({ddl.shape("a", "b"), ddl.shape("b", "a"), ddl.shape("a"), ddl.shape("a", "b", "")}) == 4
+    assert ddl.ddl_fingerprint("a", "b") == "7e18f737311b"
+    assert (
+        len(
+            {
+                ddl.ddl_fingerprint("a", "b"),
+                ddl.ddl_fingerprint("b", "a"),
+                ddl.ddl_fingerprint("a"),
+                ddl.ddl_fingerprint("a", "b", ""),
+            }
+        )
+        == 4
+    )
 
 
 def test_the_table_of_what_is_held_has_a_row_for_each_window():
-    held = ddl.held_windows(sa.MetaData(), "held")
+    held = ddl.published_windows_table(sa.MetaData(), "held")
     assert held.name == "held"
     assert held.primary_key.columns.keys() == ["table_name", "window_name"]
     assert [column.name for column in held.columns] == ["table_name", "window_name", "version", "shape"]

@@ -37,12 +37,12 @@ def test_every_row_of_every_table(history, warehouse):
     publish(history, warehouse)
     with duckdb.connect(warehouse.path, read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        for table in publishing.of_layers(*LAYERS):
+        for table in publishing.tables_of_layers(*LAYERS):
             there = connection.execute(f"SELECT * FROM {table}").to_arrow_table()
             here = history.lake.read(table).select(there.column_names)
             assert sorted(map(str, there.cast(here.schema).to_pylist())) == sorted(map(str, here.to_pylist())), table
             assert count(warehouse, table).rows == here.num_rows == history.lake.count(table)
-    assert publishing.behind(warehouse, history.lake) == []
+    assert publishing.pending_refreshes(warehouse, history.lake) == []
 
 
 @pytest.mark.parametrize("name", ["it's a lake", "100%", "données[1]*", "listener=eve", "month=2001-01-01"])
@@ -50,7 +50,7 @@ def test_a_lake_wherever_it_is(history, warehouse, name):
     """Whatever the folder's name could mean to a reader of many files."""
     lake = Lake(str(history.root / name))
     shutil.copytree(history.lake.uri, lake.uri)
-    list(warehouse.publish(lake, publishing.behind(warehouse, lake, ["dim_track", "fct_plays", "plays"])))
+    list(warehouse.publish(lake, publishing.pending_refreshes(warehouse, lake, ["dim_track", "fct_plays", "plays"])))
     assert ask(warehouse.path, "SELECT count(*) FROM fct_plays JOIN dim_track USING (track_key)") == [(3,)]
     assert ask(warehouse.path, "SELECT DISTINCT listener, month FROM plays ORDER BY ALL") == [
         ("anna", date(2024, 1, 1)),
@@ -95,7 +95,7 @@ def test_a_new_month_replaces_that_month_and_what_has_no_months(history, warehou
         (date(2024, 2, 1), 1),
         (date(2024, 4, 1), 2),
     ]
-    assert publishing.behind(warehouse, history.lake) == []
+    assert publishing.pending_refreshes(warehouse, history.lake) == []
 
 
 def test_a_month_that_became_empty_is_emptied(history, warehouse):
@@ -104,7 +104,7 @@ def test_a_month_that_became_empty_is_emptied(history, warehouse):
     history.sync()
     publish(history, warehouse)
     assert ask(warehouse.path, "SELECT month, count(*) FROM fct_plays GROUP BY ALL") == [(date(2024, 1, 1), 2)]
-    assert publishing.behind(warehouse, history.lake) == []
+    assert publishing.pending_refreshes(warehouse, history.lake) == []
 
 
 def test_another_grain_is_published_whole(history, warehouse):
@@ -113,7 +113,7 @@ def test_another_grain_is_published_whole(history, warehouse):
     history.refresh()
     publish(history, warehouse)
     assert ask(warehouse.path, "SELECT count(*), count(DISTINCT play_id) FROM fct_plays") == [(3, 3)]
-    assert publishing.behind(warehouse, history.lake) == []
+    assert publishing.pending_refreshes(warehouse, history.lake) == []
 
 
 def test_who_has_it_open_sees_what_it_was_and_blocks_nothing(history, warehouse):
@@ -150,7 +150,7 @@ def test_who_writes_into_it_is_not_waited_for(history, warehouse):
     history.land("anna/2024-04.json", [extended("2024-04-30T23:59:59Z")])
     history.sync()
     publish(history, warehouse)
-    assert publishing.behind(warehouse, history.lake) == []
+    assert publishing.pending_refreshes(warehouse, history.lake) == []
     writer.communicate()
     assert ask(warehouse.path, "SELECT count(*) FROM fct_plays") == [(4,)]
 
@@ -206,7 +206,7 @@ def test_what_fails_leaves_the_file_as_it_was(history, warehouse, monkeypatch):
     before = Path(warehouse.path).read_bytes()
     history.land("anna/2024-04.json", [extended("2024-04-30T23:59:59Z")])
     history.sync()
-    refreshes = publishing.behind(warehouse, history.lake)
+    refreshes = publishing.pending_refreshes(warehouse, history.lake)
     for file in (history.root / "lake/metrics/track_metrics").glob("*.parquet"):
         file.unlink()
     with pytest.raises(TargetError, match="is as it was"):
@@ -220,7 +220,7 @@ def test_what_fails_leaves_the_file_as_it_was(history, warehouse, monkeypatch):
 
 def test_one_dimension_anew_takes_along_what_refers_to_it(history, warehouse):
     publish(history, warehouse)
-    done = publish(history, warehouse, ["dim_artist"], anew=True)
+    done = publish(history, warehouse, ["dim_artist"], full=True)
     assert {"dim_artist", "dim_album", "dim_track", "bridge_track_artist", "artist_metrics"} <= set(done)
     assert "fct_plays" not in done
-    assert publishing.behind(warehouse, history.lake) == []
+    assert publishing.pending_refreshes(warehouse, history.lake) == []

@@ -19,7 +19,7 @@ from spotify_assets.targets.publishing import TargetError
 from spotify_assets.targets.registry import targets
 from spotify_assets_tests.targets.published import FILES, count, publish, two_snapshots
 
-ALL = publishing.of_layers(*LAYERS)
+ALL = publishing.tables_of_layers(*LAYERS)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_every_row_of_every_table(history, files):
     done = publish(history, files)
     assert {table: one.rows for table, one in done.items()} == {table: history.lake.count(table) for table in ALL}
     assert_equals_the_lake(files, history)
-    assert publishing.behind(files, history.lake) == []
+    assert publishing.pending_refreshes(files, history.lake) == []
     assert publish(history, files) == {}
     assert len(folders(files)) == 1
 
@@ -118,7 +118,7 @@ def test_in_a_bucket(history, bucket, few):
     files = targets(history.settings)["files"]
     publish(history, files)
     assert_equals_the_lake(files, history, few)
-    assert publishing.behind(files, history.lake) == []
+    assert publishing.pending_refreshes(files, history.lake) == []
 
 
 def test_readers_find_a_month_by_folder_and_by_column(history, files, few):
@@ -167,11 +167,11 @@ def test_an_export_that_is_killed_is_never_seen_and_removed_by_the_next(history,
         patch.setattr(flat_files, "_to_parquet", killed)
         patch.setattr(flat_files.FlatFiles, "_remove", lambda *_: None)  # a process that is killed tidies nothing
         with pytest.raises(KilledError):
-            publish(history, files, anew=True)
+            publish(history, files, full=True)
     assert latest(files) == before
     assert len(folders(files)) == 2
     left = folders(files) - {before["folder"]}
-    publish(history, files, anew=True)
+    publish(history, files, full=True)
     assert not folders(files) & left
     assert latest(files)["folder"] != before["folder"]
     assert whole - {"latest.json"} < there(files)
@@ -186,7 +186,7 @@ def test_an_export_that_fails_leaves_nothing(history, files, few, monkeypatch):
 
     monkeypatch.setattr(flat_files, "_to_parquet", full)
     with pytest.raises(TargetError, match="No space left on device"):
-        publish(history, files, anew=True)
+        publish(history, files, full=True)
     assert there(files) == before
 
 
@@ -197,8 +197,8 @@ def test_in_a_bucket_what_is_written_just_now_may_be_another_run(history, bucket
     storage_at(bucket).write("else/where.txt", b"not ours")
     publish(history, files)
     assert "2024-01-01T00-00-00Z" in folders(files)
-    monkeypatch.setattr(flat_files, "DEAD_AFTER", timedelta())
-    publish(history, files, anew=True)
+    monkeypatch.setattr(flat_files, "ABANDONED_AFTER", timedelta())
+    publish(history, files, full=True)
     assert "2024-01-01T00-00-00Z" not in folders(files)
     assert "else" in folders(files)
 
@@ -206,7 +206,7 @@ def test_in_a_bucket_what_is_written_just_now_may_be_another_run(history, bucket
 def test_the_last_few_are_kept(history, files, few):
     made = []
     for _ in range(5):
-        publish(history, files, anew=True)
+        publish(history, files, full=True)
         made.append(latest(files)["folder"])
     assert folders(files) == set(made[-3:])
     assert latest(files)["earlier"] == [made[-2], made[-3]]
@@ -218,7 +218,7 @@ def test_the_last_few_are_kept(history, files, few):
 def test_what_was_deleted_is_missed(history, files, few):
     publish(history, files)
     storage_at(files.uri).remove([f"{latest(files)['folder']}/csv/fct_plays.csv"])
-    assert [refresh.table for refresh in publishing.behind(files, history.lake)] == ["fct_plays"]
+    assert [refresh.table for refresh in publishing.pending_refreshes(files, history.lake)] == ["fct_plays"]
     assert set(publish(history, files)) == set(few)
 
 
@@ -234,7 +234,7 @@ def test_empty_tables(world):
 def test_another_pointer_is_left_alone(history, files, content):
     storage_at(files.uri).write("latest.json", content)
     with pytest.raises(TargetError, match="is no pointer to an export; move it away") as error:
-        files.held()
+        files.published_states()
     assert "\n" not in str(error.value)
 
 

@@ -24,8 +24,8 @@ from spotify_assets.model import LAYERS, TABLES
 from spotify_assets.settings import SettingsError, load_settings
 from spotify_assets.storage import Bucket
 from spotify_assets.targets import publishing
-from spotify_assets.targets.glue import Athena, GlueCatalog, fitting
-from spotify_assets.targets.publishing import Counting
+from spotify_assets.targets.glue import Athena, GlueCatalog, truncate_comment
+from spotify_assets.targets.publishing import CountingTarget
 from spotify_assets.targets.registry import targets
 from spotify_assets_tests.targets.published import count, publish
 
@@ -98,8 +98,11 @@ def rows(table):
 class TestRegistered:
     def test_every_table_of_the_lake(self, in_bucket, glue, moto, tmp_path):
         catalog, in_folder = catalog_in(in_bucket.uri), Lake(str(in_bucket.root / "lake"))
-        done = {one.refresh.table: one for one in catalog.publish(in_folder, publishing.behind(catalog, in_folder))}
-        assert list(done) == list(publishing.of_layers(*LAYERS))
+        done = {
+            one.refresh.table: one
+            for one in catalog.publish(in_folder, publishing.pending_refreshes(catalog, in_folder))
+        }
+        assert list(done) == list(publishing.tables_of_layers(*LAYERS))
         assert done["plays"].rows == 0
         assert done["plays"].details["location"] == f"{in_bucket.uri}/lake/cleaned/plays"
         found = {one["Name"]: one for one in glue.get_tables(DatabaseName=catalog.database)["TableList"]}
@@ -134,7 +137,7 @@ class TestRegistered:
         # Files of the rows that are gone are still there, as a reader that knows no Delta would find.
         assert len([*Bucket(lake.table_uri("fct_plays")).files("month=2024-03-01")]) == 1
 
-        assert publishing.behind(catalog, lake, tables) == []
+        assert publishing.pending_refreshes(catalog, lake, tables) == []
         there = read_by_name(catalog, tables, tmp_path / "by_name", moto)
         assert sorted(there["plays"]["ms_played"].to_pylist()) == [1, 200_000]
         assert there["fct_plays"]["month"].to_pylist() == [date(2024, 1, 1)]
@@ -166,8 +169,8 @@ class TestRegistered:
     ],
 )
 def test_comments_fit(comment, limit, expected):
-    assert fitting(comment, limit) == expected
-    assert len(fitting(comment, limit).encode()) <= limit
+    assert truncate_comment(comment, limit) == expected
+    assert len(truncate_comment(comment, limit).encode()) <= limit
 
 
 def test_the_query_of_the_documentation_names_what_there_is(synced):
@@ -240,7 +243,7 @@ class TestSettings:
 
     def test_without_a_workgroup_nothing_counts(self):
         settings = load_settings(lake_uri="s3://bucket/lake", glue_database="music")
-        assert not isinstance(targets(settings)["athena"], Counting)
+        assert not isinstance(targets(settings)["athena"], CountingTarget)
         graph = definitions(settings).resolve_asset_graph()
         assert {key.path[-1] for key in graph.get_all_asset_keys() if key.path[0] == "athena"} == set(TABLES)
         assert not [key for key in graph.asset_check_keys if key.asset_key.path[0] == "athena"]
@@ -285,4 +288,4 @@ class TestSettings:
 
 def test_what_is_registered_can_be_told_as_json(catalog):
     # Whatever is no text would be of another shape on each run.
-    assert json.loads(json.dumps(catalog._wanted)) == catalog._wanted
+    assert json.loads(json.dumps(catalog._table_inputs)) == catalog._table_inputs

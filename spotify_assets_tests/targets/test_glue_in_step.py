@@ -23,7 +23,7 @@ def moved(table):
     table["StorageDescriptor"]["Location"] += "_copy"
 
 
-def retyped(table):
+def snowflake_type(table):
     table["StorageDescriptor"]["Columns"][0]["Type"] = "double"
 
 
@@ -56,7 +56,7 @@ class TestInStep:
         "change",
         [
             moved,
-            retyped,
+            snowflake_type,
             without_a_column,
             with_another_column,
             without_a_comment,
@@ -67,12 +67,12 @@ class TestInStep:
     )
     def test_what_somebody_changed_is_put_right(self, world, catalog, glue, change):
         publish(world, catalog, FEW)
-        right = catalog.held()
+        right = catalog.published_states()
         table = glue.get_table(DatabaseName=catalog.database, Name="plays")["Table"]
         change(table)
         glue.update_table(DatabaseName=catalog.database, TableInput=taken(table))
         assert list(publish(world, catalog, FEW)) == ["plays"]
-        assert catalog.held() == right
+        assert catalog.published_states() == right
 
     def test_what_others_add_is_no_reason_to_write(self, world, catalog, glue):
         publish(world, catalog, FEW)
@@ -95,12 +95,12 @@ class TestInStep:
     def test_a_dropped_database_is_made_again(self, world, catalog, glue):
         publish(world, catalog, FEW)
         glue.delete_database(Name=catalog.database)
-        assert catalog.held() == {}
+        assert catalog.published_states() == {}
         assert list(publish(world, catalog, FEW)) == [*FEW]
 
     def test_anew_registers_what_is_there(self, world, catalog):
         publish(world, catalog, FEW)
-        assert list(publish(world, catalog, FEW, anew=True)) == [*FEW]
+        assert list(publish(world, catalog, FEW, full=True)) == [*FEW]
 
     def test_a_changed_model_and_a_moved_lake(self, world, catalog, glue, monkeypatch):
         publish(world, catalog, FEW)
@@ -123,7 +123,7 @@ class TestInStep:
 
         def register():
             try:
-                publish(world, GlueCatalog(database=catalog.database, lake_uri=catalog.lake_uri), FEW, anew=True)
+                publish(world, GlueCatalog(database=catalog.database, lake_uri=catalog.lake_uri), FEW, full=True)
             except TargetError as error:
                 failed.append(error)
 
@@ -145,13 +145,13 @@ class TestOthersTables:
     def test_one_of_another_name_is_left_alone(self, world, catalog, glue):
         self.foreign(glue, catalog.database, "invoices", "s3://somewhere/invoices")
         before = glue.get_table(DatabaseName=catalog.database, Name="invoices")["Table"]
-        publish(world, catalog, FEW, anew=True)
+        publish(world, catalog, FEW, full=True)
         assert glue.get_table(DatabaseName=catalog.database, Name="invoices")["Table"] == before
 
     def test_one_of_our_name_stops_before_anything_is_written(self, world, catalog, glue):
         self.foreign(glue, catalog.database, "plays", "s3://somewhere/theatre")
         with pytest.raises(TargetError, match=r"names that are somebody else's \(plays\); set SPOTIFY_ASSETS_GLUE"):
-            publish(world, catalog, FEW, anew=True)
+            publish(world, catalog, FEW, full=True)
         [left] = glue.get_tables(DatabaseName=catalog.database)["TableList"]
         assert left["StorageDescriptor"]["Location"] == "s3://somewhere/theatre"
 

@@ -64,7 +64,7 @@ def test_every_row_of_every_table(target, world):
     assert {table: count(target, table).rows for table in target.tables} == {
         table: world.lake.count(table) for table in target.tables
     }
-    assert publishing.behind(target, world.lake) == []
+    assert publishing.pending_refreshes(target, world.lake) == []
     assert "fct_plays" in done
     assert min(world.lake.count(table) for table in ("fct_plays", "fct_playlist_tracks", "track_metrics")) > 0
 
@@ -111,7 +111,7 @@ def test_a_month_that_became_empty_is_emptied(target, world):
 
 def test_foreign_keys_hold_after_tables_were_made_anew(target, world):
     publish(world, target)
-    publish(world, target, ["dim_track", "dim_artist"], anew=True)
+    publish(world, target, ["dim_track", "dim_artist"], full=True)
     with target.engine.begin() as connection:
         connection.exec_driver_sql("SET foreign_key_checks = 0")
         connection.exec_driver_sql("DROP TABLE dim_platform")
@@ -132,7 +132,7 @@ def test_one_that_was_killed_between_its_renames_is_put_right(target, world, mon
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("spotify_assets.targets.mysql._refer_anew", killed)
+    monkeypatch.setattr("spotify_assets.targets.mysql._repoint_foreign_keys", killed)
     with pytest.raises(KeyboardInterrupt):
         publish(world, target)
     assert "_old_dim_track" in sa.inspect(target.engine).get_table_names()
@@ -151,7 +151,7 @@ def test_rows_that_somebody_changed_are_put_right(target, world):
         connection.exec_driver_sql("UPDATE dim_track SET track_name = 'Other'")
         connection.exec_driver_sql("SET foreign_key_checks = 0")
         connection.exec_driver_sql("DELETE FROM fct_plays")
-    publish(world, target, anew=True)
+    publish(world, target, full=True)
     assert_equal_to_the_lake(target, world)
 
 

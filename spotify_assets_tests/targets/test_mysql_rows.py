@@ -5,7 +5,7 @@ import pymysql
 import pytest
 import sqlalchemy as sa
 
-from spotify_assets.targets.mysql_rows import NO_LOCAL_INFILE, as_csv, code_of
+from spotify_assets.targets.mysql_rows import NO_LOCAL_INFILE, error_code, write_csv
 from spotify_assets_tests.conftest import utc
 
 
@@ -30,16 +30,16 @@ from spotify_assets_tests.conftest import utc
 def test_all_is_in_quotes_but_null(tmp_path, monkeypatch, values, type_, lines):
     monkeypatch.setenv("TZ", "America/Lima")
     batch = pa.table({"value": pa.array(values, type_)})
-    assert as_csv(batch, tmp_path / "rows.csv").read_text().splitlines() == lines
+    assert write_csv(batch, tmp_path / "rows.csv").read_text().splitlines() == lines
 
 
 def test_columns_are_in_the_batchs_order(tmp_path):
     batch = pa.table({"select": [1], "group": ["x"]})
-    assert as_csv(batch, tmp_path / "rows.csv").read_text() == '"1","x"\n'
+    assert write_csv(batch, tmp_path / "rows.csv").read_text() == '"1","x"\n'
 
 
 def test_a_line_break_stays_within_its_quotes(tmp_path):
-    assert as_csv(pa.table({"a": ["line\nbreak"]}), tmp_path / "rows.csv").read_text() == '"line\nbreak"\n'
+    assert write_csv(pa.table({"a": ["line\nbreak"]}), tmp_path / "rows.csv").read_text() == '"line\nbreak"\n'
 
 
 @pytest.mark.parametrize(
@@ -55,5 +55,5 @@ def test_a_line_break_stays_within_its_quotes(tmp_path):
     ],
 )
 def test_the_servers_number_of_an_error(error, code):
-    assert code_of(error) == code
+    assert error_code(error) == code
     assert (code in NO_LOCAL_INFILE) == (code != 0)

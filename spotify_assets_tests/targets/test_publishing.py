@@ -11,7 +11,17 @@ from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
 from spotify_assets.targets import publishing
-from spotify_assets.targets.publishing import Held, Refresh, Span, behind, changed, digest, held_of, in_order, within
+from spotify_assets.targets.publishing import (
+    PublishedState,
+    Refresh,
+    Span,
+    changed_spans,
+    in_order,
+    lake_digest,
+    pending_refreshes,
+    states_from_rows,
+    within,
+)
 from spotify_assets.windows import TimeWindow
 from spotify_assets_tests.conftest import utc
 
@@ -51,7 +61,9 @@ APRIL = "2024-04-01/2024-05-01"
     ],
 )
 def test_spans_of_what_changed(before, now, spans):
-    found = changed({name: str(version) for name, version in before.items()}, {n: str(v) for n, v in now.items()})
+    found = changed_spans(
+        {name: str(version) for name, version in before.items()}, {n: str(v) for n, v in now.items()}
+    )
     assert ("whole" if found is None else ", ".join(map(str, found)) or "nothing") == spans
 
 
@@ -95,16 +107,16 @@ def test_rows_of_any_of_the_spans():
 )
 def test_months_that_a_span_meets(span, months):
     first_days = {"jan": date(2024, 1, 1), "feb": date(2024, 2, 1), "mar": date(2024, 3, 1)}
-    assert [name for name, day in first_days.items() if span.meets(day)] == months.split()
+    assert [name for name, day in first_days.items() if span.overlaps_month(day)] == months.split()
 
 
 def test_what_a_target_holds_by_its_rows():
     rows = [("plays", "s", JANUARY, "1"), ("dim_time", "t", commits.WHOLE, "2"), ("plays", "s", MARCH, "3")]
-    assert held_of(rows) == {
-        "plays": Held("s", {JANUARY: "1", MARCH: "3"}),
-        "dim_time": Held("t", {commits.WHOLE: "2"}),
+    assert states_from_rows(rows) == {
+        "plays": PublishedState("s", {JANUARY: "1", MARCH: "3"}),
+        "dim_time": PublishedState("t", {commits.WHOLE: "2"}),
     }
-    assert held_of([]) == {}
+    assert states_from_rows([]) == {}
 
 
 def test_tables_come_after_those_that_they_refer_to():
@@ -117,7 +129,7 @@ def test_tables_come_after_those_that_they_refer_to():
 
 
 def test_layers_are_those_asked_for():
-    assert {TABLES[table].layer for table in publishing.of_layers("facts", "metrics")} == {"facts", "metrics"}
+    assert {TABLES[table].layer for table in publishing.tables_of_layers("facts", "metrics")} == {"facts", "metrics"}
 
 
 DAYS = {
@@ -167,26 +179,26 @@ def blank_of(type_):
 class Shelf:
     """A target that holds what it is told."""
 
-    holds: dict[str, Held] = field(default_factory=dict)
+    holds: dict[str, PublishedState] = field(default_factory=dict)
     tables: Sequence[str] = ("dim_time", "plays")
 
-    def shape(self, table):
+    def schema_fingerprint(self, table):
         return f"shape of {table}"
 
-    def held(self):
+    def published_states(self):
         return self.holds
 
 
 def everything(lake):
     """What a target holds that lacks nothing."""
     return {
-        table: Held(f"shape of {table}", commits.window_versions(lake.ensure(table)))
+        table: PublishedState(f"shape of {table}", commits.window_versions(lake.ensure(table)))
         for table in ("dim_time", "plays")
     }
 
 
 def lacking(target, lake, *arguments, **options):
-    return {str(refresh) for refresh in behind(target, lake, *arguments, **options)}
+    return {str(refresh) for refresh in pending_refreshes(target, lake, *arguments, **options)}
 
 
 def test_a_target_that_holds_nothing_lacks_everything(lake):
@@ -197,7 +209,7 @@ def test_a_target_that_holds_nothing_lacks_everything(lake):
 
 def test_a_target_that_holds_everything_lacks_nothing(lake):
     assert lacking(Shelf(everything(lake)), lake) == set()
-    assert lacking(Shelf(everything(lake)), lake, anew=True) == {"dim_time", "plays"}
+    assert lacking(Shelf(everything(lake)), lake, full=True) == {"dim_time", "plays"}
 
 
 def test_a_target_lacks_the_windows_that_changed(lake):
@@ -210,19 +222,21 @@ def test_a_target_lacks_the_windows_that_changed(lake):
 
 def test_a_table_of_another_shape_is_written_anew(lake):
     held = everything(lake)
-    assert lacking(Shelf(held | {"plays": Held("of before", held["plays"].windows)}), lake) == {"plays"}
+    assert lacking(Shelf(held | {"plays": PublishedState("of before", held["plays"].windows)}), lake) == {"plays"}
 
 
 def test_a_target_that_reads_the_lakes_own_files_lacks_a_shape_only(lake):
     held = everything(lake)
-    of_before = {table: Held(one.shape, {JANUARY: "of before"}, True) for table, one in held.items()}
+    of_before = {
+        table: PublishedState(one.schema_fingerprint, {JANUARY: "of before"}, True) for table, one in held.items()
+    }
     assert lacking(Shelf(of_before), lake) == set()
-    assert lacking(Shelf(of_before | {"plays": Held("another", {}, True)}), lake) == {"plays"}
+    assert lacking(Shelf(of_before | {"plays": PublishedState("another", {}, True)}), lake) == {"plays"}
 
 
 def refresh(lake, *spans):
     delta = lake.ensure("plays")
-    return Refresh("plays", delta.version(), Held("s", {}), spans or None)
+    return Refresh("plays", delta.version(), PublishedState("s", {}), spans or None)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +254,7 @@ def test_rows_of_a_refresh(lake, spans, times):
     one = refresh(lake, *spans)
     assert sorted(one.rows(lake).to_table()["played_at"].to_pylist()) == list(map(utc, times))
     assert one.rows(lake, all_rows=True).to_table().num_rows == len(DAYS)
-    assert one.is_whole == (not spans)
+    assert one.replaces_table == (not spans)
 
 
 def test_files_of_a_refresh_are_of_the_months_that_it_meets(lake):
@@ -258,12 +272,12 @@ def test_rows_are_those_of_the_version_whatever_is_written_meanwhile(lake):
 
 
 def test_the_digest_changes_with_every_row_written_and_with_nothing_else(lake):
-    before = digest(lake)
+    before = lake_digest(lake)
     lake.ensure("dim_track")
     lake.ensure("plays").optimize.compact()
-    assert digest(lake) == before
+    assert lake_digest(lake) == before
     write(lake, MARCH)
-    assert digest(lake) != before
+    assert lake_digest(lake) != before
 
 
 def test_runs_that_published_before_are_known_by_this_tag():

@@ -21,7 +21,7 @@ from spotify_assets_tests.targets.published import (
     two_snapshots,
 )
 
-SERVED = publishing.of_layers("dimensions", "facts", "metrics")
+SERVED = publishing.tables_of_layers("dimensions", "facts", "metrics")
 STAR = ("dim_listener", "fct_plays")
 
 
@@ -89,7 +89,7 @@ def test_every_row_of_every_table(history, snowflake):
     assert history.lake.count("fct_playlist_tracks") == 4
     for table in SERVED:
         assert_equals_the_lake(snowflake, history, table)
-    assert publishing.behind(snowflake, history.lake) == []
+    assert publishing.pending_refreshes(snowflake, history.lake) == []
     # Every question has its view, and the lake's answer.
     for question, expected in answers_of_the_lake(history).items():
         assert comparable(query(snowflake, f"SELECT * FROM {question}")) == comparable(expected), question
@@ -100,7 +100,7 @@ def test_the_same_twice_changes_nothing(history, star, server):
     before = {table: in_order(there(star, table)) for table in STAR}
     assert publish(history, star, STAR) == {}
     server.statements.clear()
-    done = publish(history, star, STAR, anew=True)
+    done = publish(history, star, STAR, full=True)
     assert {table: one.rows for table, one in done.items()} == {table: len(rows) for table, rows in before.items()}
     assert {table: in_order(there(star, table)) for table in STAR} == before
     # Rows are replaced in a transaction: a statement that defines anything would end it.
@@ -123,7 +123,7 @@ def test_a_month_that_changed_is_replaced_and_no_other(history, star, server):
     assert {(str(row["month"]), row["ms_played"] == -1) for row in there(star, "fct_plays")} == {
         ("2024-01-01", True), ("2024-02-01", False), ("2024-03-01", True)
     }  # fmt: skip
-    assert publishing.behind(star, history.lake, STAR) == []
+    assert publishing.pending_refreshes(star, history.lake, STAR) == []
 
 
 def test_a_month_that_lost_its_plays_is_emptied(history, star):
@@ -138,7 +138,7 @@ def test_a_month_that_lost_its_plays_is_emptied(history, star):
 
 def test_of_a_month_only_the_days_that_are_asked_for_come_along(history, star):
     execute(star, "UPDATE fct_plays SET ms_played = -1")
-    [whole] = publishing.behind(star, history.lake, ["fct_plays"], anew=True)
+    [whole] = publishing.pending_refreshes(star, history.lake, ["fct_plays"], full=True)
     days = replace(whole, spans=(Span("2024-01-02", "2024-01-04"), Span("2024-02-01", "2024-02-02")))
     [done] = star.publish(history.lake, [days])
     assert (done.rows, count(star, "fct_plays").rows) == (3, 20)
@@ -148,40 +148,40 @@ def test_of_a_month_only_the_days_that_are_asked_for_come_along(history, star):
 
 def test_a_load_that_fails_half_way_leaves_what_was_there(history, star):
     execute(star, "UPDATE fct_plays SET ms_played = -1")
-    before, held = in_order(there(star, "fct_plays")), star.held()
-    refreshes = publishing.behind(star, history.lake, ["fct_plays"], anew=True)
+    before, held = in_order(there(star, "fct_plays")), star.published_states()
+    refreshes = publishing.pending_refreshes(star, history.lake, ["fct_plays"], full=True)
     path = history.root / "lake" / refreshes[0].live_files(history.lake)[0][-1]
     content = path.read_bytes()
     path.unlink()
     with pytest.raises(TargetError, match="a file of the lake is gone"):
         list(star.publish(history.lake, refreshes))
     assert in_order(there(star, "fct_plays")) == before
-    assert star.held() == held
+    assert star.published_states() == held
     path.write_bytes(content)
     list(star.publish(history.lake, refreshes))
     assert_equals_the_lake(star, history, "fct_plays")
 
 
 def test_a_refused_insert_leaves_what_was_there(history, star, server):
-    before, held = in_order(there(star, "fct_plays")), star.held()
+    before, held = in_order(there(star, "fct_plays")), star.published_states()
     server.refused = "INSERT INTO fct_plays"
     with pytest.raises(TargetError, match="the role lacks a privilege") as error:
-        publish(history, star, ["fct_plays"], anew=True)
+        publish(history, star, ["fct_plays"], full=True)
     assert "\n" not in str(error.value)
     assert in_order(there(star, "fct_plays")) == before
-    assert star.held() == held
+    assert star.published_states() == held
 
 
 def test_a_file_that_is_too_short_is_found(history, star, monkeypatch):
-    monkeypatch.setattr(snowflake_sql, "copies", lambda files, name: iter(()))
+    monkeypatch.setattr(snowflake_sql, "copy_statements", lambda files, name: iter(()))
     with pytest.raises(TargetError, match=r"0 of 20 rows of the lake's files were loaded"):
-        publish(history, star, ["fct_plays"], anew=True)
+        publish(history, star, ["fct_plays"], full=True)
     assert_equals_the_lake(star, history, "fct_plays")
 
 
 def test_a_dropped_table_is_filled_again(history, star, server):
     execute(star, "DROP TABLE dim_listener")
-    assert [refresh.table for refresh in publishing.behind(star, history.lake, STAR)] == ["dim_listener"]
+    assert [refresh.table for refresh in publishing.pending_refreshes(star, history.lake, STAR)] == ["dim_listener"]
     server.statements.clear()
     publish(history, star, STAR)
     assert_equals_the_lake(star, history, "dim_listener")
@@ -213,7 +213,7 @@ def test_empty_tables(world, options, monkeypatch):
     snowflake = targets(world.settings)["snowflake"]
     publish(world, snowflake, STAR)
     assert [count(snowflake, table).rows for table in STAR] == [0, 0]
-    assert publishing.behind(snowflake, world.lake, STAR) == []
+    assert publishing.pending_refreshes(snowflake, world.lake, STAR) == []
 
 
 def test_a_role_that_may_not_create_the_schema(history, snowflake, server):

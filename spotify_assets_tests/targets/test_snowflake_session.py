@@ -1,4 +1,4 @@
-"""Sessions in Snowflake: ways to log in, and what its errors mean to whoever made the settings."""
+"""SessionPool in Snowflake: ways to log in, and what its errors mean to whoever made the settings."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from spotify_assets.settings import load_settings
 from spotify_assets.targets import snowflake_session
 from spotify_assets.targets.publishing import TargetError
 from spotify_assets.targets.registry import targets
-from spotify_assets.targets.snowflake_session import Sessions, execute, fetch_rows, ran
+from spotify_assets.targets.snowflake_session import SessionPool, execute, fetch_rows, try_execute
 from spotify_assets_tests.snowflake_server import PASSWORD
 from spotify_assets_tests.targets.conftest import pem
 
@@ -31,7 +31,7 @@ from spotify_assets_tests.targets.conftest import pem
 def test_what_is_wrong_is_told_in_one_line_without_secrets(world, options, wrong, expected, caplog):
     world.overrides |= options | wrong
     with pytest.raises(TargetError) as error:
-        targets(world.settings)["snowflake"].held()
+        targets(world.settings)["snowflake"].published_states()
     message = str(error.value)
     assert message.startswith("snowflake: ")
     assert expected in message
@@ -44,7 +44,7 @@ def test_another_key_is_refused(world, options):
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     world.overrides |= options | {"snowflake_private_key": pem(other)}
     with pytest.raises(TargetError, match="has another key"):
-        targets(world.settings)["snowflake"].held()
+        targets(world.settings)["snowflake"].published_states()
 
 
 @pytest.mark.parametrize("by", ["password", "encrypted key", "file"])
@@ -56,19 +56,19 @@ def test_other_ways_to_log_in(world, options, key, tmp_path, by):
     (tmp_path / "key.p8").write_text(pem(key))
     ways["file"] = {"snowflake_private_key": "", "snowflake_private_key_file": str(tmp_path / "key.p8")}
     world.overrides |= options | ways[by]
-    assert targets(world.settings)["snowflake"].held() == {}
+    assert targets(world.settings)["snowflake"].published_states() == {}
 
 
 def test_without_its_client_it_says_what_to_install(world, options, monkeypatch):
     world.overrides |= options
     monkeypatch.setitem(sys.modules, "snowflake.connector.errors", None)
     with pytest.raises(TargetError, match=r"pip install 'spotify-assets\[snowflake\]'"):
-        targets(world.settings)["snowflake"].held()
+        targets(world.settings)["snowflake"].published_states()
 
 
 @pytest.fixture
 def sessions(options):
-    return Sessions(load_settings(lake_uri="lake", **options))
+    return SessionPool(load_settings(lake_uri="lake", **options))
 
 
 def test_a_session_is_kept_for_the_next(sessions, monkeypatch):
@@ -83,7 +83,7 @@ def test_a_session_is_kept_for_the_next(sessions, monkeypatch):
 def test_a_session_that_idled_for_long_is_not_used_again(sessions, monkeypatch):
     with sessions.session() as first:
         pass
-    later = time.monotonic() + snowflake_session.KEPT_SECONDS + 1
+    later = time.monotonic() + snowflake_session.IDLE_SECONDS + 1
     monkeypatch.setattr("spotify_assets.targets.snowflake_session.time.monotonic", lambda: later)
     with sessions.session() as second:
         assert second is not first
@@ -111,10 +111,10 @@ def test_rows_that_a_statement_changed(connection):
 
 
 def test_only_the_error_that_is_expected_is_no_error(connection):
-    assert ran(connection, "SELECT 1", unless=snowflake_session.MISSING)
-    assert not ran(connection, "SELECT * FROM nothing", unless=snowflake_session.MISSING)
+    assert try_execute(connection, "SELECT 1", ignored=snowflake_session.MISSING)
+    assert not try_execute(connection, "SELECT * FROM nothing", ignored=snowflake_session.MISSING)
     with pytest.raises(ProgrammingError):
-        ran(connection, "SELECT * FROM nothing", unless=snowflake_session.EXISTS)
+        try_execute(connection, "SELECT * FROM nothing", ignored=snowflake_session.EXISTS)
 
 
 @pytest.mark.parametrize(
@@ -127,4 +127,4 @@ def test_only_the_error_that_is_expected_is_no_error(connection):
     ],
 )
 def test_where_to_connect(url, place):
-    assert snowflake_session._place(url) == place
+    assert snowflake_session._endpoint(url) == place

@@ -9,7 +9,7 @@ from spotify_assets.defs.schema import dagster_schema
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
 from spotify_assets.targets import publishing
-from spotify_assets.targets.publishing import Counting, Published, Target
+from spotify_assets.targets.publishing import CountingTarget, PublishResult, Target
 
 GROUP = "published"
 
@@ -53,8 +53,8 @@ def published(target: Target) -> dg.AssetsDefinition:
         store: Target = getattr(context.resources, target.name)
         lake = Lake(context.resources.settings.lake_uri)
         picked = {key.path[-1] for key in context.selected_asset_keys}
-        written: dict[str, Published] = {}
-        for done in store.publish(lake, publishing.behind(store, lake, picked, anew=config.anew)):
+        written: dict[str, PublishResult] = {}
+        for done in store.publish(lake, publishing.pending_refreshes(store, lake, picked, full=config.anew)):
             context.log.info(f"{target.name}: {done.refresh}, {done.rows:,} rows")
             written[done.refresh.table] = done
         for table in target.tables:
@@ -64,7 +64,7 @@ def published(target: Target) -> dg.AssetsDefinition:
     return publish
 
 
-def _publish_result(target: Target, table: str, done: Published | None) -> dg.MaterializeResult:
+def _publish_result(target: Target, table: str, done: PublishResult | None) -> dg.MaterializeResult:
     metadata: dict[str, str | int | float] = {"rows_written": 0, "replaced": "nothing"}
     if done is not None:
         spans = done.refresh.spans
@@ -77,7 +77,7 @@ def _publish_result(target: Target, table: str, done: Published | None) -> dg.Ma
     return dg.MaterializeResult(asset_key=[target.name, table], metadata=metadata)
 
 
-def same_rows(target: Counting) -> dg.AssetChecksDefinition:
+def same_rows(target: CountingTarget) -> dg.AssetChecksDefinition:
     """A check of each table there: it has as many rows as the lake's."""
 
     @dg.multi_asset_check(
@@ -94,11 +94,11 @@ def same_rows(target: Counting) -> dg.AssetChecksDefinition:
         required_resource_keys={target.name, "settings"},
     )
     def equals_the_lake(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        store: Counting = getattr(context.resources, target.name)
+        store: CountingTarget = getattr(context.resources, target.name)
         lake = Lake(context.resources.settings.lake_uri)
         picked = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
         # Of what the lake got meanwhile, the next run tells.
-        late = {refresh.table for refresh in publishing.behind(store, lake, picked)}
+        late = {refresh.table for refresh in publishing.pending_refreshes(store, lake, picked)}
         for table, counted in store.counts([table for table in target.tables if table in picked - late]):
             expected = lake.count(table)
             yield dg.AssetCheckResult(

@@ -27,5 +27,5 @@ class WarehouseResource(DuckDBResource):
         Raises:
             FileNotFoundError: where nothing was published yet.
         """
-        with Warehouse(path=self.database).readable() as connection:
+        with Warehouse(path=self.database).connect_read_only() as connection:
             yield connection

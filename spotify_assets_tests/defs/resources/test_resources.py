@@ -26,7 +26,7 @@ def materialize(asset, settings):
 @pytest.fixture
 def published(synced):
     store = Warehouse(path=synced.settings.warehouse)
-    list(store.publish(synced.lake, publishing.behind(store, synced.lake, ["fct_plays", "dim_time"])))
+    list(store.publish(synced.lake, publishing.pending_refreshes(store, synced.lake, ["fct_plays", "dim_time"])))
     return synced
 
 
@@ -52,7 +52,7 @@ def test_a_reader_is_not_in_the_way_of_publishing(published):
     with WarehouseResource(database=store.path).get_connection() as before:
         published.land("anna/c.json", [extended("2024-05-31T13:37:00Z")])
         published.sync()
-        list(store.publish(published.lake, publishing.behind(store, published.lake, ["fct_plays"])))
+        list(store.publish(published.lake, publishing.pending_refreshes(store, published.lake, ["fct_plays"])))
         assert before.execute("SELECT count(*) FROM fct_plays").fetchall() == [(2,)]
     with WarehouseResource(database=store.path).get_connection() as after:
         assert after.execute("SELECT count(*) FROM fct_plays").fetchall() == [(3,)]
