@@ -78,8 +78,8 @@ class SessionPool:
             timezone="UTC",
             login_timeout=LOGIN_SECONDS,
             network_timeout=NETWORK_SECONDS,
-            **_endpoint(settings.snowflake_url),
-            **_credentials(settings),
+            **_address_arguments(settings.snowflake_url),
+            **_login_arguments(settings),
         )
         # Snowflake's login succeeds even where these don't exist.
         for kind, found in (("database", connection.database), ("warehouse", connection.warehouse)):
@@ -119,7 +119,7 @@ def fetch_rows(connection: "SnowflakeConnection", query: str) -> list[tuple[Any,
         return [tuple(row) for row in cursor.fetchall()]
 
 
-def _credentials(settings: Settings) -> dict[str, Any]:
+def _login_arguments(settings: Settings) -> dict[str, Any]:
     """Arguments of the connector: private key, from the setting or a file, or password.
 
     Raises:
@@ -146,7 +146,7 @@ def _credentials(settings: Settings) -> dict[str, Any]:
     return {"private_key": der}
 
 
-def _endpoint(url: str) -> dict[str, Any]:
+def _address_arguments(url: str) -> dict[str, Any]:
     """Arguments of the connector for an address other than the account's."""
     if not url:
         return {}

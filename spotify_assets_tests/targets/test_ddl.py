@@ -79,7 +79,7 @@ def test_a_comment_says_which_key_a_column_is(column, comment):
 @pytest.mark.parametrize("checks", [True, False])
 def test_check_constraints_come_along_where_the_store_takes_them(checks):
     [table] = [next(name for name in TABLES if TABLES[name].check_constraints)]
-    made = ddl.create(ddl.build_metadata([table], DIALECT, checks=checks).tables[table], DIALECT)
+    made = ddl.create_table(ddl.build_metadata([table], DIALECT, checks=checks).tables[table], DIALECT)
     assert made.count("CHECK (") == checks * len(TABLES[table].check_constraints)
 
 
@@ -95,13 +95,13 @@ def test_check_constraints_come_along_where_the_store_takes_them(checks):
 def test_columns_of_a_condition_are_quoted_where_the_dialect_reserves_their_name(condition, in_mysql):
     columns = [sa.Column(name, sa.Integer) for name in ("change", "rank", "changed_on", "day")]
     table = sa.Table("served", sa.MetaData(), *columns)
-    assert ddl._quoted(condition, table, mysql.dialect()) == in_mysql
-    assert ddl._quoted(condition, table, postgresql.dialect()) == condition
+    assert ddl._quote_columns(condition, table, mysql.dialect()) == in_mysql
+    assert ddl._quote_columns(condition, table, postgresql.dialect()) == condition
 
 
 @pytest.mark.parametrize("foreign_keys", [True, False])
 def test_create_table(foreign_keys):
-    made = ddl.create(
+    made = ddl.create_table(
         ddl.build_metadata(STAR, DIALECT).tables["bridge_track_artist"], DIALECT, foreign_keys=foreign_keys
     )
     assert made.startswith("CREATE TABLE bridge_track_artist (")

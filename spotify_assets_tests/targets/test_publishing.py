@@ -16,11 +16,11 @@ from spotify_assets.targets.publishing import (
     Refresh,
     Span,
     changed_spans,
-    in_order,
     lake_digest,
     pending_refreshes,
+    sort_by_references,
+    spans_predicate,
     states_from_rows,
-    within,
 )
 from spotify_assets.windows import TimeWindow
 from spotify_assets_tests.conftest import utc
@@ -89,7 +89,7 @@ def test_a_span_as_sql(table, span, sql):
 
 def test_rows_of_any_of_the_spans():
     spans = [Span(None, "2024-01-02"), Span("2024-01-05", "2024-01-06")]
-    assert within("playlist_tracks", spans) == (
+    assert spans_predicate("playlist_tracks", spans) == (
         "(snapshot_date < DATE '2024-01-02') OR "
         "(snapshot_date >= DATE '2024-01-05' AND snapshot_date < DATE '2024-01-06')"
     )
@@ -120,8 +120,8 @@ def test_what_a_target_holds_by_its_rows():
 
 
 def test_tables_come_after_those_that_they_refer_to():
-    assert in_order(["fct_plays", "dim_track", "dim_artist"]).index("fct_plays") == 2
-    every = in_order(TABLES)
+    assert sort_by_references(["fct_plays", "dim_track", "dim_artist"]).index("fct_plays") == 2
+    every = sort_by_references(TABLES)
     assert sorted(every) == sorted(TABLES)
     for table in every:
         others = set(TABLES[table].references) - {table}

@@ -111,10 +111,10 @@ def test_rows_that_a_statement_changed(connection):
 
 
 def test_only_the_error_that_is_expected_is_no_error(connection):
-    assert try_execute(connection, "SELECT 1", ignored=snowflake_session.MISSING)
-    assert not try_execute(connection, "SELECT * FROM nothing", ignored=snowflake_session.MISSING)
+    assert try_execute(connection, "SELECT 1", ignored=snowflake_session.DOES_NOT_EXIST)
+    assert not try_execute(connection, "SELECT * FROM nothing", ignored=snowflake_session.DOES_NOT_EXIST)
     with pytest.raises(ProgrammingError):
-        try_execute(connection, "SELECT * FROM nothing", ignored=snowflake_session.EXISTS)
+        try_execute(connection, "SELECT * FROM nothing", ignored=snowflake_session.ALREADY_EXISTS)
 
 
 @pytest.mark.parametrize(
@@ -127,4 +127,4 @@ def test_only_the_error_that_is_expected_is_no_error(connection):
     ],
 )
 def test_where_to_connect(url, place):
-    assert snowflake_session._endpoint(url) == place
+    assert snowflake_session._address_arguments(url) == place
