@@ -117,7 +117,7 @@ def test_it_waits_while_the_query_runs(aws, athena):
 
 def test_it_asks_ever_less_often_and_stops_a_query_in_the_end(aws, bucket):
     aws.script["GetQueryExecution"] = [execution("RUNNING")]
-    queries = AthenaQueries(athena_client(), "dj", limit=1.0)
+    queries = AthenaQueries(athena_client(), "dj", timeout=1.0)
     said = refused_line(lambda: queries.run("SELECT 1", "trying"))
     assert said == "athena: trying in workgroup dj: not done after 1 s, and so stopped"
     # At 0.01, 0.02, 0.04 ... s; each 0.01 s would be a hundred times.
