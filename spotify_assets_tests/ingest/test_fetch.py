@@ -98,7 +98,7 @@ class TestPlaylists:
         assert b"someone-else" not in content
         assert b"display_name" not in content
 
-    def test_what_is_landed_is_not_asked_for_again_unless_refreshed(self, asking, api):
+    def test_a_landed_capture_is_not_requested_again_unless_refreshed(self, asking, api):
         first = capture(asking)
         api.calls.clear()
         assert (capture(asking).landed, len(capture(asking).present)) == ([], len(first.landed))
@@ -257,7 +257,7 @@ class TestRecentPlays:
         played(*range(1, 60))
         assert poll(asking).may_have_gaps
 
-    def test_without_a_login_it_says_so(self, asking):
+    def test_without_a_login_the_error_says_so(self, asking):
         asking.overrides |= {"refresh_token": SecretStr("")}
         with pytest.raises(LoginNeededError, match="spotify-assets login"):
             poll(asking)
@@ -294,7 +294,7 @@ class TestMetadata:
         assert fetched(asking).answers["tracks"] == 5
         assert [call.query["ids"].count(",") for call in api.calls if call.path == "/v1/tracks"] == [4]
 
-    def test_what_spotify_does_not_know_is_remembered(self, asking, api, heard):
+    def test_ids_that_spotify_does_not_know_are_not_requested_again(self, asking, api, heard):
         del api.catalogue.tracks[heard[0]]
         result = fetched(asking)
         assert result.answers["tracks"] == 5
@@ -389,7 +389,7 @@ class TestThroughDagster:
         assert not result.success
         assert "SPOTIFY_ASSETS_PLAYLISTS" in self.why(result)
 
-    def test_a_sync_asks_for_nothing(self, asking, api):
+    def test_a_sync_sends_no_request(self, asking, api):
         capture(asking)
         api.calls.clear()
         [run] = asking.sync()

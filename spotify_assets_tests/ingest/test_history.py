@@ -149,7 +149,7 @@ def test_records_out_of_bounds_are_no_part_of_the_interval(world):
     assert (row["records"], row["undated_records"]) == (5, 3)
 
 
-def test_a_file_from_before_plays_start_tells_no_bound(world):
+def test_a_file_dated_before_plays_start_sets_no_bound(world):
     world.land("anna/x.json", [extended("2024-01-31T13:37:00Z"), extended("2999-01-01T00:00:00Z")],
                landed_at=datetime(1980, 1, 1, tzinfo=UTC))  # fmt: skip
     world.ingest()
@@ -157,7 +157,7 @@ def test_a_file_from_before_plays_start_tells_no_bound(world):
     assert (row["last_played_at"], row["undated_records"]) == (datetime(2024, 1, 31, 13, 37, tzinfo=UTC), 1)
 
 
-def test_minute_precision_is_the_whole_files(world):
+def test_minute_precision_applies_to_whole_files(world):
     world.land("anna/minutes.csv", "ts,ms_played,track_name\n2024-01-01 00:00,1,a\n02-01-2024 00:00,1,a\n")
     world.land("anna/mixed.csv", "ts,ms_played,track_name\n2024-01-01 00:00,1,a\n2024-01-01 00:00:01,1,a\n")
     world.ingest()
@@ -168,7 +168,7 @@ def test_minute_precision_is_the_whole_files(world):
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_file_that_breaks_half_way_gives_none_of_its_records(world, monkeypatch, streamed):
+def test_a_file_that_fails_half_way_adds_no_records(world, monkeypatch, streamed):
     monkeypatch.setattr("spotify_assets.readers.text.BLOCK_BYTES", 500)
     if streamed:
         monkeypatch.setattr(ingest_module, "STREAMED_BYTES", 100)
@@ -205,7 +205,7 @@ def test_killed_between_commits_nothing_is_lost_or_doubled(world, monkeypatch, c
     assert [row["ts"] for row in world.rows("raw_plays")] == ["2024-01-31T13:37:00Z", "2024-01-31T13:40:00Z"]
 
 
-def test_a_larger_limit_has_what_was_too_large_read_again(world):
+def test_a_larger_limit_rereads_files_that_were_too_large(world):
     world.land("anna/x.json", [extended("2024-01-31T13:37:00Z", platform="p" * 1_100_000)])
     world.land("anna/y.json", [extended("2024-01-31T13:37:00Z")])
     world.overrides = {"max_json_mb": 1}
@@ -230,7 +230,7 @@ A_DAY = timedelta(days=1)
         (datetime(2008, 9, 30, tzinfo=UTC), NOW),
     ],
 )
-def test_the_latest_time_that_a_record_can_bear(landed_at, latest):
+def test_the_latest_valid_time_of_a_record(landed_at, latest):
     assert latest_valid(landed_at, load_settings(), NOW) == latest
 
 

@@ -154,7 +154,7 @@ def test_an_empty_playlist_is_a_snapshot_without_items(world):
     assert (files(world), snapshot(world)) == ({"2024-01-02/p.json": ("read", 0)}, {})
 
 
-def test_what_is_in_no_days_folder_breaks_nothing(world):
+def test_files_outside_of_day_folders_are_ignored(world):
     tomorrow = datetime.now(UTC).date() + timedelta(days=2)
     for folder in ("2019-12-31", f"{tomorrow}", "soon", "2024-1-2", "2024-02-30", "20240102", "2024-01-02 "):
         land(world, f"playlists/{folder}/p.json", capture(track("A")))
@@ -170,7 +170,7 @@ def test_what_is_in_no_days_folder_breaks_nothing(world):
     assert not mirrored.unreadable
 
 
-def test_a_later_start_of_snapshots_takes_the_earlier_off(world):
+def test_a_later_start_of_snapshots_removes_earlier_ones(world):
     for day in DAYS:
         land(world, f"playlists/{day}/p.json", capture(track("A")))
     mirror(world)
@@ -205,7 +205,7 @@ def test_a_file_that_goes_or_cannot_be_opened(world, monkeypatch):
     assert sorted(files(world)) == ["2024-01-02/link.json", "2024-01-02/p.json"]
 
 
-def test_what_makes_a_reader_fail_costs_its_file_only(world, monkeypatch):
+def test_a_failing_reader_affects_its_file_only(world, monkeypatch):
     land(world, "playlists/2024-01-02/a.json", capture(track("A"), id=None))
     land(world, "playlists/2024-01-02/b.json", [entry(5), entry(track("B"))])
     item_fields = playlist_rows.item_fields
@@ -216,7 +216,7 @@ def test_what_makes_a_reader_fail_costs_its_file_only(world, monkeypatch):
     assert list(snapshot(world)) == [("2024-01-02", "a")]
 
 
-def test_a_higher_limit_reads_what_was_too_large(world):
+def test_a_higher_limit_rereads_captures_that_were_too_large(world):
     long = track("A", more="x" * 1_100_000)
     land(world, "playlists/2024-01-02/p.json", capture(long))
     land(world, "playlists/2024-01-03/p.json", capture(track("A")))
@@ -278,7 +278,7 @@ def test_broken_metadata_costs_no_other(world):
     assert unreadable["metadata/artists/torn.ndjson"].startswith("3 of its responses")
 
 
-def test_metadata_that_is_gone_is_gone(world):
+def test_rows_of_deleted_metadata_are_removed(world):
     gone = land(world, "metadata/albums/a.ndjson", line(id_of("Album"), album()))
     assert list(metadata(world, "albums")[0]) == [id_of("Album")]
     assert "album_metadata" not in staleness.stale(world.lake, world.settings).whole

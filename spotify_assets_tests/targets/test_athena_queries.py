@@ -115,7 +115,7 @@ def test_it_waits_while_the_query_runs(aws, athena):
     assert aws.times()["GetQueryExecution"] == 5
 
 
-def test_it_asks_ever_less_often_and_stops_a_query_in_the_end(aws, bucket):
+def test_polls_back_off_and_a_query_is_stopped_at_the_timeout(aws, bucket):
     aws.script["GetQueryExecution"] = [execution("RUNNING")]
     queries = AthenaQueries(athena_client(), "dj", timeout=1.0)
     said = refused_line(lambda: queries.run("SELECT 1", "trying"))
@@ -193,7 +193,7 @@ def test_a_refusal_of_glues_is_one_line(aws, athena, code, message, said):
     assert said in refused_line(athena.published_states)
 
 
-def test_races_end_and_other_errors_are_told(aws, world, athena):
+def test_conflicts_are_retried_and_other_errors_raised(aws, world, athena):
     """A table that comes to be, and changes, while it is registered."""
     from spotify_assets.targets import publishing
 

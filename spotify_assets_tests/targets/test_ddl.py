@@ -40,7 +40,7 @@ def test_a_part_of_a_primary_key_can_not_be_referred_to():
         assert {link.partition(" -> ")[2].partition(".")[0] for link in links(served, name)} <= whole
 
 
-def test_a_table_without_keys_tells_of_them_in_its_comments():
+def test_comments_name_keys_that_are_not_declared():
     metadata = ddl.build_metadata(STAR, DIALECT, has_keys=lambda table: table != "fct_plays")
     assert links(metadata, "fct_plays") == set()
     assert not metadata.tables["fct_plays"].primary_key.columns
@@ -77,7 +77,7 @@ def test_a_comment_says_which_key_a_column_is(column, comment):
 
 
 @pytest.mark.parametrize("checks", [True, False])
-def test_check_constraints_come_along_where_the_store_takes_them(checks):
+def test_check_constraints_are_optional(checks):
     [table] = [next(name for name in TABLES if TABLES[name].check_constraints)]
     made = ddl.create_table(ddl.build_metadata([table], DIALECT, checks=checks).tables[table], DIALECT)
     assert made.count("CHECK (") == checks * len(TABLES[table].check_constraints)
@@ -134,7 +134,7 @@ def test_a_shape_is_of_all_statements_in_their_order():
     )
 
 
-def test_the_table_of_what_is_held_has_a_row_for_each_window():
+def test_the_table_of_windows_has_a_row_for_each_window():
     held = ddl.published_windows_table(sa.MetaData(), "held")
     assert held.name == "held"
     assert held.primary_key.columns.keys() == ["table_name", "window_name"]

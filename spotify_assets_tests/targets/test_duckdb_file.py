@@ -116,7 +116,7 @@ def test_another_grain_is_published_whole(history, warehouse):
     assert publishing.pending_refreshes(warehouse, history.lake) == []
 
 
-def test_who_has_it_open_sees_what_it_was_and_blocks_nothing(history, warehouse):
+def test_an_open_reader_keeps_the_former_content_and_blocks_nothing(history, warehouse):
     publish(history, warehouse)
     reader = subprocess.Popen(
         [sys.executable, "-c", READER, warehouse.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -140,7 +140,7 @@ for _ in range(2):
 """
 
 
-def test_who_writes_into_it_is_not_waited_for(history, warehouse):
+def test_another_writer_of_the_file_blocks_nothing(history, warehouse):
     publish(history, warehouse)
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, warehouse.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -155,7 +155,7 @@ def test_who_writes_into_it_is_not_waited_for(history, warehouse):
     assert ask(warehouse.path, "SELECT count(*) FROM fct_plays") == [(4,)]
 
 
-def test_what_a_killed_writer_left_is_not_replayed_over_the_new_file(history, warehouse):
+def test_a_stale_wal_file_is_not_replayed_over_the_new_file(history, warehouse):
     publish(history, warehouse)
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, warehouse.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -201,7 +201,7 @@ def test_tables_of_ones_own_stay(history, warehouse):
     assert ask(warehouse.path, "SELECT count(*) FROM dim_time") == [(26,)]
 
 
-def test_what_fails_leaves_the_file_as_it_was(history, warehouse, monkeypatch):
+def test_a_failed_refresh_leaves_the_file_unchanged(history, warehouse, monkeypatch):
     publish(history, warehouse)
     before = Path(warehouse.path).read_bytes()
     history.land("anna/2024-04.json", [extended("2024-04-30T23:59:59Z")])
@@ -218,7 +218,7 @@ def test_what_fails_leaves_the_file_as_it_was(history, warehouse, monkeypatch):
     ]
 
 
-def test_one_dimension_anew_takes_along_what_refers_to_it(history, warehouse):
+def test_recreating_a_dimension_recreates_referencing_tables(history, warehouse):
     publish(history, warehouse)
     done = publish(history, warehouse, ["dim_artist"], full=True)
     assert {"dim_artist", "dim_album", "dim_track", "bridge_track_artist", "artist_metrics"} <= set(done)

@@ -215,7 +215,7 @@ def test_the_last_few_are_kept(history, files, few):
     assert count(files, "fct_plays").rows == 20
 
 
-def test_what_was_deleted_is_missed(history, files, few):
+def test_a_table_whose_files_were_deleted_is_pending(history, files, few):
     publish(history, files)
     storage_at(files.uri).remove([f"{latest(files)['folder']}/csv/fct_plays.csv"])
     assert [refresh.table for refresh in publishing.pending_refreshes(files, history.lake)] == ["fct_plays"]

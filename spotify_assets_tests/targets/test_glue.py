@@ -286,6 +286,6 @@ class TestSettings:
         assert "\n" not in str(error.value)
 
 
-def test_what_is_registered_can_be_told_as_json(catalog):
-    # Whatever is no text would be of another shape on each run.
+def test_definitions_serialize_to_json(catalog):
+    # A value that JSON cannot represent would have another fingerprint on each run.
     assert json.loads(json.dumps(catalog._table_inputs)) == catalog._table_inputs

@@ -65,7 +65,7 @@ class TestInStep:
             partitioned,
         ],
     )
-    def test_what_somebody_changed_is_put_right(self, world, catalog, glue, change):
+    def test_a_change_by_others_is_reverted(self, world, catalog, glue, change):
         publish(world, catalog, FEW)
         right = catalog.published_states()
         table = glue.get_table(DatabaseName=catalog.database, Name="plays")["Table"]
@@ -74,7 +74,7 @@ class TestInStep:
         assert list(publish(world, catalog, FEW)) == ["plays"]
         assert catalog.published_states() == right
 
-    def test_what_others_add_is_no_reason_to_write(self, world, catalog, glue):
+    def test_values_added_by_others_are_ignored(self, world, catalog, glue):
         publish(world, catalog, FEW)
         table = glue.get_table(DatabaseName=catalog.database, Name="plays")["Table"]
         wanted = {
@@ -98,7 +98,7 @@ class TestInStep:
         assert catalog.published_states() == {}
         assert list(publish(world, catalog, FEW)) == [*FEW]
 
-    def test_anew_registers_what_is_there(self, world, catalog):
+    def test_a_full_refresh_registers_every_table(self, world, catalog):
         publish(world, catalog, FEW)
         assert list(publish(world, catalog, FEW, full=True)) == [*FEW]
 

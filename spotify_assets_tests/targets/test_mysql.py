@@ -109,7 +109,7 @@ def test_a_month_that_became_empty_is_emptied(target, world):
     assert_equal_to_the_lake(target, world)
 
 
-def test_foreign_keys_hold_after_tables_were_made_anew(target, world):
+def test_foreign_keys_survive_the_recreation_of_tables(target, world):
     publish(world, target)
     publish(world, target, ["dim_track", "dim_artist"], full=True)
     with target.engine.begin() as connection:
@@ -124,7 +124,7 @@ def test_foreign_keys_hold_after_tables_were_made_anew(target, world):
         connection.exec_driver_sql("UPDATE fct_plays SET platform_key = -1")
 
 
-def test_one_that_was_killed_between_its_renames_is_put_right(target, world, monkeypatch):
+def test_a_run_killed_between_its_renames_is_repaired(target, world, monkeypatch):
     publish(world, target)
     with target.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE published_windows SET shape = 'of before' WHERE table_name = 'dim_track'")
@@ -155,7 +155,7 @@ def test_rows_that_somebody_changed_are_put_right(target, world):
     assert_equal_to_the_lake(target, world)
 
 
-def test_a_server_that_takes_no_files(world, target, mariadb):
+def test_a_server_that_forbids_load_data_uses_inserts(world, target, mariadb):
     mariadb.root("SET GLOBAL local_infile = 0")
     try:
         publish(world, target)
@@ -285,7 +285,7 @@ def test_a_server_whose_disk_is_full(world):
         assert {table: rows_there(target, table) for table in target.tables} == before
 
 
-def test_what_does_not_fit_is_an_error_and_nothing_is_cut(target, world):
+def test_a_value_that_does_not_fit_is_an_error_and_not_truncated(target, world):
     publish(world, target)
     with target.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE hourly_listening MODIFY platform varchar(30) NOT NULL")

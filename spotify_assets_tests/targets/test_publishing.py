@@ -110,7 +110,7 @@ def test_months_that_a_span_meets(span, months):
     assert [name for name, day in first_days.items() if span.overlaps_month(day)] == months.split()
 
 
-def test_what_a_target_holds_by_its_rows():
+def test_states_from_rows():
     rows = [("plays", "s", JANUARY, "1"), ("dim_time", "t", commits.WHOLE, "2"), ("plays", "s", MARCH, "3")]
     assert states_from_rows(rows) == {
         "plays": PublishedState("s", {JANUARY: "1", MARCH: "3"}),
@@ -201,18 +201,18 @@ def lacking(target, lake, *arguments, **options):
     return {str(refresh) for refresh in pending_refreshes(target, lake, *arguments, **options)}
 
 
-def test_a_target_that_holds_nothing_lacks_everything(lake):
+def test_every_table_of_an_empty_target_is_pending(lake):
     assert lacking(Shelf(), lake) == {"dim_time", "plays"}
     assert lacking(Shelf(), lake, ["plays"]) == {"plays"}
     assert lacking(Shelf(), lake, ["fct_plays"]) == set()
 
 
-def test_a_target_that_holds_everything_lacks_nothing(lake):
+def test_a_current_target_has_no_pending_refresh(lake):
     assert lacking(Shelf(everything(lake)), lake) == set()
     assert lacking(Shelf(everything(lake)), lake, full=True) == {"dim_time", "plays"}
 
 
-def test_a_target_lacks_the_windows_that_changed(lake):
+def test_changed_windows_are_pending(lake):
     shelf = Shelf(everything(lake))
     write(lake, FEBRUARY)
     assert lacking(shelf, lake) == {"plays (2024-02-01 to 2024-03-01)"}
@@ -220,12 +220,12 @@ def test_a_target_lacks_the_windows_that_changed(lake):
     assert lacking(shelf, lake) == {"plays (the start to 2024-03-01)"}
 
 
-def test_a_table_of_another_shape_is_written_anew(lake):
+def test_a_table_of_another_schema_is_recreated(lake):
     held = everything(lake)
     assert lacking(Shelf(held | {"plays": PublishedState("of before", held["plays"].windows)}), lake) == {"plays"}
 
 
-def test_a_target_that_reads_the_lakes_own_files_lacks_a_shape_only(lake):
+def test_a_target_that_reads_lake_files_is_refreshed_for_schemas_only(lake):
     held = everything(lake)
     of_before = {
         table: PublishedState(one.schema_fingerprint, {JANUARY: "of before"}, True) for table, one in held.items()
@@ -280,5 +280,5 @@ def test_the_digest_changes_with_every_row_written_and_with_nothing_else(lake):
     assert lake_digest(lake) != before
 
 
-def test_runs_that_published_before_are_known_by_this_tag():
+def test_the_tag_of_publishing_runs_is_stable():
     assert publishing.LAKE_TAG == "spotify_assets/lake"

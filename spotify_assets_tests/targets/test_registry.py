@@ -30,7 +30,7 @@ IN_S3 = {"lake_uri": "s3://music/lake"}
         (SNOWFLAKE | {"export_uri": "exports"}, ["snowflake", "files"]),
     ],
 )
-def test_a_target_is_there_when_it_is_configured(options, others):
+def test_a_configured_target_is_present(options, others):
     found = targets(load_settings(**options))
     assert list(found) == ["duckdb", *others]
     assert [target.name for target in found.values()] == list(found)

@@ -146,7 +146,7 @@ def test_of_a_month_only_the_days_that_are_asked_for_come_along(history, star):
     assert kept == {"2024-01-02", "2024-01-03", "2024-02-01"}
 
 
-def test_a_load_that_fails_half_way_leaves_what_was_there(history, star):
+def test_a_load_that_fails_half_way_changes_nothing(history, star):
     execute(star, "UPDATE fct_plays SET ms_played = -1")
     before, held = in_order(there(star, "fct_plays")), star.published_states()
     refreshes = publishing.pending_refreshes(star, history.lake, ["fct_plays"], full=True)
@@ -162,7 +162,7 @@ def test_a_load_that_fails_half_way_leaves_what_was_there(history, star):
     assert_equals_the_lake(star, history, "fct_plays")
 
 
-def test_a_refused_insert_leaves_what_was_there(history, star, server):
+def test_a_failed_insert_changes_nothing(history, star, server):
     before, held = in_order(there(star, "fct_plays")), star.published_states()
     server.refused = "INSERT INTO fct_plays"
     with pytest.raises(TargetError, match="the role lacks a privilege") as error:
@@ -190,7 +190,7 @@ def test_a_dropped_table_is_filled_again(history, star, server):
     assert keys == ["ALTER TABLE fct_plays ADD FOREIGN KEY (listener_key) REFERENCES dim_listener (listener_key)"]
 
 
-def test_a_table_of_another_shape_is_replaced_whole(history, star):
+def test_a_table_of_another_schema_is_replaced(history, star):
     execute(star, "ALTER TABLE dim_listener DROP COLUMN listener")
     execute(star, "UPDATE published_windows SET shape = 'old' WHERE table_name = 'dim_listener'")
     assert list(publish(history, star, STAR)) == ["dim_listener"]

@@ -28,7 +28,7 @@ from spotify_assets_tests.targets.conftest import pem
         ({"snowflake_warehouse": "NOTHING"}, "there is no warehouse NOTHING"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line_without_secrets(world, options, wrong, expected, caplog):
+def test_an_error_is_one_line_without_secrets(world, options, wrong, expected, caplog):
     world.overrides |= options | wrong
     with pytest.raises(TargetError) as error:
         targets(world.settings)["snowflake"].published_states()
@@ -59,7 +59,7 @@ def test_other_ways_to_log_in(world, options, key, tmp_path, by):
     assert targets(world.settings)["snowflake"].published_states() == {}
 
 
-def test_without_its_client_it_says_what_to_install(world, options, monkeypatch):
+def test_without_its_client_the_error_names_the_package(world, options, monkeypatch):
     world.overrides |= options
     monkeypatch.setitem(sys.modules, "snowflake.connector.errors", None)
     with pytest.raises(TargetError, match=r"pip install 'spotify-assets\[snowflake\]'"):
@@ -89,7 +89,7 @@ def test_a_session_that_idled_for_long_is_not_used_again(sessions, monkeypatch):
         assert second is not first
 
 
-def test_what_fails_is_rolled_back_and_its_session_closed(sessions):
+def test_a_failed_session_is_rolled_back_and_closed(sessions):
     with pytest.raises(KeyboardInterrupt), sessions.session() as first:
         raise KeyboardInterrupt
     with sessions.session() as second:

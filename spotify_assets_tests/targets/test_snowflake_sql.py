@@ -115,7 +115,7 @@ def test_rows_of_spans_are_deleted_and_all_where_there_is_none(model):
     )
 
 
-def test_what_is_held_is_noted_two_thousand_windows_at_once():
+def test_states_are_inserted_in_batches_of_2000_windows():
     held = PublishedState("shape", {f"window {number}": "v" for number in range(2001)})
     deleted, *inserted = snowflake_sql.state_statements("held", "plays", held)
     assert deleted == "DELETE FROM held WHERE table_name = 'plays'"
