@@ -41,7 +41,7 @@ class Export:
     Attributes:
         folder: Folder of the export, relative to the target.
         made_at: Time of completion (UTC, ISO 8601).
-        state: What it holds, by table.
+        state: State of each table, by table.
         earlier: Folders of earlier complete exports that are kept, the latest first.
     """
 
