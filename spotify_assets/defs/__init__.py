@@ -1,1 +1,1 @@
-"""What Dagster loads: assets, checks, I/O managers, resources, jobs, schedules and sensors."""
+"""Dagster declarations: assets, checks, I/O managers, resources, jobs, schedules and sensors."""

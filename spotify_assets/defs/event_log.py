@@ -1,8 +1,8 @@
-"""Dagster's SQLite event log with connections that stay open.
+"""Dagster's SQLite event log with connections that stay open; `dagster.yaml` names the class.
 
-Dagster's own opens and closes a connection for each event, and closing writes the journal back: 20 ms for each
-asset and partition, most of the time of a sync of ten years of months. The files are the same, at the same place, and
-may be read and written by Dagster's own at the same time. `dagster.yaml` names this class.
+Dagster's own storage opens and closes a connection for each event, and closing writes the journal back. That takes
+20 ms for each asset and partition, most of the time of a first sync of ten years. Paths and schema of the databases
+are unchanged, and Dagster's own storage may read and write them at the same time.
 """
 
 from collections import OrderedDict
@@ -13,22 +13,23 @@ from typing import Any
 
 import dagster as dg
 
-# Dagster has no public name for it, and `_connect` no public hook; test_event_log.py fails where either changes.
+# This class and its method `_connect` are private in Dagster; test_event_log.py fails if either changes.
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
-# The index, and the runs under way.
+# One database for the index, and one for each active run.
 OPEN_SHARDS = 6
 BUSY_TIMEOUT_SECONDS = 60
 
 
 class PersistentSqliteEventLogStorage(SqliteEventLogStorage):
-    """The same log, over connections that are kept.
+    """SQLite event log storage that keeps its connections open.
 
     Args:
-        base_dir: Folder of the databases; by default where Dagster's own keeps them, `history/runs` below the root
-            folder of the instance: DAGSTER_HOME, or the temporary folder of a command that runs without it.
+        base_dir: Folder of the databases. The default is Dagster's: `history/runs` below the instance's root folder,
+            which is DAGSTER_HOME, or a temporary folder for commands that run without it.
+        inst_data: Dagster's serialized configuration of this class.
     """
 
     def __init__(self, base_dir: str | None = None, inst_data: Any = None) -> None:
@@ -40,7 +41,7 @@ class PersistentSqliteEventLogStorage(SqliteEventLogStorage):
             super().__init__(base_dir, inst_data)
 
     def register_instance(self, instance: dg.DagsterInstance) -> None:
-        """Open the log, where only the instance knows its folder. An instance calls this before anything else."""
+        """Open the log in the instance's folder. Dagster calls this before any other method."""
         if not self._is_open:
             self._is_open = True
             super().__init__(str(Path(instance.root_directory, "history", "runs")), self._inst_data)
@@ -65,7 +66,7 @@ class PersistentSqliteEventLogStorage(SqliteEventLogStorage):
                 yield connection
 
     def _engine(self, shard: str) -> Engine:
-        """One connection a shard, used by one thread at a time; the longest unused is closed."""
+        """Engine with one connection to a shard, for one thread at a time; the least recently used one is closed."""
         if shard not in self._engines:
             engine = create_engine(
                 self.conn_string_for_shard(shard),
@@ -81,7 +82,7 @@ class PersistentSqliteEventLogStorage(SqliteEventLogStorage):
         return self._engines[shard]
 
     def has_table(self, table_name: str) -> bool:
-        """Asked for every event, and never no again once it is there."""
+        """Whether a table exists, cached once it does: Dagster calls this for every event."""
         if table_name not in self._tables:
             if not super().has_table(table_name):
                 return False
@@ -96,5 +97,5 @@ class PersistentSqliteEventLogStorage(SqliteEventLogStorage):
 
 
 def _sync_at_checkpoints_only(connection: Any, _: Any) -> None:
-    """With a write-ahead log, a power cut may cost the last events, and never the file."""
+    """Don't sync at each commit; with a write-ahead log, a power cut may lose the last events but corrupts nothing."""
     connection.execute("PRAGMA synchronous = NORMAL")

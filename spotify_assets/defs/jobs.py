@@ -1,4 +1,4 @@
-"""Jobs: landed files into raw tables, those into everything else, and what asks the Web API."""
+"""Jobs: read landed files, refresh stale tables, publish, maintain, and request data from the Web API."""
 
 import dagster as dg
 
@@ -9,7 +9,7 @@ from spotify_assets.refresh import lineage
 
 
 def _refreshed(partitioning: str) -> dg.AssetSelection:
-    """Tables with these partitions, and those without any: Dagster allows one kind a job."""
+    """Tables with these partitions and unpartitioned tables; Dagster allows one partitions definition per job."""
     tables = (table for table in lineage.refreshed_tables() if TABLES[table].partitioning in (partitioning, None))
     return dg.AssetSelection.assets(*tables)
 
@@ -17,51 +17,51 @@ def _refreshed(partitioning: str) -> dg.AssetSelection:
 read_history = dg.define_asset_job(
     "read_history",
     selection=dg.AssetSelection.assets("raw_plays", "raw_files"),
-    description="Reads what is new or changed in the landing zone into raw_plays and raw_files.",
+    description="Reads new and changed files of the landing zone into raw_plays and raw_files.",
 )
 
 refresh_tables = dg.define_asset_job(
     "refresh_tables",
     selection=_refreshed(PLAYS),
-    description="Computes a range of months of plays, and everything that depends on them.",
+    description="Computes a range of months of plays and all tables that depend on them.",
 )
 
 refresh_playlists = dg.define_asset_job(
     "refresh_playlists",
     selection=_refreshed(SNAPSHOTS),
-    description="Reads a range of days of landed playlist captures, and computes everything that depends on them.",
+    description="Reads landed playlist captures of a range of days, and computes all tables that depend on them.",
 )
 
 publish_tables = dg.define_asset_job(
     "publish_tables",
     selection=dg.AssetSelection.groups("published"),
-    description="Writes to every configured target what it lacks of the lake.",
+    description="Writes changed windows and tables of the lake to every configured target.",
 )
 
-# By what the tables of a run are partitioned by.
+# By `PlannedRun.partitioning`.
 REFRESH = {PLAYS: refresh_tables, SNAPSHOTS: refresh_playlists, None: refresh_tables}
 
 capture_playlists = dg.define_asset_job(
     "capture_playlists",
     selection=dg.AssetSelection.assets("raw_playlist_files", "raw_playlists"),
-    description="Captures the playlists of SPOTIFY_ASSETS_PLAYLISTS as they are today.",
+    description="Captures today's state of the playlists of SPOTIFY_ASSETS_PLAYLISTS.",
 )
 
 fetch_metadata = dg.define_asset_job(
     "fetch_metadata",
     selection=dg.AssetSelection.assets(*map(table_of, KINDS)),
-    description="Asks for metadata and artwork of what is most played and not known yet, within the budget.",
+    description="Requests missing metadata and artwork from the Web API, most played first, within the budget.",
 )
 
 poll_recent_plays = dg.define_asset_job(
     "poll_recent_plays",
     selection=dg.AssetSelection.assets("recent_plays"),
-    description="Lands the plays since the last poll; landing_sensor has them read.",
+    description="Lands the plays since the last poll; landing_sensor then starts read_history.",
 )
 
 
 @dg.op(
-    description="Makes large files of small ones, and removes what no version of late needs.",
+    description="Compacts small files into large ones, and deletes files of versions past their retention.",
     required_resource_keys={"lake"},
 )
 def compact_and_vacuum(context: dg.OpExecutionContext) -> None:
@@ -87,10 +87,10 @@ def compact_and_vacuum(context: dg.OpExecutionContext) -> None:
     context.add_output_metadata(total | ({"tables": dg.MetadataValue.table(tables)} if tables else {}))
 
 
-@dg.job(description="Compacts and vacuums every table of the lake; safe beside other runs.")
+@dg.job(description="Compacts and vacuums every table of the lake; may run at the same time as other jobs.")
 def maintain_tables() -> None:
     compact_and_vacuum()
 
 
-# There only where credentials are set.
-ASK_SPOTIFY = [capture_playlists, fetch_metadata, poll_recent_plays]
+# Defined only if credentials for the Web API are set.
+WEB_API = [capture_playlists, fetch_metadata, poll_recent_plays]

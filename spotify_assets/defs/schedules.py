@@ -1,5 +1,6 @@
-"""Schedules: upkeep of the lake; and what asks the Web API, stopped until you start it, and there only where
-credentials are set.
+"""Schedules: weekly maintenance, and requests to the Web API.
+
+Those for the Web API are defined only if its credentials are set, and are stopped until you start them.
 """
 
 import dagster as dg
@@ -10,7 +11,7 @@ from spotify_assets.refresh.plan import RANGE_END, RANGE_START
 
 @dg.schedule(
     job=jobs.capture_playlists,
-    # Charts and editorial lists change over night; by noon (UTC) the day's are there.
+    # Charts and editorial playlists change overnight; by noon (UTC) they are up to date.
     cron_schedule="0 12 * * *",
     execution_timezone="UTC",
     description="Captures the playlists of SPOTIFY_ASSETS_PLAYLISTS every day at noon, UTC.",
@@ -24,7 +25,7 @@ recent_plays_every_half_hour = dg.ScheduleDefinition(
     name="recent_plays_every_half_hour",
     job=jobs.poll_recent_plays,
     cron_schedule="*/30 * * * *",
-    description="Polls recent plays every 30 minutes: Spotify tells the last 50 only.",
+    description="Polls recent plays every 30 minutes: Spotify returns the last 50 only.",
 )
 
 weekly_metadata = dg.ScheduleDefinition(
@@ -32,7 +33,7 @@ weekly_metadata = dg.ScheduleDefinition(
     job=jobs.fetch_metadata,
     cron_schedule="0 4 * * 1",
     execution_timezone="UTC",
-    description="Asks for metadata and artwork every Monday, within SPOTIFY_ASSETS_API_BUDGET calls.",
+    description="Requests missing metadata and artwork every Monday, at most SPOTIFY_ASSETS_API_BUDGET requests.",
 )
 
 weekly_maintenance = dg.ScheduleDefinition(
@@ -41,7 +42,7 @@ weekly_maintenance = dg.ScheduleDefinition(
     cron_schedule="0 3 * * 0",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Compacts and vacuums the tables every Sunday, keeping SPOTIFY_ASSETS_RETENTION_DAYS of versions.",
+    description="Compacts and vacuums the tables every Sunday; keeps versions for SPOTIFY_ASSETS_RETENTION_DAYS days.",
 )
 
-ASK_SPOTIFY = [daily_playlists, recent_plays_every_half_hour, weekly_metadata]
+WEB_API = [daily_playlists, recent_plays_every_half_hour, weekly_metadata]

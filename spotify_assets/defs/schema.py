@@ -7,14 +7,14 @@ from spotify_assets.model import TABLES
 
 
 def dagster_schema(table: str) -> dg.TableSchema:
-    """Dagster's column schema, with comments and constraints."""
+    """Dagster's column schema of a table: Spark types, comments, nullability, keys and accepted values."""
     types = TABLES[table].spark_types
 
     def constraints(column: sa.Column) -> dg.TableColumnConstraints:
-        alone = column.primary_key and len(TABLES[table].primary_key) == 1
-        links = [f"references {link.target_fullname}" for link in column.foreign_keys]
+        is_unique = column.primary_key and len(TABLES[table].primary_key) == 1
+        references = [f"references {key.target_fullname}" for key in column.foreign_keys]
         accepted = [f"one of {', '.join(column.info['accepted'])}"] if "accepted" in column.info else []
-        return dg.TableColumnConstraints(nullable=bool(column.nullable), unique=alone, other=links + accepted)
+        return dg.TableColumnConstraints(nullable=bool(column.nullable), unique=is_unique, other=references + accepted)
 
     return dg.TableSchema(
         columns=[

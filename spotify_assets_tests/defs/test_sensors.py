@@ -50,7 +50,7 @@ def test_from_a_landed_file_to_nothing_stale(world, instance):
     landed = tick(sensors.landing_sensor, world, instance)
     assert len(landed.run_requests) == 1
     run("read_history", landed.run_requests[0], world, instance)
-    assert "all of them read" in tick(sensors.landing_sensor, world, instance, landed.cursor).skip_message
+    assert "all are read" in tick(sensors.landing_sensor, world, instance, landed.cursor).skip_message
     cursor, ranges = None, []
     for _ in range(10):
         found = tick(sensors.stale_sensor, world, instance, cursor)
@@ -67,7 +67,7 @@ def test_from_a_landed_file_to_nothing_stale(world, instance):
     lake_changed = tick(sensors.publish_sensor, world, instance)
     run("publish_tables", lake_changed.run_requests[0], world, instance)
     assert publishing.pending_refreshes(Warehouse(path=world.settings.warehouse), world.lake) == []
-    assert "as it was" in tick(sensors.publish_sensor, world, instance, lake_changed.cursor).skip_message
+    assert "has not changed" in tick(sensors.publish_sensor, world, instance, lake_changed.cursor).skip_message
 
 
 def test_publishing_waits_for_what_is_stale_and_for_a_minute_after_it_failed(world, instance, monkeypatch):
@@ -77,7 +77,7 @@ def test_publishing_waits_for_what_is_stale_and_for_a_minute_after_it_failed(wor
     asked = tick(sensors.publish_sensor, world, instance)
     assert len(asked.run_requests) == 1
     again = tick(sensors.publish_sensor, world, instance, asked.cursor)
-    assert "asked for this 1 times already" in again.skip_message
+    assert "this run was requested 1 times already" in again.skip_message
     now = time.time()
     monkeypatch.setattr(sensors.time, "time", lambda: now + 61)
     assert len(tick(sensors.publish_sensor, world, instance, asked.cursor).run_requests) == 1
@@ -87,7 +87,7 @@ def test_a_file_touched_just_now_waits(world, instance):
     world.land("anna/a.json", [extended("2024-01-31T13:37:00Z")], landed_at=datetime.now(UTC))
     world.ingest()
     world.land("anna/b.json", [extended("2024-01-31T13:37:00Z")], landed_at=datetime.now(UTC))
-    assert "too fresh" in tick(sensors.landing_sensor, world, instance).skip_message
+    assert "modified only seconds ago" in tick(sensors.landing_sensor, world, instance).skip_message
 
 
 def test_changed_and_deleted_files_are_noticed(synced, instance):
@@ -103,17 +103,17 @@ def test_what_is_asked_for_is_asked_again_only_later(synced, instance):
     synced.land("anna/c.json", [extended("2024-05-31T13:37:00Z")])
     first = tick(sensors.landing_sensor, synced, instance)
     again = tick(sensors.landing_sensor, synced, instance, first.cursor)
-    assert "again in" in again.skip_message
+    assert "next in" in again.skip_message
     long_ago = json.dumps(json.loads(first.cursor) | {"at": time.time() - 61})
     assert tick(sensors.landing_sensor, synced, instance, long_ago).run_requests
 
 
 def test_waiting_doubles_up_to_an_hour():
     asked = json.dumps({"wanted": "x", "times": 4, "at": 1000.0})
-    assert sensors.held_back(asked, "x", 1000.0)[1] == "asked for this 4 times already; again in 480 s"
+    assert sensors.back_off(asked, "x", 1000.0)[1] == "this run was requested 4 times already; next in 480 s"
     often = json.dumps({"wanted": "x", "times": 40, "at": 1000.0})
-    assert sensors.held_back(often, "x", 1000.0)[1].endswith("again in 3,600 s")
-    assert sensors.held_back(often, "y", 1000.0)[1] is None
+    assert sensors.back_off(often, "x", 1000.0)[1].endswith("next in 3,600 s")
+    assert sensors.back_off(often, "y", 1000.0)[1] is None
 
 
 def test_a_run_under_way_is_waited_for_and_a_dead_one_is_not(synced, instance):

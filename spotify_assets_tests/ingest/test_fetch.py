@@ -382,7 +382,7 @@ class TestThroughDagster:
         yesterday = TODAY - timedelta(days=1)
         result = self.run("capture_playlists", asking, self.day(yesterday))
         assert not result.success
-        assert "Spotify only tells the present" in self.why(result)
+        assert "Spotify returns only the current state" in self.why(result)
 
     def test_today_without_credentials_says_what_to_set(self, world):
         result = self.run("refresh_playlists", world, self.day(TODAY))

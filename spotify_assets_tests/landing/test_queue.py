@@ -157,7 +157,7 @@ class TestSensor:
         again = tick(sensors.landing_sensor, s3_world, instance, first.cursor)
         assert len(again.run_requests) == 1
         held = tick(sensors.landing_sensor, s3_world, instance, again.cursor)
-        assert "asked for this 1 times already" in held.skip_message
+        assert "this run was requested 1 times already" in held.skip_message
 
     def test_many_messages_make_one_run_and_a_small_cursor(self, s3_world, sqs, queue, instance):
         s3_world.land("anna/a.json", PLAYS)

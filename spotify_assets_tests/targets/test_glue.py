@@ -225,7 +225,7 @@ class TestCounted:
         passed = {check.asset_key.path[-1]: check for check in done.get_asset_check_evaluations()}
         assert {table: check.passed for table, check in passed.items()} == {"dim_time": True, "plays": False}
         assert passed["dim_time"].metadata["bytes_scanned"].value == 0
-        assert passed["plays"].description.startswith("5 rows there, 0 in the lake")
+        assert passed["plays"].description.startswith("5 rows in athena, 0 in the lake")
 
 
 def run(project, *tables):

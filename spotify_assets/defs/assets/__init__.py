@@ -1,1 +1,1 @@
-"""Thin declarations that bind a transform to its inputs and its table, by layer."""
+"""Assets by layer: each binds a transform to its input tables and its output table."""

@@ -1,7 +1,7 @@
-"""How assets are declared: a decorator notes the function, and `build` makes the asset for given settings.
+"""Declare assets: decorators record functions, and `build` creates Dagster's assets for given settings.
 
-What all assets have in common is laid over them here. Nothing is decided when modules are imported, so that
-definitions of several settings, as of a monthly and a daily grain, live in one process.
+Attributes that all assets share are set here. Nothing depends on settings at import, so one process can hold
+definitions for several settings, for example a monthly and a daily grain.
 """
 
 import warnings
@@ -27,11 +27,11 @@ Decorator = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 
 @dataclass(frozen=True)
 class Declaration:
-    """A function that computes assets, and what makes it a definition.
+    """A function that computes assets, recorded by a decorator.
 
     Attributes:
         compute: The function.
-        decorator: Gives Dagster's decorator for these settings; None where they want no such asset.
+        decorator: Returns Dagster's decorator for some settings; None if the asset is not defined with these.
     """
 
     compute: Callable[..., Any]
@@ -39,9 +39,9 @@ class Declaration:
 
 
 def build(modules: Iterable[ModuleType], settings: Settings) -> list[dg.AssetsDefinition]:
-    """The assets that these modules declare, for these settings."""
+    """Create the assets that modules declare, for some settings."""
     with warnings.catch_warnings():
-        # Single-run backfills are "beta" in Dagster since 2023; saying so once per asset hides what matters.
+        # Single-run backfills are "beta" in Dagster since 2023; a warning per asset would hide other warnings.
         warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*backfill_policy.*")
         decorated = (
             (declaration.decorator(settings), declaration.compute)
@@ -52,21 +52,22 @@ def build(modules: Iterable[ModuleType], settings: Settings) -> list[dg.AssetsDe
 
 
 def _declarations(module: ModuleType) -> Iterator[Declaration]:
-    """The module's own declarations, in the order in which they stand."""
+    """Declarations that a module defines, without imported ones, in order."""
     for value in vars(module).values():
         if isinstance(value, Declaration) and value.compute.__module__ == module.__name__:
             yield value
 
 
 def lake_table(compute: Callable[..., Any]) -> Declaration:
-    """An asset that Spark computes and the lake stores: the table of the function's name.
+    """Declare a table of the lake that Spark computes; function and table have the same name.
 
-    Its parameters are the tables that it reads. Tables that it references by foreign key come before it.
+    Parameters of the function are upstream tables or resources. Tables that it references by foreign keys are also
+    upstream.
     """
     table = compute.__name__
 
     def decorator(settings: Settings) -> Decorator:
-        options = common(table, settings)
+        options = shared_options(table, settings)
         return dg.asset(
             name=table,
             kinds={"spark", "delta"},
@@ -84,11 +85,11 @@ def lake_table(compute: Callable[..., Any]) -> Declaration:
 def landed_tables(
     deps: Callable[[Settings], Mapping[str, Sequence[str]]], *, can_subset: bool = False
 ) -> Callable[[Callable[..., Any]], Declaration]:
-    """One step that writes several tables from what is landed.
+    """Declare a step that writes several raw tables from the landing zone.
 
     Args:
-        deps: Its tables, and the assets that each comes after.
-        can_subset: Whether some of them can be written without the others.
+        deps: Returns the step's tables with the upstream assets of each, for some settings.
+        can_subset: Whether the step can write some of the tables without the others.
     """
 
     def declare(compute: Callable[..., Any]) -> Declaration:
@@ -96,13 +97,13 @@ def landed_tables(
             specs = [
                 dg.AssetSpec(
                     table,
-                    deps=before,
+                    deps=upstream,
                     kinds={"python", "delta"},
                     code_version=lineage.code_version(table),
                     skippable=can_subset,
-                    **common(table, settings),
+                    **shared_options(table, settings),
                 )
-                for table, before in deps(settings).items()
+                for table, upstream in deps(settings).items()
             ]
             return dg.multi_asset(
                 name=compute.__name__,
@@ -116,17 +117,22 @@ def landed_tables(
     return declare
 
 
-def asset_where(is_wanted: Callable[[Settings], bool], **options: Any) -> Callable[[Callable[..., Any]], Declaration]:
-    """An asset that is there only with settings that want it; options are those of `dg.asset`."""
+def asset_where(is_defined: Callable[[Settings], bool], **options: Any) -> Callable[[Callable[..., Any]], Declaration]:
+    """Declare an asset that is defined only for some settings.
+
+    Args:
+        is_defined: Whether the asset is defined, for some settings.
+        options: Arguments of `dg.asset`.
+    """
 
     def declare(compute: Callable[..., Any]) -> Declaration:
-        return Declaration(compute, lambda settings: dg.asset(**options) if is_wanted(settings) else None)
+        return Declaration(compute, lambda settings: dg.asset(**options) if is_defined(settings) else None)
 
     return declare
 
 
-def common(table: str, settings: Settings) -> dict[str, Any]:
-    """Arguments of the table's asset or asset spec that the model and the settings decide."""
+def shared_options(table: str, settings: Settings) -> dict[str, Any]:
+    """Arguments of `dg.asset` and `dg.AssetSpec` that follow from a table's model and the settings."""
     model = TABLES[table]
     return {
         "group_name": model.layer,
@@ -147,7 +153,7 @@ def _backfill_policy(partitions: dg.PartitionsDefinition | None) -> dg.BackfillP
 
 
 def _freshness_policy(table: str) -> dg.FreshnessPolicy | None:
-    """People export their history a few times a year; what everything else follows from tells of it."""
+    """Check the freshness of `plays` only: other tables follow from it. People export a few times a year."""
     if table != "plays":
         return None
     return dg.FreshnessPolicy.time_window(fail_window=timedelta(days=60), warn_window=timedelta(days=35))

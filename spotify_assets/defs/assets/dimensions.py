@@ -1,4 +1,4 @@
-"""Dimensions, built from partial aggregates and never from all plays again."""
+"""Dimensions, built from partial aggregates instead of all plays."""
 
 import dagster as dg
 from pyspark.sql import DataFrame

@@ -1,4 +1,4 @@
-"""Metrics: partial aggregates by partition, and what is combined from them."""
+"""Metrics: partial aggregates by partition, and tables combined from them."""
 
 import dagster as dg
 from pyspark.sql import DataFrame

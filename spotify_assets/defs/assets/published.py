@@ -1,4 +1,4 @@
-"""The lake's tables in other stores: an asset for each target and table, made from the model."""
+"""Published tables: an asset for each target and table, derived from the model."""
 
 from collections.abc import Iterator
 
@@ -18,14 +18,14 @@ class PublishConfig(dg.Config):
     """How tables are published.
 
     Attributes:
-        anew: Write all of each table, whatever the target holds.
+        anew: Write each table completely, even if the target is up to date.
     """
 
     anew: bool = False
 
 
-def spec(target: Target, table: str) -> dg.AssetSpec:
-    """The table there; those that it refers to come before it."""
+def published_spec(target: Target, table: str) -> dg.AssetSpec:
+    """Spec of a published table; published tables that it references are upstream."""
     references = [[target.name, other] for other in TABLES[table].references if other in target.tables]
     return dg.AssetSpec(
         [target.name, table],
@@ -40,25 +40,25 @@ def spec(target: Target, table: str) -> dg.AssetSpec:
 
 
 def published(target: Target) -> dg.AssetsDefinition:
-    """A target's tables: one step that brings those that are picked up to date, and leaves what is."""
+    """A step that brings the selected tables of a target up to date; unchanged ones are not written."""
 
     @dg.multi_asset(
         name=f"publish_{target.name}",
-        specs=[spec(target, table) for table in target.tables],
+        specs=[published_spec(target, table) for table in target.tables],
         can_subset=True,
         required_resource_keys={target.name, "settings"},
-        description=f"Writes to {target.name} what it lacks: windows that changed, and whole tables without any.",
+        description=f"Writes changes to {target.name}: changed windows of partitioned tables, others as a whole.",
     )
     def publish(context: dg.AssetExecutionContext, config: PublishConfig) -> Iterator[dg.MaterializeResult]:
         store: Target = getattr(context.resources, target.name)
         lake = Lake(context.resources.settings.lake_uri)
-        picked = {key.path[-1] for key in context.selected_asset_keys}
+        selected = {key.path[-1] for key in context.selected_asset_keys}
         written: dict[str, PublishResult] = {}
-        for done in store.publish(lake, publishing.pending_refreshes(store, lake, picked, full=config.anew)):
+        for done in store.publish(lake, publishing.pending_refreshes(store, lake, selected, full=config.anew)):
             context.log.info(f"{target.name}: {done.refresh}, {done.rows:,} rows")
             written[done.refresh.table] = done
         for table in target.tables:
-            if table in picked:
+            if table in selected:
                 yield _publish_result(target, table, written.get(table))
 
     return publish
@@ -78,7 +78,7 @@ def _publish_result(target: Target, table: str, done: PublishResult | None) -> d
 
 
 def same_rows(target: CountingTarget) -> dg.AssetChecksDefinition:
-    """A check of each table there: it has as many rows as the lake's."""
+    """Checks that each table of a target has as many rows as the lake's."""
 
     @dg.multi_asset_check(
         name=f"{target.name}_equals_the_lake",
@@ -86,7 +86,7 @@ def same_rows(target: CountingTarget) -> dg.AssetChecksDefinition:
             dg.AssetCheckSpec(
                 "same_rows",
                 asset=[target.name, table],
-                description=f"{target.name} counts as many rows as the lake has.",
+                description=f"The table in {target.name} has as many rows as the lake's.",
             )
             for table in target.tables
         ],
@@ -96,10 +96,10 @@ def same_rows(target: CountingTarget) -> dg.AssetChecksDefinition:
     def equals_the_lake(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         store: CountingTarget = getattr(context.resources, target.name)
         lake = Lake(context.resources.settings.lake_uri)
-        picked = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
-        # Of what the lake got meanwhile, the next run tells.
-        late = {refresh.table for refresh in publishing.pending_refreshes(store, lake, picked)}
-        for table, counted in store.counts([table for table in target.tables if table in picked - late]):
+        selected = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
+        # Tables that changed in the lake meanwhile are checked by the next run.
+        changed = {refresh.table for refresh in publishing.pending_refreshes(store, lake, selected)}
+        for table, counted in store.counts([table for table in target.tables if table in selected - changed]):
             expected = lake.count(table)
             yield dg.AssetCheckResult(
                 asset_key=[target.name, table],
@@ -107,8 +107,8 @@ def same_rows(target: CountingTarget) -> dg.AssetChecksDefinition:
                 passed=counted.rows == expected,
                 description=None
                 if counted.rows == expected
-                else f"{counted.rows:,} rows there, {expected:,} in the lake. "
-                f"spotify-assets publish {target.name} fills it anew.",
+                else f"{counted.rows:,} rows in {target.name}, {expected:,} in the lake. "
+                f"To write all tables again: spotify-assets publish {target.name}",
                 metadata={"rows": counted.rows, **counted.details},
             )
 

@@ -1,6 +1,6 @@
-"""Raw tables: landed files and landed responses, as they are. Written from Arrow; the engine starts after them.
+"""Raw tables: landed files and responses, unchanged. They are written from Arrow, without the engine.
 
-Those that mirror the Web API first ask it for what is to be landed, where credentials are set.
+With credentials, the steps of tables that mirror the Web API first request and land new responses.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,21 +29,21 @@ SNAPSHOTS = ("raw_playlist_files", "raw_playlists")
 
 
 class NothingCapturedError(Exception):
-    """There is nothing to make a snapshot from, and nothing to be asked."""
+    """No capture is landed for a day, and none could be requested."""
 
 
 class PlaylistsConfig(dg.Config):
     """How playlists are captured.
 
     Attributes:
-        refresh: Capture again what is landed for today already.
+        refresh: Capture playlists again that were captured today already.
     """
 
     refresh: bool = False
 
 
-def _asks(context: dg.AssetExecutionContext, spotify: SpotifyResource) -> bool:
-    """Whether this run may ask the Web API."""
+def _may_request(context: dg.AssetExecutionContext, spotify: SpotifyResource) -> bool:
+    """Whether this run may send requests to the Web API."""
     return spotify.is_configured and not LANDED_ONLY.items() <= context.run.tags.items()
 
 
@@ -73,7 +73,7 @@ def _mirror_result(lake: Lake, table: str, **figures: Any) -> dg.MaterializeResu
 def read_landing(
     context: dg.AssetExecutionContext, landing: LandingResource, settings: dg.ResourceParam[Settings]
 ) -> tuple[dg.MaterializeResult, dg.MaterializeResult]:
-    """Reads new and changed files, drops what was deleted, and lists all of them."""
+    """Reads new and changed files, drops records of deleted files, and lists all files."""
     lake = Lake(settings.lake_uri)
     ingested = ingest(landing.zone, lake, settings, context.log.info)
     for name, detail in list(ingested.unreadable.items())[:MAX_NAMED]:
@@ -93,17 +93,17 @@ def read_playlists(
     spotify: SpotifyResource,
     settings: dg.ResourceParam[Settings],
 ) -> Iterator[dg.MaterializeResult]:
-    """Captures today's playlists, where today is asked for, and reads the landed captures of all days asked for."""
+    """Captures playlists if the run includes today, and reads the landed captures of all days of the run."""
     lake, keys = Lake(settings.lake_uri), list(context.partition_keys)
     today = datetime.now(UTC).date()
     captured = fetch.CaptureResult()
-    if f"{today}" in keys and settings.playlists and _asks(context, spotify):
+    if f"{today}" in keys and settings.playlists and _may_request(context, spotify):
         captured = fetch.capture_playlists(
             spotify.client, landing.zone, settings, today, refresh=config.refresh, note=context.log.info
         )
         for playlist, problem in captured.failed.items():
             context.log.warning(f"Playlist {playlist} was not captured: {problem}")
-    _refuse_days_without_captures(keys, captured, today, landing.zone, lake, settings)
+    _require_captures(keys, captured, today, landing.zone, lake, settings)
     mirrored = mirror_playlists(landing.zone, lake, settings, keys)
     for table, by_day in mirrored.rows_by_day.items():
         if dg.AssetKey(table) in context.selected_asset_keys:
@@ -116,7 +116,7 @@ def read_playlists(
     )
 
 
-def _refuse_days_without_captures(
+def _require_captures(
     keys: Sequence[str],
     captured: "fetch.CaptureResult",
     today: date,
@@ -124,7 +124,7 @@ def _refuse_days_without_captures(
     lake: Lake,
     settings: Settings,
 ) -> None:
-    """Raises an error where no day has a capture, or ever had one."""
+    """Raise NothingCapturedError if no day of the run has, or ever had, a capture."""
     if any(landing.captures_on(date.fromisoformat(key)) for key in keys):
         return
     windows = windows_of(TABLES["raw_playlist_files"], settings)
@@ -133,13 +133,13 @@ def _refuse_days_without_captures(
     days = keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"
     if f"{today}" not in keys:
         raise NothingCapturedError(
-            f"{days}: no playlist was captured then, and Spotify only tells the present; "
-            f"land a capture as playlists/{keys[0]}/<playlist id>.json if you have one"
+            f"{days}: no playlist was captured then, and Spotify returns only the current state. "
+            f"If you have a capture, land it as playlists/{keys[0]}/<playlist id>.json"
         )
     if captured.failed:
         raise NothingCapturedError(f"{days}: no playlist could be captured: {next(iter(captured.failed.values()))}")
     raise NothingCapturedError(
-        f"{days}: there is nothing to capture; set SPOTIFY_ASSETS_PLAYLISTS, SPOTIPY_CLIENT_ID and "
+        f"{days}: no playlists to capture; set SPOTIFY_ASSETS_PLAYLISTS, SPOTIPY_CLIENT_ID and "
         "SPOTIPY_CLIENT_SECRET, or land a capture"
     )
 
@@ -154,13 +154,13 @@ def read_metadata(
     spotify: SpotifyResource,
     settings: dg.ResourceParam[Settings],
 ) -> Iterator[dg.MaterializeResult]:
-    """Asks for what plays and playlists mention and is not known, within the budget, and reads what is landed."""
+    """Requests missing metadata of tracks, artists and albums, within the budget, and reads landed responses."""
     lake = Lake(settings.lake_uri)
     fetched = fetch.FetchResult()
-    if _asks(context, spotify):
+    if _may_request(context, spotify):
         fetched = fetch.fetch_metadata(spotify.client, landing.zone, lake, settings, note=context.log.info)
         if fetched.stopped:
-            context.log.warning(f"Stopped asking: {fetched.stopped}")
+            context.log.warning(f"Stopped requesting metadata: {fetched.stopped}")
     for kind in KINDS:
         if dg.AssetKey(table_of(kind)) in context.selected_asset_keys:
             mirrored = mirror_metadata(landing.zone, lake, settings, kind)
@@ -180,7 +180,7 @@ def read_metadata(
     kinds={"spotify", "json"},
     owners=OWNERS,
     tags={"layer": "raw", "domain": "listening"},
-    description="Plays since the last poll, landed below history/<SPOTIFY_ASSETS_LISTENER>/recent; read from there.",
+    description="Plays since the last poll, landed below history/<SPOTIFY_ASSETS_LISTENER>/recent.",
 )
 def recent_plays(
     context: dg.AssetExecutionContext,
@@ -191,5 +191,5 @@ def recent_plays(
     polled = fetch.poll_recent_plays(spotify.client, landing.zone, settings)
     context.log.info(str(polled))
     if polled.may_have_gaps:
-        context.log.warning("Spotify tells the last 50 plays only, and all of them are new: poll more often.")
+        context.log.warning("Spotify returns the last 50 plays only, and all of them are new: poll more often.")
     return dg.MaterializeResult(metadata={"plays": polled.plays, "files": len(polled.files)})

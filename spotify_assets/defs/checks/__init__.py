@@ -1,1 +1,1 @@
-"""Asset checks: those that follow from the model, and those that don't."""
+"""Asset checks: derived from the model (`model_checks`), and written by hand."""

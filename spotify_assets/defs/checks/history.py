@@ -1,4 +1,4 @@
-"""Checks of the listening history that don't follow from the model."""
+"""Checks of the listening history that the model does not imply."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -13,12 +13,12 @@ from spotify_assets.settings import Settings
 
 WARN = dg.AssetCheckSeverity.WARN
 MAX_NAMED = 20
-# Fewer records tell no share.
-SHARED_RECORDS = 200
-# A better source that holds far fewer plays of a month than the coarser one that it supersedes has a hole.
+# Shares of fewer records vary too much to be checked.
+MIN_SHARE_RECORDS = 200
+# If a coarser source has far more plays of a month than the better one that supersedes it, the latter is incomplete.
 SUPERSEDED_RATIO = 2.0
 SUPERSEDED_PLAYS = 50
-# Plays of a month against the median of the months around it.
+# Plays of a month compared with the median of the months around it.
 NEIGHBOURS = 3
 OUTLIER_RATIO = 5.0
 OUTLIER_PLAYS = 200
@@ -73,7 +73,7 @@ def every_record_once(context: dg.AssetCheckExecutionContext, lake: LakeResource
         )
         within = is_valid & (F.col("played_at") >= window.start) & (F.col("played_at") < window.end)
         raw = raw.where(within | ~is_valid if window.is_first else within)
-    # Sums of hashes tell two multisets apart without a join of ten million rows with themselves.
+    # Sums of two hashes compare multisets without a self-join of ten million rows.
     hashes = [F.xxhash64(*record), F.xxhash64(F.lit("again"), *record)]
 
     def digest(frame: DataFrame) -> tuple[int, ...]:
@@ -91,26 +91,27 @@ def every_record_once(context: dg.AssetCheckExecutionContext, lake: LakeResource
         passed=passed,
         description=None
         if passed
-        else f"{landed[0]:,} records landed, {kept[0]:,} are kept and {rejected[0]:,} rejected; or they are others. "
+        else f"The records in plays ({kept[0]:,}) and rejected_plays ({rejected[0]:,}) differ from the "
+        f"{landed[0]:,} landed ones. "
         "Materialize these months again; if that doesn't help, delete the folders of both tables and sync.",
         metadata=figures,
     )
 
 
-def _totals_check(table: str) -> str:
+def _totals_check_name(table: str) -> str:
     return f"{table}_has_its_totals"
 
 
-# They are the fact's checks, as facts come last: of several ranges of months, all but the last compute their metrics
-# one run before their facts.
+# These are checks of the fact table, as facts are computed last: with several ranges of months, metrics of all but the
+# last are computed one run before their facts.
 @dg.multi_asset_check(
     name="metrics_equal_facts",
     specs=[
         dg.AssetCheckSpec(
-            _totals_check(table),
+            _totals_check_name(table),
             asset="fct_plays",
             additional_deps=[table],
-            description=f"Plays, streams, time and skips of {table} are those of fct_plays"
+            description=f"Plays, streams, time and skips of {table} equal those of fct_plays"
             + (" of tracks." if table == "daily_track_plays" else "."),
         )
         for table in PARTIAL_AGGREGATES
@@ -125,17 +126,19 @@ def metrics_equal_facts(context: dg.AssetCheckExecutionContext, lake: LakeResour
     facts = window_rows("fct_plays", context, lake)
     names = {key.name for key in context.selected_asset_check_keys}
     for table in PARTIAL_AGGREGATES:
-        if _totals_check(table) not in names:
+        if _totals_check_name(table) not in names:
             continue
         counted = facts.where("content_type = 'track'") if table == "daily_track_plays" else facts
         expected = [value or 0 for value in counted.agg(*by_fact).collect()[0]]
         found = [value or 0 for value in window_rows(table, context, lake).agg(*map(F.sum, figures)).collect()[0]]
         different = [
-            f"{figure}: {b:,} against {a:,}" for figure, a, b in zip(figures, expected, found, strict=True) if a != b
+            f"{figure}: {b:,} instead of {a:,}"
+            for figure, a, b in zip(figures, expected, found, strict=True)
+            if a != b
         ]
         yield dg.AssetCheckResult(
             asset_key="fct_plays",
-            check_name=_totals_check(table),
+            check_name=_totals_check_name(table),
             passed=not different,
             description="; ".join(different) or None,
             metadata=dict(zip(figures, map(int, found), strict=True)),
@@ -198,7 +201,7 @@ def _superseded_is_covered(months: Sequence[Row]) -> dg.AssetCheckResult:
         check_name="superseded_is_covered",
         passed=not holes,
         severity=WARN,
-        description="The better source may have a hole: " + "; ".join(sorted(holes)[:MAX_NAMED]) if holes else None,
+        description="The better source may be incomplete: " + "; ".join(sorted(holes)[:MAX_NAMED]) if holes else None,
         metadata={"months": len(holes)},
     )
 
@@ -220,7 +223,7 @@ def _months_like_their_neighbours(months: Sequence[Row]) -> dg.AssetCheckResult:
 
 def _rejected_share(reasons: dict[str, int], kept: int, threshold: float) -> dg.AssetCheckResult:
     total = kept + sum(reasons.values())
-    if total < SHARED_RECORDS:  # a share of a handful says nothing, nor does one of only what has no time
+    if total < MIN_SHARE_RECORDS:
         threshold = 1.0
     shares = {reason: reasons.get(reason, 0) / total if total else 0.0 for reason in REJECTION_REASONS}
     # Superseded records are kept from a better source.
@@ -236,7 +239,11 @@ def _rejected_share(reasons: dict[str, int], kept: int, threshold: float) -> dg.
 
 
 def outliers(plays: dict[date, int]) -> list[str]:
-    """Months whose plays are far from the median of the months around them, in words. Plays by first of month."""
+    """Describe months whose plays differ much from the median of the months around them.
+
+    Args:
+        plays: Number of plays by first day of the month.
+    """
     months = sorted(plays)
     odd = []
     for index, month in enumerate(months):

@@ -1,4 +1,4 @@
-"""Checks that follow from the model: each table's in one pass over the run's window."""
+"""Checks derived from the model; all of a table, except foreign keys, in one pass over the run's window."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -19,17 +19,17 @@ CONSTRAINTS = "constraints"
 ACCEPTED_VALUES = "accepted_values"
 
 
-def specs(table: str) -> list[dg.AssetCheckSpec]:
-    """The checks that the model asks of a table; those on which all else stands block what comes after."""
+def check_specs(table: str) -> list[dg.AssetCheckSpec]:
+    """Specs of a table's checks. Checks of primary keys and nulls block downstream assets."""
     model = TABLES[table]
     key = ", ".join(model.primary_key)
     accepted = [f"{name} is one of {', '.join(values)}" for name, values in model.accepted_values.items()]
     wanted = [
         (PRIMARY_KEY, f"No two rows share {key}.", bool(key), True),
-        (NOT_NULL, "Columns that the model says are never null aren't.", True, True),
+        (NOT_NULL, "Required columns have no nulls.", True, True),
         (
             FOREIGN_KEYS,
-            "Every foreign key is in the table that it points to.",
+            "Every foreign key exists in the table that it references.",
             bool(model.foreign_keys),
             False,
         ),
@@ -49,8 +49,8 @@ def specs(table: str) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def violations(table: str, rows: "DataFrame") -> dict[str, dict[str, int]]:
-    """Rows that break each rule, by check and rule, found in one pass; foreign keys are not among them."""
+def count_violations(table: str, rows: "DataFrame") -> dict[str, dict[str, int]]:
+    """Count rows that violate each rule, by check and rule, in one pass; without foreign keys."""
     from pyspark.sql import functions as F
 
     keys = TABLES[table].primary_key
@@ -69,14 +69,20 @@ def violations(table: str, rows: "DataFrame") -> dict[str, dict[str, int]]:
         found.setdefault(check, {})[rule] = count
     if keys:
         total, distinct = found.pop("rows")["rows"], found[PRIMARY_KEY].pop("distinct")
-        if total != distinct:  # two keys may share a hash: count the keys themselves
+        if total != distinct:  # maybe a hash collision: count the keys themselves
             distinct = rows.select(*keys).distinct().count()
         found[PRIMARY_KEY][", ".join(keys)] = total - distinct
     return found
 
 
-def unresolved(table: str, rows: "DataFrame", load: Callable[[str], "DataFrame"]) -> dict[str, int]:
-    """Distinct keys that the table that they point to doesn't have, by column."""
+def unresolved_keys(table: str, rows: "DataFrame", load: Callable[[str], "DataFrame"]) -> dict[str, int]:
+    """Count distinct foreign keys that do not exist in the referenced table, by column.
+
+    Args:
+        table: The referencing table.
+        rows: Its rows.
+        load: Returns the rows of a referenced table.
+    """
     from pyspark.sql import functions as F
 
     return {
@@ -102,20 +108,20 @@ def _check_result(table: str, check: str, broken: dict[str, int], unit: str) -> 
 
 
 def checks_of(table: str) -> dg.AssetChecksDefinition:
-    """The table's checks as one step."""
-    wanted = specs(table)
+    """All checks of a table as one step."""
+    specs = check_specs(table)
 
-    @dg.multi_asset_check(name=f"{table}_follows_the_model", specs=wanted, can_subset=True)
+    @dg.multi_asset_check(name=f"{table}_follows_the_model", specs=specs, can_subset=True)
     def follow_the_model(
         context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[DeltaLakeIOManager]
     ) -> Iterator[dg.AssetCheckResult]:
         rows = window_rows(table, context, lake)
         names = {key.name for key in context.selected_asset_check_keys}
         if FOREIGN_KEYS in names:
-            missing = unresolved(table, rows, lambda target: window_rows(target, context, lake))
-            yield _check_result(table, FOREIGN_KEYS, missing, "keys that are not there")
+            missing = unresolved_keys(table, rows, lambda target: window_rows(target, context, lake))
+            yield _check_result(table, FOREIGN_KEYS, missing, "keys not found")
         if names - {FOREIGN_KEYS}:
-            found = violations(table, rows)
+            found = count_violations(table, rows)
             for name in sorted(names - {FOREIGN_KEYS}):
                 yield _check_result(table, name, found.get(name, {}), "rows")
 

@@ -1,4 +1,4 @@
-"""Checks of playlist snapshots that don't follow from the model."""
+"""Checks of playlist snapshots that the model does not imply."""
 
 from collections.abc import Iterator
 
@@ -31,7 +31,7 @@ def unreadable_captures(context: dg.AssetCheckExecutionContext, lake: LakeResour
             asset="playlist_tracks",
             additional_deps=["raw_playlists", "raw_playlist_files"],
             blocking=True,
-            description="Every item of the run's snapshots, as the captures count them, is in playlist_tracks once.",
+            description="Every item of the captures of the run's days is in playlist_tracks exactly once.",
         )
     ],
 )

@@ -1,4 +1,4 @@
-"""What a check looks at: the run's window of a partitioned table, else all of it."""
+"""The rows that a check reads: the run's partitions, or an unpartitioned table as a whole."""
 
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,10 @@ RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_ra
 
 
 def run_window(table: str, context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager) -> TimeWindow | None:
-    """The span of the table's partitions that the run is about; None where it is about none of them."""
+    """Span of the table's partitions in the run; None if the run has no partitions of the table."""
     tags = context.run.tags
-    one = tags.get("dagster/partition")
-    first, last = (tags.get(tag, one) for tag in RANGE_TAGS)
+    partition = tags.get("dagster/partition")
+    first, last = (tags.get(tag, partition) for tag in RANGE_TAGS)
     windows = windows_of(TABLES[table], lake.settings)
     if first not in windows or last not in windows:
         return None
@@ -26,7 +26,7 @@ def run_window(table: str, context: dg.AssetCheckExecutionContext, lake: DeltaLa
 
 
 def window_rows(table: str, context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager) -> "DataFrame":
-    """The table's rows of the run's window."""
+    """Rows of the table in the run's partitions, or all rows if it has none."""
     frame = lake.frames.read(table)
     window = run_window(table, context, lake)
     if window:

@@ -1,4 +1,4 @@
-"""How tables are read and written."""
+"""I/O managers: read and write tables of the lake."""
 
 from spotify_assets.defs.io_managers.delta_lake import DeltaLakeIOManager
 

@@ -1,4 +1,4 @@
-"""Delta tables as inputs and outputs of assets."""
+"""I/O manager for Delta tables."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class DeltaLakeIOManager(dg.ConfigurableIOManager):
-    """Reads a table, or the run's window of it, as a DataFrame; writes a DataFrame in one commit."""
+    """Reads a table, or the run's partitions of it, as a DataFrame; writes a DataFrame in one commit."""
 
     spark: SparkResource
     settings: dg.ResourceDependency[Settings]
@@ -24,23 +24,23 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
 
     @property
     def frames(self) -> LakeFrames:
-        """The tables, for all of a run."""
+        """Reads and writes of the run; one instance, so that all steps read each version through one view."""
         if self._frames is None:
             self._frames = LakeFrames(Lake(self.settings.lake_uri), self.settings, lambda: self.spark.session)
         return self._frames
 
     @property
     def lake(self) -> Lake:
-        """The lake that the settings name."""
+        """The lake of the settings."""
         return self.frames.lake
 
     def load_input(self, context: dg.InputContext) -> "DataFrame":
-        """The upstream table; of a partitioned one, the run's window, unless the asset is unpartitioned."""
+        """Read the run's partitions of an upstream table, or all of it if it or the asset is unpartitioned."""
         keys = context.asset_partition_keys if context.has_asset_partitions else []
         return self.frames.read(context.asset_key.path[-1], keys)
 
     def handle_output(self, context: dg.OutputContext, obj: "DataFrame") -> None:
-        """Replaces the run's window, or the whole of an unpartitioned table."""
+        """Replace the run's partitions, or an unpartitioned table as a whole, and record row counts."""
         table = context.asset_key.path[-1]
         keys = context.asset_partition_keys if context.has_asset_partitions else []
         commit = self.frames.write(table, obj, keys)
@@ -52,7 +52,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             }
         )
         for key, rows in self.frames.rows_by_key(table, keys).items():
-            # An output's own metadata goes to each partition of the run alike.
+            # Metadata of the output would be the same for all partitions of the run.
             dg.AssetExecutionContext.get().add_asset_metadata(
                 {"dagster/partition_row_count": rows}, asset_key=context.asset_key, partition_key=key
             )

@@ -1,4 +1,4 @@
-"""What assets need from outside: the engine, the landing zone, the Web API; and what those of others may want."""
+"""Resources: engine, landing zone and Web API, and DuckDB and S3 for assets that you add."""
 
 from spotify_assets.defs.resources.landing import LandingResource
 from spotify_assets.defs.resources.s3 import s3

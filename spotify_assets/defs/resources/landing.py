@@ -6,11 +6,15 @@ from spotify_assets.landing.zone import LandingZone
 
 
 class LandingResource(dg.ConfigurableResource):
-    """Where files are dropped: a folder, or `s3://bucket/prefix`."""
+    """The landing zone.
+
+    Attributes:
+        uri: A folder, or `s3://bucket/prefix`.
+    """
 
     uri: str
 
     @property
     def zone(self) -> LandingZone:
-        """The landing zone itself."""
+        """Access to its files."""
         return LandingZone(self.uri)

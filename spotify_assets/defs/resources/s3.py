@@ -1,4 +1,4 @@
-"""S3 as dagster-aws's resource, for assets of others."""
+"""S3 as dagster-aws's resource, for assets that you add."""
 
 from typing import TYPE_CHECKING
 
@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from dagster_aws.s3 import S3Resource
 
 
-@dg.resource(description="dagster-aws's S3Resource, with credentials as AWS's own tools find them.")
+@dg.resource(description="dagster-aws's S3Resource, with the credentials that AWS's tools use.")
 def s3(_: dg.InitResourceContext) -> "S3Resource":
-    """Made when an asset first asks for it: to import dagster-aws takes 2.7 s, as long as all else that loads."""
+    """Create the resource on first use: importing dagster-aws takes 2.7 s, as long as all other definitions."""
     from dagster_aws.s3 import S3Resource
 
     return S3Resource()

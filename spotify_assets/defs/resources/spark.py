@@ -12,17 +12,19 @@ if TYPE_CHECKING:
 
 
 class SparkResource(LazyPySparkResource):
-    """A session on Sail in this process, on the Spark Connect server that `remote` names, or on Apache Spark in a
-    Java of this machine, where it is `local[*]`.
+    """Spark Connect session, started on first use and shared by all runs of the process.
 
-    It starts when it is first asked for, and is shared by all runs of the process. It serves as dagster-pyspark's own
-    resource, too.
+    It can be used in place of dagster-pyspark's resource.
+
+    Attributes:
+        spark_config: Field of dagster-pyspark; unused, as `engine.session` sets what transforms rely on.
+        remote: Empty for embedded Sail, the address of a Spark Connect server (`sc://...`), or `local[*]` for Apache
+            Spark on this machine.
+        lake_uri: The lake, for which `local[*]` needs storage settings.
     """
 
-    # Of dagster-pyspark, and unused: what transforms rely on is set in engine/session.py.
     spark_config: dict[str, Any] = Field(default_factory=dict)
     remote: str = ""
-    # Where Apache Spark in a Java of this machine has to find its way.
     lake_uri: str = ""
 
     @property
@@ -30,11 +32,11 @@ class SparkResource(LazyPySparkResource):
         """The session; its time zone is UTC.
 
         Raises:
-            SparkError: where there is no such engine.
+            SparkError: The engine can't be reached or started.
         """
         return spark_session(self.remote, self.lake_uri)
 
     @property
     def spark_session(self) -> "SparkSession":
-        """The same, under dagster-pyspark's name."""
+        """`session` by its name in dagster-pyspark."""
         return self.session

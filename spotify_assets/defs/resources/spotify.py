@@ -8,24 +8,24 @@ from pydantic import PrivateAttr
 from spotify_assets.settings import Settings
 from spotify_assets.spotify import SpotifyClient
 
-_making = Lock()
+_client_lock = Lock()
 
 
 class SpotifyResource(dg.ConfigurableResource):
-    """The Web API, by the apps that the settings name."""
+    """Access to the Web API with the credentials in the settings."""
 
     settings: dg.ResourceDependency[Settings]
     _client: SpotifyClient | None = PrivateAttr(None)
 
     @property
     def client(self) -> SpotifyClient:
-        """The client, made when it is first asked for."""
-        with _making:
+        """The client, created on first use."""
+        with _client_lock:
             if self._client is None:
                 self._client = SpotifyClient(self.settings)
             return self._client
 
     @property
     def is_configured(self) -> bool:
-        """Whether any app is set."""
+        """Whether credentials are set."""
         return bool(self.settings.apps)

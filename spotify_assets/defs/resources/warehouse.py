@@ -1,4 +1,4 @@
-"""The DuckDB file as dagster-duckdb's resource, for assets of others."""
+"""The DuckDB file as dagster-duckdb's resource, for assets that you add."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 class WarehouseResource(DuckDBResource):
-    """The DuckDB file that tables are published to, for reading.
+    """The DuckDB file that tables are published to, read-only.
 
-    dagster-duckdb opens files for writing. What an asset would write there is lost when the next refresh renames a new
-    file over it, other processes couldn't read meanwhile, and a file that isn't there yet would be waited for (102 s
-    with `access_mode: READ_ONLY`). So `connection_config` is unused.
+    dagster-duckdb would open the file for writing: other processes could not read it meanwhile, and the next refresh
+    would replace the file and lose what an asset wrote. With `access_mode: READ_ONLY` it would wait 102 s for a file
+    that does not exist. So `connection_config` is unused.
     """
 
     @contextmanager
     def get_connection(self) -> "Iterator[duckdb.DuckDBPyConnection]":
-        """A connection that reads; it is closed at the end.
+        """A read-only connection, closed on exit.
 
         Raises:
-            FileNotFoundError: where nothing was published yet.
+            FileNotFoundError: Nothing was published yet.
         """
         with Warehouse(path=self.database).connect_read_only() as connection:
             yield connection

@@ -71,7 +71,7 @@ def test_metrics_that_differ_from_facts_are_noticed(synced, check, table):
     synced.lake.open(table).update(updates={"ms_played": "ms_played + 1"}, predicate="month = '2024-01-01'")
     found = check(synced, "fct_plays", f"{table}_has_its_totals")
     assert not found.passed
-    assert "ms_played: 400,001 against 400,000" in found.description
+    assert "ms_played: 400,001 instead of 400,000" in found.description
 
 
 def test_a_high_share_of_rejected_records_warns(world, check):
@@ -93,7 +93,7 @@ def test_a_hole_in_the_better_source_warns(world, check):
     found = check(world, "rejected_plays", "superseded_is_covered")
     assert (found.passed, found.description) == (
         False,
-        "The better source may have a hole: 2024-01: 84 superseded by 2",
+        "The better source may be incomplete: 2024-01: 84 superseded by 2",
     )
 
 

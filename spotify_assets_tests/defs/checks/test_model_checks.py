@@ -21,18 +21,18 @@ def broken(found):
 
 def test_every_table_has_the_checks_that_its_model_asks_for():
     for table in TABLES:
-        names = {spec.name for spec in model_checks.specs(table)}
+        names = {spec.name for spec in model_checks.check_specs(table)}
         assert {"primary_key", "not_null"} <= names, table
         assert ("foreign_keys" in names) == bool(TABLES[table].sql.foreign_keys), table
 
 
 def test_what_all_else_stands_on_blocks():
-    blocking = {spec.name for table in TABLES for spec in model_checks.specs(table) if spec.blocking}
+    blocking = {spec.name for table in TABLES for spec in model_checks.check_specs(table) if spec.blocking}
     assert blocking == {"primary_key", "not_null"}
 
 
 def test_good_rows_break_nothing(facts):
-    assert broken(model_checks.violations("fct_plays", facts.fillna(False))) == {}
+    assert broken(model_checks.count_violations("fct_plays", facts.fillna(False))) == {}
 
 
 def test_each_rule_is_counted(frame):
@@ -51,7 +51,7 @@ def test_each_rule_is_counted(frame):
         good | times | {"play_id": "3", "content_type": "video", "track_key": None, "recording_key": None},
         good | times | {"play_id": "4", "listener": None, "local_hour": 24},
     ]
-    assert broken(model_checks.violations("plays", frame("plays", rows))) == {
+    assert broken(model_checks.count_violations("plays", frame("plays", rows))) == {
         "primary_key": {"play_id": 1},
         "not_null": {"listener": 1},
         "constraints": {"ms_played_within_a_day": 1, "local_hour_of_a_day": 1},
@@ -65,6 +65,6 @@ def test_foreign_keys_that_point_nowhere(facts, spark):
 
         return literal_rows(spark, table, [])
 
-    found = model_checks.unresolved("fct_plays", facts, empty)
+    found = model_checks.unresolved_keys("fct_plays", facts, empty)
     assert found["artist_key"] == 1
     assert set(found) == set(TABLES["fct_plays"].foreign_keys)
