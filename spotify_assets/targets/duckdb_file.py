@@ -120,7 +120,7 @@ class Warehouse:
                 done = self._rewrite(lake, refreshes, file)
         except (duckdb.Error, OSError) as error:
             raise TargetError(
-                f"duckdb: {self.path} can't be written, and is as it was: {_first_line(error)}"
+                f"duckdb: {self.path} can't be written, and is unchanged: {_first_line(error)}"
             ) from error
         yield from done
 

@@ -38,7 +38,7 @@ ADVICE = {
     1114: "the server's disk, or its table space, is full",
     1290: "the server is read-only",
     1836: "the server is read-only",
-    2003: "nobody answers there: is the server running, and its address right?",
+    2003: "no server answers there: check that it is running, and its address",
 }
 
 
@@ -203,7 +203,7 @@ class MySQL:
             url = sa.make_url(self.settings.mysql_url.get_secret_value())
             place = f"{url.host}:{url.port or 3306}/{url.database}"
             raise TargetError(
-                f"mysql: {place}: {message}{advice} (SPOTIFY_ASSETS_MYSQL_URL). What was there before stays"
+                f"mysql: {place}: {message}{advice} (SPOTIFY_ASSETS_MYSQL_URL). The former content is unchanged"
             ) from None
 
 

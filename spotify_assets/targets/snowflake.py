@@ -139,8 +139,8 @@ class Snowflake:
         )
         if loaded != expected:
             raise TargetError(
-                f"snowflake: {refresh.table}: {loaded:,} of {expected:,} rows of the lake's files were loaded, and so "
-                f"nothing was replaced; does {sql.STAGE} lead to {lake.uri}?"
+                f"snowflake: {refresh.table}: {loaded:,} of {expected:,} rows of the lake's files were loaded, so "
+                f"nothing was replaced; check that stage {sql.STAGE} points to {lake.uri}"
             )
         return len(files)
 

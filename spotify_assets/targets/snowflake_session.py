@@ -178,5 +178,5 @@ def _translate_snowflake_errors(settings: Settings) -> Iterator[None]:
                 f"snowflake: {host} can't be reached; SPOTIFY_ASSETS_SNOWFLAKE_ACCOUNT is ORGANIZATION-ACCOUNT "
                 f"({reason})"
             ) from None
-        advice = ADVICE.get(number, "it refused a statement, and what was there before stays")
+        advice = ADVICE.get(number, "it refused a statement; the former content is unchanged")
         raise TargetError(f"snowflake: {advice} ({number:06d}: {reason})") from None

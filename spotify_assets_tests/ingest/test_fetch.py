@@ -1,4 +1,4 @@
-"""What is asked of the Web API and landed, against the stand-in over HTTP; each failure by itself."""
+"""Fetching from the Web API: each feature and each failure, against the stand-in over HTTP."""
 
 import json
 from collections import Counter

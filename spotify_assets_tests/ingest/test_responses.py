@@ -1,4 +1,4 @@
-"""Landed responses, mirrored: from files to tables, and what follows from them."""
+"""Landed responses: from files to raw tables, and their effect on later tables."""
 
 import json
 import re

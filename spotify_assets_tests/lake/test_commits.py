@@ -1,4 +1,4 @@
-"""What a table's log tells of its windows. Commits are made through `deltalake`, and hold no rows."""
+"""States and versions of windows in commits that are written by `deltalake` and hold no rows."""
 
 import json
 from datetime import UTC, datetime

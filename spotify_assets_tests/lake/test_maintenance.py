@@ -1,4 +1,4 @@
-"""Compaction and vacuum: fewer files, the same rows, and nothing is stale after it."""
+"""Compaction and vacuum: fewer files, the same rows, and no stale windows."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Delta tables of a lake: opened, made, written, and rid of their past."""
+"""Delta tables of a lake: open, create, write, drop history."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date

@@ -1,4 +1,4 @@
-"""A stand-in for Snowflake, and settings that lead to it."""
+"""A stand-in server for Snowflake, and settings that point to it."""
 
 import pytest
 from cryptography.hazmat.primitives import serialization

@@ -1,4 +1,4 @@
-"""What tests of targets have in common: a history, and what is there of it."""
+"""Helpers for tests of targets: a history, publishing, and rows and answers of a target to compare."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime

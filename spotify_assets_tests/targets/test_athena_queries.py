@@ -1,4 +1,4 @@
-"""What Athena answers when it doesn't, on a server that says what a test has it say; and what AWS refuses."""
+"""Failures of Athena and AWS, on a server with scripted responses."""
 
 import json
 import threading

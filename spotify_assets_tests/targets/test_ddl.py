@@ -119,7 +119,7 @@ def test_comments_of_a_table_and_its_columns():
 
 
 def test_a_shape_is_of_all_statements_in_their_order():
-    # A target that was filled by a former version is not written anew.
+    # A new hash would recreate every table of targets that a former version filled.
     assert ddl.ddl_fingerprint("a", "b") == "7e18f737311b"
     assert (
         len(

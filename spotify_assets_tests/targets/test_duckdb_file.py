@@ -1,4 +1,4 @@
-"""The DuckDB file: what it holds, and what its readers see while it is written."""
+"""The DuckDB file: its content, and what readers see during a refresh."""
 
 import shutil
 import subprocess

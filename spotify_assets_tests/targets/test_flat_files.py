@@ -1,4 +1,4 @@
-"""Exports as Parquet and CSV: all that the lake has, whole or not at all, on disk and in a bucket."""
+"""Exports as Parquet and CSV: complete and atomic, on disk and in a bucket."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Tables in Glue's catalogue, on moto's server, read back by name by another engine; and counted by Athena."""
+"""Tables in Glue's catalogue, on moto's server, read by name with another engine, and counted by Athena."""
 
 import json
 import os

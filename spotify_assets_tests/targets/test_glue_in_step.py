@@ -1,4 +1,4 @@
-"""The catalogue is kept in step with the model, whatever others do to it; what isn't ours is left alone."""
+"""The catalogue follows the model after changes by others; tables of other owners are never changed."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""MySQL, on a MariaDB server: what is there, what readers see meanwhile, and a server that fails."""
+"""MySQL, on a MariaDB server: content, what readers see during a refresh, and failures of the server."""
 
 import re
 import threading
@@ -218,7 +218,7 @@ def test_a_connection_that_is_lost_is_made_again(target, world, mariadb):
     [
         (("a-pass%3Aword%2F%40", "wrong-secret"), "user or password is wrong"),
         ((r"/(\w+)$", r"/not_\1"), "grant it all"),
-        (("127.0.0.1", "127.0.0.2"), "nobody answers there"),
+        (("127.0.0.1", "127.0.0.2"), "no server answers there"),
     ],
 )
 def test_wrong_addresses(world, change, said):

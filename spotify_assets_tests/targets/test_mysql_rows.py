@@ -1,4 +1,4 @@
-"""Rows as files that LOAD DATA reads; what the server makes of them is in test_mysql.py."""
+"""CSV files for LOAD DATA; test_mysql.py loads them into a server."""
 
 import pyarrow as pa
 import pymysql

@@ -1,4 +1,4 @@
-"""What a target lacks of the lake."""
+"""Pending refreshes of a target."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

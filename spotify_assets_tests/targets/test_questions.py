@@ -1,4 +1,4 @@
-"""The questions of `analysis`: the same answers from the lake, DuckDB and MySQL. Snowflake's own tests ask it."""
+"""The queries in `analysis` return the same rows from the lake, DuckDB and MySQL; for Snowflake see its own tests."""
 
 from datetime import date
 

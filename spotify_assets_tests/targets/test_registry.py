@@ -1,4 +1,4 @@
-"""Which targets there are."""
+"""Which targets are configured."""
 
 import pytest
 

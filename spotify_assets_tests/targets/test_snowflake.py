@@ -1,4 +1,4 @@
-"""Snowflake: what it holds, through the real connector; the server is a stand-in (fakesnow)."""
+"""Snowflake through its real connector, against a stand-in server (fakesnow)."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

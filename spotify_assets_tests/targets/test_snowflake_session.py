@@ -1,4 +1,4 @@
-"""SessionPool in Snowflake: ways to log in, and what its errors mean to whoever made the settings."""
+"""Sessions in Snowflake: ways to log in, and errors with advice on settings."""
 
 import sys
 import time
