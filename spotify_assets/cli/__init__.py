@@ -1,1 +1,1 @@
-"""The `spotify-assets` command, what it prints, and how it runs jobs."""
+"""The `spotify-assets` command: subcommands, output, and runs of Dagster jobs."""

@@ -1,4 +1,4 @@
-"""`spotify-assets`: the few things a person types."""
+"""The `spotify-assets` command and its subcommands."""
 
 import csv
 import json
@@ -60,17 +60,17 @@ def import_(paths: tuple[Path, ...], listener: str) -> None:
 
 @cli.command()
 def sync() -> None:
-    """Bring every table up to date with what is landed: only what is stale."""
+    """Bring every table and target up to date with the landing zone. Computes stale tables only."""
     run_sync()
 
 
 @cli.command()
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 def publish(targets: tuple[str, ...]) -> None:
-    """Fill targets anew with every table that they serve, whatever they hold.
+    """Write all tables of targets again, even if they are up to date.
 
-    TARGETs are duckdb and those that are configured (mysql, ...); all of them where none is named. To bring targets
-    up to date is what sync does.
+    TARGETs are duckdb and those that are configured (mysql, ...); all of them by default. To write only changes, use
+    sync.
     """
     from spotify_assets.cli import reports
     from spotify_assets.cli.outcome import Synced
@@ -89,11 +89,11 @@ def publish(targets: tuple[str, ...]) -> None:
 
 
 @cli.command()
-@click.option("--refresh", is_flag=True, help="Capture again what is landed for today already.")
+@click.option("--refresh", is_flag=True, help="Capture playlists again that were captured today already.")
 def snapshot(refresh: bool) -> None:
     """Capture today's playlists from Spotify, and sync.
 
-    Playlists are those of SPOTIFY_ASSETS_PLAYLISTS. What is landed for today (UTC) already is not asked for again.
+    Captures the playlists of SPOTIFY_ASSETS_PLAYLISTS, except those captured today (UTC) already.
     """
     from spotify_assets.ingest import fetch
 
@@ -114,7 +114,7 @@ def snapshot(refresh: bool) -> None:
 
 @cli.command()
 def recent() -> None:
-    """Land the plays since the last poll from Spotify, and sync. Spotify tells the last 50 only."""
+    """Land the plays since the last poll from Spotify, and sync. Spotify returns the last 50 only."""
     from spotify_assets.ingest import fetch
 
     polled = fetch.poll_recent_plays(spotify(), landing(), settings())
@@ -127,9 +127,11 @@ def recent() -> None:
 
 
 @cli.command()
-@click.option("--budget", type=click.IntRange(1), help="Calls to make at most; else SPOTIFY_ASSETS_API_BUDGET.")
+@click.option(
+    "--budget", type=click.IntRange(1), help="Maximum number of requests; default SPOTIFY_ASSETS_API_BUDGET."
+)
 def metadata(budget: int | None) -> None:
-    """Ask Spotify for metadata and artwork of what is most played and not known yet, and sync."""
+    """Request missing metadata and artwork from Spotify, most played first, and sync."""
     from spotify_assets.ingest import fetch
     from spotify_assets.lake.tables import Lake
 
@@ -145,8 +147,8 @@ def metadata(budget: int | None) -> None:
 
 
 @cli.command()
-@click.option("--port", default=8888, show_default=True, help="Of http://127.0.0.1:PORT/callback, as registered.")
-@click.option("--browser/--no-browser", default=True, help="Open the browser; else only show the address.")
+@click.option("--port", default=8888, show_default=True, help="Port in the registered redirect URI.")
+@click.option("--browser/--no-browser", default=True, help="Open the browser, or only print the address.")
 def login(port: int, browser: bool) -> None:
     """Log in to Spotify once, so that unattended runs may read your playlists and recent plays.
 
@@ -166,7 +168,7 @@ def login(port: int, browser: bool) -> None:
 @click.argument("sql")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 def query(sql: str, form: str) -> None:
-    """Run SQL over every table of the lake, by its name, through DuckDB.
+    """Run SQL on DuckDB over the tables of the lake.
 
     Example: spotify-assets query "SELECT track_name, total_plays FROM track_metrics ORDER BY rank LIMIT 10"
     """
@@ -191,7 +193,7 @@ def query(sql: str, form: str) -> None:
 
 @cli.command()
 def status() -> None:
-    """Tell what is landed, kept, rejected and stale, by listener and file."""
+    """Show landed files, kept and rejected records, and stale tables."""
     from spotify_assets.cli import reports
 
     reports.print_status(console, settings())
@@ -199,7 +201,7 @@ def status() -> None:
 
 @cli.command()
 def maintain() -> None:
-    """Compact the lake's tables, and remove former versions older than SPOTIFY_ASSETS_RETENTION_DAYS."""
+    """Compact the lake's tables, and delete versions older than SPOTIFY_ASSETS_RETENTION_DAYS."""
     from spotify_assets.cli import reports
     from spotify_assets.refresh.frames import LakeFrames
 
@@ -210,9 +212,9 @@ def maintain() -> None:
 
 @cli.command()
 @listener_option
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 def forget(listener: str, yes: bool) -> None:
-    """Remove a listener's landed files and every trace of them from lake and targets, old versions included."""
+    """Delete a listener's landed files, and their data from lake and targets, including old versions."""
     from spotify_assets.lake.tables import Lake
     from spotify_assets.landing.copy_in import listener_files
     from spotify_assets.targets.registry import targets
@@ -242,13 +244,13 @@ def forget(listener: str, yes: bool) -> None:
 
 @cli.command()
 @click.option(
-    "--plays", default=150_000, show_default=True, type=click.IntRange(1_000), help="How many plays to make."
+    "--plays", default=150_000, show_default=True, type=click.IntRange(1_000), help="Number of plays to generate."
 )
-@click.option("--remove", is_flag=True, help="Remove all that the demo landed, and sync.")
+@click.option("--remove", is_flag=True, help="Delete the landed sample files, and sync.")
 def demo(plays: int, remove: bool) -> None:
-    """Make sample exports and playlists, run the whole graph on them, and show what came out.
+    """Create sample exports and playlists, compute every table, and show the results.
 
-    Playlists and metadata come from a stand-in for Spotify's Web API on this machine.
+    Playlists and metadata come from a simulated Web API on this machine.
     """
     from spotify_assets.cli import reports
     from spotify_assets.sandbox.capture import capture_samples, remove_samples
@@ -275,16 +277,16 @@ def demo(plays: int, remove: bool) -> None:
 @cli.command()
 @click.option("--port", default=3000, show_default=True)
 def ui(port: int) -> None:
-    """Run Dagster's UI and daemon on the same instance, until Ctrl-C: its address, then a line for each run."""
+    """Run Dagster's UI and daemon until Ctrl-C, and print a line for each run."""
     from spotify_assets.cli.instance import dagster_home
     from spotify_assets.cli.ui import serve
 
-    settings()  # a wrong one is told here rather than in the browser
+    settings()  # so that an invalid setting stops the command
     serve(dagster_home(), port, console)
 
 
 def spotify() -> "SpotifyClient":
-    """The Web API by the settings."""
+    """Client of the Web API, by the settings."""
     from spotify_assets.spotify import SpotifyClient
 
     return SpotifyClient(settings())
@@ -298,7 +300,7 @@ def landing() -> "LandingZone":
 
 
 def checked(listener: str) -> str:
-    """The listener's name, fit to name a folder."""
+    """The listener's name; BadParameter if it can't be a folder name."""
     try:
         return folder_name(listener)
     except ValueError as error:
@@ -306,7 +308,7 @@ def checked(listener: str) -> str:
 
 
 def run_sync() -> None:
-    """Sync with progress, and tell what changed."""
+    """Sync, show progress, and print what changed."""
     from spotify_assets.cli import reports
     from spotify_assets.cli.outcome import RunFailedError, Synced
     from spotify_assets.cli.runner import Runner
@@ -319,7 +321,7 @@ def run_sync() -> None:
         with run_progress() as progress, Runner(settings(), progress, done) as runner:
             runner.sync()
     except RunFailedError:
-        # What was done before it failed is done.
+        # Tables are up to date even if publishing failed.
         if done.is_computed:
             reports.print_changes(console, done, before, reports.totals(lake))
         raise
@@ -328,7 +330,7 @@ def run_sync() -> None:
 
 @contextmanager
 def run_progress() -> Iterator[Callable[[str, int, str | None], None]]:
-    """Shows each run as a bar that fills with its tables; a line each where there is no terminal."""
+    """Show a progress bar per run, or a line per run without a terminal."""
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -354,16 +356,16 @@ def run_progress() -> Iterator[Callable[[str, int, str | None], None]]:
 
 
 def main() -> None:
-    """Exit codes: 0 done, 1 failed, 2 wrong use."""
+    """Entry point. Exit codes: 0 success, 1 failure, 2 usage error."""
     code = run(debug="--debug" in sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    # The threads of Arrow, DuckDB and the engine need no farewell; taking one, they abort a process now and then.
+    # Skip interpreter shutdown: threads of Arrow, DuckDB and the engine sometimes abort the process in it.
     os._exit(code)
 
 
 def run(*, debug: bool) -> int:
-    """Run the command, and say in one line why it failed."""
+    """Run the command, print an error in one line, and return the exit code."""
     try:
         cli(standalone_mode=False)
     except click.UsageError as error:

@@ -1,4 +1,4 @@
-"""The project's jobs, run in this process on the persistent Dagster instance that the UI shows."""
+"""Run jobs in this process, on the persistent Dagster instance that the UI shows."""
 
 import logging
 import os
@@ -17,13 +17,13 @@ from spotify_assets.targets.publishing import Refresh
 
 
 class DagsterRuns:
-    """Runs jobs one after another; each says of which checks it is warned.
+    """Runs jobs one after another, and collects failed checks.
 
     Args:
-        settings: What the definitions are made for.
-        instance: Where runs are recorded.
-        progress: Told of each run and each of its steps.
-        warnings: Takes what checks warn of.
+        settings: The definitions are built for these.
+        instance: Records the runs.
+        progress: Called for each run and each of its steps.
+        warnings: Failed checks are appended to it.
     """
 
     def __init__(
@@ -45,19 +45,19 @@ class DagsterRuns:
         self._definitions = definitions(settings, {"console": console})
 
     def read_history(self) -> None:
-        """Read what is new or changed in the landing zone.
+        """Read new and changed files of the landing zone.
 
         Raises:
-            RunFailedError: saying which step failed and why; so do the others.
+            RunFailedError: A step failed; names it, and why.
         """
         self._run(jobs.read_history.name, "Reading the landing zone", ["raw_plays", "raw_files"])
 
     def refresh(self, run: PlannedRun) -> None:
-        """Compute the tables of a planned run."""
+        """Compute the tables of a planned run; raises as `read_history`."""
         self._run(jobs.REFRESH[run.partitioning].name, f"Computing {run}", run.tables, tags=run.tags)
 
     def publish(self, target: str, refreshes: Sequence[Refresh], *, full: bool) -> None:
-        """Write to a target what it lacks."""
+        """Write tables to a target; raises as `read_history`."""
         tables = [f"{target}/{refresh.table}" for refresh in refreshes]
         config = {"ops": {f"publish_{target}": {"config": {"anew": full}}}}
         # A target is written in one step.
@@ -95,10 +95,10 @@ class DagsterRuns:
 
 
 class _EventHandler(logging.Handler):
-    """Hands Dagster's events to a function.
+    """Calls a function with each of Dagster's events.
 
-    Dagster's own loggers find them in `dagster_meta`; nothing public tells of events while a run goes on in this
-    process.
+    Dagster has no public API for events of a run in progress in this process. Its loggers find them in the attribute
+    `dagster_meta` of log records, too.
     """
 
     def __init__(self, callback: Callable[[dg.DagsterEvent], None]) -> None:

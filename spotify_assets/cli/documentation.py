@@ -1,6 +1,6 @@
-"""Pages that are generated from the code: settings, `.env.example`, and the data model.
+"""Generate pages from the code: settings, `.env.example`, and the data model.
 
-`make docs` writes them; a test fails when one is out of date.
+`make docs` writes them; a test fails if one is out of date.
 """
 
 from datetime import datetime
@@ -15,7 +15,7 @@ from spotify_assets.settings import Settings, variable
 
 ROOT = Path(__file__).parents[2]
 
-# The first setting of each section; those that `Settings` declares after it belong to the same.
+# The first setting of each section; the settings after it belong to the same section.
 SECTIONS = {
     "landing_uri": "Where data is kept",
     "mysql_url": "Targets",
@@ -24,7 +24,7 @@ SECTIONS = {
     "snapshots_start": "Playlists and Spotify's Web API",
     "retention_days": "Maintenance and limits",
 }
-# What people set, apart from credentials: these are in `.env.example`, too.
+# Common settings that are in `.env.example`, in addition to credentials.
 COMMON = frozenset(
     """
     landing_uri lake_uri
@@ -101,7 +101,7 @@ def _sections() -> list[tuple[str, dict[str, FieldInfo]]]:
 
 
 def _default(field: FieldInfo) -> str:
-    """The default as it would be written into `.env`; empty where there is none."""
+    """The default as written in `.env`; empty if there is none."""
     default: Any = field.get_default(call_default_factory=True)
     if isinstance(default, datetime):
         return f"{default:%Y-%m-%d}"
@@ -113,7 +113,7 @@ def _tables(layer: str) -> list[LakeTable]:
 
 
 def _grain(table: LakeTable) -> str:
-    """The first sentence of the table's comment, or what of it precedes a colon."""
+    """The first sentence of the table's comment, up to a colon."""
     grain = table.comment.split(":")[0].split(". ")[0].rstrip(".")
     return grain[0].lower() + grain[1:]
 

@@ -1,4 +1,4 @@
-"""The persistent Dagster instance of commands and UI: its folder and configuration, runs that failed or died."""
+"""The persistent Dagster instance of commands and UI: folder, configuration, and failed or dead runs."""
 
 import os
 import socket
@@ -17,25 +17,25 @@ import spotify_assets
 
 PID_TAG = "spotify_assets/process"
 DEFAULT_HOME = "data/dagster"
-# Seconds by which the clock may be set while a run lasts: when a process began is told by today's clock.
+# Seconds by which the clock may be adjusted during a run: psutil computes start times from the current clock.
 CLOCK_STEP = 60
 EVENT_LOG = {"module": "spotify_assets.defs.event_log", "class": "PersistentSqliteEventLogStorage"}
 
-# SHA-256 of each dagster.yaml that was ever shipped, the latest last: a copy of one of them is nobody's edit.
+# SHA-256 of every dagster.yaml that was ever shipped, the latest last. A file that equals one of them was not edited.
 SHIPPED = (
     "3f1d3d5ee92c7554cdaa9be2534effaca962f9be284813328a49ca360f0594c1",
     "f009e5760bedbf094abbe5df3d3b94bc579b39c75ad26513069aa4589ec53934",
     "bb4bb4dcd2499a388de5be4ee0f4e4eb91bdca15193e7ac34103f66793460d06",
     "15c0fc4433e96e091de1aa038cc180bedfa65b7213c7ad99563dc67d0fe426d1",
 )
-# Where those before the latest named the event log, and its folder.
+# How earlier versions named the event log and its folder.
 FORMER_MODULE = "spotify_assets.dagster_storage"
 FORMER_VARIABLE = "SPOTIFY_ASSETS_EVENT_LOG"
 FORMER_FOLDER = f"  config:\n    base_dir:\n      env: {FORMER_VARIABLE}\n"
 
 
 def dagster_home() -> Path:
-    """The folder of the Dagster instance, made and configured where that is missing, and set as DAGSTER_HOME."""
+    """Create and configure the instance's folder if needed, set DAGSTER_HOME to it, and return it."""
     home = Path(os.environ.get("DAGSTER_HOME") or DEFAULT_HOME).expanduser().absolute()
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / "opening.lock"):
@@ -46,9 +46,9 @@ def dagster_home() -> Path:
 
 @contextmanager
 def instance() -> Iterator[dg.DagsterInstance]:
-    """The persistent instance. Runs of processes of this machine that died are marked as failed."""
+    """Open the persistent instance, and mark runs of dead processes on this machine as failed."""
     home = dagster_home()
-    # Of two that make its databases at once, one would fail.
+    # If two processes create its databases at the same time, one fails.
     with FileLock(home / "opening.lock"):
         opened = dg.DagsterInstance.get()
     with opened as persistent:
@@ -57,36 +57,36 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def shipped(name: str) -> Path:
-    """The project's dagster.yaml or workspace.yaml: inside the package in a wheel, beside it in a checkout."""
+    """Path of dagster.yaml or workspace.yaml: in the package if installed from a wheel, else next to it."""
     package = Path(spotify_assets.__file__).parent
     inside = package / name
     return inside if inside.exists() else package.parent / name
 
 
 def _configure(config: Path) -> None:
-    """Copy dagster.yaml where it is missing or an older version; mend what no longer works in one that was edited."""
+    """Write dagster.yaml if it is missing or an unedited older version; migrate the event log in an edited one."""
     current = config.read_text() if config.exists() else None
     if current is None or sha256(current.encode()).hexdigest() in SHIPPED[:-1]:
         _replace_file(config, shipped("dagster.yaml").read_text())
-    elif (mended := _mend(current)) != current:
-        _replace_file(config, mended)
+    elif (migrated := _migrate_event_log(current)) != current:
+        _replace_file(config, migrated)
         click.echo(f"{config}: the event log's class has moved; that part is updated, your changes are kept", err=True)
 
 
-def _mend(text: str) -> str:
-    """Name the event log as it is now; its folder needs no setting anymore."""
+def _migrate_event_log(text: str) -> str:
+    """Replace the event log's former class and folder in the text of a dagster.yaml."""
     if FORMER_MODULE not in text and FORMER_VARIABLE not in text:
         return text
-    mended = text.replace(FORMER_MODULE, EVENT_LOG["module"]).replace(FORMER_FOLDER, "")
-    content = yaml.safe_load(mended)
+    migrated = text.replace(FORMER_MODULE, EVENT_LOG["module"]).replace(FORMER_FOLDER, "")
+    content = yaml.safe_load(migrated)
     if content.get("event_log_storage") == EVENT_LOG:
-        return mended
-    # Written in a style of its own: comments are lost.
+        return migrated
+    # The file has another layout than ours, so it is written as new YAML without its comments.
     return yaml.safe_dump({**content, "event_log_storage": EVENT_LOG}, sort_keys=False)
 
 
 def why_failed(events: Sequence[dg.DagsterEvent], warnings: Sequence[str] = ()) -> str:
-    """The first failed step of a run, and the message at the root of its failure: of a check, what it found."""
+    """Name the first failed check or step of a run, with the check's description or the root cause's message."""
     for event in events:
         if event.event_type_value == "ASSET_CHECK_EVALUATION":
             found = event.asset_check_evaluation_data
@@ -99,11 +99,11 @@ def why_failed(events: Sequence[dg.DagsterEvent], warnings: Sequence[str] = ()) 
                 error = error.cause
             message = (error.message.strip() if error else "no message").splitlines()
             return f"{event.step_key}: {message[0] if message else 'no message'}"
-    return "; ".join(warnings[-3:]) or "the run did not succeed; the UI shows it: spotify-assets ui"
+    return "; ".join(warnings[-3:]) or "the run did not succeed; to see it in the UI: spotify-assets ui"
 
 
 def _replace_file(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Replace a file atomically."""
     part = path.with_suffix(".part")
     part.write_text(text)
     part.replace(path)
@@ -113,11 +113,11 @@ def _fail_dead_runs(instance: dg.DagsterInstance) -> None:
     for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
         host, _, pid = record.dagster_run.tags.get(PID_TAG, "").partition(":")
         if host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid), record.start_time):
-            instance.report_run_failed(record.dagster_run, "The process that ran it is gone.")
+            instance.report_run_failed(record.dagster_run, "The process that ran it no longer exists.")
 
 
 def _is_alive(pid: int, since: float | None) -> bool:
-    """Whether a process of this number runs, and ran at that time (seconds since 1970): numbers are used again."""
+    """Whether a process with this id is running since that Unix time; ids are reused."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:

@@ -1,4 +1,4 @@
-"""What a sync did, as far as it came, and why it failed. No Dagster: a sync with nothing to do starts none."""
+"""Outcome of a sync, without importing Dagster: a sync with nothing to do does not need it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from spotify_assets.refresh.plan import PlannedRun
 from spotify_assets.targets.publishing import Refresh
 
-# Called with a run in words and the number of its tables, and then with each table that is done (None: starting).
+# Arguments: a run's title, its number of tables, and the table that is done (None when the run starts).
 Progress = Callable[[str, int, str | None], None]
 
 
@@ -16,7 +16,15 @@ class RunFailedError(Exception):
 
 @dataclass
 class Synced:
-    """What a sync did."""
+    """What a sync did, also if it failed later.
+
+    Attributes:
+        landing: Changes in the landing zone.
+        runs: Runs that computed tables.
+        published: Refreshed tables by target.
+        warnings: Failed checks.
+        is_computed: Whether all tables were brought up to date.
+    """
 
     landing: str = "no change"
     runs: list[PlannedRun] = field(default_factory=list)
@@ -26,5 +34,5 @@ class Synced:
 
     @property
     def partitions(self) -> int:
-        """Partitions that were computed."""
+        """Number of computed partitions."""
         return sum(len(run.keys) for run in self.runs)

@@ -1,4 +1,4 @@
-"""What the command line shows."""
+"""Output of commands: query results, changes, status, demo."""
 
 import json
 import re
@@ -46,18 +46,17 @@ LOGIN_ENDS_SOON = timedelta(days=30)
 
 
 def run_query(lake: Lake, sql: str) -> pa.Table:
-    """The rows of a query over the lake's tables and the questions' views, by their names. Tables that were never
-    written are empty.
+    """Run SQL on DuckDB over the lake's tables and the views of `questions`. Tables not written yet are empty.
 
     Raises:
-        duckdb.Error: where the query is wrong, in one line.
+        duckdb.Error: The query is invalid.
     """
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     named = tables_named(connection, sql)
     asked = [name for name in questions() if name in named]
     named = named.union(*(tables_named(connection, questions()[name]) for name in asked)) - {*questions()}
-    # Opening all of them takes two seconds. A query that names none may ask which there are: empty ones will do.
+    # Opening all tables takes two seconds. For a query that names none, as SHOW TABLES, empty ones suffice.
     for table in named or TABLES:
         delta = lake.open(table) if named else None
         connection.register(table, delta.to_pyarrow_dataset() if delta else TABLES[table].arrow_schema.empty_table())
@@ -68,10 +67,10 @@ def run_query(lake: Lake, sql: str) -> pa.Table:
 
 
 def tables_named(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
-    """Tables of the lake and questions' views that SQL reads, as DuckDB's parser finds them.
+    """Names of the lake's tables and of views of `questions` that a query reads, by DuckDB's parser.
 
-    A common table expression of a table's name counts as that table. Of statements of which DuckDB shows no syntax
-    tree, as of EXPLAIN and most kinds of PIVOT, it is every table and view.
+    A common table expression with the name of a table counts as that table. All tables and views are returned for
+    statements without a syntax tree in DuckDB, such as EXPLAIN and most kinds of PIVOT.
     """
     known = {*TABLES, *questions()}
     (serialized,) = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0]
@@ -82,7 +81,7 @@ def tables_named(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
 
 
 def _names(tree: Any, is_argument: bool = False) -> Iterator[str]:
-    """Names of tables in a syntax tree of DuckDB's, and what table functions are given: `query_table('plays')`."""
+    """Names of tables in a DuckDB syntax tree, including arguments of table functions: `query_table('plays')`."""
     if isinstance(tree, dict):
         is_argument |= tree.get("type") == "TABLE_FUNCTION"
         for key, part in tree.items():
@@ -98,7 +97,7 @@ def _names(tree: Any, is_argument: bool = False) -> Iterator[str]:
 def as_table(
     names: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None, *, one_line: bool = False
 ) -> Table:
-    """Rows as a table for the terminal; numbers to the right. `one_line` cuts long text rather than folding it."""
+    """Format rows as a table for the terminal, numbers right-aligned. `one_line` truncates long text."""
     shown = [[_shown(value, thousands=one_line) for value in row] for row in rows]
     table = Table(
         title=title,
@@ -134,13 +133,13 @@ def _shown(value: Any, *, thousands: bool) -> str:
     return escape(str(value))
 
 
-def _short(source_file: str) -> str:
-    """The file's own name."""
+def _file_name(source_file: str) -> str:
+    """File name without folders and archive."""
     return re.split(r"[/!]", source_file)[-1]
 
 
 def totals(lake: Lake) -> dict[str, int]:
-    """Records landed, kept, and rejected by reason; snapshots of playlists and their items; and known tracks."""
+    """Count records landed, kept, and rejected by reason; playlist snapshots and items; and known metadata."""
     rows = run_query(
         lake,
         """
@@ -159,7 +158,7 @@ def totals(lake: Lake) -> dict[str, int]:
 
 
 def print_changes(console: Console, done: Synced, before: dict[str, int], after: dict[str, int]) -> None:
-    """What a sync did: what it read, what it computed, and how many records there are more or less."""
+    """Print what a sync read and computed, and the change in the number of records."""
     if not done.runs and done.landing == "no change":
         if not done.published:
             console.print("[bold]Everything is up to date.[/]")
@@ -174,7 +173,7 @@ def print_changes(console: Console, done: Synced, before: dict[str, int], after:
     plays = {"landed": "records landed", "kept": "kept"} | {name: f"rejected: {name}" for name in REJECTION_REASONS}
     others = {name: name for name in after if name not in plays}
     for labels in (plays, others):
-        # What did not change at all says nothing of this sync.
+        # Skip groups that did not change at all.
         if all(after.get(name, 0) == before.get(name, 0) for name in labels):
             continue
         for name, label in labels.items():
@@ -188,7 +187,7 @@ def print_changes(console: Console, done: Synced, before: dict[str, int], after:
 
 
 def print_published(console: Console, done: Synced) -> None:
-    """What was written to which target, and what checks warn of."""
+    """Print what was written to each target, and failed checks."""
     for name, refreshes in done.published.items():
         whole = sum(refresh.replaces_table for refresh in refreshes)
         parts = [f"{whole} table{'s' * (whole != 1)}"] if whole else []
@@ -202,7 +201,7 @@ def print_published(console: Console, done: Synced) -> None:
 
 
 def print_status(console: Console, settings: Settings) -> None:
-    """What is landed, kept, rejected and stale, by listener and file; playlists; and the login at Spotify."""
+    """Print files by listener with their records, playlists, the login at Spotify, stale tables and targets."""
     lake = Lake(settings.lake_uri)
     landing = LandingZone(settings.landing_uri)
     changes = find_changes(landing, lake, settings)
@@ -228,14 +227,14 @@ def print_status(console: Console, settings: Settings) -> None:
     for row in rows:
         of_listener = lines.setdefault(row["listener"], [])
         state = waiting.get(row["landed_file"]) or row["status"]
-        name = _short(row["source_file"])
+        name = _file_name(row["source_file"])
         if state in ("ignored", "unreadable"):
             notes.setdefault(row["listener"], []).append(f"{state}: {name} ({row['detail']})")
         if state != "ignored":
             numbers = (row["records"], row["kept"], row["rejected"])
             of_listener.append((name, state, *numbers, row["first"], row["last"]))
     for path in sorted(set(waiting) - listed):
-        lines.setdefault(path.split("/")[1], []).append((_short(path), "new", None, None, None, None, None))
+        lines.setdefault(path.split("/")[1], []).append((_file_name(path), "new", None, None, None, None, None))
     names = ("file", "state", "records", "kept", "rejected", "from", "until")
     for listener, of_listener in sorted(lines.items()):
         console.print(as_table(names, of_listener, title=escape(listener), one_line=True))
@@ -265,7 +264,7 @@ def print_status(console: Console, settings: Settings) -> None:
 
 
 def _print_targets(console: Console, lake: Lake, settings: Settings) -> None:
-    """What each configured target lacks."""
+    """Print whether each configured target is up to date."""
     for name, target in targets(settings).items():
         try:
             lacking = publishing.pending_refreshes(target, lake)
@@ -278,7 +277,7 @@ def _print_targets(console: Console, lake: Lake, settings: Settings) -> None:
 
 
 def print_maintenance(console: Console, done: Sequence[MaintenanceResult], retention_days: int) -> None:
-    """Files and bytes of each table before and after; of those that changed."""
+    """Print files and bytes before and after, of tables that changed."""
     changed = [one for one in done if one.before != one.after]
     total = [
         MaintenanceResult(
@@ -302,7 +301,7 @@ def print_maintenance(console: Console, done: Sequence[MaintenanceResult], reten
 
 
 def _print_playlists(console: Console, lake: Lake) -> bool:
-    """Every playlist that was captured; whether there is any."""
+    """Print every captured playlist; return whether there is any."""
     rows = run_query(
         lake,
         """
@@ -330,7 +329,7 @@ def _print_playlists(console: Console, lake: Lake) -> bool:
 
 
 def _print_login(console: Console, settings: Settings) -> None:
-    """Until when the login lasts, and which app's quota is used up; nothing without credentials."""
+    """Print when each app's login ends, and until when its quota is used up."""
     state = SpotifyState(settings.spotify_state)
     for client_id, _ in settings.apps:
         ends, blocked = state.login_ends_at(client_id), state.of(client_id).blocked_until
@@ -346,7 +345,7 @@ def _print_login(console: Console, settings: Settings) -> None:
 
 
 def _print_moves(console: Console, lake: Lake) -> None:
-    """What entered and left the playlist that changed most in its latest snapshot."""
+    """Print tracks added to and removed from the playlist with the most changes in its latest snapshot."""
     moves = run_query(
         lake,
         """
@@ -369,7 +368,7 @@ def _print_moves(console: Console, lake: Lake) -> None:
 
 
 def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -> None:
-    """Top artists, minutes a month, what moved on a playlist, and what to type next."""
+    """Print top artists, minutes per month, changes of a playlist, and commands to try next."""
     lake = Lake(settings.lake_uri)
     names = ", ".join("'" + name.replace("'", "''") + "'" for name in listeners)
     artists = run_query(
@@ -405,7 +404,7 @@ def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -
 
 
 def _program() -> str:
-    """How a person calls this program here: by its name where the PATH leads to it, else by where it is."""
+    """The command that runs this program: its name if it is on the PATH, else its path."""
     own = Path(sys.executable).with_name("spotify-assets")
     found = shutil.which("spotify-assets")
     if not own.exists() or (found and Path(found).samefile(own)):

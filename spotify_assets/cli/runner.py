@@ -1,7 +1,7 @@
-"""What a sync has to do, and doing it: landed files, stale tables, targets that are behind.
+"""Run a sync: read landed files, refresh stale tables, publish changes.
 
-Dagster is imported, its instance opened and the definitions made when the first run starts: a sync with nothing to do
-takes 2.8 s of CPU that way rather than 4.9 s.
+Dagster is imported, its instance opened and definitions built only when the first run starts. So a sync with nothing
+to do takes 2.8 s of CPU instead of 4.9 s.
 """
 
 from collections.abc import Sequence
@@ -20,17 +20,17 @@ from spotify_assets.targets.registry import targets
 if TYPE_CHECKING:
     from spotify_assets.cli.dagster_runs import DagsterRuns
 
-# Syncs that bring nothing further are stopped after so many rounds; one suffices unless files land meanwhile.
+# A round suffices unless files land meanwhile. A sync is stopped if tables are stale after so many rounds.
 MAX_ROUNDS = 20
 
 
 class Runner:
-    """Syncs and publishes; to be used as a context, which closes Dagster's instance where one was opened.
+    """Syncs and publishes. A context manager that closes Dagster's instance if it was opened.
 
     Args:
-        settings: Where everything is.
-        progress: Told of each run and each of its steps.
-        done: Notes what is done, also where something fails after it.
+        settings: Locations, and everything else that runs depend on.
+        progress: Called for each run and each of its steps.
+        done: Records what was done, also if a later step fails.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Runner:
 
     @property
     def dagster(self) -> "DagsterRuns":
-        """What runs jobs, made at the first; runs of this machine that died are then marked as failed."""
+        """Runs jobs; created on first use, which also marks runs of dead processes on this machine as failed."""
         if self._dagster is None:
             from spotify_assets.cli.dagster_runs import DagsterRuns
             from spotify_assets.cli.instance import instance
@@ -66,10 +66,10 @@ class Runner:
         return self._dagster
 
     def sync(self) -> Synced:
-        """Bring every table, and every target, up to date with what is landed: only what is stale.
+        """Bring every table and target up to date with the landing zone. Computes stale tables only.
 
         Raises:
-            RunFailedError: saying which step or target failed and why.
+            RunFailedError: A step or target failed; names it, and why.
         """
         changes = find_changes(self.landing, self.lake, self.settings)
         if changes or self.lake.open("raw_files") is None:
@@ -88,7 +88,7 @@ class Runner:
                 self.dagster.refresh(run)
                 self.done.runs.append(run)
         raise RunFailedError(
-            f"after {MAX_ROUNDS} rounds there are still stale tables; is another process writing the same lake?"
+            f"tables are still stale after {MAX_ROUNDS} rounds; is another process writing to the same lake?"
         )
 
     def publish(self, names: Sequence[str] = (), *, full: bool = False) -> Synced:
@@ -97,7 +97,7 @@ class Runner:
         A target that fails keeps no other from being written.
 
         Raises:
-            RunFailedError: saying which targets failed and why.
+            RunFailedError: Targets failed; names each, and why.
         """
         failed = []
         for name, target in targets(self.settings).items():

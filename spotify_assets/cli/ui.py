@@ -1,4 +1,4 @@
-"""Dagster's UI and daemon as child processes: the address, then one line a run, until Ctrl-C or SIGTERM."""
+"""Run Dagster's UI and daemon as child processes, and print a line for each run, until Ctrl-C or SIGTERM."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ import click
 import dagster as dg
 import psutil
 
-# Dagster has no public names for its tags of runs; where they move, this import fails.
+# Dagster has no public names for its run tags; if they move, this import fails.
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -39,7 +39,7 @@ POLL_SECONDS = 1
 GRACE_SECONDS = 15
 LOG_BYTES = 5_000_000
 STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+ACTIVE_STATUSES = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 ENDED = {
     dg.DagsterRunStatus.SUCCESS: "[green]succeeded[/]",
     dg.DagsterRunStatus.FAILURE: "[red]failed[/]",
@@ -48,32 +48,32 @@ ENDED = {
 
 
 def serve(home: Path, port: int, console: Console) -> None:
-    """Run Dagster's UI and daemon on the instance in `home` until SIGINT, SIGTERM or SIGHUP; then end them all.
+    """Run Dagster's UI and daemon on the instance in `home` until SIGINT, SIGTERM or SIGHUP; then stop all processes.
 
-    What they log goes to `ui.log` in that folder, without the DEBUG line of every event.
+    They log to `ui.log` in that folder, without the DEBUG lines of events.
 
     Raises:
-        click.ClickException: the port is taken, or Dagster ended by itself.
+        click.ClickException: The port is in use, or Dagster stopped.
     """
     if _is_taken(port):
-        raise click.ClickException(f"port {port} is taken; choose another: spotify-assets ui --port {port + 1}")
+        raise click.ClickException(f"port {port} is in use; choose another: spotify-assets ui --port {port + 1}")
     with dg.DagsterInstance.get() as instance:
         try:
             with _services(port, home / "ui.log") as services:
                 with console.status("Starting Dagster"):
-                    while not _answers(port):
+                    while not _responds(port):
                         services.check()
                         time.sleep(0.2)
                 console.print(f"Dagster's UI is at [bold]http://localhost:{port}[/]; Ctrl-C stops it.", soft_wrap=True)
-                _tell_runs(instance, services, console)
+                _print_runs(instance, services, console)
         except KeyboardInterrupt:
             console.print("Stopped.")
         finally:
-            _fail_runs_under_way(instance)
+            _fail_active_runs(instance)
 
 
 class _Services:
-    """`dagster dev` and all that it starts: web server, daemon, code server, runs. A process group of their own."""
+    """`dagster dev` and its child processes (web server, daemon, code server, runs), as one process group."""
 
     def __init__(self, port: int, log: Path) -> None:
         workspace = str(shipped("workspace.yaml"))
@@ -100,14 +100,14 @@ class _Services:
                     handler.emit(logging.makeLogRecord({"msg": line.rstrip()}))
 
     def check(self) -> None:
-        """Raise an error if Dagster ended by itself; it does so where one of its services has."""
+        """Raise ClickException if Dagster stopped, which it does when one of its services stops."""
         if self._process.poll() is not None:
             self._reader.join(POLL_SECONDS)
             last = next((line for line in reversed(self._tail) if line.strip()), "nothing was logged")
             raise click.ClickException(f"Dagster stopped: {last.strip()} (more in {self._log})")
 
     def stop(self) -> None:
-        """End the whole group: politely, then by SIGKILL. A run that is interrupted is marked as failed by itself."""
+        """Stop the process group by SIGTERM, then by SIGKILL. Dagster marks interrupted runs as failed."""
         for number in STOPPING:
             signal.signal(number, signal.SIG_IGN)
         for stop in (signal.SIGTERM, signal.SIGKILL):
@@ -121,7 +121,7 @@ class _Services:
         self._process.wait()
 
     def _are_alive(self) -> bool:
-        # Reaps the first of them; the others may stay zombies where nobody reaps orphans, as in many containers.
+        # Reaps the group's leader. Others may remain zombies if no init process reaps orphans, as in many containers.
         self._process.poll()
         for process in psutil.process_iter(["status"]):
             try:
@@ -134,7 +134,7 @@ class _Services:
 
 @contextmanager
 def _services(port: int, log: Path) -> Iterator[_Services]:
-    # A script's background processes ignore SIGINT, and so would its children: with a handler here, they don't.
+    # Background processes of a script ignore SIGINT, and children inherit that unless a handler is set here.
     before = {number: signal.signal(number, signal.default_int_handler) for number in STOPPING}
     try:
         services = _Services(port, log)
@@ -147,20 +147,20 @@ def _services(port: int, log: Path) -> Iterator[_Services]:
             signal.signal(number, handler)
 
 
-def _tell_runs(instance: dg.DagsterInstance, services: _Services, console: Console) -> None:
-    """Print one line for each run that ends; on a terminal, also show those under way."""
+def _print_runs(instance: dg.DagsterInstance, services: _Services, console: Console) -> None:
+    """Print a line for each run that ends; on a terminal, also show active runs."""
     since = datetime.now(UTC) - timedelta(seconds=5)
-    told = {record.dagster_run.run_id for record in _ended(instance, since)}
+    printed = {record.dagster_run.run_id for record in _ended(instance, since)}
     with console.status("") as status:
         while True:
             services.check()
             for record in _ended(instance, since):
-                if record.dagster_run.run_id not in told:
-                    told.add(record.dagster_run.run_id)
+                if record.dagster_run.run_id not in printed:
+                    printed.add(record.dagster_run.run_id)
                     console.print(_line(instance, record), soft_wrap=True)
-            under_way = [_what(run) for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY))]
-            if under_way:
-                status.update(escape("; ".join(under_way)))
+            active = [_what(run) for run in instance.get_runs(dg.RunsFilter(statuses=ACTIVE_STATUSES))]
+            if active:
+                status.update(escape("; ".join(active)))
                 status.start()
             else:
                 status.stop()
@@ -173,7 +173,7 @@ def _ended(instance: dg.DagsterInstance, since: datetime) -> Sequence[dg.RunReco
 
 
 def _line(instance: dg.DagsterInstance, record: dg.RunRecord) -> str:
-    """When a run ended and how, what it made, how long it took, and why it failed."""
+    """Format an ended run: time, job or tables, status, duration, and the error if it failed."""
     run = record.dagster_run
     ended = datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp())
     took = f" after {_duration(record.end_time - record.start_time)}" if record.start_time and record.end_time else ""
@@ -185,7 +185,7 @@ def _line(instance: dg.DagsterInstance, record: dg.RunRecord) -> str:
 
 
 def _what(run: dg.DagsterRun) -> str:
-    """The run's job or first tables, and the range of partitions that it was started for."""
+    """Format a run's job, its first tables, and its range of partitions."""
     tables = sorted(key.to_user_string() for key in run.asset_selection or ())
     shown = ", ".join(tables[:3]) + (f" and {len(tables) - 3} more" if len(tables) > 3 else "")
     name = "" if run.job_name.startswith("__") else run.job_name
@@ -200,16 +200,16 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _fail_runs_under_way(instance: dg.DagsterInstance) -> None:
-    """Mark runs that had to be killed as failed: they would count as running, and two block all others."""
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY)):
-        if GRPC_INFO_TAG in run.tags:  # a code server ran it, and no command
+def _fail_active_runs(instance: dg.DagsterInstance) -> None:
+    """Mark killed runs as failed; otherwise they would count as running, and two of them block all others."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=ACTIVE_STATUSES)):
+        if GRPC_INFO_TAG in run.tags:  # started by the UI or daemon, not by a command
             instance.report_run_failed(run, "The UI that ran it was stopped.")
 
 
 def _is_taken(port: int) -> bool:
     with socket.socket() as tried:
-        # As the server binds it: a port in TIME_WAIT is free.
+        # As the web server does, to treat a port in TIME_WAIT as free.
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             tried.bind((HOST, port))
@@ -218,7 +218,7 @@ def _is_taken(port: int) -> bool:
     return False
 
 
-def _answers(port: int) -> bool:
+def _responds(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://{HOST}:{port}/server_info", timeout=5):
             return True

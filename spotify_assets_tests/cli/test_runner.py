@@ -45,7 +45,7 @@ def sync(monkeypatch):
 def test_what_stays_stale_is_given_up_after_some_rounds(sync, monkeypatch):
     monkeypatch.setattr(runner, "MAX_ROUNDS", 2)
     sync, asked = sync()
-    with pytest.raises(RunFailedError, match="is another process writing the same lake"):
+    with pytest.raises(RunFailedError, match="is another process writing to the same lake"):
         sync.sync()
     assert asked[0] == "read_history"
     assert [title.partition(" ")[0] for title in asked[1:]] == ["refresh", "refresh"]

@@ -120,7 +120,7 @@ def test_a_port_that_is_taken_is_one_line(tmp_path):
         )
     assert done.returncode == 1
     assert done.stdout + done.stderr == (
-        f"Error: port {port} is taken; choose another: spotify-assets ui --port {port + 1}\n"
+        f"Error: port {port} is in use; choose another: spotify-assets ui --port {port + 1}\n"
     )
 
 
@@ -178,6 +178,6 @@ def test_runs_that_were_killed_with_the_ui_are_failed(instance):
     started = dg.DagsterRunStatus.STARTED
     of_the_ui = instance.create_run_for_job(job, status=started, tags={".dagster/grpc_info": "{}"})
     of_a_command = instance.create_run_for_job(job, status=started)
-    ui._fail_runs_under_way(instance)
+    ui._fail_active_runs(instance)
     assert instance.get_run_by_id(of_the_ui.run_id).status is dg.DagsterRunStatus.FAILURE
     assert instance.get_run_by_id(of_a_command.run_id).status is started
