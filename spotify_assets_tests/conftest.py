@@ -276,9 +276,10 @@ def prepared(
     return prepare
 
 
+SYNCED = {"anna/a.json": [extended("2024-01-31T13:37:00Z")], "anna/b.json": [extended("2024-03-31T13:37:00Z")]}
+
+
 @pytest.fixture
 def synced(prepared: Any) -> World:
     """A world in which a play of January and one of March 2024 are synced."""
-    return prepared(
-        {"anna/a.json": [extended("2024-01-31T13:37:00Z")], "anna/b.json": [extended("2024-03-31T13:37:00Z")]}
-    )
+    return prepared(SYNCED)

@@ -14,7 +14,7 @@ from spotify_assets.defs.resources import LandingResource
 from spotify_assets.refresh import staleness
 from spotify_assets.targets import publishing
 from spotify_assets.targets.duckdb_file import Warehouse
-from spotify_assets_tests.conftest import extended
+from spotify_assets_tests.conftest import SYNCED, extended
 
 
 @pytest.fixture
@@ -24,21 +24,17 @@ def instance():
 
 
 def tick(sensor, world, instance, cursor=None):
-    defs = definitions(world.settings)
     context = dg.build_sensor_context(
         instance=instance,
         cursor=cursor,
-        definitions=defs,
         resources={"settings": world.settings, "landing": LandingResource(uri=world.landing.uri)},
     )
     return sensor(context)
 
 
-def run(job, request, world, instance):
-    result = (
-        definitions(world.settings)
-        .resolve_job_def(job)
-        .execute_in_process(instance=instance, asset_selection=request.asset_selection, tags=request.tags)
+def run(defs, job, request, instance):
+    result = defs.resolve_job_def(job).execute_in_process(
+        instance=instance, asset_selection=request.asset_selection, tags=request.tags
     )
     assert result.success
     failed = [(one.asset_key.path, one.check_name) for one in result.get_asset_check_evaluations() if not one.passed]
@@ -47,9 +43,10 @@ def run(job, request, world, instance):
 
 def test_from_a_landed_file_to_nothing_stale(world, instance):
     world.land("anna/a.json", [extended("2024-01-31T13:37:00Z"), extended("2024-04-01T00:00:00Z"), extended("soon")])
+    defs = definitions(world.settings)
     landed = tick(sensors.landing_sensor, world, instance)
     assert len(landed.run_requests) == 1
-    run("read_history", landed.run_requests[0], world, instance)
+    run(defs, "read_history", landed.run_requests[0], instance)
     assert "all are read" in tick(sensors.landing_sensor, world, instance, landed.cursor).skip_message
     cursor, ranges = None, []
     for _ in range(10):
@@ -59,21 +56,20 @@ def test_from_a_landed_file_to_nothing_stale(world, instance):
         cursor = found.cursor
         [request] = found.run_requests
         ranges.append(request.tags.get("dagster/asset_partition_range_start"))
-        run("refresh_tables", request, world, instance)
+        run(defs, "refresh_tables", request, instance)
     assert ranges == ["2008-10-01", "2024-01-01", "2008-10-01"]
     assert "up to date" in found.skip_message
     assert not staleness.stale(world.lake, world.settings)
     assert len(world.rows("fct_plays")) == 2
     lake_changed = tick(sensors.publish_sensor, world, instance)
-    run("publish_tables", lake_changed.run_requests[0], world, instance)
+    run(defs, "publish_tables", lake_changed.run_requests[0], instance)
     assert publishing.pending_refreshes(Warehouse(path=world.settings.warehouse), world.lake) == []
     assert "has not changed" in tick(sensors.publish_sensor, world, instance, lake_changed.cursor).skip_message
 
 
-def test_publishing_waits_for_what_is_stale_and_for_a_minute_after_it_failed(world, instance, monkeypatch):
+def test_publishing_waits_for_what_is_stale_and_for_a_minute_after_it_failed(world, prepared, instance, monkeypatch):
     assert "stale" in tick(sensors.publish_sensor, world, instance).skip_message
-    world.land("anna/a.json", [extended("2024-01-31T13:37:00Z")])
-    world.sync()
+    prepared(SYNCED)
     asked = tick(sensors.publish_sensor, world, instance)
     assert len(asked.run_requests) == 1
     again = tick(sensors.publish_sensor, world, instance, asked.cursor)
