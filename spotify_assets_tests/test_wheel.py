@@ -1,5 +1,6 @@
 """The package as others install it: what belongs in the wheel is in it, and it works from any folder."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,21 @@ import pytest
 import spotify_assets
 
 CHECKOUT = Path(spotify_assets.__file__).parents[1]
-MAIN = "from importlib.metadata import entry_points; [e] = entry_points(name='spotify-assets'); e.load()()"
+# Runs commands, given as JSON, in one process, as each imports everything: the last by the script's entry point, which
+# ends the process.
+COMMANDS = """
+import json, sys
+from importlib.metadata import entry_points
+from spotify_assets.cli.commands import run
+[main] = entry_points(name="spotify-assets")
+*others, last = json.loads(sys.argv[1])
+for arguments in others:
+    sys.argv = ["spotify-assets", *arguments]
+    assert run(debug=False) == 0
+    print("-- end of a command", flush=True)
+sys.argv = ["spotify-assets", *last]
+main.load()()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +84,14 @@ def test_the_wheel_holds_what_the_package_reads(wheel):
 def test_the_demo_runs_from_the_wheel(installed):
     python, packages, elsewhere = installed
     assert python("-c", "import spotify_assets; print(spotify_assets.__file__)").strip().startswith(str(packages))
-    shown = python("-c", MAIN, "demo", "--plays", "1000")
-    assert "spotify-assets ui" in shown
-    assert "make " not in shown
-    assert "Every table is up to date." in python("-c", MAIN, "status")
     # One of the questions, whose SQL is a file of the package: a row for each of the two listeners.
-    counted = python("-c", MAIN, "query", "SELECT count(*) AS n FROM total_plays", "--format", "csv")
-    assert counted.split() == ["n", "2"]
+    query = ["query", "SELECT count(*) AS n FROM total_plays", "--format", "csv"]
+    output = python("-c", COMMANDS, json.dumps([["demo", "--plays", "1000"], ["status"], query]))
+    shown, status, counted = output.split("-- end of a command")
+    assert "spotify-assets ui" in shown
+    assert "make " not in output
+    assert "Every table is up to date." in status
+    assert counted.split()[:2] == ["n", "2"]
     home = elsewhere / "data/dagster"
     assert (home / "dagster.yaml").read_text() == (CHECKOUT / "dagster.yaml").read_text()
     assert (home / "history/runs/index.db").exists()
