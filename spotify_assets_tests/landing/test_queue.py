@@ -115,7 +115,7 @@ class TestSensor:
         # The daemon died before it asked for the run: nothing is deleted.
         tick(sensors.landing_sensor, s3_world, instance, first.cursor)
         assert left(sqs, queue) == 1
-        run("read_history", request, s3_world, instance)
+        run(definitions(s3_world.settings), "read_history", request, instance)
         done = tick(sensors.landing_sensor, s3_world, instance, first.cursor)
         assert not done.run_requests
         assert left(sqs, queue) == 0
@@ -124,7 +124,7 @@ class TestSensor:
     def test_duplicates_late_and_foreign_messages_start_no_run(self, s3_world, sqs, queue, instance):
         s3_world.land("anna/a.json", PLAYS)
         first = tick(sensors.landing_sensor, s3_world, instance)
-        run("read_history", first.run_requests[0], s3_world, instance)
+        run(definitions(s3_world.settings), "read_history", first.run_requests[0], instance)
         for body in [event(queue.landing.name, "landing/history/anna/a.json")] * 25 + ["no json"]:
             send(sqs, queue, body)
         done = tick(sensors.landing_sensor, s3_world, instance, first.cursor)
@@ -134,7 +134,7 @@ class TestSensor:
     def test_nothing_is_listed(self, s3_world, sqs, queue, instance, monkeypatch):
         s3_world.land("anna/a.json", PLAYS)
         first = tick(sensors.landing_sensor, s3_world, instance)
-        run("read_history", first.run_requests[0], s3_world, instance)
+        run(definitions(s3_world.settings), "read_history", first.run_requests[0], instance)
         listed = []
         monkeypatch.setattr(Bucket, "files", lambda self, folder="": listed.append(folder) or iter(()))
         tick(sensors.landing_sensor, s3_world, instance, first.cursor)
@@ -144,14 +144,14 @@ class TestSensor:
         s3_world.land("anna/a.json", PLAYS)
         sqs.purge_queue(QueueUrl=queue.url)
         first = tick(sensors.landing_sensor, s3_world, instance)
-        run("read_history", first.run_requests[0], s3_world, instance)
+        run(definitions(s3_world.settings), "read_history", first.run_requests[0], instance)
         assert not tick(sensors.landing_sensor, s3_world, instance, first.cursor).run_requests
         assert len(s3_world.rows("raw_plays")) == 1
 
     def test_a_run_that_failed_is_asked_for_again_after_a_while(self, s3_world, sqs, queue, instance):
         s3_world.land("anna/a.json", PLAYS)
         first = tick(sensors.landing_sensor, s3_world, instance)
-        run("read_history", first.run_requests[0], s3_world, instance)
+        run(definitions(s3_world.settings), "read_history", first.run_requests[0], instance)
         job = definitions(s3_world.settings).resolve_job_def("read_history")
         instance.report_run_failed(instance.create_run_for_job(job))
         again = tick(sensors.landing_sensor, s3_world, instance, first.cursor)
