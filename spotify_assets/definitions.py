@@ -27,7 +27,7 @@ def resources(settings: Settings) -> dict[str, Any]:
 
     This project's assets use all of them except `warehouse` and `s3`, which are for assets that you add.
     """
-    spark = SparkResource(remote=settings.spark_remote, lake_uri=settings.lake_uri)
+    spark = SparkResource(settings=settings)
     return {
         "settings": settings,
         "landing": LandingResource(uri=settings.landing_uri),
@@ -72,7 +72,9 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
         resources=resources(settings),
         loggers=loggers,
         # Steps of one run share an engine session; in processes of their own, each would import and start one.
-        executor=dg.multiprocess_executor if settings.spark_remote.startswith("sc://") else dg.in_process_executor,
+        executor=dg.multiprocess_executor
+        if settings.spark_remote.get_secret_value().startswith("sc://")
+        else dg.in_process_executor,
     )
 
 

@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Grain = Literal["daily", "weekly", "monthly"]
 PREFIX = "SPOTIFY_ASSETS_"
+# Host and port of a URL, without user and password.
+HOST = r"[^/@?#;\s]+"
 
 
 class SettingsError(ValueError):
@@ -30,6 +32,8 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
+        # An error of pydantic's own would repeat the value, which may be a credential.
+        hide_input_in_errors=True,
         populate_by_name=True,
     )
 
@@ -101,10 +105,11 @@ class Settings(BaseSettings):
     timezones: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict, description="Time zones by listener: `anna=Europe/Stockholm,ben=America/Lima`"
     )
-    spark_remote: str = Field(
-        "",
-        description="Engine: embedded Sail if empty; `sc://host:port` for a Spark Connect server; "
-        "`local[*]` for Apache Spark on this machine (needs Java 17 and `make spark-jars`)",
+    spark_remote: SecretStr = Field(
+        SecretStr(""),
+        description="Engine: embedded Sail if empty; `sc://host:port` for a Spark Connect server, with "
+        "`/;token=...` if it asks for one; `local[*]` for Apache Spark on this machine (needs Java 17 and "
+        "`make spark-jars`)",
     )
     snapshots_start: datetime = Field(
         datetime(2020, 1, 1, tzinfo=UTC), description="Start of playlist snapshots (UTC date)"
@@ -187,8 +192,8 @@ class Settings(BaseSettings):
     @field_validator("api_url")
     @classmethod
     def _is_http(cls, value: str) -> str:
-        if value and not value.startswith(("http://", "https://")):
-            raise ValueError(f"{value!r}: expected http://host:port or https://host")
+        if value and not re.fullmatch(rf"https?://{HOST}(?:/[^?#]*)?", value):
+            raise ValueError("expected http://host:port or https://host, without user and password")
         return value.rstrip("/")
 
     @field_validator("timezone", "timezones")
@@ -218,9 +223,11 @@ class Settings(BaseSettings):
 
     @field_validator("spark_remote")
     @classmethod
-    def _known_engine(cls, value: str) -> str:
-        if value and not value.startswith(("sc://", "local")):
-            raise ValueError(f"{value!r}: expected nothing, sc://host:port or local[*]")
+    def _known_engine(cls, value: SecretStr) -> SecretStr:
+        # The value may hold a token: the error must not repeat it. PySpark's own errors would.
+        server = rf"sc://{HOST}(?:/(?:;[^;=]+=[^;=]*)*;?)?"
+        if value and not re.fullmatch(rf"local(?:\[.+\])?|{server}", value.get_secret_value()):
+            raise ValueError("expected nothing, local[*], sc://host:port or sc://host:port/;token=...;use_ssl=true")
         return value
 
     @field_validator("landing_uri", "lake_uri", "export_uri")
@@ -231,10 +238,10 @@ class Settings(BaseSettings):
         if value.startswith(("s3://", "s3a://")):
             bucket, _, prefix = value.partition("://")[2].partition("/")
             if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
-                raise ValueError(f"{value!r} has no valid bucket name; expected s3://bucket/prefix")
+                raise ValueError(f"{masked(value)!r} has no valid bucket name; expected s3://bucket/prefix")
             return f"s3://{bucket}/{prefix.strip('/')}".rstrip("/")
         if "://" in value:
-            raise ValueError(f"{value!r}: expected a folder on this machine, or s3://bucket/prefix")
+            raise ValueError(f"{masked(value)!r}: expected a folder on this machine, or s3://bucket/prefix")
         return _absolute(value)
 
     @field_validator("export_uri")
@@ -262,7 +269,7 @@ class Settings(BaseSettings):
     @classmethod
     def _on_this_machine(cls, value: str) -> str:
         if "://" in value:
-            raise ValueError(f"{value!r}: expected a file on this machine")
+            raise ValueError(f"{masked(value)!r}: expected a file on this machine")
         return _absolute(value)
 
     @field_validator("glue_database")
@@ -293,8 +300,8 @@ class Settings(BaseSettings):
     @field_validator("snowflake_url")
     @classmethod
     def _is_a_server(cls, value: str) -> str:
-        if value and not re.fullmatch(r"https?://[^/@]+/?", value):
-            raise ValueError(f"{value!r}: expected https://host or http://host:port")
+        if value and not re.fullmatch(rf"https?://{HOST}/?", value):
+            raise ValueError("expected https://host or http://host:port, without user and password")
         return value.rstrip("/")
 
     @field_validator(
@@ -339,9 +346,9 @@ class Settings(BaseSettings):
     @classmethod
     def _is_a_queue(cls, value: str, info: ValidationInfo) -> str:
         if value and not str(info.data.get("landing_uri", "s3://")).startswith("s3://"):
-            raise ValueError(f"{value!r}: a queue needs a landing zone in S3; set SPOTIFY_ASSETS_LANDING_URI, too")
-        if value and not re.fullmatch(r"https?://[^/]+/.+", value):
-            raise ValueError(f"{value!r}: expected the queue's URL, as https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
+            raise ValueError("a queue needs a landing zone in S3; set SPOTIFY_ASSETS_LANDING_URI, too")
+        if value and not re.fullmatch(rf"https?://{HOST}/[^?#]+", value):
+            raise ValueError("expected the queue's URL, as https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
         return value
 
     @property
@@ -377,6 +384,11 @@ def variable(field: str) -> str:
     return (
         str(info.validation_alias) if info and info.validation_alias else PREFIX + field.removeprefix(PREFIX).upper()
     )
+
+
+def masked(address: str) -> str:
+    """An address without user, password and parameters, for messages."""
+    return re.sub(r"(?<=://)[^/]*@", "...@", re.sub(r"[?;].*", "", address))
 
 
 def playlist_id(text: str) -> str:

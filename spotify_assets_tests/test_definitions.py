@@ -6,10 +6,14 @@ from datetime import UTC, datetime
 import dagster as dg
 import yaml
 
+# Dagster has no public name for what it stores of a code location; if it moves, this import fails.
+from dagster._core.remote_representation.external_data import RepositorySnap
+
+from spotify_assets.cli.documentation import is_secret
 from spotify_assets.definitions import definitions, defs
 from spotify_assets.model import LAYERS, TABLES
 from spotify_assets.refresh import lineage
-from spotify_assets.settings import load_settings
+from spotify_assets.settings import Settings, load_settings
 
 LOADING = """
 import json, sys, time
@@ -73,6 +77,37 @@ def test_dimensions_come_before_facts():
         table for tables in upstream.values() for table in tables if table.startswith("dim_")
     }
     assert all("dim_track" in tables for tables in upstream.values())
+
+
+SECRETS = {
+    "mysql_url": "mysql://somebody:a-secret@localhost/music",
+    "snowflake_private_key": "a-secret",
+    "snowflake_private_key_passphrase": "a-secret",
+    "snowflake_password": "a-secret",
+    "spark_remote": "sc://localhost:15002/;token=a-secret",
+    "client_secret": "a-secret",
+    "credentials": "an-app:a-secret",
+    "refresh_token": "a-secret",
+}
+
+
+def test_no_secret_is_in_what_dagster_stores_of_the_definitions():
+    assert {name for name, field in Settings.model_fields.items() if is_secret(field)} == set(SECRETS)
+    configured = {
+        "client_id": "an-app",
+        "lake_uri": "s3://music/lake",
+        "snowflake_account": "an-account",
+        "snowflake_user": "somebody",
+        "snowflake_warehouse": "small",
+        "snowflake_database": "music",
+        "snowflake_storage_integration": "a_bucket",
+    }
+    settings = load_settings(**configured, **SECRETS)
+    definition = definitions(settings)
+    snapshot = dg.serialize_value(RepositorySnap.from_def(definition.get_repository_def()))
+    assert "snowflake" in snapshot
+    shown = [snapshot, repr(settings), str(settings), settings.model_dump_json(), repr(definition.resources)]
+    assert [text for text in shown if "a-secret" in text] == []
 
 
 def test_a_range_is_one_run():

@@ -2,8 +2,9 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import ValidationError
 
-from spotify_assets.settings import SettingsError, folder_name, load_settings
+from spotify_assets.settings import Settings, SettingsError, folder_name, load_settings
 
 
 def test_defaults_work_with_nothing_set(tmp_path):
@@ -11,7 +12,7 @@ def test_defaults_work_with_nothing_set(tmp_path):
     assert settings.landing_uri == str(tmp_path / "data/landing")
     assert settings.lake_uri == str(tmp_path / "data/lake")
     assert settings.plays_start == datetime(2008, 10, 1, tzinfo=UTC)
-    assert settings.spark_remote == ""
+    assert settings.spark_remote.get_secret_value() == ""
 
 
 def test_zones_by_listener(monkeypatch):
@@ -54,6 +55,41 @@ def test_a_wrong_value_is_one_line_that_names_the_variable(monkeypatch, name, va
     assert message.startswith(f"SPOTIFY_ASSETS_{name}: ")
     assert expected in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SPARK_REMOTE", "sc://host:15002;token=a-secret"),
+        ("SPARK_REMOTE", "sc://host:15002/;a-secret"),
+        ("SPARK_REMOTE", "sc://me:a-secret@host"),
+        ("SPARK_REMOTE", "spark://host?token=a-secret"),
+        ("MYSQL_URL", "postgres://me:a-secret@host/music"),
+        ("SNOWFLAKE_URL", "https://me:a-secret@host"),
+        ("API_URL", "https://me:a-secret@host"),
+        ("LAKE_URI", "s3://key:a-secret@bucket/lake"),
+        ("LANDING_URI", "https://key:a-secret@host/landing"),
+        ("EXPORT_URI", "abfs://exports?sig=a-secret"),
+        ("WAREHOUSE", "md://music?motherduck_token=a-secret"),
+        ("LANDING_QUEUE_URL", "https://key:a-secret@sqs.eu-north-1.amazonaws.com/1/landed"),
+        ("CREDENTIALS", "a-secret"),
+    ],
+)
+def test_a_wrong_value_with_a_secret_is_not_repeated(monkeypatch, name, value):
+    monkeypatch.setenv(f"SPOTIFY_ASSETS_{name}", value)
+    with pytest.raises(SettingsError, match=f"SPOTIFY_ASSETS_{name}: ") as error:
+        load_settings()
+    assert "a-secret" not in str(error.value)
+    with pytest.raises(ValidationError) as raw:
+        Settings()
+    assert "a-secret" not in str(raw.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["local", "local[*]", "sc://host", "sc://[::1]:15002/", "sc://host:443/;token=dapi0;x-cluster-id=1"]
+)
+def test_engines_that_can_be_named(value):
+    assert load_settings(spark_remote=value).spark_remote.get_secret_value() == value
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,8 @@ class LakeFrames:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Use the lake and the engine of these settings."""
-        return cls(Lake(settings.lake_uri), settings, lambda: spark_session(settings.spark_remote, settings.lake_uri))
+        remote = settings.spark_remote.get_secret_value()
+        return cls(Lake(settings.lake_uri), settings, lambda: spark_session(remote, settings.lake_uri))
 
     def read(self, name: str, keys: Sequence[str] = ()) -> "DataFrame":
         """Read the current version of a table.

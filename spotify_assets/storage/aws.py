@@ -58,11 +58,15 @@ def _client(service: str, environment: Environment, region: str | None = None) -
     # boto3 ignores AWS_REGION, which AWS's other tools prefer to the profile's region.
     region = region or os.environ.get("AWS_REGION") or None
     try:
-        return boto3.session.Session().client(service, region_name=region)
+        client = boto3.session.Session().client(service, region_name=region)
     except NoRegionError:
         raise StorageError("AWS: no region; set AWS_REGION, or the region of the profile") from None
     except (BotoCoreError, ValueError) as error:
         raise StorageError(f"AWS: {error}") from None
+    # Errors of botocore and of Rust's object_store repeat the URL.
+    if "@" in client.meta.endpoint_url:
+        raise StorageError(f"AWS: AWS_ENDPOINT_URL has a user or password; {CREDENTIALS}")
+    return client
 
 
 @lru_cache(maxsize=8)
@@ -130,6 +134,5 @@ def spark_settings(uri: str) -> dict[str, str]:
 
 
 JAVA_CREDENTIALS = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider"
-NO_CREDENTIALS = (
-    "{uri}: no AWS credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run aws sso login"
-)
+CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run aws sso login"
+NO_CREDENTIALS = f"{{uri}}: no AWS credentials; {CREDENTIALS}"

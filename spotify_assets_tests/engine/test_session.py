@@ -2,12 +2,14 @@ import pytest
 
 from spotify_assets.defs.resources.spark import SparkResource
 from spotify_assets.engine.session import embedded_remote, spark_session
+from spotify_assets.settings import load_settings
 
 
 def test_the_embedded_engine_is_started_once(spark):
     assert embedded_remote() == embedded_remote()
-    assert SparkResource().session is spark
-    assert SparkResource().spark_session is spark
+    resource = SparkResource(settings=load_settings())
+    assert resource.session is spark
+    assert resource.spark_session is spark
 
 
 def test_each_engine_has_a_session_of_its_own(spark):

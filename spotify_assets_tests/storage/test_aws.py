@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from spotify_assets.settings import SettingsError, load_settings
-from spotify_assets.storage import aws, engine_environment, spark_settings, storage_at, storage_options
+from spotify_assets.storage import StorageError, aws, engine_environment, spark_settings, storage_at, storage_options
 
 
 def without_keys(monkeypatch):
@@ -121,6 +121,13 @@ def test_credentials_that_end_are_asked_for_anew(bucket, monkeypatch):
     monkeypatch.setattr(aws, "_credentials", lambda environment: Renewed())
     first, second = (storage_options(bucket)["AWS_ACCESS_KEY_ID"] for _ in range(2))
     assert first != second
+
+
+def test_an_endpoint_with_a_password_is_refused_without_repeating_it(bucket, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://key:a-secret@127.0.0.1:9000")
+    with pytest.raises(StorageError, match="AWS_ENDPOINT_URL has a user or password; set AWS_ACCESS_KEY_ID") as raised:
+        storage_options(bucket)
+    assert "a-secret@" not in str(raised.value)
 
 
 def test_another_environment_is_another_client(bucket, monkeypatch):

@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 from pydantic import Field
 
 from spotify_assets.engine.session import spark_session
+from spotify_assets.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -18,14 +20,12 @@ class SparkResource(LazyPySparkResource):
 
     Attributes:
         spark_config: Field of dagster-pyspark; unused, as `engine.session` sets what transforms rely on.
-        remote: Empty for embedded Sail, the address of a Spark Connect server (`sc://...`), or `local[*]` for Apache
-            Spark on this machine.
-        lake_uri: The lake, for which `local[*]` needs storage settings.
+        settings: Name the engine, and the lake for which `local[*]` needs storage settings. The engine's address is no
+            field here: Dagster keeps configuration in its database, and the address may hold a token.
     """
 
     spark_config: dict[str, Any] = Field(default_factory=dict)
-    remote: str = ""
-    lake_uri: str = ""
+    settings: dg.ResourceDependency[Settings]
 
     @property
     def session(self) -> "SparkSession":
@@ -34,7 +34,7 @@ class SparkResource(LazyPySparkResource):
         Raises:
             SparkError: The engine can't be reached or started.
         """
-        return spark_session(self.remote, self.lake_uri)
+        return spark_session(self.settings.spark_remote.get_secret_value(), self.settings.lake_uri)
 
     @property
     def spark_session(self) -> "SparkSession":
