@@ -167,15 +167,20 @@ def login(port: int, browser: bool) -> None:
 @cli.command()
 @click.argument("sql")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-def query(sql: str, form: str) -> None:
-    """Run SQL on DuckDB over the tables of the lake.
+@click.option("--allow-external", is_flag=True, help="Allow any statement, and access to files and other databases.")
+def query(sql: str, form: str, allow_external: bool) -> None:
+    """Run SQL on DuckDB over the tables of the lake. It reads them and nothing else.
 
     Example: spotify-assets query "SELECT track_name, total_plays FROM track_metrics ORDER BY rank LIMIT 10"
     """
     from spotify_assets.cli import reports
+    from spotify_assets.cli.sql import QueryRefusedError, run_query
     from spotify_assets.lake.tables import Lake
 
-    result = reports.run_query(Lake(settings().lake_uri), sql)
+    try:
+        result = run_query(Lake(settings().lake_uri), sql, allow_external=allow_external)
+    except QueryRefusedError as error:
+        raise click.ClickException(f"{error}; --allow-external allows more") from None
     names, rows = (
         result.column_names,
         list(zip(*[column.to_pylist() for column in result.columns], strict=True)),

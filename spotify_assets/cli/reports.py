@@ -1,16 +1,13 @@
 """Output of commands: query results, changes, status, demo."""
 
-import json
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow as pa
 from rich import box
 from rich.console import Console
 from rich.filesize import decimal
@@ -18,17 +15,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from spotify_assets.cli.outcome import Synced
+from spotify_assets.cli.sql import run_query
 from spotify_assets.ingest.history import find_changes
 from spotify_assets.lake.maintenance import MaintenanceResult, TableSize
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
-from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
+from spotify_assets.model import PLAYS, SNAPSHOTS
 from spotify_assets.model.cleaned import REJECTION_REASONS
 from spotify_assets.refresh import staleness
 from spotify_assets.settings import Settings
 from spotify_assets.spotify.state import SpotifyState
 from spotify_assets.targets import publishing
-from spotify_assets.targets.questions import questions
 from spotify_assets.targets.registry import targets
 
 GREEN = "#1db954"
@@ -43,55 +40,6 @@ NEXT = {
     "demo --remove": "when you have seen enough of it",
 }
 LOGIN_ENDS_SOON = timedelta(days=30)
-
-
-def run_query(lake: Lake, sql: str) -> pa.Table:
-    """Run SQL on DuckDB over the lake's tables and the views of `questions`. Tables not written yet are empty.
-
-    Raises:
-        duckdb.Error: The query is invalid.
-    """
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    named = tables_named(connection, sql)
-    asked = [name for name in questions() if name in named]
-    named = named.union(*(tables_named(connection, questions()[name]) for name in asked)) - {*questions()}
-    # Opening all tables takes two seconds. For a query that names none, as SHOW TABLES, empty ones suffice.
-    for table in named or TABLES:
-        delta = lake.open(table) if named else None
-        connection.register(table, delta.to_pyarrow_dataset() if delta else TABLES[table].arrow_schema.empty_table())
-    for name in asked:
-        connection.execute(f"CREATE VIEW {name} AS {questions()[name]}")
-    relation = connection.sql(sql)
-    return relation.to_arrow_table() if relation is not None else pa.table({})
-
-
-def tables_named(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
-    """Names of the lake's tables and of views of `questions` that a query reads, by DuckDB's parser.
-
-    A common table expression with the name of a table counts as that table. All tables and views are returned for
-    statements without a syntax tree in DuckDB, such as EXPLAIN and most kinds of PIVOT.
-    """
-    known = {*TABLES, *questions()}
-    (serialized,) = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0]
-    tree = json.loads(serialized)
-    if tree.get("error_type") == "not implemented":
-        return known
-    return {name.lower() for name in _names(tree)} & known
-
-
-def _names(tree: Any, is_argument: bool = False) -> Iterator[str]:
-    """Names of tables in a DuckDB syntax tree, including arguments of table functions: `query_table('plays')`."""
-    if isinstance(tree, dict):
-        is_argument |= tree.get("type") == "TABLE_FUNCTION"
-        for key, part in tree.items():
-            if isinstance(part, str) and (key == "table_name" or (is_argument and key == "value")):
-                yield part
-            else:
-                yield from _names(part, is_argument)
-    elif isinstance(tree, list):
-        for part in tree:
-            yield from _names(part, is_argument)
 
 
 def as_table(

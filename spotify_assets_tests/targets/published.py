@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from spotify_assets.cli import reports
+from spotify_assets.cli.sql import run_query
 from spotify_assets.targets import publishing
 from spotify_assets.targets.publishing import CountingTarget, PublishResult, RowCount, Target
 from spotify_assets.targets.questions import questions
@@ -58,7 +58,7 @@ def spans(done: PublishResult) -> str:
 
 def answers_of_the_lake(world: World) -> dict[str, list[tuple]]:
     """Rows of each question's answer, from the lake itself."""
-    found = {name: reports.run_query(world.lake, f"SELECT * FROM {name}") for name in questions()}
+    found = {name: run_query(world.lake, f"SELECT * FROM {name}") for name in questions()}
     return {name: [tuple(row.values()) for row in rows.to_pylist()] for name, rows in found.items()}
 
 

@@ -1,0 +1,111 @@
+"""SQL over the lake's tables, by DuckDB: it reads them and nothing else."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from spotify_assets.lake.tables import Lake
+from spotify_assets.model import TABLES
+from spotify_assets.targets.questions import questions
+
+# Tables are Arrow datasets, which DuckDB scans without opening a file itself. So a query needs no access to files,
+# neither by statements nor by functions; and it can't change that.
+SANDBOX = {"enable_external_access": "false", "lock_configuration": "true"}
+SPACE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)"
+EXPLAIN = re.compile(
+    rf"\A{SPACE}*EXPLAIN(?:{SPACE}+ANALYZE\b)?(?:{SPACE}*\([^()]*\))?{SPACE}*", re.IGNORECASE | re.DOTALL
+)
+STATEMENTS = "one SELECT (WITH, FROM, VALUES, PIVOT, DESCRIBE, SHOW, SUMMARIZE), or EXPLAIN of one"
+
+
+class QueryRefusedError(Exception):
+    """A query does more than reading the lake's tables. The message says what, in one line."""
+
+
+def run_query(lake: Lake, sql: str, *, allow_external: bool = False) -> pa.Table:
+    """Run SQL on DuckDB over the lake's tables and the views of `questions`. Tables not written yet are empty.
+
+    Args:
+        lake: The lake.
+        sql: One statement that reads; see `require_reading`.
+        allow_external: Run any statements, with access to files, other databases and the network.
+
+    Raises:
+        QueryRefusedError: The query does anything but reading the lake's tables.
+        duckdb.Error: The query is invalid.
+    """
+    if not allow_external:
+        require_reading(sql)
+    # Otherwise a name that is no table is looked for among the variables of Python's callers.
+    connection = duckdb.connect(config={"python_enable_replacements": "false"})
+    connection.execute("SET TimeZone = 'UTC'")
+    named = tables_named(connection, sql)
+    asked = [name for name in questions() if name in named]
+    named = named.union(*(tables_named(connection, questions()[name]) for name in asked)) - {*questions()}
+    # Opening all tables takes two seconds. For a query that names none, as SHOW TABLES, empty ones suffice.
+    for table in named or TABLES:
+        delta = lake.open(table) if named else None
+        connection.register(table, delta.to_pyarrow_dataset() if delta else TABLES[table].arrow_schema.empty_table())
+    for name in asked:
+        connection.execute(f"CREATE VIEW {name} AS {questions()[name]}")
+    for setting, value in {} if allow_external else SANDBOX.items():
+        connection.execute(f"SET {setting} = {value}")
+    try:
+        relation = connection.sql(sql)
+        return relation.to_arrow_table() if relation is not None else pa.table({})
+    except duckdb.PermissionException as error:
+        raise QueryRefusedError(str(error).splitlines()[0]) from None
+
+
+def require_reading(sql: str) -> None:
+    """Check that a query is one statement that only reads.
+
+    EXPLAIN ANALYZE runs its statement, and DuckDB reports both as EXPLAIN, whatever is explained. A PIVOT without a
+    list of values is reported as CREATE TYPE, of the values, and SELECT, both without their text.
+
+    Raises:
+        QueryRefusedError: It is none, more than one, or another statement.
+        duckdb.ParserException: It is no SQL.
+    """
+    statements = duckdb.extract_statements(sql)
+    kinds = [statement.type.name for statement in statements]
+    if not any(statement.query for statement in statements):
+        kinds = kinds[len(kinds) - 1 :] if set(kinds[:-1]) <= {"CREATE"} else kinds
+    if kinds == ["EXPLAIN"]:
+        explained = EXPLAIN.sub("", sql, count=1)
+        kinds = [statement.type.name for statement in duckdb.extract_statements(explained)]
+    if kinds != ["SELECT"]:
+        found = " and ".join(kinds) or "nothing"
+        raise QueryRefusedError(f"a query is {STATEMENTS}; this is {found}")
+
+
+def tables_named(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
+    """Names of the lake's tables and of views of `questions` that a query reads, by DuckDB's parser.
+
+    A common table expression with the name of a table counts as that table. All tables and views are returned for
+    statements without a syntax tree in DuckDB, such as EXPLAIN and most kinds of PIVOT.
+    """
+    known = {*TABLES, *questions()}
+    (serialized,) = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0]
+    tree = json.loads(serialized)
+    if tree.get("error_type") == "not implemented":
+        return known
+    return {name.lower() for name in _names(tree)} & known
+
+
+def _names(tree: Any, is_argument: bool = False) -> Iterator[str]:
+    """Names of tables in a DuckDB syntax tree, including arguments of table functions: `query_table('plays')`."""
+    if isinstance(tree, dict):
+        is_argument |= tree.get("type") == "TABLE_FUNCTION"
+        for key, part in tree.items():
+            if isinstance(part, str) and (key == "table_name" or (is_argument and key == "value")):
+                yield part
+            else:
+                yield from _names(part, is_argument)
+    elif isinstance(tree, list):
+        for part in tree:
+            yield from _names(part, is_argument)
