@@ -6,19 +6,19 @@ from spotify_assets.model.raw import RECORD_NAMES
 from spotify_assets.readers.formats import FIELDS
 from spotify_assets.readers.scratch import duckdb_cursor
 
-# Accepted formats of a time, all UTC. The day-first one is Excel's.
-TIME_FORMATS = (
-    "%Y-%m-%dT%H:%M:%SZ",
-    "%Y-%m-%d %H:%M:%S",
-    "%Y-%m-%d %H:%M",
-    "%d-%m-%Y %H:%M",
-    "%Y-%m-%dT%H:%M:%S.%fZ",
-    "%Y-%m-%d %H:%M:%S.%f",
-)
-TIME_FORMATS_SQL = "[" + ", ".join(f"'{form}'" for form in TIME_FORMATS) + "]"
+# Accepted times, all UTC: ISO 8601 with `T` or blanks, and Excel's day-first one without seconds. They are matched
+# before the cast, as it also accepts `24:00`, years of five digits and `infinity`. DuckDB's `strptime` is no
+# alternative: where a text ends before its format does, it reads past the text's end, and if that is the end of a page
+# of memory, the process dies (DuckDB 1.5.5; one of 60 syncs did).
+_TIME_OF_DAY = r"(?:[01]?\d|2[0-3]):\d\d?"
+_ISO_TIME = rf" *\d{{4}}-\d\d?-\d\d?(?:T| +){_TIME_OF_DAY}(?::\d\d?(?:\.\d+)?)?Z? *"
+_DAY_FIRST_TIME = rf" *(\d\d?)-(\d\d?)-(\d{{4}}) +({_TIME_OF_DAY}) *"
 # Fractions of a second are truncated to microseconds.
-TRUNCATED_TS_SQL = "if(length(ts) > 26, regexp_replace(ts, '([.][0-9]{6})[0-9]+', '\\1'), ts)"
-PLAYED_AT_SQL = f"try_strptime({TRUNCATED_TS_SQL}, {TIME_FORMATS_SQL})"
+PLAYED_AT_SQL = rf"""
+    try_cast(rtrim(CASE
+        WHEN regexp_full_match(ts, '{_ISO_TIME}') THEN ts
+        WHEN regexp_full_match(ts, '{_DAY_FIRST_TIME}') THEN regexp_replace(ts, '{_DAY_FIRST_TIME}', '\3-\2-\1 \4')
+    END) AS TIMESTAMP)"""
 
 # DuckDB scans the batches of an Arrow table in parallel.
 PARALLEL_ROWS = 32_768

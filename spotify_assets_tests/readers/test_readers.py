@@ -109,29 +109,6 @@ def test_parquet_times_with_any_zone_and_unit_are_utc():
         assert only(read(buffer.getvalue(), "x.parquet")[1], "played_at", "has_seconds") == [(moment, True)]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("2024-01-31T13:37:00Z", "2024-01-31 13:37:00"),
-        ("2024-01-31T13:37:00.5Z", "2024-01-31 13:37:00.500000"),
-        ("2024-01-31T13:37:00.123456789Z", "2024-01-31 13:37:00.123456"),
-        ("2024-01-31 13:37:00", "2024-01-31 13:37:00"),
-        ("2024-01-31 13:37", "2024-01-31 13:37:00"),
-        ("31-01-2024 13:37", "2024-01-31 13:37:00"),
-        ("2024-02-30 13:37", None),
-        ("yesterday", None),
-        ("now", None),
-        ("2024", None),
-        ("", None),
-        (None, None),
-        (1706708220, None),
-    ],
-)
-def test_accepted_times(text, expected):
-    _, [row] = read(json.dumps([extended("x") | {"ts": text}]))
-    assert row["played_at"] == (None if expected is None else datetime.fromisoformat(expected).replace(tzinfo=UTC))
-
-
 def test_a_record_that_is_no_record_says_what_it_is_and_not_what_is_in_it():
     records = [extended("2024-01-31T13:37:00Z"), 5, ["secret"], {"password": "secret"}, "secret", None, True]
     _, rows = read(json.dumps(records))
