@@ -23,7 +23,7 @@ WHOLE = "whole"
 EMPTY = "empty"
 KIND = "spotify_assets/1"
 # Prefixes of operations in the Delta log that change no row.
-OPERATIONS_WITHOUT_CHANGES = ("CREATE TABLE", "OPTIMIZE", "VACUUM", "FSCK", "SET TBLPROPERTIES", "CREATE OR REPLACE")
+OPERATIONS_WITHOUT_CHANGES = ("OPTIMIZE", "VACUUM", "SET TBLPROPERTIES")
 RECENT_COMMITS = 20
 # Overlaps no window.
 EMPTY_SPAN = ("9999-12-31", "0001-01-01")

@@ -4,8 +4,9 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
-from deltalake import CommitProperties
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from spotify_assets.lake.commits import (
     WHOLE,
@@ -130,6 +131,36 @@ def test_compaction_and_vacuum_change_no_row(plays):
     plays.delta.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
     assert plays.state() == {JANUARY: ("f", 1)}
     assert set(window_versions(plays.delta).values()) == {f"{str(plays.delta.metadata().id)[:8]}:1"}
+
+
+def test_properties_change_no_row(plays):
+    plays.write(JANUARY)
+    plays.delta.alter.set_table_properties({"delta.appendOnly": "false"})
+    assert plays.state() == {JANUARY: ("f", 1)}
+
+
+def repair(delta):
+    """What deltalake calls FSCK: drop lost files from the log, and their rows with them."""
+    for uri in delta.file_uris():
+        Path(uri).unlink()
+    delta.repair()
+
+
+def create_again(delta):
+    DeltaTable.create(delta.table_uri, schema=delta.schema(), mode="overwrite")
+
+
+@pytest.mark.parametrize("drop_rows", [repair, create_again])
+def test_an_operation_that_drops_rows_clears_all_fingerprints(tmp_path, drop_rows):
+    write_deltalake(tmp_path, pa.table({"row": [1]}))
+    delta = DeltaTable(tmp_path)
+    noted = commit_metadata(delta, "token", {JANUARY: "f"}, window("2024-01-01", "2024-02-01"))
+    properties = CommitProperties(custom_metadata={"userMetadata": noted})
+    write_deltalake(tmp_path, pa.table({"row": [2]}), mode="append", commit_properties=properties)
+    assert window_states(DeltaTable(tmp_path))[JANUARY].fingerprint == "f"
+    drop_rows(DeltaTable(tmp_path))
+    assert DeltaTable(tmp_path).to_pyarrow_table().num_rows == 0
+    assert window_states(DeltaTable(tmp_path))[JANUARY].fingerprint is None
 
 
 def test_windows_of_two_concurrent_writers_are_kept(plays):
