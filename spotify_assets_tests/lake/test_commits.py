@@ -171,6 +171,17 @@ def test_windows_of_two_concurrent_writers_are_kept(plays):
     assert plays.state() == {JANUARY: ("quick", 2), FEBRUARY: ("slow", 3)}
 
 
+def test_the_latest_commit_suffices(plays, monkeypatch):
+    """On S3 each further commit costs a request."""
+    limits = []
+    genuine = DeltaTable.history
+    monkeypatch.setattr(DeltaTable, "history", lambda self, limit=None: limits.append(limit) or genuine(self, limit))
+    plays.write(JANUARY)
+    limits.clear()
+    assert plays.state() == {JANUARY: ("f", 1)}
+    assert limits == [1]
+
+
 def test_a_missing_commit_clears_the_fingerprints_before_it(plays):
     plays.write(JANUARY)
     slower = plays.metadata(FEBRUARY)
