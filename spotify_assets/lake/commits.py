@@ -128,8 +128,6 @@ def _apply_commit(state: TableState, entry: Mapping[str, Any], version: str) -> 
     fingerprint.
     """
     written: dict[str, str] = entry["windows"]
-    if WHOLE in written:
-        return {WHOLE: WindowState(written[WHOLE], version)}
     first, last = entry["span"]
     after: TableState = {}
     for name, window in state.items():

@@ -101,3 +101,20 @@ def test_a_table_of_an_older_shape_takes_the_models_and_is_computed_anew(landed)
     write_deltalake(uri, pa.table({"old": [1]}), mode="overwrite", schema_mode="overwrite")
     landed.refresh()
     assert landed.everything() == before
+
+
+def test_rows_of_a_table_and_of_its_partitions(landed):
+    frames = landed.frames
+    assert (frames.rows("plays"), frames.rows("artist_metrics"), frames.rows("track_metadata")) == (2, 1, 0)
+    months = ["2024-01-01", "2024-02-01", "2024-03-01"]
+    assert frames.rows_by_key("plays", months) == {"2024-01-01": 1, "2024-02-01": 1, "2024-03-01": 0}
+    assert frames.rows_by_key("artist_metrics", []) == {}
+
+
+def test_rows_of_days_are_counted_from_the_days_start_to_before_its_end(landed):
+    """The only row of January is at the month's start."""
+    landed.overrides = {"plays_grain": "daily"}
+    days = {"2023-12-31": 0, "2024-01-01": 1, "2024-01-02": 0}
+    assert landed.frames.rows_by_key("hourly_listening", list(days)) == days
+    for day, rows in days.items():
+        assert landed.frames.rows_by_key("hourly_listening", [day]) == {day: rows}

@@ -5,6 +5,7 @@ from textwrap import dedent
 import pytest
 
 from spotify_assets.refresh.source_code import SourceCode
+from spotify_assets.refresh.syntax import stable_repr
 
 READERS = "spotify_assets.readers"
 
@@ -16,6 +17,7 @@ def source(tmp_path):
     def write(settings: str = "class Settings: ...", **modules: str) -> SourceCode:
         folder = tmp_path / "spotify_assets"
         (folder / "readers").mkdir(parents=True)
+        (folder / "__init__.py").touch()
         (folder / "settings.py").write_text(dedent(settings))
         for name, text in {"__init__": "", **modules}.items():
             (folder / "readers" / f"{name}.py").write_text(dedent(text))
@@ -44,6 +46,16 @@ def names(code: SourceCode, root: str = "start", module: str = "one") -> set[str
         "def start(): return [helper for helper in helper]",
         "start = []\nstart.append(helper)",
         "if True:\n    start = helper\nelse:\n    start = None",
+        "(start,) = [helper]",
+        "start = {}\nstart['a'] = helper",
+        "start: object = helper",
+        "class start:\n    field: object = helper",
+        "class start:\n    helper = 1\n    def method(self): return helper",
+        "def start():\n    class Box:\n        helper = 1\n    return helper",
+        "def start():\n    global helper\n    helper = helper",
+        "def start(): return [(lambda helper: 1), helper]",
+        "def start(): return [[helper for helper in ()], helper]",
+        "async def start(): return helper",
     ],
 )
 def test_a_name_is_followed(source, source_of_one):
@@ -54,13 +66,32 @@ def test_a_name_is_followed(source, source_of_one):
     "source_of_one",
     [
         "def start(helper): return helper",
+        "def start(helper, /): return helper",
+        "def start(*, helper): return helper",
+        "def start(*helper): return helper",
+        "def start(**helper): return helper",
         "def start():\n    helper = 1\n    return helper",
         "def start():\n    for helper in (): pass\n    return helper",
+        "def start():\n    for a, (b, *helper) in (): pass\n    return helper",
+        "def start():\n    a, [b, helper] = 1, (2, 3)\n    return helper",
+        "def start():\n    helper: int = 1\n    return helper",
+        "def start():\n    helper += 1",
+        "def start():\n    if True: pass\n    else: helper = 1\n    return helper",
+        "def start():\n    try: pass\n    finally: helper = 1\n    return helper",
+        "def start():\n    import helper\n    return helper",
+        "def start():\n    def helper(): ...\n    return helper",
+        "def start():\n    class helper: ...\n    return helper",
+        "class start:\n    helper = 1\n    other = helper",
         "def start(): return [helper for helper in ()]",
+        "def start(): return [helper for a in () for helper in a if helper]",
+        "def start(): return {helper: 1 for helper in ()}",
         "def start(): return lambda helper: helper",
         "def start():\n    with open('') as helper:\n        return helper",
+        "async def start():\n    async with open('') as helper:\n        return helper",
         "def start():\n    try: pass\n    except OSError as helper: return helper",
         "def start(x):\n    match x:\n        case [helper]: return helper",
+        "def start(x):\n    match x:\n        case [_, *helper]: return helper",
+        "def start(x):\n    match x:\n        case {'a': 1, **helper}: return helper",
         "def start():\n    if helper := 1:\n        return helper",
         "def start(x): return x.helper",
         "def start() -> helper: ...",
@@ -76,12 +107,25 @@ def test_a_local_name_an_attribute_and_an_annotation_are_not(source, source_of_o
         "from spotify_assets.readers.two import helper\ndef start(): helper()",
         "from spotify_assets.readers.two import helper as other\ndef start(): other()",
         "from spotify_assets.readers import two\ndef start(): two.helper()",
+        "import spotify_assets.readers.two as other\ndef start(): other.helper()",
+        "import spotify_assets.readers.two\ndef start(): spotify_assets.readers.two.helper()",
         "from .two import helper\ndef start(): helper()",
         "def start():\n    from spotify_assets.readers.two import helper\n    helper()",
+        "if True:\n    from .two import helper\ndef start(): helper()",
     ],
 )
 def test_imports_are_followed_and_give_the_same_text(source, text):
     code = source(one=text, two="def helper(): ...\ndef unused(): ...")
+    closure = code.closure([(f"{READERS}.one", "start")])
+    assert set(closure.definitions) == {(f"{READERS}.one", "start"), (f"{READERS}.two", "helper")}
+
+
+def test_an_import_through_a_package_is_followed_to_its_definition(source):
+    code = source(
+        __init__="from .two import helper",
+        one="from spotify_assets.readers import helper\ndef start(): helper()",
+        two="def helper(): ...",
+    )
     closure = code.closure([(f"{READERS}.one", "start")])
     assert set(closure.definitions) == {(f"{READERS}.one", "start"), (f"{READERS}.two", "helper")}
 
@@ -125,8 +169,30 @@ def test_what_extends_a_function_counts_with_it(source):
     assert names(code) == {"of_text"}
 
 
-def test_machinery_is_named_and_not_followed(source):
-    assert names(source(one="from spotify_assets.lake.tables import Lake\ndef start(): return Lake()")) == set()
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from spotify_assets.lake.tables import Lake\ndef start(): return Lake()",
+        "from spotify_assets import settings\ndef start(): return settings.Settings",
+        "from spotify_assets.readers import nothing\ndef start(): return nothing",
+        "from somewhere.readers import two\ndef start(): return two",
+    ],
+)
+def test_machinery_and_what_is_not_there_are_named_and_not_followed(source, text):
+    assert names(source(one=text)) == set()
+
+
+@pytest.mark.parametrize(
+    ("looked_up", "tables"),
+    [
+        ("TABLES['plays'], 'raw_plays'", {"plays"}),
+        ("TABLES['plays'], TABLES[name], 'raw_plays', 'nothing'", {"plays", "raw_plays"}),
+        ("TABLES.values(), 'raw_plays'", {"raw_plays"}),
+    ],
+)
+def test_tables_whose_model_is_looked_up(source, looked_up, tables):
+    code = source(one=f"from spotify_assets.model import TABLES\ndef start(name): return {looked_up}")
+    assert code.closure([(f"{READERS}.one", "start")]).tables(["plays", "raw_plays", "fct_plays"]) == tables
 
 
 def test_another_function_of_the_same_name_gives_another_text(source):
@@ -179,3 +245,10 @@ def test_settings_that_are_read_by_a_name_at_run_time_are_an_error(source):
 def test_a_root_that_is_nowhere_is_an_error(source):
     with pytest.raises(LookupError, match="does not define nothing"):
         source(one="").closure([(f"{READERS}.one", "nothing")])
+
+
+def test_a_constant_with_sets_reads_the_same_in_every_process():
+    letters = "spotify"
+    assert stable_repr([("a", frozenset(letters)), {"b": set(letters)}]) == (
+        "(('a', {'f', 'i', 'o', 'p', 's', 't', 'y'}), {'b': {'f', 'i', 'o', 'p', 's', 't', 'y'}})"
+    )

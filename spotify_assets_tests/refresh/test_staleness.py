@@ -3,10 +3,12 @@
 import shutil
 from datetime import UTC, datetime
 
+import pytest
+
 from spotify_assets.lake import commits
 from spotify_assets.model import PLAYS, TABLES
 from spotify_assets.refresh import lineage, staleness
-from spotify_assets.refresh.staleness import ListedFile
+from spotify_assets.refresh.staleness import ListedFile, Stale
 from spotify_assets.settings import load_settings
 from spotify_assets.windows import windows
 from spotify_assets_tests.conftest import extended, utc
@@ -141,3 +143,23 @@ def test_records_of_a_file_are_spread_over_its_time():
     ]
     records = {key: round(count) for key, count in staleness._records_by_key(files, of_plays).items() if count}
     assert records == {"2024-02-01": 29, "2024-03-01": 38}
+
+
+def test_any_stale_window_or_table_makes_something_stale():
+    assert Stale({"plays": ["2024-01-01"]}, [], set(), {})
+    assert Stale({}, ["dim_time"], set(), {})
+    assert not Stale({}, [], {"2024-01-01"}, {})
+
+
+@pytest.mark.parametrize(
+    ("written", "overlapping"),
+    [
+        ("2023-12-25/2024-01-01", ["2024-01-01/2024-02-01"]),  # the first window takes what lies before it
+        ("2024-01-29/2024-02-05", ["2024-01-01/2024-02-01", "2024-02-01/2024-03-01"]),
+        ("2024-02-01/2024-03-01", ["2024-02-01/2024-03-01"]),
+        ("2024-04-01/2024-05-01", []),
+    ],
+)
+def test_windows_that_overlap_one_of_another_grain(written, overlapping):
+    months = windows("plays", load_settings(plays_start="2024-01-01"), utc("2024-02-15 00:00:00"))
+    assert sorted(staleness._overlapping({written}, list(months.values()))) == overlapping

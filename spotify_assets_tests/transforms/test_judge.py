@@ -6,6 +6,7 @@ import pytest
 
 from spotify_assets import transforms
 from spotify_assets.settings import load_settings
+from spotify_assets.windows import TimeWindow
 from spotify_assets_tests.conftest import LANDED_AT, utc
 
 FILE = "history/anna/x.json"
@@ -226,6 +227,22 @@ def test_recent_plays_repeat_each_other_whatever_their_length(frame):
     raw_files = frame("raw_files", [listed(ACCOUNT, "recently_played")])
     kept = transforms.plays(frame("raw_plays", recent), raw_files, settings=load_settings()).collect()
     assert [(row["source_row"], row["ms_played_is_estimated"]) for row in kept] == [(0, True)]
+
+
+@pytest.mark.parametrize(("is_first", "expected"), [(False, [1, 2]), (True, [0, 1, 2, 4])])
+def test_a_window_has_the_records_of_its_time_and_the_first_those_without(frame, is_first, expected):
+    """Row 4 has no time, and that of row 0, before the first of its file, counts as none."""
+    times = ["2023-12-31 23:59:59", "2024-01-01 00:00:00", "2024-01-31 23:59:59", "2024-02-01 00:00:00", None]
+    raw_plays = frame("raw_plays", [record(row, time) for row, time in enumerate(times)])
+    raw_files = frame("raw_files", [listed(first="2024-01-01 00:00:00", undated_records=1)])
+    january = TimeWindow(utc("2024-01-01 00:00:00"), utc("2024-02-01 00:00:00"), is_first)
+    settings = load_settings(plays_start="2024-01-01")
+    found = [
+        row["source_row"]
+        for transform in (transforms.plays, transforms.rejected_plays)
+        for row in transform(raw_plays, raw_files, settings=settings, window=january).collect()
+    ]
+    assert sorted(found) == expected
 
 
 def test_records_of_files_that_are_not_listed_are_left_out(frame):
