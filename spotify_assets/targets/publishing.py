@@ -77,8 +77,7 @@ class Span:
         type_ = TABLES[table].arrow_schema.field(TABLES[table].window).type
 
         def at(day: date) -> pa.Scalar:
-            moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            return pa.scalar(day if pa.types.is_date(type_) else moment, type_)
+            return pa.scalar(datetime(day.year, day.month, day.day, tzinfo=UTC), type_)
 
         end = date.fromisoformat(self.end)
         within = (window < at(end)) & (month < pa.scalar(end))
@@ -264,7 +263,7 @@ def changed_spans(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[Sp
     different = {name for name in {*before, *now} if before.get(name) != now.get(name)}
     if not different:
         return ()
-    if commits.WHOLE in different or different >= {*now}:
+    if different >= {*now}:
         return None
     first = min({*before, *now})
     spans: list[Span] = []

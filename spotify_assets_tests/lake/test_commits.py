@@ -227,6 +227,7 @@ def test_a_table_without_windows_has_the_version_of_its_last_change(plays):
     assert window_versions(plays.delta) == {WHOLE: f"{identity}:0"}
     plays.commit()
     plays.commit()
+    plays.delta.alter.set_table_properties({"delta.appendOnly": "false"})
     assert window_versions(plays.delta) == {WHOLE: f"{identity}:2"}
 
 

@@ -67,6 +67,7 @@ def test_an_existing_table_is_kept(lake):
     lake.ensure("dim_listener")
     lake.write("dim_listener", listeners("a"), mode="append")
     assert lake.ensure("dim_listener").version() == 1
+    assert lake.open("dim_listener") is lake.open("dim_listener")  # on S3, opening one costs requests
     assert names(lake) == ["a"]
 
 

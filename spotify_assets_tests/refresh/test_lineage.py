@@ -181,3 +181,9 @@ def test_inputs_and_keywords_are_those_of_the_signature():
     assert lineage.takes("plays", "window")
     assert not lineage.takes("plays", "spark")
     assert lineage.upstreams("raw_plays") == ()
+
+
+def test_a_table_without_a_transform_is_an_error_that_names_it(package, edit):
+    edit("transforms/metrics.py", "def listening_clock(", "def listening_clocks(")
+    with pytest.raises(LookupError, match="transforms has no function listening_clock,"):
+        Lineage(package).upstreams("plays")

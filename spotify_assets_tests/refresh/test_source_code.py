@@ -1,10 +1,11 @@
 """What a closure holds, by small packages."""
 
+import gc
 from textwrap import dedent
 
 import pytest
 
-from spotify_assets.refresh.source_code import SourceCode
+from spotify_assets.refresh.source_code import SourceCode, gc_disabled
 from spotify_assets.refresh.syntax import stable_repr
 
 READERS = "spotify_assets.readers"
@@ -150,6 +151,10 @@ def test_what_a_decorator_registers_counts_with_its_registry(source):
             def read_a(): return helper()
             @other
             def unrelated(): ...
+            OTHERS = {}
+            def register_other(function): OTHERS[1] = function
+            @register_other
+            def read_other(): ...
             def helper(): ...
             """
     )
@@ -180,6 +185,39 @@ def test_what_extends_a_function_counts_with_it(source):
 )
 def test_machinery_and_what_is_not_there_are_named_and_not_followed(source, text):
     assert names(source(one=text)) == set()
+
+
+def test_a_constant_of_the_model_is_one_definition(source):
+    assert names(source(one="from spotify_assets.model import cleaned\ndef start(): cleaned.STREAM_MS")) == {
+        "STREAM_MS"
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "is_same"),
+    [
+        ("def start(x: int) -> int:\n    'Text.'\n    return x  # why", "def start(x): return x", True),
+        ("import math as m\ndef start(): m.pi", "import math\ndef start(): math.pi", True),
+        ("from math import sqrt\ndef start(): sqrt", "from math import sqrt as root\ndef start(): root", True),
+        ("from math import sqrt\ndef start(): sqrt", "from cmath import sqrt\ndef start(): sqrt", False),
+        ("def start(): return 1", "def start(): return 1.0", False),
+        ("def start(a, b): return a - b", "def start(a, b): return b - a", False),
+        ("def start(a=1): ...", "def start(a=2): ...", False),
+        ("def start(a, *, b=1): ...", "def start(a, *, b=2): ...", False),
+        ("@a\ndef start(): ...", "@b\ndef start(): ...", False),
+        ("class start(a): ...", "class start(b): ...", False),
+        ("class start:\n    x: int = 1", "class start:\n    x = 1", False),
+        ("start: int = 1", "start = 1", True),
+        ("start = 1", "start = 2", False),
+        ("def start(x): return f'{x!r}'", "def start(x): return f'{x!s}'", False),
+        ("def start(x): return x.a", "def start(x): return x.b", False),
+        ("start = 1\nfor x in (): start += x", "start = 1\nfor x in (): start -= x", False),
+    ],
+)
+def test_the_text_differs_where_the_result_could(source, one, two, is_same):
+    code = source(one=one, two=two)
+    texts = [code.closure([(f"{READERS}.{name}", "start")]).texts for name in ("one", "two")]
+    assert (texts[0] == texts[1]) == is_same
 
 
 @pytest.mark.parametrize(
@@ -252,3 +290,9 @@ def test_a_constant_with_sets_reads_the_same_in_every_process():
     assert stable_repr([("a", frozenset(letters)), {"b": set(letters)}]) == (
         "(('a', {'f', 'i', 'o', 'p', 's', 't', 'y'}), {'b': {'f', 'i', 'o', 'p', 's', 't', 'y'}})"
     )
+
+
+def test_garbage_is_collected_again_after_parsing():
+    with gc_disabled():
+        assert not gc.isenabled()
+    assert gc.isenabled()

@@ -1,14 +1,16 @@
 """What is stale, asked of the lake after each kind of change."""
 
+import os
 import shutil
 from datetime import UTC, datetime
 
 import pytest
 
 from spotify_assets.lake import commits
-from spotify_assets.model import PLAYS, TABLES
+from spotify_assets.lake.tables import Lake
+from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.refresh import lineage, staleness
-from spotify_assets.refresh.staleness import ListedFile, Stale
+from spotify_assets.refresh.staleness import InputFingerprints, ListedFile, Stale
 from spotify_assets.settings import load_settings
 from spotify_assets.windows import windows
 from spotify_assets_tests.conftest import extended, utc
@@ -163,3 +165,39 @@ def test_any_stale_window_or_table_makes_something_stale():
 def test_windows_that_overlap_one_of_another_grain(written, overlapping):
     months = windows("plays", load_settings(plays_start="2024-01-01"), utc("2024-02-15 00:00:00"))
     assert sorted(staleness._overlapping({written}, list(months.values()))) == overlapping
+
+
+def test_a_response_counts_by_day_size_time_and_whether_it_is_read(tmp_path):
+    def fingerprints(max_json_mb=256):
+        settings = load_settings(
+            landing_uri=str(tmp_path / "landing"), snapshots_start="2024-01-01", max_json_mb=max_json_mb
+        )
+        days = windows(SNAPSHOTS, settings, utc("2024-01-02 12:00:00")).values()
+        current = InputFingerprints(Lake(str(tmp_path / "lake")), settings)
+        return current.fingerprints(TABLES["raw_playlists"], days) | current.fingerprints(TABLES["track_metadata"], [])
+
+    def land(path, size, day):
+        file = tmp_path / "landing" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b" " * size)
+        os.utime(file, (day, day))
+        return fingerprints()
+
+    monday, tuesday = "2024-01-01/2024-01-02", "2024-01-02/2024-01-03"
+    assert fingerprints() == {monday: "empty", tuesday: "empty", "whole": "empty"}
+    first = land("playlists/2024-01-02/p.json", 1_000_000, 1)
+    assert {name: known == "empty" for name, known in first.items()} == {monday: True, tuesday: False, "whole": True}
+    assert fingerprints(max_json_mb=1) == first
+    longer = land("playlists/2024-01-02/p.json", 1_000_001, 1)
+    later = land("playlists/2024-01-02/p.json", 1_000_001, 2)
+    assert len({known[tuesday] for known in (first, longer, later, fingerprints(max_json_mb=1))}) == 4
+    assert land("metadata/tracks/a.json", 1, 1)["whole"] != "empty"
+
+
+def test_the_version_of_the_inputs_is_that_of_their_table(tmp_path):
+    lake = Lake(str(tmp_path))
+    assert staleness.inputs_version(lake) == ""
+    before = f"{lake.ensure('raw_files').metadata().id}:0"
+    assert staleness.inputs_version(lake) == before
+    lake.write("raw_files", TABLES["raw_files"].arrow_schema.empty_table(), mode="append")
+    assert staleness.inputs_version(lake) == before[:-1] + "1"

@@ -45,6 +45,16 @@ def test_every_row_of_every_table(history, warehouse):
     assert publishing.pending_refreshes(warehouse, history.lake) == []
 
 
+def test_readers_can_not_write(tmp_path):
+    file = str(tmp_path / "warehouse.duckdb")
+    duckdb.connect(file).close()
+    with (
+        Warehouse(file).connect_read_only() as connection,
+        pytest.raises(duckdb.InvalidInputException, match="read-only"),
+    ):
+        connection.execute("CREATE TABLE one (number INTEGER)")
+
+
 @pytest.mark.parametrize("name", ["it's a lake", "100%", "données[1]*", "listener=eve", "month=2001-01-01"])
 def test_a_lake_wherever_it_is(history, warehouse, name):
     """Whatever the folder's name could mean to a reader of many files."""

@@ -104,6 +104,11 @@ def assert_equals_the_lake(target, world, tables=ALL):
         assert count(target, table).rows == len(here)
 
 
+def test_without_an_export_there_is_nothing_to_count(tmp_path):
+    with pytest.raises(TargetError, match="no export yet"):
+        count(flat_files.FlatFiles(str(tmp_path)), "plays")
+
+
 def test_every_row_of_every_table(history, files):
     done = publish(history, files)
     assert {table: one.rows for table, one in done.items()} == {table: history.lake.count(table) for table in ALL}

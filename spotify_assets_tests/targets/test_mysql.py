@@ -12,7 +12,8 @@ from spotify_assets.model import TABLES
 from spotify_assets.sandbox.mariadb import running_mariadb
 from spotify_assets.settings import SettingsError, load_settings
 from spotify_assets.targets import publishing
-from spotify_assets.targets.mysql import MySQL
+from spotify_assets.targets.mysql import MySQL, _is_transient
+from spotify_assets.targets.mysql_rows import LoadError
 from spotify_assets.targets.publishing import TargetError
 from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.targets.published import FILES, count, publish, spans, two_snapshots
@@ -211,6 +212,19 @@ def test_a_connection_that_is_lost_is_made_again(target, world, mariadb):
     publish(world, target)
     assert lost
     assert_equal_to_the_lake(target, world)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_transient"),
+    [
+        (sa.exc.OperationalError("DELETE", {}, pymysql.err.OperationalError(1213, "deadlock")), True),
+        (sa.exc.OperationalError("DELETE", {}, pymysql.err.OperationalError(1045, "access denied")), False),
+        (sa.exc.InterfaceError("DELETE", {}, pymysql.err.InterfaceError(0, ""), connection_invalidated=True), True),
+        (LoadError("plays: 1 of 2 rows were taken"), False),
+    ],
+)
+def test_only_what_may_pass_is_tried_again(error, is_transient):
+    assert _is_transient(error) == is_transient
 
 
 @pytest.mark.parametrize(

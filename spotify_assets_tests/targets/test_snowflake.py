@@ -96,6 +96,26 @@ def test_every_row_of_every_table(history, snowflake):
     assert query(snowflake, "SELECT plays FROM total_plays ORDER BY plays DESC")[0] == (19,)
 
 
+def test_a_view_is_created_once_and_again_where_it_is_gone(world, options, server, monkeypatch):
+    world.overrides |= options
+    snowflake = targets(world.settings)["snowflake"]
+    for module in ("snowflake", "snowflake_sql", "questions"):
+        monkeypatch.setattr(f"spotify_assets.targets.{module}.questions", lambda: {"one": "-- One?\nSELECT 1 AS one"})
+
+    def created():
+        server.statements.clear()
+        assert list(snowflake.publish(world.lake, [])) == []
+        return [statement.split()[-3:] for statement in server.statements if "VIEW one" in statement]
+
+    assert created() == [["1", "AS", "one"]]
+    # Snowflake lists views among the tables, unlike fakesnow.
+    tables = type(snowflake)._tables
+    with monkeypatch.context() as listed:
+        listed.setattr(type(snowflake), "_tables", lambda *arguments: tables(*arguments) | {"one"})
+        assert created() == []
+    assert len(created()) == 1
+
+
 def test_the_same_twice_changes_nothing(history, star, server):
     before = {table: in_order(there(star, table)) for table in STAR}
     assert publish(history, star, STAR) == {}

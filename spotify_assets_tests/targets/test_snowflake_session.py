@@ -89,9 +89,10 @@ def test_a_session_that_idled_for_long_is_not_used_again(sessions, monkeypatch):
         assert second is not first
 
 
-def test_a_failed_session_is_rolled_back_and_closed(sessions):
+def test_a_failed_session_is_rolled_back_and_closed(sessions, server):
     with pytest.raises(KeyboardInterrupt), sessions.session() as first:
         raise KeyboardInterrupt
+    assert server.statements[-1] == "ROLLBACK"
     with sessions.session() as second:
         assert second is not first
 
