@@ -17,6 +17,8 @@ Grain = Literal["daily", "weekly", "monthly"]
 PREFIX = "SPOTIFY_ASSETS_"
 # Host and port of a URL, without user and password.
 HOST = r"[^/@?#;\s]+"
+# delta-rs 1.6 refuses these in a table's path, or reads another folder; the last are bytes that are not UTF-8.
+UNSUPPORTED_IN_LAKE = re.compile(r"[%\[\]|^\\\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class SettingsError(ValueError):
@@ -242,7 +244,10 @@ class Settings(BaseSettings):
             return f"s3://{bucket}/{prefix.strip('/')}".rstrip("/")
         if "://" in value:
             raise ValueError(f"{masked(value)!r}: expected a folder on this machine, or s3://bucket/prefix")
-        return _absolute(value)
+        path = _absolute(value)
+        if info.field_name == "lake_uri" and (found := UNSUPPORTED_IN_LAKE.search(path)):
+            raise ValueError(f"{path!r}: a lake's path can't have the character {found[0]!r}; choose another folder")
+        return path
 
     @field_validator("export_uri")
     @classmethod

@@ -45,6 +45,9 @@ def test_a_dotenv_file_is_read(tmp_path):
         ("MAX_REJECTED_SHARE", "2", "less than or equal to 1"),
         ("SPARK_REMOTE", "yarn", "sc://host:port"),
         ("LAKE_URI", "ftp://x/y", "a folder on this machine"),
+        ("LAKE_URI", "lake[1]", "can't have the character '['"),
+        ("LAKE_URI", "100%", "can't have the character '%'"),
+        ("LAKE_URI", "a\\b", "can't have the character '\\\\'"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_variable(monkeypatch, name, value, expected):

@@ -14,6 +14,7 @@ import yaml
 from filelock import FileLock
 
 import spotify_assets
+from spotify_assets.storage import plain_path
 
 PID_TAG = "spotify_assets/process"
 DEFAULT_HOME = "data/dagster"
@@ -40,7 +41,7 @@ def dagster_home() -> Path:
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / "opening.lock"):
         _configure(home / "dagster.yaml")
-    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ["DAGSTER_HOME"] = plain_path(str(home))
     return home
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from deltalake import DeltaTable
 
+from spotify_assets.lake.history import history
 from spotify_assets.windows import TimeWindow
 
 WHOLE = "whole"
@@ -90,7 +91,7 @@ def window_versions(table: DeltaTable) -> dict[str, str]:
     identity, latest = str(table.metadata().id)[:8], 0
     for limit in (1, RECENT_COMMITS, None):
         changes = [
-            c["version"] for c in table.history(limit) if not c["operation"].startswith(OPERATIONS_WITHOUT_CHANGES)
+            c["version"] for c in history(table, limit) if not c["operation"].startswith(OPERATIONS_WITHOUT_CHANGES)
         ]
         if changes:
             latest = max(changes)
@@ -103,7 +104,7 @@ def _commits_since_base(table: DeltaTable) -> tuple[dict[int, Any], int, dict[st
     commits: dict[int, Any] = {}
     # Usually the latest commit is ours and suffices; on S3 each further commit costs a request.
     for limit in (1, RECENT_COMMITS, None):
-        commits = {commit["version"]: commit for commit in table.history(limit)}
+        commits = {commit["version"]: commit for commit in history(table, limit)}
         latest = next(
             filter(None, (_parse_metadata(commits[version]) for version in sorted(commits, reverse=True))), None
         )
@@ -171,7 +172,7 @@ def _serialize(table: DeltaTable, state: TableState, **fields: Any) -> str:
 def commit_with_token(table: DeltaTable, token: str) -> Mapping[str, Any] | None:
     """The commit whose metadata contains this token; None where none of the last 100 does."""
     for limit in (1, RECENT_COMMITS * 5):
-        for commit in table.history(limit):
+        for commit in history(table, limit):
             if token in (commit.get("userMetadata") or ""):
                 return commit
     return None

@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from spotify_assets.lake.history import history
 from spotify_assets.model import LAYOUT_COLUMN, TABLES
 from spotify_assets.retry import COMMIT_CONFLICT, retry
-from spotify_assets.storage import Bucket, engine_environment, is_s3, storage_at, storage_options
+from spotify_assets.storage import Bucket, engine_environment, is_s3, plain_path, storage_at, storage_options
 
 # The log holds the input fingerprints of all windows; Delta's default retention of 30 days would drop those of a table
 # that is seldom written.
@@ -44,6 +46,10 @@ class Lake:
         """URI of the table."""
         return f"{self.uri}/{self.folder(table)}"
 
+    def plain_uri(self, table: str) -> str:
+        """URI of the table as libraries on this machine take it; see `plain_path`."""
+        return f"{plain_path(self.uri)}/{self.folder(table)}"
+
     def open(self, table: str) -> DeltaTable | None:
         """The table in its latest version; None where it doesn't exist.
 
@@ -57,7 +63,7 @@ class Lake:
             opened.update_incremental()
             return opened
         try:
-            opened = DeltaTable(self.table_uri(table), storage_options=options)
+            opened = DeltaTable(self.plain_uri(table), storage_options=options)
         except TableNotFoundError:
             return None
         self._opened[table] = (options, opened)
@@ -65,11 +71,11 @@ class Lake:
 
     def at_version(self, table: str, version: int) -> DeltaTable:
         """The table in the given Delta version."""
-        return DeltaTable(self.table_uri(table), version=version, storage_options=storage_options(self.uri))
+        return DeltaTable(self.plain_uri(table), version=version, storage_options=storage_options(self.uri))
 
     def write(self, table: str, rows: Any, **options: Any) -> None:
         """Write rows by `deltalake.write_deltalake`, to which the options are passed."""
-        write_deltalake(self.table_uri(table), rows, storage_options=storage_options(self.uri), **options)
+        write_deltalake(self.plain_uri(table), rows, storage_options=storage_options(self.uri), **options)
 
     def ensure(self, table: str) -> DeltaTable:
         """The table; created empty from the model where it doesn't exist.
@@ -81,10 +87,13 @@ class Lake:
         partition_by = [LAYOUT_COLUMN] if TABLES[table].window_column else None
         current = self.open(table)
         if current is None:
+            if not is_s3(self.uri):
+                # What `plain_path` links to has to be there.
+                Path(self.uri).mkdir(parents=True, exist_ok=True)
             # Another run may create the table at the same time.
             with suppress(DeltaError):
                 DeltaTable.create(
-                    self.table_uri(table),
+                    self.plain_uri(table),
                     schema=schema,
                     mode="ignore",
                     partition_by=partition_by,
@@ -174,7 +183,7 @@ class Lake:
             table.update_incremental()
             table.create_checkpoint()
             # Our latest commit holds the state of all windows: keep it and later ones.
-            ours = [commit["version"] for commit in table.history() if commit.get("userMetadata")]
+            ours = [commit["version"] for commit in history(table) if commit.get("userMetadata")]
             oldest = max(ours, default=table.version())
             entries = {
                 entry.path: entry.path.rpartition("/")[2].partition(".")[0]

@@ -87,10 +87,15 @@ class LakeFrames:
         version = self.lake.ensure(table).version()
         view = f"{table}_{hashlib.sha256(self.lake.uri.encode()).hexdigest()[:8]}"
         if self._view_versions.get(table) != version:
-            frame = self.session().read.format("delta").load(self.lake.table_uri(table))
+            frame = self.session().read.format("delta").load(self._engine_uri(table))
             frame.createOrReplaceTempView(view)
             self._view_versions[table] = version
         return self.session().table(view)
+
+    def _engine_uri(self, table: str) -> str:
+        # A server elsewhere doesn't see this machine's links.
+        elsewhere = self.settings.spark_remote.get_secret_value().startswith("sc://")
+        return self.lake.table_uri(table) if elsewhere else self.lake.plain_uri(table)
 
     def compute(self, name: str, keys: Sequence[str] = ()) -> "DataFrame":
         """Run a table's transform for these partitions, on the current versions of its inputs.
@@ -160,7 +165,7 @@ class LakeFrames:
         if span:
             frame = _fail_outside_window(table, span, frame)
         writer = frame.write.format("delta").mode("overwrite").option("userMetadata", metadata)
-        writer.option("replaceWhere", predicate).save(self.lake.table_uri(table.name))
+        writer.option("replaceWhere", predicate).save(self._engine_uri(table.name))
         # Sail makes no commit if no file is added or removed, but the fingerprint has to be stored. Apache Spark makes
         # one (skipRecordingEmptyCommits=false): on S3, a commit by deltalake could be lost to one by Spark.
         if commits.commit_with_token(self.lake.ensure(table.name), token) is None:

@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYERS, TABLES
-from spotify_assets.storage import is_s3
+from spotify_assets.storage import is_s3, plain_path
 from spotify_assets.targets import ddl, publishing
 from spotify_assets.targets.publishing import PublishedState, PublishResult, Refresh, RowCount, TargetError
 from spotify_assets.targets.questions import questions, title
@@ -130,6 +130,10 @@ class Warehouse:
 
     def _rewrite(self, lake: Lake, refreshes: Sequence[Refresh], file: Path) -> list[PublishResult]:
         staging = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
+        beside = staging
+        if "?" in str(file):
+            # DuckDB 1.5 looks for a WAL file at what precedes the `?`, and can't write there.
+            staging = Path(tempfile.gettempdir(), staging.name)
         try:
             if file.exists() and {refresh.table for refresh in refreshes if refresh.replaces_table} != set(
                 self.tables
@@ -142,9 +146,11 @@ class Warehouse:
                 connection.commit()
             # Delete a stale WAL file; DuckDB would replay it over the new file.
             Path(f"{file}.wal").unlink(missing_ok=True)
-            os.replace(staging, file)
+            if staging != beside:
+                shutil.copyfile(staging, beside)
+            os.replace(beside, file)
         finally:
-            for left in (staging, Path(f"{staging}.wal")):
+            for left in (beside, staging, Path(f"{staging}.wal")):
                 left.unlink(missing_ok=True)
         return done
 
@@ -234,7 +240,9 @@ def _refresh_rows_sql(
         if files:
             spans = " OR ".join(f"({span.predicate(refresh.table)})" for span in refresh.spans or ())
             within = f" WHERE {spans}" if spans else ""
-            return f"read_parquet(?, union_by_name = true){within}", [[f"{lake.uri}/{path}" for path in files]]
+            return f"read_parquet(?, union_by_name = true){within}", [
+                [f"{plain_path(lake.uri)}/{path}" for path in files]
+            ]
     connection.register("lake_rows", refresh.rows(lake))
     return "lake_rows", []
 

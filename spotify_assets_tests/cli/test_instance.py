@@ -135,6 +135,17 @@ def test_a_configuration_of_ones_own_is_left_alone(former, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_home_below_any_folder(home, monkeypatch, tmp_path):
+    odd = tmp_path / "sp ace ü#?100%25[1]"
+    monkeypatch.setenv("DAGSTER_HOME", str(odd))
+    with instance() as persistent:
+        run = create_run_for_test(persistent)
+    with instance() as persistent:
+        assert [record.run_id for record in persistent.get_runs()] == [run.run_id]
+    assert (odd / "history/runs.db").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [odd.name]
+
+
 def test_the_event_log_is_where_dagster_keeps_its_own(home):
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
