@@ -1,5 +1,7 @@
 """What tests share: an engine for all of them, and a small world of a landing zone and a lake for each."""
 
+import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -30,6 +32,11 @@ from spotify_assets.settings import PREFIX, Settings, load_settings
 
 LANDED_AT = datetime(2025, 1, 10, tzinfo=UTC)
 TIMELESS = ("landed_at", "loaded_at", "reader_version")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest test: as the last one, it would keep one worker waiting for the other."""
+    items.sort(key=lambda item: "test_the_demo_runs_from_the_wheel" not in item.nodeid)
 
 
 @pytest.fixture(scope="session")
@@ -131,6 +138,7 @@ class World:
     spark: SparkSession
     overrides: dict[str, Any] = field(default_factory=dict)
     uri: str = ""
+    templates: Path | None = None
     _settings: tuple[Any, Settings] | None = None
 
     @property
@@ -168,12 +176,14 @@ class World:
     def ingest(self) -> IngestResult:
         return ingest(self.landing, self.lake, self.settings)
 
-    def refresh(self) -> list[plan.PlannedRun]:
-        """Compute what is stale, by the same plan and writer as Dagster's runs, without Dagster."""
+    def refresh(self, *tables: str) -> list[plan.PlannedRun]:
+        """Compute what is stale, or of that these tables only, by Dagster's plan and writer."""
         runs = plan.plan_runs(staleness.stale(self.lake, self.settings), self.settings)
         frames = self.frames
         for run in runs:
             for table in self._mirrored(run):
+                if tables and table not in tables:
+                    continue
                 keys = run.keys if TABLES[table].is_partitioned else ()
                 frames.write(table, frames.compute(table, keys), keys)
         return runs
@@ -188,9 +198,40 @@ class World:
                 mirror_metadata(self.landing, self.lake, self.settings, kind)
         return remaining
 
-    def sync(self) -> list[plan.PlannedRun]:
-        self.ingest()
-        return self.refresh()
+    def sync(self, *tables: str) -> None:
+        """Read what is landed and compute what is stale, or of that these tables only (and mirrors of responses).
+
+        With a folder of templates, the first sync of the same files and lake is kept there, and others copy it.
+        """
+        if self.templates is None or tables:
+            self.ingest()
+            self.refresh(*tables)
+            return
+        template = self.templates / self._state()
+        # Workers of pytest-xdist share the folder: one computes, the other waits.
+        with template.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if template.exists():
+                for folder in ("landing", "lake"):
+                    shutil.rmtree(self.root / folder, ignore_errors=True)
+                    shutil.copytree(template / folder, self.root / folder)
+                return
+            self.ingest()
+            self.refresh()
+            # A reader creates tables that don't exist yet: then this lake would be another for the next sync.
+            for table in TABLES:
+                self.lake.ensure(table)
+            for folder in ("landing", "lake"):
+                shutil.copytree(self.root / folder, template.with_suffix(".part") / folder)
+            template.with_suffix(".part").rename(template)
+
+    def _state(self) -> str:
+        """Hash of all that a sync depends on: names and content of files, and the settings of rows."""
+        state = hashlib.sha256(json.dumps([lineage.row_settings(table, self.settings) for table in TABLES]).encode())
+        for folder in ("landing", "lake"):
+            for path in sorted(path for path in (self.root / folder).rglob("*") if path.is_file()):
+                state.update(str(path.relative_to(self.root)).encode() + path.read_bytes())
+        return state.hexdigest()
 
     def compute(self, table: str, keys: Sequence[str]) -> DataFrame:
         """What the table's asset computes."""
@@ -248,29 +289,28 @@ def computed(frame: Any, spark: SparkSession) -> Any:
 
 
 @pytest.fixture(scope="session")
-def _templates() -> dict[str, Path]:
-    return {}
+def _templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of pytest-xdist share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "templates"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
-def prepared(
-    world: World, _templates: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., World]:
-    """A world in which these files of history are synced: computed once for all tests that begin with the same.
+def prepared(world: World, _templates: Path) -> Callable[..., World]:
+    """A world in which these files of history are synced; this and its further syncs are computed once for all tests.
 
-    `land` lands further files in it before.
+    `land` lands further files before. A test that replaces code of the product calls `ingest` and `refresh` instead of
+    `sync`.
     """
 
     def prepare(files: Mapping[str, Any], land: Callable[[World], None] = lambda world: None) -> World:
-        name = json.dumps([files, land.__qualname__])
-        if name not in _templates:
-            template = World(tmp_path_factory.mktemp("template"), world.spark)
-            for path, content in files.items():
-                template.land(path, content)
-            land(template)
-            template.sync()
-            _templates[name] = template.root
-        shutil.copytree(_templates[name], world.root, dirs_exist_ok=True)
+        world.templates = _templates
+        for path, content in files.items():
+            world.land(path, content)
+        land(world)
+        world.sync()
         return world
 
     return prepare

@@ -1,48 +1,27 @@
 """After any sequence of changes, interrupted anywhere, a sync gives what starting over would give."""
 
 import shutil
-import tempfile
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 from unittest import mock
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+import pytest
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.refresh.frames import LakeFrames
-from spotify_assets_tests.conftest import World, account, extended
-
-MOMENTS = ("2024-01-31T12:00:00Z", "2024-01-31T12:00:30Z", "2024-02-01T00:30:00Z", "2024-04-10T12:00:00Z", "soon")
-NAMES = ("Song", "song ", "Other")
-
-records = st.one_of(
-    st.builds(
-        extended, st.sampled_from(MOMENTS), st.sampled_from([200_000, 100, "long"]), st.sampled_from([*NAMES, None])
-    ),
-    st.sampled_from([5, {}]),
-)
-minutes = st.sampled_from(("2024-01-31 12:00", "2024-02-01 00:30", "2024-03-10 12:00"))
-contents = st.one_of(
-    st.lists(records, max_size=4),
-    st.lists(st.builds(account, minutes, st.just(200_000), st.sampled_from(NAMES)), min_size=1, max_size=3),
-    st.just(b"[{"),
-)
-paths = st.sampled_from(("anna/a.json", "anna/b.json", "ben/a.json"))
-steps = st.one_of(
-    st.tuples(st.just("land"), paths, contents),
-    st.tuples(st.just("delete"), paths),
-    st.tuples(st.just("set"), st.sampled_from([{}, {"min_ms_played": 0}, {"timezones": {"anna": "Asia/Tokyo"}}])),
-    st.tuples(st.just("sync")),
-    st.tuples(st.just("killed"), st.integers(1, 12)),
-)
+from spotify_assets_tests.conftest import LANDED_AT, World, account, extended
 
 
 class Killed(BaseException):
     """As if the process were gone."""
 
 
-def sync_and_die(world: World, commits: int) -> None:
+def sync(world: World) -> None:
+    world.ingest()
+    world.refresh()
+
+
+def sync_killed_after(world: World, commits: int) -> None:
     """Sync, and die right after that many commits."""
     done = 0
 
@@ -59,45 +38,33 @@ def sync_and_die(world: World, commits: int) -> None:
 
     raw = mock.patch.object(Lake, "replace", count(Lake.replace))
     computed = mock.patch.object(LakeFrames, "write", count(LakeFrames.write))
-    with raw, computed:
-        try:
-            world.sync()
-        except Killed:
-            return
+    with raw, computed, pytest.raises(Killed):
+        sync(world)
 
 
-def apply(world: World, step: tuple) -> None:
-    match step:
-        case ("land", path, content):
-            world.land(path, content)
-        case ("delete", path):
-            (world.root / "landing/history" / path).unlink(missing_ok=True)
-        case ("set", overrides):
-            world.overrides = overrides
-        case ("sync",):
-            world.sync()
-        case ("killed", commits):
-            sync_and_die(world, commits)
+def test_incremental_equals_rebuild(prepared):
+    january = [extended("2024-01-31T12:00:00Z"), extended("2024-01-31T12:00:30Z", track="song ")]
+    april = [extended("2024-04-10T12:00:00Z"), extended("2024-04-10T13:00:00Z", ms_played=100)]
+    world = prepared({"anna/january.json": january, "anna/april.json": april})
+    landed = world.root / "landing/history"
 
+    # Its first record is superseded by those of January.
+    world.land("anna/account.json", [account("2024-01-31 12:00"), account("2024-03-10 12:00", track="Other")])
+    sync_killed_after(world, 1)
 
-@settings(
-    max_examples=3,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(first=contents, others=st.lists(steps, min_size=2, max_size=5))
-def test_incremental_equals_rebuild(spark, first, others):
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), spark)
-        world.land("anna/a.json", first)
-        world.sync()
-        for step in others:
-            apply(world, step)
-        world.sync()
-        incremental = world.everything()
-        assert not world.refresh()
-        shutil.rmtree(world.settings.lake_uri)
-        world.sync()
-        assert incremental == world.everything()
+    world.land("anna/february.json", [extended("2024-02-01T00:30:00Z", ms_played="long"), extended("soon"), 5])
+    world.land("ben/cut.json", b"[{")
+    (landed / "anna/april.json").unlink()
+    sync_killed_after(world, 8)
+
+    (landed / "anna/january.json").unlink()
+    replacement = [account("2024-01-31 12:00"), account("2024-05-10 12:00", track="Other")]
+    world.land("anna/account.json", replacement, landed_at=LANDED_AT + timedelta(days=1))
+    world.overrides = {"timezones": {"anna": "Asia/Tokyo"}, "min_ms_played": 0}
+    sync(world)
+    incremental = world.everything()
+    assert not world.refresh()
+    shutil.rmtree(world.settings.lake_uri)
+    sync(world)
+    assert incremental == world.everything()
+    assert {(row["played_at"].month, row["track_name"]) for row in incremental["plays"]} == {(1, "Song"), (5, "Other")}

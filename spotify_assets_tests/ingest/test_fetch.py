@@ -116,7 +116,7 @@ class TestPlaylists:
         long.items = long.items[:3]
         long.name = "Morning Drive"
         capture(asking, refresh=True)
-        asking.sync()
+        asking.sync("playlist_tracks")
         rows = asking.rows("playlist_tracks", "position", "playlist_name")
         assert [row["position"] for row in rows] == [0, 1, 2]
         assert {row["playlist_name"] for row in rows} == {"Morning Drive"}
@@ -162,7 +162,7 @@ class TestPlaylists:
         captured = fetch.capture_playlists(client, asking.landing, asking.settings, TODAY)
 
         assert captured.landed == [long.id]
-        asking.sync()
+        asking.sync("raw_playlists")
         expected = [item.id for item in long.items]
         assert [row["item_id"] for row in asking.rows("raw_playlists")] == expected
 
@@ -234,7 +234,7 @@ class TestRecentPlays:
     def test_they_become_plays_that_are_marked_as_estimated(self, asking, played):
         times = played(0, 1, 30)
         poll(asking)
-        asking.sync()
+        asking.sync("plays")
         plays = asking.rows("plays")
         assert sorted(play["played_at"] for play in plays) == times
         assert {play["listener"] for play in plays} == {"me"}
@@ -247,7 +247,7 @@ class TestRecentPlays:
         poll(asking)
         first, last = (f"{time:%Y-%m-%dT%H:%M:%S}Z" for time in (times[0], times[1] + timedelta(minutes=1)))
         asking.land("me/a.json", [extended(first), extended(last)], landed_at=datetime.now(UTC))
-        asking.sync()
+        asking.sync("plays", "rejected_plays")
         assert [play["ms_played_is_estimated"] for play in asking.rows("plays")] == [False, False]
         assert {row["reason"] for row in asking.rows("rejected_plays")} == {"superseded"}
 
@@ -298,7 +298,7 @@ class TestMetadata:
         del api.catalogue.tracks[heard[0]]
         result = fetched(asking)
         assert result.answers["tracks"] == 5
-        asking.refresh()
+        asking.refresh("track_metadata", "track_catalogue", "dim_track")
         unknown = [row["track_id"] for row in asking.rows("track_metadata") if not row["is_found"]]
         assert unknown == [heard[0]]
         assert heard[0] in {row["track_key"] for row in asking.rows("dim_track")}
@@ -320,7 +320,7 @@ class TestMetadata:
 
     def test_attributes_reach_the_dimensions(self, asking, api, heard):
         fetched(asking)
-        asking.refresh()
+        asking.refresh("track_catalogue", "dim_track", "dim_artist", "dim_album")
         tracks = {row["track_key"]: row for row in asking.rows("dim_track")}
         for track_id in heard:
             known = api.catalogue.tracks[track_id]
@@ -392,7 +392,8 @@ class TestThroughDagster:
     def test_a_sync_sends_no_request(self, asking, api):
         capture(asking)
         api.calls.clear()
-        [run] = asking.sync()
+        asking.ingest()
+        [run] = asking.refresh("playlist_tracks")
         assert run.tables[:2] == ("raw_playlist_files", "raw_playlists")
         assert api.calls == []
 

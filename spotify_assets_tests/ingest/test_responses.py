@@ -3,13 +3,10 @@
 import json
 import re
 import shutil
-import tempfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from spotify_assets.ingest import playlist_rows
 from spotify_assets.ingest.metadata_rows import table_of
@@ -17,7 +14,7 @@ from spotify_assets.ingest.responses import mirror_metadata, mirror_playlists
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import staleness
 from spotify_assets.storage import Folder
-from spotify_assets_tests.conftest import World, account, extended
+from spotify_assets_tests.conftest import account, extended
 from spotify_assets_tests.readers.test_metadata import album, full_artist, line
 from spotify_assets_tests.readers.test_playlists import (
     HOSTILE,
@@ -403,11 +400,11 @@ def changes(world):
 def test_late_captures_and_days_that_go(world):
     for day, name in (("2024-01-01", "A"), ("2024-01-03", "B")):
         land(world, f"playlists/{day}/p.json", capture(track(name), name=f"Version {name}"))
-    world.sync()
+    world.sync("playlist_tracks", "playlist_changes")
     assert changes(world) == [(3, "left", "A", 2), (3, "entered", "B", 2)]
 
     land(world, "playlists/2024-01-02/p.json", capture(track("B"), name="Version B"))
-    world.sync()
+    world.sync("playlist_tracks", "playlist_changes", "dim_playlist")
     assert changes(world) == [(2, "left", "A", 1), (2, "entered", "B", 1)]
     versions = [(f"{row['valid_from']}", row["playlist_name"]) for row in world.rows("dim_playlist")]
     assert sorted(versions)[-2:] == [("2024-01-01", "Version A"), ("2024-01-02", "Version B")]
@@ -422,53 +419,26 @@ def test_late_captures_and_days_that_go(world):
     assert not staleness.stale(world.lake, world.settings)
 
 
-NAMES = st.sampled_from(("B", "A", "a", "C"))
-payloads = st.one_of(st.builds(track, NAMES), st.sampled_from((local("A", "Band"), None, episode())))
-documents = st.one_of(
-    st.builds(
-        lambda others, name, description: capture(track("A"), *others, name=name, description=description),
-        st.lists(payloads, max_size=4),
-        st.sampled_from(("Morning", "Evening", "")),
-        st.sampled_from(("d", None)),
-    ),
-    st.lists(payloads.map(entry), max_size=4),
-    st.sampled_from((None, "[{", capture())),
-)
-RESPONSES = st.builds(
-    lambda name, spelled, at: line(id_of(name), spelled and track(name, name=spelled), at),
-    NAMES,
-    st.sampled_from(("A", "Z", None)),
-    st.sampled_from(("2024-01-01T12:00:00Z", "2024-03-01T00:00:00Z", None)),
-)
-lines = st.one_of(st.lists(RESPONSES, min_size=1).map("".join), st.none())
-CONTENTS = {f"playlists/{day}/{name}.json": documents for day in DAYS for name in ("p", "p.080000")}
-CONTENTS |= {f"metadata/tracks/{name}.ndjson": lines for name in "ab"}
-ALWAYS = {"playlists/2024-01-02/q.json": documents}
-
-
-@settings(
-    max_examples=2,
-    # To shrink what fails takes minutes, and it is small.
-    phases=[Phase.generate],
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(first=st.fixed_dictionaries(CONTENTS | ALWAYS), then=st.fixed_dictionaries(ALWAYS, optional=CONTENTS))
-def test_incremental_equals_rebuild(spark, first, then):
-    """Of files that land, change and go; None is a file that isn't there."""
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), spark)
-        for changed in (first, then):
-            for path, content in changed.items():
-                if content is None:
-                    (world.root / "landing" / path).unlink(missing_ok=True)
-                else:
-                    land(world, path, content)
-            world.sync()
-        incremental = world.everything()
-        assert not staleness.stale(world.lake, world.settings)
-        shutil.rmtree(world.settings.lake_uri)
-        world.sync()
-        assert incremental == world.everything()
+def test_incremental_equals_rebuild(world):
+    """Of files that land, change and go."""
+    april, may = "2024-04-01T12:00:00Z", "2024-05-01T12:00:00Z"
+    land(world, "playlists/2024-01-01/p.json", capture(track("A"), track("B"), name="Morning"))
+    land(world, "playlists/2024-01-01/p.080000.json", capture(track("A"), episode(), name="Evening"))
+    land(world, "playlists/2024-01-02/p.json", capture(track("A"), local("A", "Band"), None))
+    land(world, "playlists/2024-01-02/q.json", [entry(track("C"))])
+    land(world, "metadata/tracks/a.ndjson", line(id_of("A"), track("A", name="Z"), may))
+    land(world, "metadata/tracks/b.ndjson", line(id_of("A"), track("A"), april) + line(id_of("B"), None, april))
+    world.sync()
+    for gone in ("playlists/2024-01-01/p.080000.json", "playlists/2024-01-02/q.json", "metadata/tracks/a.ndjson"):
+        (world.root / "landing" / gone).unlink()
+    land(world, "playlists/2024-01-02/p.json", "[{")
+    land(world, "playlists/2024-01-03/p.json", capture(track("B"), track("a"), name="Morning", description="d"))
+    land(world, "metadata/tracks/c.ndjson", line(id_of("B"), track("B"), may) + line(id_of("C"), track("C"), None))
+    world.sync()
+    incremental = world.everything()
+    assert not staleness.stale(world.lake, world.settings)
+    shutil.rmtree(world.settings.lake_uri)
+    world.sync()
+    assert incremental == world.everything()
+    assert {row["track_name"] for row in incremental["track_metadata"]} >= {"A", "B", "C"}
+    assert {row["snapshot_date"].day for row in incremental["fct_playlist_tracks"]} == {1, 3}

@@ -131,6 +131,7 @@ def test_a_history_in_several_ranges_gives_the_same_tables(prepared):
     whole = world.everything()
     shutil.rmtree(world.settings.lake_uri)
     world.overrides["max_records_a_run"] = 11
-    runs = world.sync()
+    world.ingest()
+    runs = world.refresh()
     assert len([run for run in runs if "plays" in run.tables]) == 3
     assert world.everything() == whole

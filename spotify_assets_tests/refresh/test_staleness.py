@@ -56,7 +56,7 @@ def test_a_record_without_a_time_concerns_the_first_month(synced):
     synced.land("anna/c.json", [extended("2024-02-10T00:00:00Z"), extended("soon")])
     synced.ingest()
     assert stale(synced).keys(PLAYS) == ["2008-10-01", "2024-02-01"]
-    synced.refresh()
+    synced.refresh("rejected_plays")
     assert [(row["reason"], str(row["window_at"])) for row in synced.rows("rejected_plays")] == [
         ("bad_timestamp", "2008-10-01 00:00:00+00:00")
     ]
@@ -82,11 +82,11 @@ def test_compaction_and_vacuum_make_nothing_stale(synced):
 
 
 def test_a_deleted_table_is_computed_again(synced):
-    before = synced.everything()
+    before = synced.rows("plays")
     shutil.rmtree(synced.lake.table_uri("plays"))
     assert stale(synced).windows["plays"] == ["2024-01-01", "2024-03-01"]
-    synced.refresh()
-    assert synced.everything() == before
+    synced.refresh("plays")
+    assert synced.rows("plays") == before
 
 
 def test_a_setting_that_changes_rows_makes_its_tables_stale(synced):
@@ -94,7 +94,7 @@ def test_a_setting_that_changes_rows_makes_its_tables_stale(synced):
     found = stale(synced)
     assert found.windows["plays"] == ["2024-01-01", "2024-03-01"]
     assert not OF_PLAYLISTS & set(found.whole)
-    synced.refresh()
+    synced.refresh("plays")
     assert synced.rows("plays") == []
 
 
@@ -113,7 +113,7 @@ def test_another_grain_gives_the_same_plays_and_leaves_nothing_of_the_old(synced
     assert len(synced.rows("hourly_listening")) == 2
     assert not stale(synced)
     synced.overrides = {}
-    synced.sync()
+    synced.sync("plays", "hourly_listening")
     assert {str(row["window_at"].date()) for row in synced.rows("hourly_listening")} == {"2024-01-01", "2024-03-01"}
 
 

@@ -17,6 +17,8 @@ from spotify_assets.targets.publishing import TargetError
 from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.targets.published import count, publish, spans
 
+APRIL = [extended("2024-04-30T23:59:59Z"), extended("2024-04-01T00:00:00Z")]
+
 
 @pytest.fixture
 def history(prepared):
@@ -93,7 +95,7 @@ def test_keys_and_comments(history, warehouse):
 
 def test_a_new_month_replaces_that_month_and_what_has_no_months(history, warehouse):
     publish(history, warehouse)
-    history.land("anna/2024-04.json", [extended("2024-04-30T23:59:59Z"), extended("2024-04-01T00:00:00Z")])
+    history.land("anna/2024-04.json", APRIL)
     history.sync()
     done = publish(history, warehouse)
     assert spans(done["fct_plays"]) == "2024-04-01 to 2024-05-01"
@@ -134,10 +136,10 @@ def test_an_open_reader_keeps_the_former_content_and_blocks_nothing(history, war
     assert reader.stdin is not None
     assert reader.stdout is not None
     assert reader.stdout.readline() == "3\n"
-    history.land("anna/2024-04.json", [extended("2024-04-30T23:59:59Z")])
+    history.land("anna/2024-04.json", APRIL)
     history.sync()
     publish(history, warehouse)
-    assert ask(warehouse.path, "SELECT count(*) FROM fct_plays") == [(4,)]
+    assert ask(warehouse.path, "SELECT count(*) FROM fct_plays") == [(5,)]
     assert reader.communicate("again\n")[0] == "3\n"
 
 
@@ -157,12 +159,12 @@ def test_another_writer_of_the_file_blocks_nothing(history, warehouse):
     )
     assert writer.stdout is not None
     assert writer.stdout.readline() == "written\n"
-    history.land("anna/2024-04.json", [extended("2024-04-30T23:59:59Z")])
+    history.land("anna/2024-04.json", APRIL)
     history.sync()
     publish(history, warehouse)
     assert publishing.pending_refreshes(warehouse, history.lake) == []
     writer.communicate()
-    assert ask(warehouse.path, "SELECT count(*) FROM fct_plays") == [(4,)]
+    assert ask(warehouse.path, "SELECT count(*) FROM fct_plays") == [(5,)]
 
 
 def test_a_stale_wal_file_is_not_replayed_over_the_new_file(history, warehouse):
@@ -176,11 +178,11 @@ def test_a_stale_wal_file_is_not_replayed_over_the_new_file(history, warehouse):
     writer.communicate()
     left = Path(f"{warehouse.path}.wal")
     assert left.stat().st_size
-    history.land("anna/2024-04.json", [extended("2024-04-30T23:59:59Z")])
+    history.land("anna/2024-04.json", APRIL)
     history.sync()
     publish(history, warehouse)
     assert not left.exists()
-    assert ask(warehouse.path, "SELECT count(*) FROM fct_plays") == [(4,)]
+    assert ask(warehouse.path, "SELECT count(*) FROM fct_plays") == [(5,)]
 
 
 WRITER = """
@@ -214,7 +216,7 @@ def test_tables_of_ones_own_stay(history, warehouse):
 def test_a_failed_refresh_leaves_the_file_unchanged(history, warehouse, monkeypatch):
     publish(history, warehouse)
     before = Path(warehouse.path).read_bytes()
-    history.land("anna/2024-04.json", [extended("2024-04-30T23:59:59Z")])
+    history.land("anna/2024-04.json", APRIL)
     history.sync()
     refreshes = publishing.pending_refreshes(warehouse, history.lake)
     for file in (history.root / "lake/metrics/track_metrics").glob("*.parquet"):

@@ -72,9 +72,8 @@ def test_a_good_record_is_kept(reasons):
     assert reasons([record()]) == {0: None}
 
 
-@pytest.mark.parametrize(
-    ("broken", "reason"),
-    [
+def test_reasons_of_the_record_alone(reasons):
+    cases = [
         ({"raw_record": "number, 1 characters: is no object"}, "unreadable"),
         ({"played_at": None}, "bad_timestamp"),
         ({"played_at": utc("2023-12-31 23:59:59")}, "bad_timestamp"),
@@ -98,10 +97,11 @@ def test_a_good_record_is_kept(reasons):
         ({"ms_played": "86400000"}, None),
         ({"track_uri": None}, None),
         ({"track_name": None, "artist_name": None}, None),
-    ],
-)
-def test_reasons_of_the_record_alone(reasons, broken, reason):
-    assert reasons([record() | broken]) == {0: reason}
+    ]
+    # At a minute of its own, each is no duplicate of another.
+    records = [record(row, f"2024-01-31 12:{row:02d}:00") | broken for row, (broken, _) in enumerate(cases)]
+    found = reasons(records)
+    assert [(broken, found[row]) for row, (broken, _) in enumerate(cases)] == cases
 
 
 def test_the_first_rule_that_is_broken_is_the_reason(reasons):

@@ -78,7 +78,7 @@ def test_a_high_share_of_rejected_records_warns(world, check):
     short = [extended(f"2024-01-31T13:37:{second:02d}Z", 100) for second in range(60)]
     kept = [extended(f"2024-01-{day:02d}T13:{minute:02d}:00Z") for day in range(1, 4) for minute in range(60)]
     world.land("anna/a.json", short + kept)
-    world.sync()
+    world.sync("plays", "rejected_plays")
     assert check(world, "rejected_plays", "rejected_share").passed
     world.overrides = {"max_rejected_share": 0.2}
     found = check(world, "rejected_plays", "rejected_share")
@@ -89,7 +89,7 @@ def test_a_hole_in_the_better_source_warns(world, check):
     world.land("anna/extended.json", [extended("2024-01-01T00:00:00Z"), extended("2024-01-31T00:00:00Z")])
     coarse = [account(f"2024-01-{day:02d} 12:{minute:02d}") for day in range(2, 30) for minute in range(0, 60, 20)]
     world.land("anna/account.json", coarse)
-    world.sync()
+    world.sync("plays", "rejected_plays")
     found = check(world, "rejected_plays", "superseded_is_covered")
     assert (found.passed, found.description) == (
         False,
