@@ -27,17 +27,45 @@ from spotify_assets.ingest.history_rows import (
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import HistoryFile, LandingZone, file_sha256
 from spotify_assets.model import TABLES
-from spotify_assets.readers.errors import NoHistoryError, UnreadableError
+from spotify_assets.readers.errors import NoHistoryError, UnreadableError, is_passing
 from spotify_assets.readers.sources import Source
 from spotify_assets.refresh import lineage
 from spotify_assets.settings import Settings
-from spotify_assets.storage import OutsideStorageError
+from spotify_assets.storage import OutsideStorageError, StoredFile
 from spotify_assets.windows import floor_to_grain
 
 STREAMED_BYTES = 64 << 20
 GROUP_BYTES = 128 << 20
 GROUP_FILES = 200
 ReadProgress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class UnusedFile:
+    """A file of the landing zone, or a member of an archive, that adds no plays.
+
+    Attributes:
+        source: Path below the landing zone.
+        status: `unreadable` (its content is wrong), `not read yet` (it can't be read now; the next run tries again),
+            `passed over` (it is where nothing is read) or `ignored` (it is something else than listening history).
+        reason: Why, for the person who can act.
+    """
+
+    source: str
+    status: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.status}: {self.source} ({self.reason})"
+
+
+# From what somebody should look at, to what an export holds besides.
+UNUSED_STATUSES = ("not read yet", "unreadable", "passed over", "ignored")
+
+
+def unused_first(unused: Iterable[UnusedFile]) -> list[UnusedFile]:
+    """Sorted by status, most important first, then by path."""
+    return sorted(unused, key=lambda file: (UNUSED_STATUSES.index(file.status), file.source))
 
 
 @dataclass
@@ -50,6 +78,7 @@ class Changes:
         deleted: Paths of files that are no longer landed.
         changed: Paths of those of `to_read` that are listed already.
         files: Number of history files in the landing zone.
+        unused: Files that are listed, but hold no history or can't be read; and files that are never read.
     """
 
     to_read: list[HistoryFile] = field(default_factory=list)
@@ -57,6 +86,7 @@ class Changes:
     deleted: list[str] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
     files: int = 0
+    unused: list[UnusedFile] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.to_read or self.touched or self.deleted)
@@ -75,12 +105,17 @@ class Changes:
 
 @dataclass(frozen=True)
 class IngestResult:
-    """Result of a run: number of files and records read, and reasons why files are unreadable, by source."""
+    """Result of a run: number of files and records read, and what of these files was not used."""
 
     changes: Changes
     files: int
     records: int
-    unreadable: dict[str, str]
+    unused: list[UnusedFile]
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Reasons why files are unreadable, by source."""
+        return {file.source: file.reason for file in self.unused if file.status == "unreadable"}
 
 
 def reader_version(settings: Settings, statuses: Iterable[str]) -> str:
@@ -110,7 +145,8 @@ def find_changes(
     changes = Changes()
     present = set()
     now = datetime.now(UTC)
-    for file in landing.history_files():
+    strays: dict[str, str] = {}
+    for file in landing.history_files(strays):
         present.add(file.path)
         rows = listed.get(file.path)
         if rows and [rows[0][name] for name in ("size", "landed_at", "etag", "reader_version")] == [
@@ -130,7 +166,38 @@ def find_changes(
             changes.changed.add(file.path)
     changes.deleted = sorted(set(listed) - present)
     changes.files = len(present)
+    unread = {file.path for file in changes.to_read}
+    changes.unused = unused_first(
+        [
+            *(UnusedFile(path, "passed over", reason) for path, reason in strays.items()),
+            *_unused_rows(row for path in present - unread for row in listed.get(path, ())),
+        ]
+    )
     return changes
+
+
+def _unused_rows(rows: Iterable[dict[str, Any]]) -> Iterator[UnusedFile]:
+    """The rows of `raw_files` that are not read."""
+    return (UnusedFile(row["source_file"], row["status"], row["detail"]) for row in rows if row["status"] != "read")
+
+
+def known_digests(lake: Lake, listener: str) -> dict[StoredFile, str]:
+    """SHA-256 of a listener's landed files when they were read, by what was listed of them then."""
+    rows = lake.read("raw_files", ["listener", "landed_file", "size", "landed_at", "etag", "sha256"]).to_pylist()
+    return {
+        StoredFile(row["landed_file"], row["size"], row["landed_at"], row["etag"] or ""): row["sha256"]
+        for row in rows
+        if row["listener"] == listener and row["sha256"]
+    }
+
+
+def use_of(lake: Lake, landed_files: Iterable[str]) -> tuple[int, list[UnusedFile]]:
+    """Of landed files: how many hold history that was read, and what of them was not used."""
+    wanted = set(landed_files)
+    columns = ["source_file", "landed_file", "status", "detail"]
+    rows = [row for row in lake.read("raw_files", columns).to_pylist() if row["landed_file"] in wanted]
+    used = {row["landed_file"] for row in rows if row["status"] == "read"}
+    return len(used), unused_first(_unused_rows(rows))
 
 
 def _is_only_touched(
@@ -163,26 +230,44 @@ def ingest(
     lake.ensure("raw_plays")
     lake.ensure("raw_files")
     changes = find_changes(landing, lake, settings)
-    _unlist(lake, changes)
+    _unlist(lake, changes.deleted)
+    _remove_unlisted_records(lake)
     reads: list[SourceRead] = []
+    unread: dict[str, str] = {}
     for group in _groups(changes.to_read):
-        reads += _read_group(group, landing, lake, settings, progress)
+        reads += _read_group(group, changes.changed, unread, landing, lake, settings, progress)
+    if changes.changed:
+        # An archive may have lost members.
+        _remove_unlisted_records(lake)
     if changes.touched:
         _update_touched(lake, changes.touched)
+    strays = [file for file in changes.unused if file.status == "passed over"]
     return IngestResult(
         changes,
-        len(changes.to_read),
+        len(changes.to_read) - len(unread),
         sum(read.records for read in reads),
-        {read.source: read.detail or "" for read in reads if read.status == "unreadable"},
+        unused_first(
+            [
+                *(
+                    UnusedFile(path, "not read yet", f"{reason}; the next sync tries again")
+                    for path, reason in unread.items()
+                ),
+                *(UnusedFile(read.source, read.status, read.detail or "") for read in reads if read.status != "read"),
+                *strays,
+            ]
+        ),
     )
 
 
-def _unlist(lake: Lake, changes: Changes) -> None:
-    """Remove changed and deleted files from `raw_files`, and then all records of files that it doesn't list."""
-    unlisted = {*changes.changed, *changes.deleted}
-    if unlisted:
-        _replace_rows(lake, "raw_files", "landed_file", unlisted, [])
+def _unlist(lake: Lake, paths: Iterable[str]) -> None:
+    """Remove landed files from `raw_files`."""
+    _replace_rows(lake, "raw_files", "landed_file", paths, [])
+
+
+def _remove_unlisted_records(lake: Lake) -> None:
+    """Remove records of files that `raw_files` doesn't list; nothing is scanned where the numbers agree."""
     files = lake.read("raw_files", ["source_file", "records"])
+    files = files.filter(pc.greater(files["records"], 0))
     plays = lake.ensure("raw_plays")
     landed_records = pc.sum(pa.table(plays.get_add_actions(flatten=True))["num_records"]).as_py() or 0
     if landed_records != (pc.sum(files["records"]).as_py() or 0):
@@ -211,31 +296,50 @@ def _groups(files: list[HistoryFile]) -> Iterator[list[HistoryFile]]:
 
 
 def _read_group(
-    group: list[HistoryFile], landing: LandingZone, lake: Lake, settings: Settings, progress: ReadProgress
+    group: list[HistoryFile],
+    changed: set[str],
+    unread: dict[str, str],
+    landing: LandingZone,
+    lake: Lake,
+    settings: Settings,
+    progress: ReadProgress,
 ) -> list[SourceRead]:
-    """Read files, commit their records to `raw_plays`, and then add the files to `raw_files`."""
+    """Read files, commit their records to `raw_plays`, and then add the files to `raw_files`.
+
+    A file that can't be read now, for a reason outside of it, is added to `unread` with the reason. It is not listed,
+    so the next run reads it again; of a changed file, the lake keeps what it has until then.
+    """
     reads: list[SourceRead] = []
     digests: dict[str, str] = {}
     collected: list[pa.Table] = []
     for file, opener in landing.fetch(group):
+        of_file: list[SourceRead] = []
+        tables: list[pa.Table] = []
         try:
             digests[file.path] = file_sha256(opener)
             with sources_of(file, opener, settings) as parts:
                 for read, source in parts:
                     if file.size > STREAMED_BYTES and source.open:
+                        _unlist(lake, {file.path} & changed)
                         _stream(read, source, lake, settings)
                     else:
-                        collected += all_records(read, source, settings)
-                    reads.append(read)
+                        tables += all_records(read, source, settings)
+                    of_file.append(read)
         except FileNotFoundError:
             continue  # deleted after it was listed; the next run handles it
-        except (OSError, OutsideStorageError) as error:
-            reason = (getattr(error, "strerror", None) or str(error)).lower()
+        except (OSError, MemoryError, OutsideStorageError) as error:
+            reason = (getattr(error, "strerror", None) or str(error) or "not enough memory").lower()
+            if is_passing(error):
+                unread[file.path] = reason
+                progress(f"{file.path} can't be read now: {reason}")
+                continue
             digests.setdefault(file.path, "")
-            read, failure = unreadable_file(file, reason)
-            collected += failure
-            reads.append(read)
-        progress(f"{file.path}: {sum(read.records for read in reads if read.file is file):,} records")
+            read, tables = unreadable_file(file, reason)
+            of_file = [read]
+        reads += of_file
+        collected += tables
+        progress(f"{file.path}: {sum(read.records for read in of_file):,} records")
+    _unlist(lake, {read.file.path for read in reads} & changed)
     if collected:
         _replace_rows(lake, "raw_plays", "source_file", {read.source for read in reads}, collected)
     loaded_at = datetime.now(UTC)
@@ -261,13 +365,13 @@ def _stream(read: SourceRead, source: Source, lake: Lake, settings: Settings) ->
 
     Where reading fails at any record, only those of `failure_records` are committed.
     """
-    failure: list[NoHistoryError | UnreadableError] = []
+    failure: list[Exception] = []
 
     def batches() -> Iterator[pa.RecordBatch]:
         try:
             for table in records(read, source, settings):
                 yield from table.to_batches()
-        except (NoHistoryError, UnreadableError) as error:
+        except (NoHistoryError, UnreadableError, OSError, MemoryError) as error:
             failure.append(error)
             raise
 
@@ -276,6 +380,8 @@ def _stream(read: SourceRead, source: Source, lake: Lake, settings: Settings) ->
     except DeltaError:
         if not failure:
             raise
+        if not isinstance(failure[0], NoHistoryError | UnreadableError):
+            raise failure[0] from None
         if tables := failure_records(read, failure[0]):
             _replace_rows(lake, "raw_plays", "source_file", {read.source}, tables)
 

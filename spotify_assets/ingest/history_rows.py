@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from spotify_assets.landing.zone import HistoryFile
 from spotify_assets.model import TABLES
 from spotify_assets.readers import read_history
-from spotify_assets.readers.errors import NoHistoryError, UnreadableError
+from spotify_assets.readers.errors import NoHistoryError, UnreadableError, is_passing
 from spotify_assets.readers.sources import Opener, Source, sources
 from spotify_assets.settings import Settings
 from spotify_assets.windows import floor_to_grain
@@ -99,6 +99,7 @@ def records(read: SourceRead, source: Source, settings: Settings) -> Iterator[pa
     Raises:
         NoHistoryError: where it holds no listening history.
         UnreadableError: where it can't be read, whatever its content made a parser do.
+        OSError, MemoryError: where it can't be read now, for a reason outside of it.
     """
     if source.error:
         raise source.error
@@ -117,6 +118,8 @@ def records(read: SourceRead, source: Source, settings: Settings) -> Iterator[pa
     except (NoHistoryError, UnreadableError, FileNotFoundError):
         raise
     except Exception as error:
+        if is_passing(error):
+            raise
         # A malformed file may make a parser raise anything; skip that file only.
         raise UnreadableError(f"its reading failed ({type(error).__name__})") from error
 

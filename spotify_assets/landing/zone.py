@@ -16,6 +16,10 @@ HISTORY = "history"
 PLAYLISTS = "playlists"
 # Names of files that are still being copied, by `spotify-assets import` and most other programs.
 PARTIAL_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".download")
+# Why a path is never read, and what to do.
+NO_TEXT = "its path is no valid UTF-8; rename it"
+NO_LISTENER = "it lies in no listener's folder; move it to history/NAME/"
+NO_DAY = "it lies in no day's folder; move it to playlists/YYYY-MM-DD/"
 
 
 @dataclass(frozen=True)
@@ -70,18 +74,20 @@ class LandingZone:
         """The storage of `uri`."""
         return storage_at(self.uri)
 
-    def history_files(self) -> Iterator[HistoryFile]:
-        """Files of all listeners, sorted by path, without those that are still being copied."""
-        for file in self._files(HISTORY):
-            if is_history(file.path):
-                yield HistoryFile.from_stored(file)
+    def history_files(self, strays: dict[str, str] | None = None) -> Iterator[HistoryFile]:
+        """Files of all listeners, sorted by path, without those that are still being copied.
+
+        Paths below `history` that are never read are added to `strays`, with the reason; see there.
+        """
+        for file in self._files(HISTORY, {} if strays is None else strays):
+            yield HistoryFile.from_stored(file)
 
     def captures(self, folder: str) -> Iterator[Capture]:
         """Landed responses below a folder, sorted by path, without those that are still being copied.
 
         Below `playlists`, only files in folders named by a day (YYYY-MM-DD); others are `strays`.
         """
-        for file in self._files(folder):
+        for file in self._files(folder, {}):
             if any(part.startswith(".") for part in file.path.split("/")):
                 continue
             if folder.partition("/")[0] != PLAYLISTS:
@@ -93,25 +99,30 @@ class LandingZone:
         """Captures of playlists on a day."""
         return list(self.captures(f"{PLAYLISTS}/{day:%Y-%m-%d}"))
 
-    def _files(self, folder: str) -> Iterator[StoredFile]:
-        """Files below a folder, without partial ones and those whose name is not valid UTF-8."""
+    def _files(self, folder: str, strays: dict[str, str]) -> Iterator[StoredFile]:
+        """Files below a folder that may be read, without partial ones; others are added to `strays`."""
         for file in self.storage.files(folder):
-            if not file.path.lower().endswith(PARTIAL_SUFFIXES) and is_text(file.path):
+            path = file.path
+            if path.lower().endswith(PARTIAL_SUFFIXES):
+                continue
+            if is_text(path) and (is_history(path) or not folder.startswith(HISTORY)):
                 yield file
+            elif not _is_hidden(path):
+                shown = path.encode("utf-8", "replace").decode()
+                strays[shown] = NO_LISTENER if is_text(path) else NO_TEXT
 
-    def strays(self) -> list[str]:
-        """Paths that are never read: files directly in `history`, without a listener's folder; files or folders in
-        `playlists` that are not a day's; names that are not valid UTF-8. Hidden files are left out.
+    def strays(self) -> dict[str, str]:
+        """Paths that are never read, sorted, with the reason.
+
+        These are files directly in `history`, without a listener's folder; files or folders in `playlists` that are
+        not a day's; and names that are not valid UTF-8. Hidden and partial files are left out.
         """
-        strays = set()
+        strays: dict[str, str] = {}
         for folder in (HISTORY, PLAYLISTS, "metadata", "catalog"):
-            for file in self.storage.files(folder):
-                if not is_text(file.path) or (folder == HISTORY and not is_history(file.path)):
-                    strays.add(file.path)
-                elif folder == PLAYLISTS and not capture_day(file.path):
-                    strays.add("/".join(file.path.split("/")[:2]))
-        shown = (path for path in strays if not path.rpartition("/")[2].startswith("."))
-        return sorted(path.encode("utf-8", "replace").decode() for path in shown)
+            for file in self._files(folder, strays):
+                if folder == PLAYLISTS and not capture_day(file.path) and not _is_hidden(file.path):
+                    strays["/".join(file.path.split("/")[:2])] = NO_DAY
+        return dict(sorted(strays.items()))
 
     def land(self, path: str, content: bytes) -> None:
         """Write a file atomically."""
@@ -122,8 +133,12 @@ class LandingZone:
         return self.storage.lines(path)
 
     def copy_in(self, source: Path, path: str) -> None:
-        """Copy a file of this machine atomically."""
+        """Copy a file of this machine atomically. A file at the path is replaced."""
         self.storage.upload(source, path)
+
+    def copy_in_new(self, source: Path, path: str) -> None:
+        """Copy a file of this machine atomically; FileExistsError where the path is taken."""
+        self.storage.create(source, path)
 
     def remove(self, paths: Iterable[str]) -> int:
         """Remove landed files, with all their versions in a versioned bucket; return their number."""
@@ -146,6 +161,10 @@ def is_history(path: str) -> bool:
     """Whether a path below the landing zone is in a listener's folder below `history`."""
     folder, *below = path.split("/")
     return folder == HISTORY and len(below) > 1 and bool(below[0])
+
+
+def _is_hidden(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(".")
 
 
 def capture_day(path: str) -> date | None:

@@ -6,7 +6,7 @@ from typing import BinaryIO
 import pyarrow as pa
 from pyarrow import parquet
 
-from spotify_assets.readers.errors import NoHistoryError, UnreadableError
+from spotify_assets.readers.errors import NoHistoryError, UnreadableError, is_passing
 from spotify_assets.readers.formats import FIELDS, detect_format
 from spotify_assets.readers.records import RecordShaper
 
@@ -23,6 +23,8 @@ def read_parquet(stream: BinaryIO) -> tuple[str, Iterator[pa.Table]]:
     try:
         file = parquet.ParquetFile(stream)
     except (pa.ArrowException, OSError) as error:
+        if is_passing(error):
+            raise
         raise _broken(error) from None
     source_format = detect_format(file.schema_arrow.names)
     if source_format is None:
@@ -36,6 +38,8 @@ def _read_batches(file: parquet.ParquetFile, columns: list[str], shaper: RecordS
         for batch in file.iter_batches(BATCH_ROWS, columns=columns):
             yield shaper.from_columns(pa.Table.from_batches([batch]))
     except (pa.ArrowException, OSError) as error:
+        if is_passing(error):
+            raise
         raise _broken(error) from None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 
-from spotify_assets.readers.errors import NoHistoryError, UnreadableError
+from spotify_assets.readers.errors import NoHistoryError, UnreadableError, is_passing
 from spotify_assets.storage.base import Opener
 
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
@@ -67,6 +67,8 @@ def _members(name: str, stream: BinaryIO, max_unzipped_bytes: int) -> Iterator[S
         members = [member for member in archive.infolist() if not member.is_dir()]
         _refuse_bomb(members, max_unzipped_bytes)
     except zipfile.BadZipFile as error:
+        if error.__context__ and is_passing(error.__context__):
+            raise error.__context__ from None
         yield Source(name, None, UnreadableError(f"it is no whole zip ({error}); was the download cut off?"))
         return
     except (UnreadableError, NotImplementedError) as error:

@@ -60,7 +60,14 @@ class Storage(Protocol):
         """Write a file atomically: readers see all of it or nothing."""
 
     def upload(self, source: Path, path: str) -> None:
-        """Copy a file of this machine atomically."""
+        """Copy a file of this machine atomically. A file at the path is replaced."""
+
+    def create(self, source: Path, path: str) -> None:
+        """Copy a file of this machine atomically, also if another process creates the same path at the same time.
+
+        Raises:
+            FileExistsError: There is something at the path already; it stays as it is.
+        """
 
     def lines(self, path: str) -> AbstractContextManager[Callable[[str], None]]:
         """Context that gives a function to append lines to a file. A process that is killed leaves complete lines.

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -26,6 +26,9 @@ LINES_AN_OBJECT = 25
 LINES_WAIT = 5.0
 DELETED_AT_ONCE = 1000
 MISSING = ("NoSuchKey", "404", "NoSuchVersion")
+# Largest object of a single PUT, and size of the parts of larger ones (bytes).
+PUT_BYTES = 5 << 30
+PART_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,37 @@ class Bucket:
         with self._translate_errors(path):
             self.client.upload_file(str(source), self.name, self.prefix + path)
 
+    def create(self, source: Path, path: str) -> None:
+        """See `Storage.create`. boto3's `upload_file` has no conditional writes."""
+        create = self._create_whole if source.stat().st_size <= PUT_BYTES else self._create_in_parts
+        with self._translate_errors(path):
+            retry(lambda: create(source, self.prefix + path), AWS, _is_put_conflict)
+
+    def _create_whole(self, source: Path, key: str) -> None:
+        with source.open("rb") as stream:
+            self.client.put_object(Bucket=self.name, Key=key, Body=stream, IfNoneMatch="*")
+
+    def _create_in_parts(self, source: Path, key: str) -> None:
+        from botocore.exceptions import ClientError
+
+        upload = {
+            "Bucket": self.name,
+            "Key": key,
+            "UploadId": self.client.create_multipart_upload(Bucket=self.name, Key=key)["UploadId"],
+        }
+        parts: list[dict[str, Any]] = []
+        try:
+            with source.open("rb") as stream:
+                while block := stream.read(PART_BYTES):
+                    number = len(parts) + 1
+                    answer = self.client.upload_part(**upload, PartNumber=number, Body=block)
+                    parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+            self.client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
+        except BaseException:
+            with suppress(ClientError):
+                self.client.abort_multipart_upload(**upload)
+            raise
+
     @contextmanager
     def lines(self, path: str) -> Iterator[Callable[[str], None]]:
         """See `Storage.lines`. A process that is killed loses the buffered lines of the last seconds."""
@@ -216,10 +250,12 @@ class Bucket:
             message = error.response.get("Error", {}).get("Message") or code
             if path is not None and code in MISSING:
                 raise FileNotFoundError(path) from None
+            if path is not None and code in ("PreconditionFailed", "412"):
+                raise FileExistsError(17, "it exists", path) from None
             if path is not None and code in ("AccessDenied", "403"):
                 raise PermissionError(13, "permission denied", path) from None
             if path is not None and code == "InvalidObjectState":
-                raise OSError(0, "it is archived; restore it from S3 Glacier first", path) from None
+                raise PermissionError(13, "it is archived; restore it from S3 Glacier first", path) from None
             if code in ("NoSuchBucket", "404"):
                 raise StorageError(f"{self.uri}: there is no bucket {self.name}; make it, or name another") from None
             if code in ("AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"):
@@ -245,3 +281,9 @@ class _Content:
 
 def _open_downloaded(download: "Future[_Content]") -> BinaryIO:
     return download.result().open()
+
+
+def _is_put_conflict(error: Exception) -> bool:
+    """Whether S3 refused a conditional write because another one of the same key was under way."""
+    answer: dict[str, Any] = getattr(error, "response", None) or {}
+    return answer.get("Error", {}).get("Code") in ("ConditionalRequestConflict", "409")

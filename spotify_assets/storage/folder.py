@@ -1,5 +1,6 @@
 """A folder on this machine."""
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -11,10 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from spotify_assets.storage.base import File, Opener, OutsideStorageError, StoredFile
+from spotify_assets.storage.base import File, Opener, OutsideStorageError, StorageError, StoredFile
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-READABLE_BY_ALL = 0o644
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Folder:
                 entries = sorted(scanned, key=lambda entry: entry.name + "/" * entry.is_dir(follow_symlinks=False))
         except (FileNotFoundError, NotADirectoryError):
             return
+        except OSError as error:
+            raise _not_listed(error) from None
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
             try:
@@ -37,8 +39,10 @@ class Folder:
                 elif entry.is_file() or entry.is_symlink():
                     status = entry.stat()
                     yield StoredFile(path, status.st_size, EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000))
-            except OSError:
-                continue  # deleted since it was listed, or a broken link
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                    raise _not_listed(error) from None
+                # It was deleted since it was listed, or is a link that leads nowhere.
 
     def fetch(self, files: Iterable[File]) -> Iterator[tuple[File, Opener]]:
         for file in files:
@@ -56,23 +60,24 @@ class Folder:
             partial.write_bytes(content)
 
     def upload(self, source: Path, path: str) -> None:
-        """See `Storage.upload`. The modification time is kept: plays after it are rejected."""
         if source.resolve() == (Path(self.uri) / path).resolve():
             return
         with self._partial(path) as partial:
-            shutil.copyfile(source, partial)
-            shutil.copystat(source, partial)
-            partial.chmod(READABLE_BY_ALL)
+            _copy_with_time(source, partial)
+
+    def create(self, source: Path, path: str) -> None:
+        with self._partial(path, _rename_to_new) as partial:
+            _copy_with_time(source, partial)
 
     @contextmanager
-    def _partial(self, path: str) -> Iterator[Path]:
+    def _partial(self, path: str, rename: Callable[[Path, Path], None] = os.replace) -> Iterator[Path]:
         """Context that gives a temporary path, renamed to `path` on success and deleted on failure."""
         target = Path(self.uri) / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
+        partial = target.with_name(f".{uuid4().hex}.part")
         try:
             yield partial
-            os.replace(partial, target)
+            rename(partial, target)
         finally:
             partial.unlink(missing_ok=True)
 
@@ -103,3 +108,27 @@ class Folder:
 
     def remove_old_versions(self) -> int:
         return 0
+
+
+def _not_listed(error: OSError) -> StorageError:
+    """What can't be listed isn't gone: taken for deleted, its plays would be dropped."""
+    shown = os.fsencode(error.filename or "").decode("utf-8", "replace")
+    return StorageError(f"{shown} can't be listed: {(error.strerror or str(error)).lower()}")
+
+
+def _copy_with_time(source: Path, target: Path) -> None:
+    """Copy a file and its time of modification, which bounds the times of its plays. The umask decides its mode."""
+    shutil.copyfile(source, target)
+    status = source.stat()
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _rename_to_new(partial: Path, target: Path) -> None:
+    """Rename a file; FileExistsError where the target exists."""
+    try:
+        os.link(partial, target)
+    except FileExistsError:
+        raise
+    except OSError:  # exFAT and some network shares have no hard links
+        target.open("xb").close()
+        os.replace(partial, target)

@@ -1,15 +1,20 @@
+import errno
+import hashlib
 import io
 import json
 import os
 import zipfile
 from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet as pq
 
 from spotify_assets.ingest import history as ingest_module
-from spotify_assets.ingest.history import find_changes, latest_valid
+from spotify_assets.ingest.history import find_changes, known_digests, latest_valid, use_of
 from spotify_assets.lake.tables import Lake
 from spotify_assets.settings import load_settings
+from spotify_assets.storage import Folder, StorageError
 from spotify_assets_tests.conftest import LANDED_AT, account, extended
 
 
@@ -256,3 +261,142 @@ def test_a_file_that_may_still_be_copied_waits_and_one_dated_in_the_future_does_
     world.land("anna/x.json", [extended("2024-01-31T13:37:00Z")], landed_at=now - age)
     changes = find_changes(world.landing, world.lake, world.settings, settled_before=now - timedelta(minutes=1))
     assert [file.path for file in changes.to_read] == ["history/anna/x.json"] * is_read
+
+
+@pytest.fixture
+def broken_disk(monkeypatch):
+    """Set of paths that can't be read, for an error of the disk."""
+    broken = set()
+    open_ = Folder.open
+
+    def fail(self, path):
+        if path.removeprefix("history/") in broken:
+            raise OSError(errno.EIO, "Input/output error", path)
+        return open_(self, path)
+
+    monkeypatch.setattr(Folder, "open", fail)
+    return broken
+
+
+def unused(done):
+    return {file.source.removeprefix("history/"): (file.status, file.reason) for file in done.unused}
+
+
+def test_a_file_that_cannot_be_read_now_is_read_by_the_next_run(world, broken_disk):
+    broken_disk |= {"anna/new.json", "anna/changed.json"}
+    world.land("anna/new.json", [extended("2024-01-31T13:37:00Z")])
+    world.land("anna/good.json", [extended("2024-03-31T13:37:00Z")])
+    broken_disk -= {"anna/changed.json"}
+    world.land("anna/changed.json", [extended("2024-02-01T13:37:00Z")])
+    done = world.ingest()
+    assert unused(done) == {"anna/new.json": ("not read yet", "input/output error; the next sync tries again")}
+    assert files(world) == {"good.json": ("read", 1), "changed.json": ("read", 1)}
+
+    broken_disk |= {"anna/changed.json"}
+    world.land("anna/changed.json", [extended("2024-02-01T13:37:00Z"), extended("2024-02-02T13:37:00Z")])
+    assert len(unused(world.ingest())) == 2
+    assert files(world) == {"good.json": ("read", 1), "changed.json": ("read", 1)}  # what was known of it stays
+    assert len(world.rows("raw_plays")) == 2
+
+    broken_disk.clear()
+    assert unused(world.ingest()) == {}
+    assert files(world) == {"good.json": ("read", 1), "changed.json": ("read", 2), "new.json": ("read", 1)}
+    assert len(world.rows("raw_plays")) == 4
+    assert not world.ingest().changes
+
+
+class BadSector(io.BytesIO):
+    """A file of which the disk can't read the bytes from 4,000 to 8,000."""
+
+    def read(self, size=-1):
+        start = self.tell()
+        if start < 8_000 and (size < 0 or start + size > 4_000):
+            raise OSError(errno.EIO, "Input/output error")
+        return super().read(size)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("kind", ["zip", "ndjson", "parquet"])
+def test_a_disk_that_fails_half_way_is_no_fault_of_the_file(world, monkeypatch, kind, streamed):
+    # Large enough that the end of the file, where a zip and a Parquet file begin to be read, is far from the sector.
+    records = [account("2024-01-31 13:37", track=os.urandom(100).hex()) for _ in range(600)]
+    lines = "\n".join(map(json.dumps, records)).encode()
+    written = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(records), written, compression="none")
+    content = {
+        "zip": zipped({"a.json": records[:1], "b.ndjson": lines}, zipfile.ZIP_STORED),
+        "ndjson": lines,
+        "parquet": written.getvalue(),
+    }[kind]
+    assert len(content) > 100_000
+    if streamed:
+        monkeypatch.setattr(ingest_module, "STREAMED_BYTES", 100)
+    monkeypatch.setattr("spotify_assets.readers.text.BLOCK_BYTES", 4_000)
+    world.land(f"anna/x.{kind}", content)
+    with monkeypatch.context() as failing:
+        failing.setattr(ingest_module, "file_sha256", lambda opener: "0" * 64)
+        failing.setattr(Folder, "open", lambda self, path: BadSector(content))
+        assert [status for status, _ in unused(world.ingest()).values()] == ["not read yet"]
+    assert files(world) == {}
+    world.ingest()
+    assert {status for status, _ in files(world).values()} == {"read"}
+    assert len(world.rows("raw_plays")) == (601 if kind == "zip" else 600)
+
+
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(world, monkeypatch):
+    world.land("anna/x.json", [extended("2024-01-31T13:37:00Z")])
+    world.ingest()
+    scandir = os.scandir
+
+    def fail(path):
+        if str(path).endswith("anna"):
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", fail)
+    with pytest.raises(StorageError, match=r"history/anna can't be listed: input/output error"):
+        world.ingest()
+    assert files(world) == {"x.json": ("read", 1)}
+
+
+def test_a_file_that_becomes_no_history_loses_its_records(world):
+    world.land("anna/x.json", [extended("2024-01-31T13:37:00Z")])
+    world.land("anna/x.zip", zipped({"a.json": [extended("2024-02-01T13:37:00Z")], "b.json": [extended("soon")]}))
+    world.ingest()
+    world.land("anna/x.json", {"name": "no play"})
+    world.land("anna/x.zip", zipped({"b.json": [extended("later")]}))
+    world.ingest()
+    assert files(world) == {"x.json": ("ignored", 0), "x.zip!b.json": ("read", 1)}
+    assert [row["ts"] for row in world.rows("raw_plays")] == ["later"]
+
+
+def test_every_file_that_is_not_used_has_a_reason(world):
+    world.land("anna/good.zip", zipped({"a.json": [extended("2024-01-31T13:37:00Z")], "ReadMe.pdf": b"%PDF\x00"}))
+    world.land("anna/cut.json", "[{")
+    world.land("stray.json", [extended("2024-01-31T13:37:00Z")])
+    folder = world.root / os.fsdecode(b"landing/history/ren\xe9")
+    folder.mkdir()
+    (folder / "x.json").write_text("[]")
+    found = unused(world.ingest())
+    assert {source: status for source, (status, _) in found.items()} == {
+        "anna/cut.json": "unreadable",
+        "ren?/x.json": "passed over",
+        "stray.json": "passed over",
+        "anna/good.zip!ReadMe.pdf": "ignored",
+    }
+    assert next(iter(found)) == "anna/cut.json"
+    assert found["ren?/x.json"][1] == "its path is no valid UTF-8; rename it"
+    again = find_changes(world.landing, world.lake, world.settings)
+    assert not again
+    assert {file.source.removeprefix("history/") for file in again.unused} == set(found)
+    assert use_of(world.lake, ["history/anna/good.zip"])[0] == 1
+    assert use_of(world.lake, ["history/anna/cut.json"])[0] == 0
+
+
+def test_what_was_read_is_known_by_its_content(world):
+    world.land("anna/x.json", [extended("2024-01-31T13:37:00Z")])
+    world.land("ben/y.json", "[]")
+    world.ingest()
+    [listed] = [file for file in world.landing.storage.files() if file.path.endswith("x.json")]
+    sha256 = hashlib.sha256((world.root / "landing/history/anna/x.json").read_bytes()).hexdigest()
+    assert known_digests(world.lake, "anna") == {listed: sha256}

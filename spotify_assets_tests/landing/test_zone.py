@@ -20,7 +20,7 @@ def test_files_of_every_listener_in_any_subfolder(world):
 
 def test_no_landing_zone_is_an_empty_one(world):
     assert list(world.landing.history_files()) == []
-    assert world.landing.strays() == []
+    assert world.landing.strays() == {}
 
 
 def test_files_in_no_listeners_and_no_days_folder_are_strays(world):
@@ -29,7 +29,7 @@ def test_files_in_no_listeners_and_no_days_folder_are_strays(world):
         world.landing.land(f"playlists/{path}", b"1")
     assert list(world.landing.history_files()) == []
     assert [capture.path for capture in world.landing.captures("playlists")] == ["playlists/2026-02-03/a.json"]
-    assert world.landing.strays() == [
+    assert list(world.landing.strays()) == [
         "history/my_spotify_data.zip",
         "playlists/2026-02-30",
         "playlists/a.json",
@@ -57,4 +57,4 @@ def test_a_name_that_is_no_text_is_a_stray_and_stops_nothing(world):
         (world.root / os.fsdecode(b"landing/" + folder.encode() + b"/caf\xe9.json")).write_bytes(b"[]")
     assert list(world.landing.history_files()) == []
     assert list(world.landing.captures("playlists")) == []
-    assert world.landing.strays() == ["history/anna/caf?.json", "playlists/2026-02-03/caf?.json"]
+    assert list(world.landing.strays()) == ["history/anna/caf?.json", "playlists/2026-02-03/caf?.json"]
