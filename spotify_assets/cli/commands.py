@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from spotify_assets.settings import SettingsError, folder_name, settings
 
 if TYPE_CHECKING:
+    from spotify_assets.cli.outcome import Synced
     from spotify_assets.landing.zone import LandingZone
     from spotify_assets.spotify import SpotifyClient
 
@@ -47,15 +48,25 @@ def cli(debug: bool) -> None:
 def import_(paths: tuple[Path, ...], listener: str) -> None:
     """Copy exports into the landing zone, and sync.
 
-    PATHS are zips as Spotify sends them, folders, or files.
+    PATHS are zips as Spotify sends them, folders, or files. A file never replaces another one of its name, and the
+    same content is not copied twice. Fails if none of the files holds listening history.
     """
+    from spotify_assets.cli import reports
+    from spotify_assets.ingest.history import known_digests, use_of
+    from spotify_assets.lake.tables import Lake
     from spotify_assets.landing.copy_in import copy_into_landing
 
-    copied = copy_into_landing(list(paths), checked(listener), landing())
-    console.print(
-        f"[bold]{copied:,}[/] file{'s' * (copied != 1)} copied to {settings().landing_uri}/history/{listener}"
-    )
-    run_sync()
+    listener, lake = checked(listener), Lake(settings().lake_uri)
+    copied = copy_into_landing(list(paths), listener, landing(), known_digests(lake, listener))
+    reports.print_copied(console, copied, f"{settings().landing_uri}/history/{listener}")
+    told = run_sync().unused
+    used, unused = use_of(lake, copied.paths)
+    untold = [file for file in unused if file not in told]
+    reports.print_unused(console, untold, len(untold))
+    if copied.failed:
+        raise click.ClickException(f"not all files were copied; import them again: {next(iter(copied.failed))}")
+    if not used:
+        raise click.ClickException("none of these files holds listening history that can be read")
 
 
 @cli.command()
@@ -312,7 +323,7 @@ def checked(listener: str) -> str:
         raise click.BadParameter(str(error), param_hint="--listener") from None
 
 
-def run_sync() -> None:
+def run_sync() -> "Synced":
     """Sync, show progress, and print what changed."""
     from spotify_assets.cli import reports
     from spotify_assets.cli.outcome import RunFailedError, Synced
@@ -331,6 +342,7 @@ def run_sync() -> None:
             reports.print_changes(console, done, before, reports.totals(lake))
         raise
     reports.print_changes(console, done, before, reports.totals(lake))
+    return done
 
 
 @contextmanager

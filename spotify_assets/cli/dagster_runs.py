@@ -11,6 +11,8 @@ import dagster as dg
 from spotify_assets.cli.instance import PID_TAG, why_failed
 from spotify_assets.cli.outcome import Progress, RunFailedError
 from spotify_assets.defs import jobs
+from spotify_assets.defs.assets.raw import UNUSED_FILES
+from spotify_assets.ingest.history import UnusedFile
 from spotify_assets.refresh.plan import PlannedRun
 from spotify_assets.settings import Settings
 from spotify_assets.targets.publishing import Refresh
@@ -44,13 +46,23 @@ class DagsterRuns:
 
         self._definitions = definitions(settings, {"console": console})
 
-    def read_history(self) -> None:
+    def read_history(self) -> tuple[list[UnusedFile], int]:
         """Read new and changed files of the landing zone.
+
+        Returns:
+            Files that were not used, most important first, and their number: of many, only the first are returned.
 
         Raises:
             RunFailedError: A step failed; names it, and why.
         """
-        self._run(jobs.read_history.name, "Reading the landing zone", ["raw_plays", "raw_files"])
+        result = self._run(jobs.read_history.name, "Reading the landing zone", ["raw_plays", "raw_files"])
+        for event in result.get_asset_materialization_events():
+            metadata = event.materialization.metadata
+            if table := metadata.get(UNUSED_FILES):
+                assert isinstance(table, dg.TableMetadataValue)
+                unused = [UnusedFile(**{name: str(text) for name, text in row.data.items()}) for row in table.records]
+                return unused, int(str(metadata["unused"].value))
+        return [], 0
 
     def refresh(self, run: PlannedRun) -> None:
         """Compute the tables of a planned run; raises as `read_history`."""
@@ -72,7 +84,7 @@ class DagsterRuns:
         steps: int | None = None,
         tags: Mapping[str, str] | None = None,
         config: Mapping[str, Any] | None = None,
-    ) -> None:
+    ) -> dg.ExecuteInProcessResult:
         self._current = (title, len(tables) if steps is None else steps)
         self._progress(*self._current, None)
         result = self._definitions.resolve_job_def(job).execute_in_process(
@@ -83,11 +95,13 @@ class DagsterRuns:
             raise_on_error=False,
         )
         for evaluation in result.get_asset_check_evaluations():
-            if not evaluation.passed:
+            # The files that `unreadable_files` names are those that `read_history` returns.
+            if not evaluation.passed and evaluation.check_name != "unreadable_files":
                 name = f"{evaluation.asset_key.path[-1]}: {evaluation.check_name}"
                 self._warnings.append(f"{name}: {evaluation.description}" if evaluation.description else name)
         if not result.success:
             raise RunFailedError(why_failed(result.all_events, self._warnings))
+        return result
 
     def _note(self, event: dg.DagsterEvent) -> None:
         if event.event_type_value == "STEP_SUCCESS" and event.step_key:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from spotify_assets.ingest.history import UnusedFile
 from spotify_assets.refresh.plan import PlannedRun
 from spotify_assets.targets.publishing import Refresh
 
@@ -23,6 +24,8 @@ class Synced:
         runs: Runs that computed tables.
         published: Refreshed tables by target.
         warnings: Failed checks.
+        unused: Files that were met and not used, most important first; of many, only the first.
+        unused_count: Number of all these files.
         is_computed: Whether all tables were brought up to date.
     """
 
@@ -30,6 +33,8 @@ class Synced:
     runs: list[PlannedRun] = field(default_factory=list)
     published: dict[str, list[Refresh]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    unused: list[UnusedFile] = field(default_factory=list)
+    unused_count: int = 0
     is_computed: bool = False
 
     @property

@@ -16,9 +16,10 @@ from rich.table import Table
 
 from spotify_assets.cli.outcome import Synced
 from spotify_assets.cli.sql import run_query
-from spotify_assets.ingest.history import find_changes
+from spotify_assets.ingest.history import UnusedFile, find_changes
 from spotify_assets.lake.maintenance import MaintenanceResult, TableSize
 from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.copy_in import CopyResult
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import PLAYS, SNAPSHOTS
 from spotify_assets.model.cleaned import REJECTION_REASONS
@@ -32,6 +33,7 @@ GREEN = "#1db954"
 BAR = 40
 BAR_MONTHS = 24
 MAX_SHOWN = 30
+MAX_NAMED = 10
 NEXT = {
     "ui": "the asset graph at http://localhost:3000",
     'query "SELECT * FROM track_metrics ORDER BY rank LIMIT 10"': "",
@@ -105,11 +107,52 @@ def totals(lake: Lake) -> dict[str, int]:
     return {row["what"]: row["records"] for row in rows}
 
 
+def print_copied(console: Console, copied: CopyResult, place: str) -> None:
+    """Print what an import copied, what was there already, and what it did not copy, and why."""
+    console.print(f"[bold]{_files(len(copied.landed))}[/] copied to {escape(place)}.", soft_wrap=True)
+    renamed = {source: path for source, path in copied.landed.items() if not path.endswith(f"/{source.name}")}
+    _print_some(
+        console,
+        [
+            f"{source} is {path.rpartition('/')[2]} there, since another file has its name"
+            for source, path in renamed.items()
+        ],
+    )
+    if copied.present:
+        console.print(f"{_files(len(copied.present))} not copied, as the same content is there already:")
+        _print_some(console, [f"{source}, as {path}" for source, path in copied.present.items()])
+    for what, reasons in (("skipped", copied.skipped), ("could not be copied", copied.failed)):
+        if reasons:
+            console.print(f"[yellow]![/] {_files(len(reasons))} {what}:")
+            _print_some(console, [f"{source}: {reason}" for source, reason in reasons.items()])
+
+
+def print_unused(console: Console, unused: Sequence[UnusedFile], count: int) -> None:
+    """Print how many files were not used, and why the first of them."""
+    if not count:
+        return
+    console.print(f"[yellow]![/] {_files(count)} not used:")
+    _print_some(console, list(map(str, unused)), count)
+
+
+def _print_some(console: Console, lines: Sequence[str], count: int | None = None) -> None:
+    """Print the first lines, indented, and how many more there are."""
+    for line in lines[:MAX_NAMED]:
+        console.print(f"  {escape(line)}", soft_wrap=True)
+    if (more := (count or len(lines)) - MAX_NAMED) > 0:
+        console.print(f"  [dim]and {more:,} more[/]")
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'s' * (count != 1)}"
+
+
 def print_changes(console: Console, done: Synced, before: dict[str, int], after: dict[str, int]) -> None:
     """Print what a sync read and computed, and the change in the number of records."""
     if not done.runs and done.landing == "no change":
         if not done.published:
             console.print("[bold]Everything is up to date.[/]")
+        print_unused(console, done.unused, done.unused_count)
         print_published(console, done)
         return
     tables = {table for run in done.runs for table in run.tables}
@@ -131,6 +174,7 @@ def print_changes(console: Console, done: Synced, before: dict[str, int], after:
                 table.add_row(label, f"{now:,}", f"{change:+,}" if change else "[dim]0[/]", style=style)
     if table.row_count:
         console.print(table)
+    print_unused(console, done.unused, done.unused_count)
     print_published(console, done)
 
 

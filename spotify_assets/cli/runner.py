@@ -74,7 +74,10 @@ class Runner:
         changes = find_changes(self.landing, self.lake, self.settings)
         if changes or self.lake.open("raw_files") is None:
             self.done.landing = changes.summary()
-            self.dagster.read_history()
+            self.done.unused, self.done.unused_count = self.dagster.read_history()
+        else:
+            self.done.unused = [file for file in changes.unused if file.status == "passed over"]
+            self.done.unused_count = len(self.done.unused)
         self._refresh()
         self.done.is_computed = True
         return self.publish()

@@ -25,6 +25,8 @@ SETTLE = timedelta(seconds=10)
 SILENT_FOR = timedelta(hours=1)
 # Jobs that write tables whose staleness the sensors compute.
 WRITING = ["read_history", "refresh_tables", "refresh_playlists", "capture_playlists", "fetch_metadata"]
+# Files that a sensor names.
+MAX_NAMED = 10
 FIRST_RETRY = 60.0
 LAST_RETRY = 3600.0
 FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -77,6 +79,15 @@ def _identify(changes: Changes) -> str:
     return json.dumps(sorted([*files, *changes.deleted]))[:4000]
 
 
+def _name_unused(changes: Changes) -> str:
+    """Sentence on files that are not used: their number, and why the first of them; empty where there is none."""
+    if not changes.unused:
+        return ""
+    named = "; ".join(map(str, changes.unused[:MAX_NAMED]))
+    more = len(changes.unused) - MAX_NAMED
+    return f" Not used: {named}{f'; and {more:,} more' if more > 0 else ''}."
+
+
 @dg.sensor(
     job=jobs.read_history,
     minimum_interval_seconds=30,
@@ -97,6 +108,7 @@ def landing_sensor(
     if not changes:
         return dg.SkipReason(
             f"{changes.files:,} files below {landing.uri}/history; all are read, or modified only seconds ago."
+            f"{_name_unused(changes)}"
         )
     cursor, reason = back_off(context.cursor, _identify(changes), time.time())
     if reason:

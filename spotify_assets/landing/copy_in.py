@@ -1,11 +1,19 @@
-"""Import: copies files and folders into the landing zone, each file atomically."""
+"""Import: copies files and folders into the landing zone, each file atomically, none over another, none twice."""
 
-from collections.abc import Iterator
-from pathlib import Path
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from pathlib import Path, PurePosixPath
 
 import click
 
-from spotify_assets.landing.zone import HISTORY, LandingZone
+from spotify_assets.landing.zone import HISTORY, PARTIAL_SUFFIXES, LandingZone, file_sha256
+from spotify_assets.storage import OutsideStorageError, StoredFile, is_text
+
+# Suffixes that stay together with the one before them: `my_spotify_data.tar.gz`.
+COMPRESSED = (".gz",)
 
 
 def listener_files(listener: str, landing: LandingZone) -> list[str]:
@@ -13,35 +21,190 @@ def listener_files(listener: str, landing: LandingZone) -> list[str]:
     return [file.path for file in landing.storage.files(f"{HISTORY}/{listener}")]
 
 
-def copy_into_landing(paths: list[Path], listener: str, landing: LandingZone) -> int:
-    """Copy files and folders, recursively, to a listener's history. An existing file of the same name is replaced.
+@dataclass
+class CopyResult:
+    """What became of the files given to an import.
 
-    Returns:
-        Number of files copied.
+    Attributes:
+        landed: Landed path of each file that was copied, by its path on this machine.
+        present: Landed path of the same content, of each file that was not copied since it is there already.
+        skipped: Reason why a file was not copied, by its path.
+        failed: Error of each file that can't be read or written, by its path.
+    """
+
+    landed: dict[Path, str] = field(default_factory=dict)
+    present: dict[Path, str] = field(default_factory=dict)
+    skipped: dict[Path, str] = field(default_factory=dict)
+    failed: dict[Path, str] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> list[str]:
+        """Landed paths of all files that are in the landing zone now."""
+        return [*self.landed.values(), *self.present.values()]
+
+
+def copy_into_landing(
+    paths: list[Path], listener: str, landing: LandingZone, known: Mapping[StoredFile, str] | None = None
+) -> CopyResult:
+    """Copy files and folders, recursively, to a listener's history.
+
+    A file lands under its name, or where another one has it, under that name and a number: `my_spotify_data-2.zip`.
+    A file whose content the listener has already, under whatever name, is not copied. Only landed files of the same
+    size are compared, by SHA-256, and only those are read that `known` lacks.
+
+    Args:
+        paths: Files and folders of this machine. Hidden files in folders are skipped.
+        listener: Whose history it is.
+        landing: The landing zone.
+        known: SHA-256 of landed files as listed, so that these needn't be read.
 
     Raises:
-        click.ClickException: There is nothing to copy, or two files would get the same name.
+        click.ClickException: There is nothing to copy.
+        StorageError: The landing zone can't be reached. What was copied until then is found by the next import.
     """
-    targets: dict[str, Path] = {}
-    for source, name in _files_to_copy(paths):
-        target = f"{HISTORY}/{listener}/{name.as_posix()}"
-        if target in targets and targets[target] != source:
-            raise click.ClickException(
-                f"{targets[target]} and {source} would both be landed as {name}; import one by one"
-            )
-        targets[target] = source
-    if not targets:
+    result = CopyResult()
+    landed = _ListenersFiles(listener, landing, known or {})
+    for source, name in _files_to_copy(paths, result):
+        try:
+            path = landed.same_as(source)
+            if path is None:
+                result.landed[source] = landed.add(source, name)
+            else:
+                result.present[source] = path
+        except _SameContentError as same:
+            result.present[source] = same.path
+        except OSError as error:
+            result.failed[source] = (error.strerror or str(error)).lower()
+    if not (result.paths or result.skipped or result.failed):
         raise click.ClickException(f"no files in {', '.join(map(str, paths))}")
-    for target, source in targets.items():
-        landing.copy_in(source, target)
-    return len(targets)
+    return result
 
 
-def _files_to_copy(paths: list[Path]) -> Iterator[tuple[Path, Path]]:
-    """Each file to copy, with its path below the listener's folder. Hidden files are skipped."""
-    for path in paths:
-        if path.is_file():
-            yield path, Path(path.name)
-        for below in sorted(path.rglob("*")) if path.is_dir() else []:
-            if below.is_file() and not below.name.startswith("."):
-                yield below, Path(path.resolve().name) / below.relative_to(path)
+class _SameContentError(Exception):
+    """Another import landed the same content at the path in the meantime."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+class _ListenersFiles:
+    """A listener's landed files, by size and content."""
+
+    def __init__(self, listener: str, landing: LandingZone, known: Mapping[StoredFile, str]) -> None:
+        self._folder = f"{HISTORY}/{listener}"
+        self._landing = landing
+        self._taken: set[str] = set()
+        self._folders: set[str] = set()
+        self._by_size: dict[int, list[str]] = {}
+        self._digests: dict[str, str | None] = {}
+        for file in landing.storage.files(self._folder):
+            self._note(file.path, file.size)
+            if file in known:
+                self._digests[file.path] = known[file]
+
+    def same_as(self, source: Path) -> str | None:
+        """Path of a landed file with the source's content; None where there is none."""
+        candidates = self._by_size.get(source.stat().st_size)
+        if not candidates:
+            return None
+        digest = _sha256(source)
+        return next((path for path in candidates if self._digest(path) == digest), None)
+
+    def add(self, source: Path, name: PurePosixPath) -> str:
+        """Copy a file in, under a name that no other file has; return its path.
+
+        Raises:
+            _SameContentError: Another process has just landed the same content under that name.
+        """
+        for path in self._free_paths(name):
+            try:
+                self._landing.copy_in_new(source, path)
+            except FileExistsError:
+                if self._digest(path) == _sha256(source):
+                    raise _SameContentError(path) from None
+                self._taken.add(path)
+                continue
+            self._note(path, source.stat().st_size)
+            return path
+        raise AssertionError("numbers end nowhere")
+
+    def _free_paths(self, name: PurePosixPath) -> Iterator[str]:
+        """Paths for a file, the best one first, without those that are known to be taken."""
+        folder = self._folder
+        for part in name.parts[:-1]:
+            folder = next(path for path in _numbered(f"{folder}/{part}") if path not in self._taken)
+        for path in _numbered(f"{folder}/{name.name}"):
+            if path not in self._taken and path not in self._folders:
+                yield path
+
+    def _note(self, path: str, size: int) -> None:
+        self._taken.add(path)
+        self._folders.update(map(str, PurePosixPath(path).parents))
+        if is_text(path) and not path.lower().endswith(PARTIAL_SUFFIXES):
+            self._by_size.setdefault(size, []).append(path)
+
+    def _digest(self, path: str) -> str | None:
+        """SHA-256 of a landed file's content; None where it can't be read."""
+        if path not in self._digests:
+            try:
+                self._digests[path] = file_sha256(partial(self._landing.open, path))
+            except (OSError, OutsideStorageError):
+                self._digests[path] = None
+        return self._digests[path]
+
+
+def _sha256(source: Path) -> str:
+    return file_sha256(lambda: source.open("rb"))
+
+
+def _numbered(path: str) -> Iterator[str]:
+    """The path, and then with numbers before the suffix, from 2: `a/b.json`, `a/b-2.json`, ..."""
+    yield path
+    whole = PurePosixPath(path)
+    suffix = "".join(whole.suffixes[-2:]) if whole.suffix.lower() in COMPRESSED else whole.suffix
+    stem = whole.name.removesuffix(suffix)
+    for number in count(2):
+        yield str(whole.with_name(f"{stem}-{number}{suffix}"))
+
+
+def _files_to_copy(paths: list[Path], result: CopyResult) -> Iterator[tuple[Path, PurePosixPath]]:
+    """Each file to copy, once, with its path below the listener's folder. Notes what is skipped, and why."""
+    seen: set[Path] = set()
+    for given in paths:
+        top = given.resolve().name if given.is_dir() else given.name
+        for file in _files_below(given, result) if given.is_dir() else [given]:
+            if file in seen:
+                continue
+            seen.add(file)
+            if file.name.lower().endswith(PARTIAL_SUFFIXES):
+                result.skipped[file] = "it is still being copied or downloaded, by its name"
+            elif not file.is_file():
+                result.skipped[file] = "it is no file"
+            else:
+                below = PurePosixPath(top, *file.relative_to(given).parts) if file != given else PurePosixPath(top)
+                yield file, PurePosixPath(_as_text(str(below)))
+
+
+def _files_below(folder: Path, result: CopyResult) -> Iterator[Path]:
+    """Files below a folder in order of path. Links to folders are not followed."""
+
+    def note(error: OSError) -> None:
+        result.failed[Path(error.filename)] = (error.strerror or str(error)).lower()
+
+    for parent, folders, names in os.walk(folder, onerror=note):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(parent, name)
+            if name.startswith("."):
+                result.skipped[path] = "it is hidden"
+            else:
+                yield path
+        for name in folders:
+            if Path(parent, name).is_symlink():
+                result.skipped[Path(parent, name)] = "it is a link to a folder; give the folder itself"
+
+
+def _as_text(name: str) -> str:
+    """The name, with `_` for bytes that are not valid UTF-8: landed files with such names are never read."""
+    return os.fsencode(name).decode("utf-8", "replace").replace("\ufffd", "_")

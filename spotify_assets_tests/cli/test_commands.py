@@ -86,8 +86,16 @@ def test_from_an_export_to_nothing(run, process, tmp_path):
     imported = process("import", str(export(tmp_path / "my_spotify_data.zip")), "--listener", "anna")
     assert "1 file copied" in imported
     assert "kept" in imported
-    assert "cut.json" in imported  # the check that warns names it
+    assert "cut.json" in imported
     assert "DEBUG" not in imported
+
+    (tmp_path / "ReadMe.pdf").write_bytes(b"%PDF")
+    useless = run("import", str(tmp_path / "ReadMe.pdf"), "--listener", "anna", expect=1)
+    assert "ignored: history/anna/ReadMe.pdf (" in useless
+    assert "none of these files holds listening history" in useless
+    again = run("import", str(tmp_path / "my_spotify_data.zip"), "--listener", "anna")
+    assert f"{tmp_path / 'my_spotify_data.zip'}, as history/anna/my_spotify_data.zip" in again
+    assert "cut.json" in again
 
     assert "Published to duckdb: 34 tables." in imported
     assert "Published to duckdb: up to date" in run("status")

@@ -11,8 +11,10 @@ from rich.console import Console
 
 from spotify_assets.cli import reports
 from spotify_assets.cli.outcome import Synced
+from spotify_assets.ingest.history import UnusedFile
 from spotify_assets.lake.maintenance import MaintenanceResult, TableSize
 from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.copy_in import CopyResult
 from spotify_assets.model import TABLES
 from spotify_assets.refresh.plan import PlannedRun
 from spotify_assets.settings import load_settings
@@ -43,6 +45,34 @@ def of_table(table):
     console = Console(file=io.StringIO(), width=60)
     console.print(table)
     return said(console)
+
+
+def test_an_import_says_what_became_of_each_file(console):
+    copied = CopyResult(
+        landed={Path("b/x.zip"): "history/anna/x-2.zip", Path("y.json"): "history/anna/y.json"},
+        present={Path("c/x.zip"): "history/anna/x.zip"},
+        skipped={Path("z.part"): "it is hidden"},
+        failed={Path("w.json"): "permission denied"},
+    )
+    reports.print_copied(console, copied, "there/anna")
+    assert said(console) == [
+        "2 files copied to there/anna.",
+        "b/x.zip is x-2.zip there, since another file has its name",
+        "1 file not copied, as the same content is there already:",
+        "c/x.zip, as history/anna/x.zip",
+        "! 1 file skipped:",
+        "z.part: it is hidden",
+        "! 1 file could not be copied:",
+        "w.json: permission denied",
+    ]
+
+
+def test_of_many_files_that_are_not_used_the_first_are_named(console):
+    unused = [UnusedFile(f"history/anna/{number}.json", "unreadable", "[cut] off") for number in range(12)]
+    reports.print_unused(console, unused[:11], 12)
+    lines = said(console)
+    assert lines[:2] == ["! 12 files not used:", "unreadable: history/anna/0.json ([cut] off)"]
+    assert lines[10:] == ["unreadable: history/anna/9.json ([cut] off)", "and 2 more"]
 
 
 @pytest.mark.parametrize(

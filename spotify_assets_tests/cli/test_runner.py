@@ -20,7 +20,8 @@ class Asked(list):
 
     def read_history(self):
         self.append("read_history")
-        ingest(self.of.landing, self.of.lake, self.of.settings)
+        unused = ingest(self.of.landing, self.of.lake, self.of.settings).unused
+        return unused, len(unused)
 
     def refresh(self, run):
         self.append(f"refresh {run}")
@@ -56,9 +57,13 @@ def test_what_stays_stale_is_given_up_after_some_rounds(sync, monkeypatch):
 def test_a_landing_zone_that_was_read_is_not_read_again(sync, monkeypatch):
     monkeypatch.setattr(runner, "MAX_ROUNDS", 0)
     sync, asked = sync()
+    sync.landing.land("history/stray.json", b"[]")
     for _ in range(2):
         with pytest.raises(RunFailedError):
             sync.sync()
+        # What lies where nothing is read is told each time.
+        assert [file.source for file in sync.done.unused] == ["history/stray.json"]
+        assert sync.done.unused_count == 1
     assert asked == ["read_history"]
 
 

@@ -43,11 +43,14 @@ def run(defs, job, request, instance):
 
 def test_from_a_landed_file_to_nothing_stale(world, instance):
     world.land("anna/a.json", [extended("2024-01-31T13:37:00Z"), extended("2024-04-01T00:00:00Z"), extended("soon")])
+    world.land("anna/ReadMe.pdf", b"%PDF")
     defs = definitions(world.settings)
     landed = tick(sensors.landing_sensor, world, instance)
     assert len(landed.run_requests) == 1
     run(defs, "read_history", landed.run_requests[0], instance)
-    assert "all are read" in tick(sensors.landing_sensor, world, instance, landed.cursor).skip_message
+    skipped = tick(sensors.landing_sensor, world, instance, landed.cursor).skip_message
+    assert "all are read" in skipped
+    assert "Not used: ignored: history/anna/ReadMe.pdf (" in skipped
     cursor, ranges = None, []
     for _ in range(10):
         found = tick(sensors.stale_sensor, world, instance, cursor)

@@ -4,6 +4,7 @@ With credentials, the steps of tables that mirror the Web API first request and 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from spotify_assets.defs.assets.declare import OWNERS, asset_where, landed_table
 from spotify_assets.defs.resources.landing import LandingResource
 from spotify_assets.defs.resources.spotify import SpotifyResource
 from spotify_assets.ingest import fetch
-from spotify_assets.ingest.history import ingest
+from spotify_assets.ingest.history import UnusedFile, ingest
 from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.ingest.responses import KINDS, MirrorResult, mirror_metadata, mirror_playlists
 from spotify_assets.lake.commits import window_name, window_states
@@ -25,6 +26,9 @@ from spotify_assets.settings import Settings
 from spotify_assets.windows import windows_of
 
 MAX_NAMED = 20
+# Metadata of `raw_files`, and the most files that it names.
+UNUSED_FILES = "unused_files"
+MAX_IN_TABLE = 200
 SNAPSHOTS = ("raw_playlist_files", "raw_playlists")
 
 
@@ -76,13 +80,27 @@ def read_landing(
     """Reads new and changed files, drops records of deleted files, and lists all files."""
     lake = Lake(settings.lake_uri)
     ingested = ingest(landing.zone, lake, settings, context.log.info)
-    for name, detail in list(ingested.unreadable.items())[:MAX_NAMED]:
-        context.log.warning(f"{name} can't be read: {detail}")
+    for unused in ingested.unused[:MAX_NAMED]:
+        (context.log.info if unused.status == "ignored" else context.log.warning)(str(unused))
     context.log.info(f"Landing zone: {ingested.changes.summary()}; {ingested.records:,} records read")
     return (
         _mirror_result(lake, "raw_plays", records_read=ingested.records),
-        _mirror_result(lake, "raw_files", changes=ingested.changes.summary(), unreadable=len(ingested.unreadable)),
+        _mirror_result(
+            lake,
+            "raw_files",
+            changes=ingested.changes.summary(),
+            unreadable=len(ingested.unreadable),
+            **_unused_files(ingested.unused),
+        ),
     )
+
+
+def _unused_files(unused: Sequence[UnusedFile]) -> dict[str, Any]:
+    """Metadata on files that were not used: how many, and a table with the reason of each."""
+    if not unused:
+        return {"unused": 0}
+    records = [dg.TableRecord(asdict(file)) for file in unused[:MAX_IN_TABLE]]
+    return {"unused": len(unused), UNUSED_FILES: dg.MetadataValue.table(records)}
 
 
 @landed_tables(lambda _: {table: [] for table in SNAPSHOTS}, can_subset=True)
