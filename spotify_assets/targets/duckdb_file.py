@@ -232,8 +232,8 @@ def _refresh_rows_sql(
     """`FROM` item with the refresh's rows, and its parameters.
 
     DuckDB reads local Parquet files itself, faster than through Arrow. Arrow is used for tables whose Delta log has
-    features beyond reader version 1 (such as deletion vectors), and below a folder with `=` in its name, which DuckDB
-    would read as a Hive partition.
+    features beyond reader version 1, of which `deltalake` refuses those that it can't read (such as deletion vectors),
+    and below a folder with `=` in its name, which DuckDB would read as a Hive partition.
     """
     if not is_s3(lake.uri) and "=" not in lake.uri and refresh.delta(lake).protocol().min_reader_version == 1:
         files, _ = refresh.live_files(lake)

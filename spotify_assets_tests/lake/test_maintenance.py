@@ -1,5 +1,6 @@
 """Compaction and vacuum: fewer files, the same rows, and no stale windows."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -55,6 +56,15 @@ def test_small_files_of_a_month_become_one_and_nothing_is_stale(fragmented):
     assert done.after.files == done.before.files + 1  # nothing is removed before its time
     assert fragmented.everything() == before
     assert not staleness.stale(fragmented.lake, fragmented.settings)
+
+
+def test_a_compaction_carries_the_state_of_windows_forward(fragmented):
+    before = commits.window_states(fragmented.lake.open("plays"))
+    of_plays(fragmented)
+    delta = fragmented.lake.open("plays")
+    [optimized] = [commit for commit in delta.history() if commit["operation"] == "OPTIMIZE"]
+    told = json.loads(optimized["userMetadata"])["before"]
+    assert told == {name: [window.fingerprint, window.version] for name, window in before.items()} != {}
 
 
 def test_former_versions_go_once_the_retention_is_over(fragmented):

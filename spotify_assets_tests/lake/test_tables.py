@@ -85,6 +85,13 @@ def test_an_open_table_sees_what_others_write(lake):
     assert names(lake) == ["a", "b"]
 
 
+def test_a_table_is_opened_again_with_new_credentials(lake, monkeypatch):
+    lake.ensure("dim_listener")
+    before = lake.open("dim_listener")
+    monkeypatch.setattr(tables, "storage_options", lambda uri: {"aws_session_token": "renewed"})
+    assert lake.open("dim_listener") is not before
+
+
 def test_a_pinned_version_does_not_change(lake):
     lake.ensure("dim_listener")
     lake.write("dim_listener", listeners("a"), mode="append")

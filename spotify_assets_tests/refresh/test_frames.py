@@ -112,8 +112,10 @@ def test_rows_of_a_table_and_of_its_partitions(landed):
 
 
 def test_rows_of_days_are_counted_from_the_days_start_to_before_its_end(landed):
-    """The only row of January is at the month's start."""
+    """Row of `hourly_listening` of January: at the month's start."""
     landed.overrides = {"plays_grain": "daily"}
+    days = {"2024-01-30": 0, "2024-01-31": 1, "2024-02-01": 0}
+    assert landed.frames.rows_by_key("plays", list(days)) == days
     days = {"2023-12-31": 0, "2024-01-01": 1, "2024-01-02": 0}
     assert landed.frames.rows_by_key("hourly_listening", list(days)) == days
     for day, rows in days.items():

@@ -85,6 +85,8 @@ def test_a_name_is_followed(source, source_of_one):
         "class start:\n    helper = 1\n    other = helper",
         "def start(): return [helper for helper in ()]",
         "def start(): return [helper for a in () for helper in a if helper]",
+        "def start(): return [lambda: helper for helper in ()]",
+        "def start(helper):\n    def inner(): return helper",
         "def start(): return {helper: 1 for helper in ()}",
         "def start(): return lambda helper: helper",
         "def start():\n    with open('') as helper:\n        return helper",
@@ -100,6 +102,13 @@ def test_a_name_is_followed(source, source_of_one):
 )
 def test_a_local_name_an_attribute_and_an_annotation_are_not(source, source_of_one):
     assert names(source(one=f"def helper(): ...\n{source_of_one}")) == set()
+
+
+@pytest.mark.parametrize(
+    "text", ["start = helper", "start: object = helper", "def start(): return helper", "class start(helper): ..."]
+)
+def test_what_refers_to_a_definition_is_no_part_of_it(source, text):
+    assert names(source(one=f"def helper(): ...\n{text}"), root="helper") == set()
 
 
 @pytest.mark.parametrize(
@@ -184,7 +193,7 @@ def test_what_extends_a_function_counts_with_it(source):
     ],
 )
 def test_machinery_and_what_is_not_there_are_named_and_not_followed(source, text):
-    assert names(source(one=text)) == set()
+    assert names(source(one=text, two="def helper(): ...")) == set()
 
 
 def test_a_constant_of_the_model_is_one_definition(source):
@@ -208,6 +217,7 @@ def test_a_constant_of_the_model_is_one_definition(source):
         ("class start(a): ...", "class start(b): ...", False),
         ("class start:\n    x: int = 1", "class start:\n    x = 1", False),
         ("start: int = 1", "start = 1", True),
+        ("def start():\n    x: int = 1\n    return x", "def start():\n    x = 1\n    return x", True),
         ("start = 1", "start = 2", False),
         ("def start(x): return f'{x!r}'", "def start(x): return f'{x!s}'", False),
         ("def start(x): return x.a", "def start(x): return x.b", False),

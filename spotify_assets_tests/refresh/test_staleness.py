@@ -8,12 +8,13 @@ import pytest
 
 from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.zone import Capture
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.refresh import lineage, staleness
 from spotify_assets.refresh.staleness import InputFingerprints, ListedFile, Stale
 from spotify_assets.settings import load_settings
 from spotify_assets.windows import windows
-from spotify_assets_tests.conftest import extended, utc
+from spotify_assets_tests.conftest import LANDED_AT, extended, utc
 
 UNPARTITIONED = {table for table in lineage.computed_tables() if not TABLES[table].is_partitioned}
 # They follow from no plays.
@@ -192,6 +193,17 @@ def test_a_response_counts_by_day_size_time_and_whether_it_is_read(tmp_path):
     later = land("playlists/2024-01-02/p.json", 1_000_001, 2)
     assert len({known[tuesday] for known in (first, longer, later, fingerprints(max_json_mb=1))}) == 4
     assert land("metadata/tracks/a.json", 1, 1)["whole"] != "empty"
+
+
+def test_a_response_in_a_bucket_counts_by_its_etag(tmp_path):
+    """Size and time are the same where a file was written twice within a second."""
+
+    def fingerprint(etag):
+        current = InputFingerprints(Lake(str(tmp_path)), load_settings())
+        current._captures["metadata/tracks"] = [Capture("metadata/tracks/a.json", 1, LANDED_AT, etag)]
+        return current.fingerprints(TABLES["track_metadata"], [])["whole"]
+
+    assert len({fingerprint(etag) for etag in ("", "a", "b")}) == 3
 
 
 def test_the_version_of_the_inputs_is_that_of_their_table(tmp_path):

@@ -7,11 +7,14 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
+from deltalake.exceptions import DeltaProtocolError
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYERS, TABLES
-from spotify_assets.targets import publishing
+from spotify_assets.targets import duckdb_file, publishing
 from spotify_assets.targets.duckdb_file import Warehouse
 from spotify_assets.targets.publishing import TargetError
 from spotify_assets_tests.conftest import extended
@@ -55,6 +58,15 @@ def test_readers_can_not_write(tmp_path):
         pytest.raises(duckdb.InvalidInputException, match="read-only"),
     ):
         connection.execute("CREATE TABLE one (number INTEGER)")
+
+
+def test_rows_that_only_a_deletion_vector_deletes_are_not_read_from_files(tmp_path):
+    lake = Lake(str(tmp_path))
+    write_deltalake(lake.table_uri("dim_time"), pa.table({"hour": [1]}))
+    lake.open("dim_time").alter.set_table_properties({"delta.enableDeletionVectors": "true"})
+    refresh = publishing.Refresh("dim_time", 1, publishing.PublishedState("", {}))
+    with duckdb.connect() as connection, pytest.raises(DeltaProtocolError, match="deletionVectors"):
+        duckdb_file._refresh_rows_sql(connection, lake, refresh)
 
 
 @pytest.mark.parametrize("name", ["it's a lake", "100%", "données[1]*", "listener=eve", "month=2001-01-01"])

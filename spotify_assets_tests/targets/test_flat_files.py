@@ -109,6 +109,20 @@ def test_without_an_export_there_is_nothing_to_count(tmp_path):
         count(flat_files.FlatFiles(str(tmp_path)), "plays")
 
 
+@pytest.mark.parametrize(
+    ("folder", "is_export"),
+    [
+        ("2024-01-31T00-00-00Z", True),
+        ("2024-01-31T00-00-00Z-2", True),
+        ("2024-01-32T00-00-00Z", False),
+        ("2024", False),
+        ("photos", False),
+    ],
+)
+def test_folders_of_exports_are_told_from_others(folder, is_export):
+    assert flat_files._is_export_name(folder) == is_export
+
+
 def test_every_row_of_every_table(history, files):
     done = publish(history, files)
     assert {table: one.rows for table, one in done.items()} == {table: history.lake.count(table) for table in ALL}

@@ -24,7 +24,7 @@ from spotify_assets.model import LAYERS, TABLES
 from spotify_assets.settings import SettingsError, load_settings
 from spotify_assets.storage import Bucket
 from spotify_assets.targets import publishing
-from spotify_assets.targets.glue import Athena, GlueCatalog, truncate_comment
+from spotify_assets.targets.glue import Athena, GlueCatalog, _managed_part, truncate_comment
 from spotify_assets.targets.publishing import CountingTarget
 from spotify_assets.targets.registry import targets
 from spotify_assets_tests.targets.published import count, publish
@@ -289,3 +289,19 @@ class TestSettings:
 def test_definitions_serialize_to_json(catalog):
     # A value that JSON cannot represent would have another fingerprint on each run.
     assert json.loads(json.dumps(catalog._table_inputs)) == catalog._table_inputs
+
+
+@pytest.mark.parametrize(
+    ("found", "like", "managed"),
+    [
+        ({"a": 1, "added": 2}, {"a": 0}, {"a": 1}),
+        ({}, {"a": 0}, {"a": None}),
+        ({"a": {"b": 1, "added": 2}}, {"a": {"b": 0}}, {"a": {"b": 1}}),
+        ([{"a": 1, "added": 2}], [{"a": 0}], [{"a": 1}]),
+        ([1, 2], [0], [1, 2]),
+        ("changed", {"a": 0}, "changed"),
+        ({"a": 1}, "text", {"a": 1}),
+    ],
+)
+def test_what_others_add_to_a_table_of_the_catalogue_is_ignored(found, like, managed):
+    assert _managed_part(found, like) == managed

@@ -90,6 +90,9 @@ def test_every_row_of_every_table(history, snowflake):
     for table in SERVED:
         assert_equals_the_lake(snowflake, history, table)
     assert publishing.pending_refreshes(snowflake, history.lake) == []
+    with snowflake._sessions.session() as connection:
+        assert snowflake._tables(connection) >= {*SERVED}
+        assert [table for table in snowflake._tables(connection) if table.startswith("_anew_")] == []
     # Every question has its view, and the lake's answer.
     for question, expected in answers_of_the_lake(history).items():
         assert comparable(query(snowflake, f"SELECT * FROM {question}")) == comparable(expected), question

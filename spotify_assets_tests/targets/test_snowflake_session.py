@@ -5,7 +5,7 @@ import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from snowflake.connector.errors import ProgrammingError
+from snowflake.connector.errors import OperationalError, ProgrammingError
 
 from spotify_assets.settings import load_settings
 from spotify_assets.targets import snowflake_session
@@ -38,6 +38,16 @@ def test_an_error_is_one_line_without_secrets(world, options, wrong, expected, c
     told = message + caplog.text + repr(error.value.__cause__)
     assert "\n" not in message
     assert not [secret for secret in ("a-wrong-secret", options["snowflake_private_key"]) if secret in told]
+
+
+def test_without_an_address_the_error_names_that_of_the_account(options):
+    options |= {"snowflake_url": "", "snowflake_storage_integration": "spotify_lake"}
+    settings = load_settings(lake_uri="s3://music/lake", **options)
+    with (
+        pytest.raises(TargetError, match=r"snowflake: acme-music\.snowflakecomputing\.com can't be reached"),
+        snowflake_session._translate_snowflake_errors(settings),
+    ):
+        raise OperationalError(msg="no route", errno=250001)
 
 
 def test_another_key_is_refused(world, options):
