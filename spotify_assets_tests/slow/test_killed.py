@@ -12,7 +12,7 @@ from spotify_assets_tests.conftest import LANDED_AT, World, account, extended, u
 from spotify_assets_tests.ingest.test_responses import DAYS, capture, track
 from spotify_assets_tests.ingest.test_responses import land as land_capture
 from spotify_assets_tests.slow import processes
-from spotify_assets_tests.test_incremental_equals_rebuild import sync_and_die
+from spotify_assets_tests.test_incremental_equals_rebuild import sync_killed_after
 
 
 def change(world: World, chance: random.Random) -> None:
@@ -90,9 +90,9 @@ def test_killed_after_every_commit_in_turn(world):
     world.land("anna/b.json", [extended("2024-01-31T12:00:30Z"), extended("2024-02-01T00:30:00Z", track="Other")])
     (world.root / "landing/history/anna/a.json").unlink()
     for commits in (1, 2, 3, 4, 5, 8):
-        sync_and_die(world, commits)
+        sync_killed_after(world, commits)
     world.land("anna/a.json", [extended("2024-01-31T12:00:00Z")])
-    sync_and_die(world, 6)
+    sync_killed_after(world, 6)
     world.sync()
     incremental = world.everything()
     empty(world)
