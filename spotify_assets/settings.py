@@ -93,6 +93,11 @@ class Settings(BaseSettings):
     export_uri: str = Field(
         "", description="Target for Parquet and CSV exports, `<UTC time>/...`: a folder or `s3://bucket/prefix`"
     )
+    csv_neutralize_formulas: bool = Field(
+        False,
+        description="Prefix text in CSV with `'` where a spreadsheet would run it as a formula (it starts with `=`, "
+        "`+`, `-`, `@`, tab, CR or LF), and quote all text; if false, text stays exact",
+    )
     landing_queue_url: str = Field(
         "",
         description="SQS queue of the landing bucket's notifications; the landing sensor reads it instead of listing",

@@ -1,7 +1,5 @@
 """The `spotify-assets` command and its subcommands."""
 
-import csv
-import json
 import os
 import sys
 import traceback
@@ -12,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from spotify_assets.cli.terminal import open_console, plain, plain_lines, print_csv, print_json, print_rows
 from spotify_assets.settings import SettingsError, folder_name, settings
 
 if TYPE_CHECKING:
@@ -23,8 +20,8 @@ if TYPE_CHECKING:
     from spotify_assets.landing.zone import LandingZone
     from spotify_assets.spotify import SpotifyClient
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+console = open_console()
+errors = open_console(stderr=True)
 
 listener_option = click.option(
     "--listener", required=True, metavar="NAME", help="Whose history it is; any name without a slash."
@@ -112,12 +109,12 @@ def snapshot(refresh: bool) -> None:
         raise click.ClickException("SPOTIFY_ASSETS_PLAYLISTS names no playlist: set it to ids or links, or to me")
     today = datetime.now(UTC).date()
     captured = fetch.capture_playlists(
-        spotify(), landing(), settings(), today, refresh=refresh, note=lambda line: console.print(escape(line))
+        spotify(), landing(), settings(), today, refresh=refresh, note=lambda line: console.print(plain(line))
     )
     if captured.present:
         console.print(f"[dim]{len(captured.present):,} landed for {today} already; --refresh captures them again[/]")
     for playlist, problem in captured.failed.items():
-        console.print(f"[yellow]![/] {escape(playlist)}: {escape(problem)}", soft_wrap=True)
+        console.print(f"[yellow]![/] {plain(playlist)}: {plain(problem)}", soft_wrap=True)
     if not captured.landed and not captured.present:
         raise click.ClickException("no playlist was captured")
     run_sync()
@@ -129,7 +126,7 @@ def recent() -> None:
     from spotify_assets.ingest import fetch
 
     polled = fetch.poll_recent_plays(spotify(), landing(), settings())
-    console.print(str(polled))
+    console.print(plain(polled))
     if polled.may_have_gaps:
         console.print(
             "[yellow]![/] All of the last 50 plays are new: some before them may be missing. Poll more often."
@@ -148,10 +145,12 @@ def metadata(budget: int | None) -> None:
 
     within = settings() if budget is None else settings().model_copy(update={"api_budget": budget})
     with console.status("Asking Spotify") as status:
-        fetched = fetch.fetch_metadata(spotify(), landing(), Lake(within.lake_uri), within, note=status.update)
-    console.print(str(fetched))
+        fetched = fetch.fetch_metadata(
+            spotify(), landing(), Lake(within.lake_uri), within, note=lambda line: status.update(plain(line))
+        )
+    console.print(plain(fetched))
     if fetched.stopped:
-        console.print(f"[yellow]![/] Stopped early: {escape(fetched.stopped)}", soft_wrap=True)
+        console.print(f"[yellow]![/] Stopped early: {plain(fetched.stopped)}", soft_wrap=True)
     run_sync()
     if fetched.stopped and not fetched.answers:
         raise click.ClickException("nothing was fetched")
@@ -170,7 +169,7 @@ def login(port: int, browser: bool) -> None:
     from spotify_assets.spotify.login import log_in
 
     def say(line: str) -> None:
-        console.print(escape(line), soft_wrap=True)
+        console.print(plain(line), soft_wrap=True)
 
     log_in(settings(), port, webbrowser.open if browser else lambda address: False, say)
 
@@ -184,7 +183,6 @@ def query(sql: str, form: str, allow_external: bool) -> None:
 
     Example: spotify-assets query "SELECT track_name, total_plays FROM track_metrics ORDER BY rank LIMIT 10"
     """
-    from spotify_assets.cli import reports
     from spotify_assets.cli.sql import QueryRefusedError, run_query
     from spotify_assets.lake.tables import Lake
 
@@ -192,27 +190,22 @@ def query(sql: str, form: str, allow_external: bool) -> None:
         result = run_query(Lake(settings().lake_uri), sql, allow_external=allow_external)
     except QueryRefusedError as error:
         raise click.ClickException(f"{error}; --allow-external allows more") from None
-    names, rows = (
-        result.column_names,
-        list(zip(*[column.to_pylist() for column in result.columns], strict=True)),
-    )
+    rows = list(zip(*[column.to_pylist() for column in result.columns], strict=True))
     if form == "table":
-        console.print(reports.as_table(names, rows))
+        print_rows(console, result.column_names, rows)
     elif form == "csv":
-        writer = csv.writer(sys.stdout)
-        writer.writerow(names)
-        writer.writerows(rows)
+        print_csv(result.column_names, rows, sys.stdout, neutralize_formulas=settings().csv_neutralize_formulas)
     else:
-        json.dump([dict(zip(names, row, strict=True)) for row in rows], sys.stdout, default=str, ensure_ascii=False)
-        sys.stdout.write("\n")
+        print_json(result.column_names, rows, sys.stdout)
 
 
 @cli.command()
-def status() -> None:
+@click.option("--all", "show_all", is_flag=True, help="List every file and playlist, not only the first.")
+def status(show_all: bool) -> None:
     """Show landed files, kept and rejected records, and stale tables."""
     from spotify_assets.cli import reports
 
-    reports.print_status(console, settings())
+    reports.print_status(console, settings(), show_all=show_all)
 
 
 @cli.command()
@@ -254,7 +247,7 @@ def forget(listener: str, yes: bool) -> None:
         for target in targets(settings()).values():
             target.drop_history(Lake(settings().lake_uri))
     console.print(
-        f"{escape(listener)} is forgotten: {len(files):,} landed files and {removed:,} old files of the lake removed."
+        f"{plain(listener)} is forgotten: {len(files):,} landed files and {removed:,} old files of the lake removed."
     )
 
 
@@ -362,7 +355,7 @@ def run_progress() -> Iterator[Callable[[str, int, str | None], None]]:
 
         def note(run: str, tables: int, table: str | None) -> None:
             if table is None:
-                tasks[run] = bars.add_task(escape(run), total=tables, latest="")
+                tasks[run] = bars.add_task(plain(run), total=tables, latest="")
                 if not errors.is_terminal:
                     errors.print(f"{run} ...", markup=False)
                 return
@@ -389,7 +382,7 @@ def run(*, debug: bool) -> int:
         error.show()
         return 2
     except SettingsError as error:
-        errors.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
+        errors.print(f"[bold red]Error:[/] {plain(error)}", soft_wrap=True)
         return 2
     except (click.Abort, KeyboardInterrupt):
         errors.print("Stopped. Nothing is half-written: spotify-assets sync goes on where it was.")
@@ -398,9 +391,9 @@ def run(*, debug: bool) -> int:
         from spotify_assets.spotify import SpotifyError
 
         if debug:
-            traceback.print_exc()
+            errors.print(plain_lines(traceback.format_exc()), soft_wrap=True)
         message = error.format_message() if isinstance(error, click.ClickException) else str(error) or repr(error)
-        errors.print(f"[bold red]Error:[/] {escape(message.strip().splitlines()[0])}", soft_wrap=True)
+        errors.print(f"[bold red]Error:[/] {plain(message.strip().splitlines()[0])}", soft_wrap=True)
         if not debug and not isinstance(error, (click.ClickException, SpotifyError)):
             errors.print("[dim]spotify-assets --debug ... shows where it happened.[/]")
         return 1

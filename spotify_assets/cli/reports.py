@@ -3,19 +3,18 @@
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.filesize import decimal
-from rich.markup import escape
 from rich.table import Table
 
 from spotify_assets.cli.outcome import Synced
 from spotify_assets.cli.sql import run_query
+from spotify_assets.cli.terminal import GREEN, plain, plain_lines, print_rows
 from spotify_assets.ingest.history import UnusedFile, find_changes
 from spotify_assets.lake.maintenance import MaintenanceResult, TableSize
 from spotify_assets.lake.tables import Lake
@@ -29,7 +28,6 @@ from spotify_assets.spotify.state import SpotifyState
 from spotify_assets.targets import publishing
 from spotify_assets.targets.registry import targets
 
-GREEN = "#1db954"
 BAR = 40
 BAR_MONTHS = 24
 MAX_SHOWN = 30
@@ -42,45 +40,6 @@ NEXT = {
     "demo --remove": "when you have seen enough of it",
 }
 LOGIN_ENDS_SOON = timedelta(days=30)
-
-
-def as_table(
-    names: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None, *, one_line: bool = False
-) -> Table:
-    """Format rows as a table for the terminal, numbers right-aligned. `one_line` truncates long text."""
-    shown = [[_shown(value, thousands=one_line) for value in row] for row in rows]
-    table = Table(
-        title=title,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        title_style=f"bold {GREEN}",
-        padding=(0, 1, 0, 0),
-    )
-    for index, name in enumerate(names):
-        is_number = any(re.fullmatch(r"-?[\d,.]+", row[index]) for row in shown)
-        width = max([len(name), *[len(re.sub(r"\[/?[a-z]*\]", "", row[index])) for row in shown]])
-        table.add_column(
-            name,
-            justify="right" if is_number else "left",
-            overflow="ellipsis" if one_line else "fold",
-            no_wrap=one_line or is_number,
-            min_width=width if one_line and index else None,
-        )
-    for row in shown:
-        table.add_row(*row)
-    return table
-
-
-def _shown(value: Any, *, thousands: bool) -> str:
-    if value is None:
-        return "[dim]-[/]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int) and thousands:
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.3f}".rstrip("0").rstrip(".")
-    return escape(str(value))
 
 
 def _file_name(source_file: str) -> str:
@@ -109,7 +68,7 @@ def totals(lake: Lake) -> dict[str, int]:
 
 def print_copied(console: Console, copied: CopyResult, place: str) -> None:
     """Print what an import copied, what was there already, and what it did not copy, and why."""
-    console.print(f"[bold]{_files(len(copied.landed))}[/] copied to {escape(place)}.", soft_wrap=True)
+    console.print(f"[bold]{_files(len(copied.landed))}[/] copied to {plain(place)}.", soft_wrap=True)
     renamed = {source: path for source, path in copied.landed.items() if not path.endswith(f"/{source.name}")}
     _print_some(
         console,
@@ -138,7 +97,7 @@ def print_unused(console: Console, unused: Sequence[UnusedFile], count: int) -> 
 def _print_some(console: Console, lines: Sequence[str], count: int | None = None) -> None:
     """Print the first lines, indented, and how many more there are."""
     for line in lines[:MAX_NAMED]:
-        console.print(f"  {escape(line)}", soft_wrap=True)
+        console.print(f"  {plain(line)}", soft_wrap=True)
     if (more := (count or len(lines)) - MAX_NAMED) > 0:
         console.print(f"  [dim]and {more:,} more[/]")
 
@@ -160,7 +119,7 @@ def print_changes(console: Console, done: Synced, before: dict[str, int], after:
     console.print(f"Landing zone: [bold]{done.landing}[/]. Computed: [bold]{computed}[/].")
     table = Table(box=box.SIMPLE_HEAD)
     for name, justify in (("", "left"), ("now", "right"), ("change", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # rich wants literals
+        table.add_column(name, justify=justify, no_wrap=name != "")  # type: ignore[arg-type]  # rich wants literals
     plays = {"landed": "records landed", "kept": "kept"} | {name: f"rejected: {name}" for name in REJECTION_REASONS}
     others = {name: name for name in after if name not in plays}
     for labels in (plays, others):
@@ -187,20 +146,25 @@ def print_published(console: Console, done: Synced) -> None:
             spans = sorted({str(span) for refresh in refreshes for span in refresh.spans or ()})
             shown = spans[0] if len(spans) == 1 else f"{len(spans)} ranges"
             parts.append(f"{shown} of {len(refreshes) - whole} tables")
-        console.print(f"Published to [bold]{name}[/]: {' and '.join(parts)}.")
+        console.print(f"Published to [bold]{name}[/]: {' and '.join(parts)}.", soft_wrap=True)
     for warning in sorted(set(done.warnings)):
-        console.print(f"[yellow]![/] {escape(warning)}", soft_wrap=True)
+        console.print(f"[yellow]![/] {plain_lines(warning)}", soft_wrap=True)
 
 
-def print_status(console: Console, settings: Settings) -> None:
-    """Print files by listener with their records, playlists, the login at Spotify, stale tables and targets."""
+def print_status(console: Console, settings: Settings, *, show_all: bool = False) -> None:
+    """Print files by listener with their records, playlists, the login at Spotify, stale tables and targets.
+
+    Of each list of more than `MAX_SHOWN` lines, the first are shown and the others summed up, unless `show_all`.
+    """
+    most = sys.maxsize if show_all else MAX_SHOWN
     lake = Lake(settings.lake_uri)
     landing = LandingZone(settings.landing_uri)
     changes = find_changes(landing, lake, settings)
     waiting = {file.path: "changed" if file.path in changes.changed else "new" for file in changes.to_read}
     waiting |= dict.fromkeys(changes.deleted, "deleted")
     stale = staleness.stale(lake, settings)
-    console.print(f"[dim]Landing zone[/] {settings.landing_uri}/history\n[dim]Lake        [/] {settings.lake_uri}")
+    console.print(f"[dim]Landing zone[/] {plain(settings.landing_uri)}/history", soft_wrap=True)
+    console.print(f"[dim]Lake        [/] {plain(settings.lake_uri)}", soft_wrap=True)
     rows = run_query(
         lake,
         """
@@ -229,19 +193,18 @@ def print_status(console: Console, settings: Settings) -> None:
         lines.setdefault(path.split("/")[1], []).append((_file_name(path), "new", None, None, None, None, None))
     names = ("file", "state", "records", "kept", "rejected", "from", "until")
     for listener, of_listener in sorted(lines.items()):
-        console.print(as_table(names, of_listener, title=escape(listener), one_line=True))
-        for note in notes.get(listener, []):
-            style = "[yellow]" if note.startswith("unreadable") else "[dim]"
-            console.print(f"  {style}{escape(note)}[/]", soft_wrap=True)
-    has_playlists = _print_playlists(console, lake)
+        print_rows(console, names, _shortened(of_listener, most), title=listener, is_report=True)
+        _print_notes(console, notes.get(listener, []), most)
+    has_playlists = _print_playlists(console, lake, most)
     _print_login(console, settings)
     if not lines and not has_playlists:
         console.print("\nNothing is landed yet: spotify-assets import PATH --listener NAME, or spotify-assets demo.")
     if strays := landing.strays():
         console.print(
-            "[yellow]Not read, as they lie in no listener's and no day's folder, or have a name that is no UTF-8: "
-            f"{escape(', '.join(strays))}.[/] Move them to history/NAME/ or playlists/YYYY-MM-DD/, or rename them."
+            "[yellow]Not read, as they lie in no listener's and no day's folder, or have a name that is no UTF-8:[/] "
+            "Move them to history/NAME/ or playlists/YYYY-MM-DD/, or rename them."
         )
+        _print_notes(console, strays, most)
     if waiting:
         console.print(f"[yellow]Not read yet: {changes.summary()}.[/] spotify-assets sync reads them.")
     if stale:
@@ -255,13 +218,34 @@ def print_status(console: Console, settings: Settings) -> None:
         _print_targets(console, lake, settings)
 
 
+def _shortened(lines: Sequence[tuple], most: int) -> Sequence[tuple]:
+    """The first lines of files, those that aren't simply read before others, and the sum of the rest."""
+    if len(lines) <= most:
+        return lines
+    ordered = sorted(lines, key=lambda line: line[1] == "read")
+    rest = ordered[most:]
+    sums = [sum(line[column] or 0 for line in rest) for column in (2, 3, 4)]
+    first, last = ([line[column] for line in rest if line[column]] for column in (5, 6))
+    more = (f"and {len(rest):,} more; --all", "", *sums, min(first, default=None), max(last, default=None))
+    return [*ordered[:most], more]
+
+
+def _print_notes(console: Console, notes: Sequence[str], most: int) -> None:
+    """Print the first notes, and how many more there are."""
+    for note in notes[:most]:
+        style = "[dim]" if note.startswith("ignored") else "[yellow]"
+        console.print(f"  {style}{plain(note)}[/]", soft_wrap=True)
+    if len(notes) > most:
+        console.print(f"  [dim]and {len(notes) - most:,} more; spotify-assets status --all lists them[/]")
+
+
 def _print_targets(console: Console, lake: Lake, settings: Settings) -> None:
     """Print whether each configured target is up to date."""
     for name, target in targets(settings).items():
         try:
             lacking = publishing.pending_refreshes(target, lake)
         except publishing.TargetError as error:
-            console.print(f"[yellow]{escape(str(error))}[/]", soft_wrap=True)
+            console.print(f"[yellow]{plain(error)}[/]", soft_wrap=True)
             continue
         count = "1 table is" if len(lacking) == 1 else f"{len(lacking)} tables are"
         state = f"[yellow]{count} behind[/]; spotify-assets sync" if lacking else "up to date"
@@ -285,14 +269,14 @@ def print_maintenance(console: Console, done: Sequence[MaintenanceResult], reten
         for one in [*changed, *total]
     ]
     names = ("table", "files before", "now", "size before", "now ")
-    console.print(as_table(names, rows, one_line=True))
+    print_rows(console, names, rows, is_report=True)
     if not changed:
         console.print("Nothing to compact, and nothing to remove.")
     else:
         console.print(f"[dim]What was replaced is kept for {retention_days} days.[/]")
 
 
-def _print_playlists(console: Console, lake: Lake) -> bool:
+def _print_playlists(console: Console, lake: Lake, most: int) -> bool:
     """Print every captured playlist; return whether there is any."""
     rows = run_query(
         lake,
@@ -306,17 +290,14 @@ def _print_playlists(console: Console, lake: Lake) -> bool:
     ).to_pylist()
     if rows:
         names = ("playlist", "snapshots", "items", "from", "until")
-        shown = [(row["name"], row["snapshots"], row["items"], row["first"], row["last"]) for row in rows[:MAX_SHOWN]]
-        console.print(as_table(names, shown, title="Playlists", one_line=True))
-        if len(rows) > MAX_SHOWN:
-            console.print(f"  [dim]and {len(rows) - MAX_SHOWN:,} more[/]")
+        shown = [(row["name"], row["snapshots"], row["items"], row["first"], row["last"]) for row in rows[:most]]
+        print_rows(console, names, shown, title="Playlists", is_report=True)
+        if len(rows) > most:
+            console.print(f"  [dim]and {len(rows) - most:,} more; spotify-assets status --all lists them[/]")
     broken = run_query(
         lake, "SELECT source_file, detail FROM raw_playlist_files WHERE status = 'unreadable' ORDER BY source_file"
     ).to_pylist()
-    for row in broken[:MAX_SHOWN]:
-        console.print(
-            f"  [yellow]unreadable: {escape(row['source_file'])} ({escape(row['detail'])})[/]", soft_wrap=True
-        )
+    _print_notes(console, [f"unreadable: {row['source_file']} ({row['detail']})" for row in broken], most)
     return bool(rows or broken)
 
 
@@ -329,10 +310,10 @@ def _print_login(console: Console, settings: Settings) -> None:
             soon = ends - datetime.now(UTC) < LOGIN_ENDS_SOON
             style = "[yellow]" if soon else "[dim]"
             advice = "; spotify-assets login renews it" if soon else ""
-            console.print(f"{style}The login of app {escape(client_id)} at Spotify ends on {ends:%Y-%m-%d}{advice}[/]")
+            console.print(f"{style}The login of app {plain(client_id)} at Spotify ends on {ends:%Y-%m-%d}{advice}[/]")
         if blocked and blocked > datetime.now(UTC):
             console.print(
-                f"[yellow]The quota of app {escape(client_id)} is used up until {blocked:%Y-%m-%d %H:%M} UTC[/]"
+                f"[yellow]The quota of app {plain(client_id)} is used up until {blocked:%Y-%m-%d %H:%M} UTC[/]"
             )
 
 
@@ -356,7 +337,7 @@ def _print_moves(console: Console, lake: Lake) -> None:
         title = f"{moves[0]['playlist_name']} on {moves[0]['snapshot_date']}"
         rows = [(row["change"], row["place"], row["name"], row["artist_name"]) for row in moves]
         console.print()
-        console.print(as_table(("change", "place", "track", "artist"), rows, title=escape(title)))
+        print_rows(console, ("change", "place", "track", "artist"), rows, title=title)
 
 
 def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -> None:
@@ -370,12 +351,9 @@ def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -
         FROM artist_metrics WHERE listener IN ({names}) GROUP BY artist_name ORDER BY sum(total_ms_played) DESC LIMIT 5
         """,
     ).to_pylist()
-    console.print(
-        as_table(
-            ("top artists", "plays", "hours"),
-            [(row["artist"], int(row["plays"]), int(row["hours"])) for row in artists],
-        )
-    )
+    shown = [(row["artist"], int(row["plays"]), int(row["hours"])) for row in artists]
+    print_rows(console, ("top artists", "plays", "hours"), shown)
+    console.print()
     months = run_query(
         lake,
         f"""

@@ -30,9 +30,9 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 from rich.console import Console
-from rich.markup import escape
 
 from spotify_assets.cli.instance import shipped, why_failed
+from spotify_assets.cli.terminal import plain
 
 HOST = "127.0.0.1"
 POLL_SECONDS = 1
@@ -160,7 +160,7 @@ def _print_runs(instance: dg.DagsterInstance, services: _Services, console: Cons
                     console.print(_line(instance, record), soft_wrap=True)
             active = [_what(run) for run in instance.get_runs(dg.RunsFilter(statuses=ACTIVE_STATUSES))]
             if active:
-                status.update(escape("; ".join(active)))
+                status.update(plain("; ".join(active)))
                 status.start()
             else:
                 status.stop()
@@ -177,10 +177,10 @@ def _line(instance: dg.DagsterInstance, record: dg.RunRecord) -> str:
     run = record.dagster_run
     ended = datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp())
     took = f" after {_duration(record.end_time - record.start_time)}" if record.start_time and record.end_time else ""
-    line = f"[dim]{ended:%H:%M:%S}[/] {escape(_what(run))}: {ENDED[run.status]}{took}"
+    line = f"[dim]{ended:%H:%M:%S}[/] {plain(_what(run))}: {ENDED[run.status]}{took}"
     if run.status is dg.DagsterRunStatus.FAILURE:
         events = [entry.dagster_event for entry in instance.all_logs(run.run_id) if entry.dagster_event]
-        line += f": {escape(why_failed(events))}"
+        line += f": {plain(why_failed(events))}"
     return line
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from filelock import FileLock
 
+from spotify_assets.escaping import FORMULA
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYERS, LAYOUT_COLUMN, TABLES
 from spotify_assets.storage import Storage, StorageError, is_s3, storage_at, storage_options
@@ -77,9 +78,11 @@ class FlatFiles:
 
     Attributes:
         uri: A folder's path, or `s3://bucket/prefix`.
+        neutralize_formulas: In CSV, prefix text with `'` that a spreadsheet would run, and quote all text.
     """
 
     uri: str
+    neutralize_formulas: bool = False
 
     @property
     def name(self) -> str:
@@ -97,7 +100,8 @@ class FlatFiles:
 
     def schema_fingerprint(self, table: str) -> str:
         """Hash of columns, types and the version of the file format."""
-        return ddl.ddl_fingerprint(FORMAT_VERSION, TABLES[table].arrow_schema.to_string())
+        written = ("neutralized",) if self.neutralize_formulas else ()
+        return ddl.ddl_fingerprint(FORMAT_VERSION, TABLES[table].arrow_schema.to_string(), *written)
 
     def published_states(self) -> Mapping[str, PublishedState]:
         """State by the latest export; tables whose files are missing are left out."""
@@ -172,7 +176,7 @@ class FlatFiles:
         months = self._months(refresh, lake) if TABLES[table].window_column else []
         rows = 0
         with self._local_file(f"{folder}/csv/{table}.csv") as file:
-            _to_csv(TABLES[table].spark_types, dataset, file)
+            _to_csv(TABLES[table].spark_types, dataset, file, neutralize_formulas=self.neutralize_formulas)
         parts = {f"{FOLDER_KEY}={month}/{table}": pc.field(LAYOUT_COLUMN) == pa.scalar(month) for month in months}
         # An empty table gets a file, too, from which readers get its columns.
         for name, rows_of_part in parts.items() or [(table, None)]:
@@ -260,9 +264,14 @@ def _to_parquet(table: str, dataset: Any, within: pc.Expression | None, file: Pa
     return rows
 
 
-def _to_csv(types: Mapping[str, str], dataset: Any, file: Path) -> None:
+def _to_csv(types: Mapping[str, str], dataset: Any, file: Path, *, neutralize_formulas: bool = False) -> None:
     """Write rows unsorted: times as ISO 8601 in UTC, lists as JSON, null as nothing, empty text as `""`."""
     written = {"timestamp": f"strftime({{0}}, '{ISO}')", "array<string>": "to_json({0})"}
+    options = ["FORMAT csv", "HEADER"]
+    texts = [_quote_identifier(name) for name, type_ in types.items() if type_ == "string"]
+    if neutralize_formulas and texts:
+        written["string"] = f"CASE WHEN regexp_matches({{0}}, '{FORMULA}') THEN chr(39) || {{0}} ELSE {{0}} END"
+        options.append(f"FORCE_QUOTE ({', '.join(texts)})")
     columns = ", ".join(
         f"{written.get(type_, '{0}').format(_quote_identifier(name))} AS {_quote_identifier(name)}"
         for name, type_ in types.items()
@@ -273,7 +282,7 @@ def _to_csv(types: Mapping[str, str], dataset: Any, file: Path) -> None:
         connection.execute("SET preserve_insertion_order = false")
         connection.register("lake_rows", dataset)
         path = str(file).replace("'", "''")
-        connection.execute(f"COPY (SELECT {columns} FROM lake_rows) TO '{path}' (FORMAT csv, HEADER)")
+        connection.execute(f"COPY (SELECT {columns} FROM lake_rows) TO '{path}' ({', '.join(options)})")
 
 
 def _quote_identifier(name: str) -> str:

@@ -19,7 +19,7 @@ def targets(settings: Settings) -> dict[str, Target]:
     if settings.snowflake_account:
         configured.append(Snowflake(settings=settings))
     if settings.export_uri:
-        configured.append(FlatFiles(uri=settings.export_uri))
+        configured.append(FlatFiles(settings.export_uri, settings.csv_neutralize_formulas))
     return {target.name: target for target in configured}
 
 

@@ -41,12 +41,6 @@ def lake(tmp_path):
     return Lake(str(tmp_path / "lake"))
 
 
-def of_table(table):
-    console = Console(file=io.StringIO(), width=60)
-    console.print(table)
-    return said(console)
-
-
 def test_an_import_says_what_became_of_each_file(console):
     copied = CopyResult(
         landed={Path("b/x.zip"): "history/anna/x-2.zip", Path("y.json"): "history/anna/y.json"},
@@ -73,28 +67,6 @@ def test_of_many_files_that_are_not_used_the_first_are_named(console):
     lines = said(console)
     assert lines[:2] == ["! 12 files not used:", "unreadable: history/anna/0.json ([cut] off)"]
     assert lines[10:] == ["unreadable: history/anna/9.json ([cut] off)", "and 2 more"]
-
-
-@pytest.mark.parametrize(
-    ("value", "shown", "shown_in_one_line"),
-    [
-        (None, "-", "-"),
-        (True, "true", "true"),
-        (1234567, "1234567", "1,234,567"),
-        (0.5, "0.5", "0.5"),
-        (2.0, "2", "2"),
-        (1 / 3, "0.333", "0.333"),
-        ("[bold]a[/]", "[bold]a[/]", "[bold]a[/]"),
-    ],
-)
-def test_values(value, shown, shown_in_one_line):
-    assert of_table(reports.as_table(["x"], [[value]]))[1:] == [shown]
-    assert of_table(reports.as_table(["x"], [[value]], one_line=True))[1:] == [shown_in_one_line]
-
-
-def test_numbers_are_to_the_right_and_text_to_the_left():
-    table = reports.as_table(["name", "count"], [["a", 1], ["b", 1000]])
-    assert [column.justify for column in table.columns] == ["left", "right"]
 
 
 @pytest.mark.parametrize(
@@ -232,6 +204,26 @@ def test_status_of_a_synced_lake(console, synced):
     assert "a.json read 1 1 0 2024-01 2024-01" in lines
     assert "b.json read 1 1 0 2024-03 2024-03" in lines
     assert "Every table is up to date." in lines
+
+
+def test_status_lists_the_first_files_and_sums_up_the_rest(console, synced, monkeypatch):
+    monkeypatch.setattr(reports, "MAX_SHOWN", 2)
+    for number in range(3):
+        synced.land(f"anna/{number}\x1b.json", b"[{")
+    synced.ingest()
+    reports.print_status(console, synced.settings)
+    lines = said(console)
+    assert [line for line in lines if "json" in line] == [
+        r"0\x1b.json unreadable 1 0 0 - -",
+        r"1\x1b.json unreadable 1 0 0 - -",
+        *(line for line in lines if line.startswith("unreadable: ")),
+    ]
+    assert "and 3 more; --all 3 2 0 2024-01 2024-03" in lines
+    assert "and 1 more; spotify-assets status --all lists them" in lines
+    console.file = io.StringIO()
+    reports.print_status(console, synced.settings, show_all=True)
+    assert sum(" unreadable " in line for line in said(console)) == 3
+    assert not any("more" in line for line in said(console))
 
 
 def test_status_of_files_that_wait(console, synced):

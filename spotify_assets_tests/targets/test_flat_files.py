@@ -172,6 +172,27 @@ def test_null_empty_text_lists_and_formulas(tmp_path):
     ]
 
 
+def test_formulas_are_neutralized_where_that_is_asked_for(tmp_path):
+    import pyarrow as pa
+
+    texts = ["=1+1", "+1", "-1", "@a", "\ta", "\ra", "\na", "＝1", "a=1", "'", "", None]  # noqa: RUF001
+    rows = pa.table({"track_name": texts, "ms_played": [-1] * len(texts)})
+    types = {"track_name": "string", "ms_played": "bigint"}
+    flat_files._to_csv(types, rows, tmp_path / "x.csv", neutralize_formulas=True)
+    content = (tmp_path / "x.csv").read_bytes().decode()
+    assert '"a=1",-1\n' in content
+    read = [row["track_name"] for row in csv.DictReader(io.StringIO(content, newline=""))]
+    assert read == [f"'{text}" for text in texts[:8]] + ["a=1", "'", "", ""]
+
+
+def test_neutralized_files_are_another_export(tmp_path):
+    exact, neutralized = (
+        targets(load_settings(export_uri=str(tmp_path), csv_neutralize_formulas=each))["files"]
+        for each in (False, True)
+    )
+    assert exact.schema_fingerprint("plays") != neutralized.schema_fingerprint("plays")
+
+
 def test_an_export_that_is_killed_is_never_seen_and_removed_by_the_next(history, files, few, monkeypatch):
     publish(history, files)
     before, whole = latest(files), there(files)

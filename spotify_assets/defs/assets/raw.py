@@ -13,6 +13,7 @@ import dagster as dg
 from spotify_assets.defs.assets.declare import OWNERS, asset_where, landed_tables
 from spotify_assets.defs.resources.landing import LandingResource
 from spotify_assets.defs.resources.spotify import SpotifyResource
+from spotify_assets.escaping import escape_controls
 from spotify_assets.ingest import fetch
 from spotify_assets.ingest.history import UnusedFile, ingest
 from spotify_assets.ingest.metadata_rows import table_of
@@ -55,7 +56,7 @@ def _results(
     context: dg.AssetExecutionContext, lake: Lake, tables: Sequence[str], mirrored: MirrorResult, **figures: Any
 ) -> Iterator[dg.MaterializeResult]:
     for name, detail in list(mirrored.unreadable.items())[:MAX_NAMED]:
-        context.log.warning(f"{name} can't be read: {detail}")
+        context.log.warning(escape_controls(f"{name} can't be read: {detail}"))
     for table in tables:
         if dg.AssetKey(table) in context.selected_asset_keys:
             yield _mirror_result(lake, table, unreadable=len(mirrored.unreadable), **figures)
@@ -81,7 +82,7 @@ def read_landing(
     lake = Lake(settings.lake_uri)
     ingested = ingest(landing.zone, lake, settings, context.log.info)
     for unused in ingested.unused[:MAX_NAMED]:
-        (context.log.info if unused.status == "ignored" else context.log.warning)(str(unused))
+        (context.log.info if unused.status == "ignored" else context.log.warning)(escape_controls(str(unused)))
     context.log.info(f"Landing zone: {ingested.changes.summary()}; {ingested.records:,} records read")
     return (
         _mirror_result(lake, "raw_plays", records_read=ingested.records),
@@ -117,10 +118,15 @@ def read_playlists(
     captured = fetch.CaptureResult()
     if f"{today}" in keys and settings.playlists and _may_request(context, spotify):
         captured = fetch.capture_playlists(
-            spotify.client, landing.zone, settings, today, refresh=config.refresh, note=context.log.info
+            spotify.client,
+            landing.zone,
+            settings,
+            today,
+            refresh=config.refresh,
+            note=lambda line: context.log.info(escape_controls(line)),
         )
         for playlist, problem in captured.failed.items():
-            context.log.warning(f"Playlist {playlist} was not captured: {problem}")
+            context.log.warning(escape_controls(f"Playlist {playlist} was not captured: {problem}"))
     _require_captures(keys, captured, today, landing.zone, lake, settings)
     mirrored = mirror_playlists(landing.zone, lake, settings, keys)
     for table, by_day in mirrored.rows_by_day.items():
@@ -178,7 +184,7 @@ def read_metadata(
     if _may_request(context, spotify):
         fetched = fetch.fetch_metadata(spotify.client, landing.zone, lake, settings, note=context.log.info)
         if fetched.stopped:
-            context.log.warning(f"Stopped requesting metadata: {fetched.stopped}")
+            context.log.warning(escape_controls(f"Stopped requesting metadata: {fetched.stopped}"))
     for kind in KINDS:
         if dg.AssetKey(table_of(kind)) in context.selected_asset_keys:
             mirrored = mirror_metadata(landing.zone, lake, settings, kind)
@@ -207,7 +213,7 @@ def recent_plays(
     settings: dg.ResourceParam[Settings],
 ) -> dg.MaterializeResult:
     polled = fetch.poll_recent_plays(spotify.client, landing.zone, settings)
-    context.log.info(str(polled))
+    context.log.info(escape_controls(str(polled)))
     if polled.may_have_gaps:
         context.log.warning("Spotify returns the last 50 plays only, and all of them are new: poll more often.")
     return dg.MaterializeResult(metadata={"plays": polled.plays, "files": len(polled.files)})

@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame, Row
 
 from spotify_assets.defs.checks.window import run_window, window_rows
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
+from spotify_assets.escaping import markdown_code
 from spotify_assets.model.cleaned import REJECTION_REASONS
 from spotify_assets.settings import Settings
 
@@ -36,7 +37,9 @@ LakeResource = dg.ResourceParam[DeltaLakeIOManager]
 def unreadable_files(lake: LakeResource) -> dg.AssetCheckResult:
     columns = ["source_file", "status", "detail"]
     broken = [row for row in lake.lake.read("raw_files", columns).to_pylist() if row["status"] == "unreadable"]
-    named = "\n".join(f"- `{row['source_file']}`: {row['detail']}" for row in broken[:MAX_NAMED])
+    named = "\n".join(
+        f"- {markdown_code(row['source_file'])}: {markdown_code(row['detail'])}" for row in broken[:MAX_NAMED]
+    )
     more = f"\n- and {len(broken) - MAX_NAMED:,} more" if len(broken) > MAX_NAMED else ""
     return dg.AssetCheckResult(
         passed=not broken,

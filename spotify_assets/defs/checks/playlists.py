@@ -6,6 +6,7 @@ import dagster as dg
 
 from spotify_assets.defs.checks.history import MAX_NAMED, WARN, LakeResource
 from spotify_assets.defs.checks.window import window_rows
+from spotify_assets.escaping import markdown_code
 
 
 @dg.asset_check(
@@ -16,7 +17,9 @@ from spotify_assets.defs.checks.window import window_rows
 def unreadable_captures(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     broken = window_rows("raw_playlist_files", context, lake).where("status = 'unreadable'")
     files = broken.select("source_file", "detail").orderBy("source_file").collect()
-    named = "\n".join(f"- `{row['source_file']}`: {row['detail']}" for row in files[:MAX_NAMED])
+    named = "\n".join(
+        f"- {markdown_code(row['source_file'])}: {markdown_code(row['detail'])}" for row in files[:MAX_NAMED]
+    )
     more = f"\n- and {len(files) - MAX_NAMED:,} more" if len(files) > MAX_NAMED else ""
     return dg.AssetCheckResult(
         passed=not files, severity=WARN, description=(named + more) or None, metadata={"unreadable": len(files)}

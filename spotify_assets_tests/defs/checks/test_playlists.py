@@ -49,7 +49,7 @@ def test_a_lost_item_is_noticed_on_its_day_only(captured, check, tables):
 def test_unreadable_captures_are_named_and_only_warn(captured, check):
     found = check(captured, "raw_playlist_files", "unreadable_captures")
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert "`playlists/2024-01-02/p.080000.json`: it is no valid JSON" in found.description
+    assert "`playlists/2024-01-02/p.080000.json`: `it is no valid JSON" in found.description
     assert "notes.json" not in found.description
     assert found.metadata["unreadable"].value == 1
     assert check(captured, "raw_playlist_files", "unreadable_captures", FIRST).passed
