@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
@@ -15,6 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Grain = Literal["daily", "weekly", "monthly"]
 PREFIX = "SPOTIFY_ASSETS_"
+# Options of PyMySQL that name a file or, `ssl_capath`, a folder.
+MYSQL_FILES = frozenset({"ssl_ca", "ssl_cert", "ssl_key", "ssl_capath", "read_default_file"})
 # Host and port of a URL, without user and password.
 HOST = r"[^/@?#;\s]+"
 # delta-rs 1.6 refuses these in a table's path, or reads another folder; the last are bytes that are not UTF-8.
@@ -273,6 +276,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 "expected mysql://user:password@host:3306/database, with special characters encoded as in %40"
             )
+        options = parse_qsl(value.get_secret_value().partition("?")[2])
+        for name, path in options:
+            if name in MYSQL_FILES and not Path(path).exists():
+                raise ValueError(f"{name} is {path!r}, and there is no such file")
         return value
 
     @field_validator("spotify_state", "warehouse")
@@ -280,7 +287,9 @@ class Settings(BaseSettings):
     def _on_this_machine(cls, value: str) -> str:
         if "://" in value:
             raise ValueError(f"{masked(value)!r}: expected a file on this machine")
-        return _absolute(value)
+        if Path(path := _absolute(value)).is_dir():
+            raise ValueError(f"{path!r} is a folder; expected a file")
+        return path
 
     @field_validator("glue_database")
     @classmethod
@@ -305,7 +314,10 @@ class Settings(BaseSettings):
     @field_validator("snowflake_private_key_file")
     @classmethod
     def _is_a_file(cls, value: str) -> str:
-        return _absolute(value) if value else value
+        path = _absolute(value) if value else ""
+        if path and not Path(path).is_file():
+            raise ValueError(f"there is no file {path!r}")
+        return path
 
     @field_validator("snowflake_url")
     @classmethod

@@ -89,6 +89,37 @@ def test_a_wrong_value_with_a_secret_is_not_repeated(monkeypatch, name, value):
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        (
+            "MYSQL_URL",
+            "mysql://me:a-secret@host/music?ssl_ca=/no/ca.pem",
+            "ssl_ca is '/no/ca.pem', and there is no such",
+        ),
+        ("MYSQL_URL", "mysql://me:a-secret@host/music?charset=x&ssl_key=no.pem", "ssl_key is 'no.pem'"),
+        ("SNOWFLAKE_PRIVATE_KEY_FILE", "/no/key.p8", "there is no file '/no/key.p8'"),
+        ("WAREHOUSE", "/tmp", "'/tmp' is a folder"),
+        ("SPOTIFY_STATE", "/tmp", "'/tmp' is a folder"),
+    ],
+)
+def test_a_file_that_is_not_there_is_told_with_its_variable(monkeypatch, name, value, expected):
+    monkeypatch.setenv(f"SPOTIFY_ASSETS_{name}", value)
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert str(error.value).startswith(f"SPOTIFY_ASSETS_{name}: {expected}")
+    assert "a-secret" not in str(error.value)
+
+
+def test_files_that_are_there_are_taken(tmp_path):
+    (tmp_path / "ca one.pem").touch()
+    url = f"mysql://me:a-secret@host/music?ssl_ca={tmp_path}/ca%20one.pem"
+    assert load_settings(mysql_url=url).mysql_url.get_secret_value() == url
+    assert (
+        load_settings(snowflake_private_key_file="ca one.pem").snowflake_private_key_file == f"{tmp_path}/ca one.pem"
+    )
+
+
+@pytest.mark.parametrize(
     "value", ["local", "local[*]", "sc://host", "sc://[::1]:15002/", "sc://host:443/;token=dapi0;x-cluster-id=1"]
 )
 def test_engines_that_can_be_named(value):

@@ -13,6 +13,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
+from spotify_assets.spotify.errors import SpotifyError
 from spotify_assets.spotify.failures import FailedError, Failure, log
 
 TIMEOUT = (5.0, 20.0)  # seconds to connect, and between two bytes of an answer
@@ -32,6 +33,20 @@ def _drop_record(record: logging.LogRecord) -> bool:
     return False
 
 
+def _certificates() -> str | bool:
+    """File or folder of certificates, by the variables that requests reads; True for its own.
+
+    Raises:
+        SpotifyError: It isn't there.
+    """
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if path := os.environ.get(variable):
+            if not os.path.exists(path):
+                raise SpotifyError(f"{variable} is {path!r}, and there is no such file or folder")
+            return path
+    return True
+
+
 class Session(requests.Session):
     """Session that all apps share. It raises FailedError before spotipy logs a failure and drops its headers."""
 
@@ -45,7 +60,7 @@ class Session(requests.Session):
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # requests would read ~/.netrc, which replaces the token, and look for proxies on each call.
         self.trust_env = False
-        self.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        self.verify = _certificates()
         self._proxies: dict[str, Any] = {}
 
     def close(self) -> None:

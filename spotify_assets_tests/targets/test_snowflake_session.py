@@ -21,7 +21,7 @@ from spotify_assets_tests.targets.conftest import pem
     [
         ({"snowflake_user": "NOBODY"}, "SPOTIFY_ASSETS_SNOWFLAKE_USER is wrong, or has another key"),
         ({"snowflake_private_key": "no key"}, "SPOTIFY_ASSETS_SNOWFLAKE_PRIVATE_KEY"),
-        ({"snowflake_private_key": "", "snowflake_private_key_file": "/no/key.p8"}, "_PRIVATE_KEY_FILE"),
+        ({"snowflake_private_key": "", "snowflake_private_key_file": __file__}, "_PRIVATE_KEY_FILE"),
         ({"snowflake_private_key": "", "snowflake_password": "a-wrong-secret"}, "SPOTIFY_ASSETS_SNOWFLAKE_PASSWORD"),
         ({"snowflake_url": "http://127.0.0.1:9"}, "http://127.0.0.1:9 can't be reached"),
         ({"snowflake_database": "NOWHERE"}, "there is no database NOWHERE"),
