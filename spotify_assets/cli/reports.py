@@ -200,11 +200,8 @@ def print_status(console: Console, settings: Settings, *, show_all: bool = False
     if not lines and not has_playlists:
         console.print("\nNothing is landed yet: spotify-assets import PATH --listener NAME, or spotify-assets demo.")
     if strays := landing.strays():
-        console.print(
-            "[yellow]Not read, as they lie in no listener's and no day's folder, or have a name that is no UTF-8:[/] "
-            "Move them to history/NAME/ or playlists/YYYY-MM-DD/, or rename them."
-        )
-        _print_notes(console, strays, most)
+        console.print("[yellow]Never read:[/]")
+        _print_notes(console, [f"{path}: {reason}" for path, reason in strays.items()], most)
     if waiting:
         console.print(f"[yellow]Not read yet: {changes.summary()}.[/] spotify-assets sync reads them.")
     if stale:
