@@ -37,12 +37,18 @@ def run(defs, job, request, instance):
         instance=instance, asset_selection=request.asset_selection, tags=request.tags
     )
     assert result.success
-    failed = [(one.asset_key.path, one.check_name) for one in result.get_asset_check_evaluations() if not one.passed]
-    assert failed == []
+    checks = result.get_asset_check_evaluations()
+    assert [(one.asset_key.path, one.check_name, one.description) for one in checks if not one.passed] == []
+    return checks
 
 
-def test_from_a_landed_file_to_nothing_stale(world, instance):
-    world.land("anna/a.json", [extended("2024-01-31T13:37:00Z"), extended("2024-04-01T00:00:00Z"), extended("soon")])
+def metadata(record, name):
+    return record.asset_materialization.metadata[name].value
+
+
+def test_ticks_run_everything_from_a_landed_file_until_nothing_is_stale(world, instance):
+    moments = ("2024-01-31T13:37:00Z", "2024-01-31T13:37:00Z", "2024-02-15T12:00:00Z", "2024-04-01T00:00:00Z", "soon")
+    world.land("anna/a.json", [*map(extended, moments), extended(moments[-2], track="Other"), 5])
     world.land("anna/ReadMe.pdf", b"%PDF")
     defs = definitions(world.settings)
     landed = tick(sensors.landing_sensor, world, instance)
@@ -51,7 +57,7 @@ def test_from_a_landed_file_to_nothing_stale(world, instance):
     skipped = tick(sensors.landing_sensor, world, instance, landed.cursor).skip_message
     assert "all are read" in skipped
     assert "Not used: ignored: history/anna/ReadMe.pdf (" in skipped
-    cursor, ranges = None, []
+    cursor, ranges, checks = None, [], []
     for _ in range(10):
         found = tick(sensors.stale_sensor, world, instance, cursor)
         if isinstance(found, dg.SkipReason):
@@ -59,11 +65,23 @@ def test_from_a_landed_file_to_nothing_stale(world, instance):
         cursor = found.cursor
         [request] = found.run_requests
         ranges.append(request.tags.get("dagster/asset_partition_range_start"))
-        run(defs, "refresh_tables", request, instance)
+        checks.append(run(defs, "refresh_tables", request, instance))
     assert ranges == ["2008-10-01", "2024-01-01", "2008-10-01"]
     assert "up to date" in found.skip_message
     assert not staleness.stale(world.lake, world.settings)
-    assert len(world.rows("fct_plays")) == 2
+    assert len(world.rows("fct_plays")) == 4
+    assert max(map(len, checks)) > 60
+    plays = instance.fetch_materializations(dg.AssetKey("fct_plays"), limit=100).records
+    assert {one.partition_key: metadata(one, "dagster/partition_row_count") for one in plays} == {
+        "2008-10-01": 0,
+        "2024-01-01": 1,
+        "2024-02-01": 1,
+        "2024-03-01": 0,
+        "2024-04-01": 2,
+    }
+    [tracks] = instance.fetch_materializations(dg.AssetKey("dim_track"), limit=100).records
+    assert metadata(tracks, "dagster/row_count") == 4
+    assert metadata(tracks, "dagster/uri").endswith("lake/dimensions/dim_track")
     lake_changed = tick(sensors.publish_sensor, world, instance)
     run(defs, "publish_tables", lake_changed.run_requests[0], instance)
     assert publishing.pending_refreshes(Warehouse(path=world.settings.warehouse), world.lake) == []

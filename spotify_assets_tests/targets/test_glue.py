@@ -254,20 +254,6 @@ class TestSettings:
         checked = {key.asset_key.path[-1] for key in graph.asset_check_keys if key.asset_key.path[0] == "athena"}
         assert checked == set(TABLES)
 
-    def test_nothing_of_aws_is_imported_before_it_is_needed(self):
-        code = (
-            "import sys; from spotify_assets.targets.registry import targets; "
-            "from spotify_assets.settings import load_settings; targets(load_settings()); "
-            "print([name for name in ('boto3', 'botocore', 'dagster_aws') if name in sys.modules])"
-        )
-        environment = os.environ | {
-            "SPOTIFY_ASSETS_LAKE_URI": "s3://bucket/lake",
-            "SPOTIFY_ASSETS_GLUE_DATABASE": "music",
-            "SPOTIFY_ASSETS_ATHENA_WORKGROUP": "dj",
-        }
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-        assert done.stdout.strip() == "[]", done.stderr
-
     @pytest.mark.parametrize(
         ("given", "said"),
         [
