@@ -149,7 +149,10 @@ class Settings(BaseSettings):
         "data/spotify.json", description="File with the login and the state of quotas; only you can read it"
     )
     retention_days: int = Field(
-        7, ge=0, description="Days for which maintenance keeps old versions of tables, for their readers"
+        7,
+        ge=0,
+        description="Days for which maintenance keeps old versions of tables, for their readers; at least a day, as "
+        "a run that is still writing needs its files",
     )
     max_json_mb: int = Field(
         256,

@@ -16,7 +16,7 @@ from spotify_assets.cli.outcome import Synced
 from spotify_assets.cli.sql import run_query
 from spotify_assets.cli.terminal import GREEN, plain, plain_lines, print_rows
 from spotify_assets.ingest.history import UnusedFile, find_changes
-from spotify_assets.lake.maintenance import MaintenanceResult, TableSize
+from spotify_assets.lake.maintenance import HOURS_PER_DAY, LONGEST_WRITE_HOURS, MaintenanceResult, TableSize
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.copy_in import CopyResult
 from spotify_assets.landing.zone import LandingZone
@@ -270,7 +270,9 @@ def print_maintenance(console: Console, done: Sequence[MaintenanceResult], reten
     if not changed:
         console.print("Nothing to compact, and nothing to remove.")
     else:
-        console.print(f"[dim]What was replaced is kept for {retention_days} days.[/]")
+        is_floor = retention_days * HOURS_PER_DAY <= LONGEST_WRITE_HOURS
+        kept = "a day, as a run that is still writing needs its files" if is_floor else f"{retention_days} days"
+        console.print(f"[dim]What was replaced is kept for {kept}.[/]", soft_wrap=True)
 
 
 def _print_playlists(console: Console, lake: Lake, most: int) -> bool:

@@ -1,7 +1,7 @@
 """Compaction and vacuum of the lake's tables.
 
 Both are safe while other runs read or write: a compaction that conflicts with another commit is retried, and no file
-is removed that was part of a table, or written, within the retention.
+is removed that was part of a table, or written, within the retention or the last `LONGEST_WRITE_HOURS`.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 HOURS_PER_DAY = 24
+# Until a writer commits, its files are in no version of the table. The largest sync that was measured, of fifty
+# million plays, takes 24 minutes in all; on a slower machine, or a laptop that sleeps, a write may take many hours.
+LONGEST_WRITE_HOURS = 24
 # Tasks with which Spark lists files in a VACUUM; its default is 10,000.
 LISTING_TASKS = "16"
 
@@ -62,7 +65,7 @@ def maintain_lake(
 
     Args:
         lake: The lake.
-        retention_days: Days for which former versions are kept.
+        retention_days: Days for which former versions are kept; those of the last `LONGEST_WRITE_HOURS` always are.
         note: Called with the result of each table.
         engine: Opens a session on the Spark Connect server that writes `engine_tables`; None where that is the
             embedded engine, whose commits are safe against those of `deltalake`.
@@ -71,7 +74,7 @@ def maintain_lake(
     done = []
     for table in _existing_tables(lake):
         before = table_size(lake, table)
-        hours = retention_days * HOURS_PER_DAY
+        hours = max(retention_days * HOURS_PER_DAY, LONGEST_WRITE_HOURS)
         if not (engine and table in engine_tables and _maintain_by_engine(lake, engine(), table, hours)):
             _compact(lake, table)
             _vacuum(lake, table, hours)

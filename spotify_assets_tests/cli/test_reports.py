@@ -169,6 +169,12 @@ def test_maintenance_shows_what_changed_and_the_sum(console):
     ]
 
 
+def test_maintenance_without_a_retention_keeps_a_day(console):
+    reports.print_maintenance(console, [MaintenanceResult("plays", TableSize(5, 1), TableSize(1, 1))], 0)
+    expected = "What was replaced is kept for a day, as a run that is still writing needs its files."
+    assert said(console)[-1] == expected
+
+
 def test_maintenance_with_nothing_to_do(console):
     reports.print_maintenance(console, [MaintenanceResult("plays", TableSize(1, 1), TableSize(1, 1))], 7)
     assert said(console)[-1] == "Nothing to compact, and nothing to remove."

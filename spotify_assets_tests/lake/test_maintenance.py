@@ -10,7 +10,7 @@ import pytest
 from deltalake import CommitProperties
 
 from spotify_assets.definitions import definitions
-from spotify_assets.lake import commits
+from spotify_assets.lake import commits, maintenance
 from spotify_assets.refresh import staleness
 from spotify_assets.storage import storage_at
 from spotify_assets_tests.conftest import extended
@@ -67,7 +67,13 @@ def test_a_compaction_carries_the_state_of_windows_forward(fragmented):
     assert told == {name: [window.fingerprint, window.version] for name, window in before.items()} != {}
 
 
-def test_former_versions_go_once_the_retention_is_over(fragmented):
+@pytest.fixture
+def no_floor(monkeypatch):
+    """Nobody writes: with a retention of 0, whatever is in no commit may go at once."""
+    monkeypatch.setattr(maintenance, "LONGEST_WRITE_HOURS", 0)
+
+
+def test_former_versions_go_once_the_retention_is_over(fragmented, no_floor):
     fragmented.overrides["retention_days"] = 0
     before = fragmented.everything()
     done = of_plays(fragmented)
@@ -76,6 +82,19 @@ def test_former_versions_go_once_the_retention_is_over(fragmented):
     assert fragmented.everything() == before
     assert not staleness.stale(fragmented.lake, fragmented.settings)
     assert of_plays(fragmented).before == of_plays(fragmented).after
+
+
+def test_without_a_retention_files_of_running_writers_stay(prepared):
+    world = prepared(MONTH)
+    world.overrides["retention_days"] = 0
+    table = Path(world.lake.table_uri("plays"))
+    killed, running = table / "month=2024-01-01/killed.parquet", table / "month=2024-01-01/running.parquet"
+    for file, hours in ((killed, 25), (running, 23)):
+        file.write_bytes(b"in no commit")
+        os.utime(file, (time.time() - hours * 3600,) * 2)
+    of_plays(world)
+    assert not killed.exists()
+    assert running.exists()
 
 
 def test_files_of_killed_runs_are_removed_after_the_retention(prepared):
@@ -91,7 +110,7 @@ def test_files_of_killed_runs_are_removed_after_the_retention(prepared):
     assert new.exists()
 
 
-def test_repeated_maintenance_keeps_the_state_of_windows(prepared):
+def test_repeated_maintenance_keeps_the_state_of_windows(prepared, no_floor):
     world = prepared(MONTH)
     world.overrides["retention_days"] = 0
     for _ in range(4):
@@ -111,7 +130,7 @@ def test_the_job_reports_files_and_bytes(fragmented):
     assert tables["plays"]["files after"] == tables["plays"]["files before"] + 1
 
 
-def test_in_a_bucket(s3_world):
+def test_in_a_bucket(s3_world, no_floor):
     s3_world.land("anna/a.json", MONTH["anna/a.json"])
     s3_world.overrides["retention_days"] = 0
     s3_world.ingest()
