@@ -44,8 +44,8 @@ def sync_killed_after(world: World, commits: int) -> None:
 
 def test_incremental_equals_rebuild(prepared):
     january = [extended("2024-01-31T12:00:00Z"), extended("2024-01-31T12:00:30Z", track="song ")]
-    april = [extended("2024-04-10T12:00:00Z"), extended("2024-04-10T13:00:00Z", ms_played=100)]
-    world = prepared({"anna/january.json": january, "anna/april.json": april})
+    june = [extended("2024-06-10T12:00:00Z"), extended("2024-06-10T13:00:00Z", ms_played=100)]
+    world = prepared({"anna/january.json": january, "anna/june.json": june})
     landed = world.root / "landing/history"
 
     # Its first record is superseded by those of January.
@@ -54,7 +54,7 @@ def test_incremental_equals_rebuild(prepared):
 
     world.land("anna/february.json", [extended("2024-02-01T00:30:00Z", ms_played="long"), extended("soon"), 5])
     world.land("ben/cut.json", b"[{")
-    (landed / "anna/april.json").unlink()
+    (landed / "anna/june.json").unlink()
     sync_killed_after(world, 8)
 
     (landed / "anna/january.json").unlink()
