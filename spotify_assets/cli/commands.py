@@ -56,9 +56,9 @@ def import_(paths: tuple[Path, ...], listener: str) -> None:
     listener, lake = checked(listener), Lake(settings().lake_uri)
     copied = copy_into_landing(list(paths), listener, landing(), known_digests(lake, listener))
     reports.print_copied(console, copied, f"{settings().landing_uri}/history/{listener}")
-    told = run_sync().unused
+    told = {str(file) for file in run_sync().unused}
     used, unused = use_of(lake, copied.paths)
-    untold = [file for file in unused if file not in told]
+    untold = [file for file in unused if str(file) not in told]
     reports.print_unused(console, untold, len(untold))
     if copied.failed:
         raise click.ClickException(f"not all files were copied; import them again: {next(iter(copied.failed))}")
@@ -367,6 +367,9 @@ def run_progress() -> Iterator[Callable[[str, int, str | None], None]]:
 
 def main() -> None:
     """Entry point. Exit codes: 0 success, 1 failure, 2 usage error."""
+    for stream in (sys.stdout, sys.stderr):
+        # Where the terminal's or the pipe's encoding lacks a character, show its escape.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # they are TextIOWrappers here
     code = run(debug="--debug" in sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()

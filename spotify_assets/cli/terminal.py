@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, TextIO
@@ -152,9 +151,7 @@ def _shown(value: Any, *, is_report: bool) -> str:
     return escape_controls(str(value))
 
 
-def print_csv(
-    names: Sequence[str], rows: Iterable[Sequence[Any]], file: TextIO = sys.stdout, *, neutralize_formulas: bool
-) -> None:
+def print_csv(names: Sequence[str], rows: Iterable[Sequence[Any]], file: TextIO, *, neutralize_formulas: bool) -> None:
     """Write rows as CSV: text as it is, but on a terminal without control characters.
 
     Args:
@@ -175,7 +172,7 @@ def print_csv(
     writer.writerows([*map(written, row)] for row in rows)
 
 
-def print_json(names: Sequence[str], rows: Iterable[Sequence[Any]], file: TextIO = sys.stdout) -> None:
+def print_json(names: Sequence[str], rows: Iterable[Sequence[Any]], file: TextIO) -> None:
     """Write rows as a JSON array of objects.
 
     A name that occurs twice gets a number: `a`, `a_1`. Numbers that JSON lacks are text: `"NaN"`, `"Infinity"`,

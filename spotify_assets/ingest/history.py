@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError
 
+from spotify_assets.escaping import escape_controls
 from spotify_assets.ingest.history_rows import (
     SourceRead,
     all_records,
@@ -56,7 +57,7 @@ class UnusedFile:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.status}: {self.source} ({self.reason})"
+        return escape_controls(f"{self.status}: {self.source} ({self.reason})")
 
 
 # From what somebody should look at, to what an export holds besides.

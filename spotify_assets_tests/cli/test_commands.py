@@ -124,6 +124,21 @@ def test_wrong_use_and_failures_are_one_clear_message(run, tmp_path, monkeypatch
     assert "SPOTIFY_ASSETS_TIMEZONE: 'Mars' is not a time zone" in run("sync", expect=2)
 
 
+def test_a_query_shows_whole_values_and_reaches_nothing_else(run, tmp_path):
+    sql = "SELECT chr(27) || '[2J' AS name, 9223372036854775807 AS track_key, repeat('x', 200) AS a, 'nan'::FLOAT AS n"
+    shown = run("query", sql)
+    assert all(value in shown for value in (r"\x1b[2J", "9223372036854775807", "x" * 200))
+    assert "\x1b" not in shown
+    [row] = json.loads(run("query", f"SELECT * FROM ({sql}), (SELECT 1 AS name)", "--format", "json"))
+    assert (row["name"], row["name_1"], row["n"]) == ("\x1b[2J", 1, "NaN")
+    copy = f"COPY (SELECT 1 AS a) TO '{tmp_path}/written.csv'"
+    assert "this is COPY; --allow-external allows more" in run("query", copy, expect=1)
+    assert "allows more" in run("query", "FROM read_text('/etc/passwd')", expect=1)
+    assert not (tmp_path / "written.csv").exists()
+    run("query", copy, "--allow-external")
+    assert (tmp_path / "written.csv").exists()
+
+
 def test_debug_shows_where_it_happened(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "spotify_assets", "--debug", "query", "SELECT * FROM nothing"],

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet as pq
 
 from spotify_assets.ingest import history as ingest_module
-from spotify_assets.ingest.history import find_changes, known_digests, latest_valid, use_of
+from spotify_assets.ingest.history import UnusedFile, find_changes, known_digests, latest_valid, use_of
 from spotify_assets.lake.tables import Lake
 from spotify_assets.settings import load_settings
 from spotify_assets.storage import Folder, StorageError
@@ -400,3 +400,8 @@ def test_what_was_read_is_known_by_its_content(world):
     [listed] = [file for file in world.landing.storage.files() if file.path.endswith("x.json")]
     sha256 = hashlib.sha256((world.root / "landing/history/anna/x.json").read_bytes()).hexdigest()
     assert known_digests(world.lake, "anna") == {listed: sha256}
+
+
+def test_a_file_that_is_not_used_is_told_without_what_a_terminal_obeys():
+    file = UnusedFile("history/anna/a\x1b[2J\u202e.json", "unreadable", "it is empty")
+    assert str(file) == r"unreadable: history/anna/a\x1b[2J\u202e.json (it is empty)"

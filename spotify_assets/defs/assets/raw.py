@@ -82,7 +82,7 @@ def read_landing(
     lake = Lake(settings.lake_uri)
     ingested = ingest(landing.zone, lake, settings, context.log.info)
     for unused in ingested.unused[:MAX_NAMED]:
-        (context.log.info if unused.status == "ignored" else context.log.warning)(escape_controls(str(unused)))
+        (context.log.info if unused.status == "ignored" else context.log.warning)(str(unused))
     context.log.info(f"Landing zone: {ingested.changes.summary()}; {ingested.records:,} records read")
     return (
         _mirror_result(lake, "raw_plays", records_read=ingested.records),
@@ -100,7 +100,10 @@ def _unused_files(unused: Sequence[UnusedFile]) -> dict[str, Any]:
     """Metadata on files that were not used: how many, and a table with the reason of each."""
     if not unused:
         return {"unused": 0}
-    records = [dg.TableRecord(asdict(file)) for file in unused[:MAX_IN_TABLE]]
+    records = [
+        dg.TableRecord({name: escape_controls(text) for name, text in asdict(file).items()})
+        for file in unused[:MAX_IN_TABLE]
+    ]
     return {"unused": len(unused), UNUSED_FILES: dg.MetadataValue.table(records)}
 
 
