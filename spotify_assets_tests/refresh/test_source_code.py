@@ -187,6 +187,7 @@ def test_what_extends_a_function_counts_with_it(source):
     "text",
     [
         "from spotify_assets.lake.tables import Lake\ndef start(): return Lake()",
+        "from spotify_assets.settings import Settings\ndef start(): return Settings",
         "from spotify_assets import settings\ndef start(): return settings.Settings",
         "from spotify_assets.readers import nothing\ndef start(): return nothing",
         "from somewhere.readers import two\ndef start(): return two",
