@@ -47,6 +47,7 @@ def names(code: SourceCode, root: str = "start", module: str = "one") -> set[str
         "def start(): return [helper for helper in helper]",
         "start = []\nstart.append(helper)",
         "if True:\n    start = helper\nelse:\n    start = None",
+        "if True:\n    def start(): return helper",
         "(start,) = [helper]",
         "start = {}\nstart['a'] = helper",
         "start: object = helper",
@@ -154,7 +155,7 @@ def test_what_a_decorator_registers_counts_with_its_registry(source):
                     FORMATS[name] = function
                     return function
                 return put
-            def other(function): return function
+            def other(function): return helper(function)
             def start(name): return FORMATS[name]()
             @register('a')
             def read_a(): return helper()
@@ -301,6 +302,29 @@ def test_a_constant_with_sets_reads_the_same_in_every_process():
     assert stable_repr([("a", frozenset(letters)), {"b": set(letters)}]) == (
         "(('a', {'f', 'i', 'o', 'p', 's', 't', 'y'}), {'b': {'f', 'i', 'o', 'p', 's', 't', 'y'}})"
     )
+
+
+def test_texts_are_as_lakes_of_before_have_them(source):
+    """Others, also on another version of Python, and every table of an existing lake would be computed again."""
+    code = source(
+        one="""
+            import math as m
+            LIMIT: int = 3
+            @m.decorated(1, key="a")
+            def start(a, /, b=LIMIT, *rest, c=None, **more) -> int:
+                "Text."
+                with open(a) as file:
+                    rows = [f"{row!r:>5}" for row in file if row is not None and m.isclose(row, 1.5)]
+                try:
+                    return {**more, "rows": rows[1:], "big": lambda x: (x := x + 1)}
+                except (OSError, ValueError) as error:
+                    raise KeyError from error
+            """
+    )
+    assert code.closure([(f"{READERS}.one", "start")]).texts == [
+        "3fc31451e8b4efb9 3fc31451e8b4efb9",
+        "e8cfc3a366e50f1d 3fc31451e8b4efb9 3fc31451e8b4efb9",
+    ]
 
 
 def test_garbage_is_collected_again_after_parsing():
