@@ -44,7 +44,10 @@ def live(world):
 
 
 def of_plays(world):
-    [one] = [one for one in world.frames.maintain() if one.table == "plays"]
+    noted = []
+    done = world.frames.maintain(noted.append)
+    assert noted == done
+    [one] = [one for one in done if one.table == "plays"]
     return one
 
 
