@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 
 from spotify_assets.model import TABLES
-from spotify_assets.readers.errors import UnreadableError
+from spotify_assets.readers.errors import UnreadableError, is_passing
 from spotify_assets.readers.responses import Fields
-from spotify_assets.storage import OutsideStorageError
+from spotify_assets.storage import OutsideStorageError, StorageError
 
 
 class ColumnBuilder:
@@ -40,8 +40,16 @@ class ColumnBuilder:
         return pa.Table.from_arrays(arrays, schema=self._schema)
 
 
-def failure_reason(error: Exception) -> str:
-    """Why a file can't be read, without any of its content and without the address of the landing zone."""
+def failure_reason(error: Exception, path: str) -> str:
+    """Why a file can't be read, without any of its content and without the address of the landing zone.
+
+    Raises:
+        StorageError: It can't be read now, for a reason outside of it. Else what it holds would be dropped from the
+            table, and missed until the file is touched.
+    """
+    if is_passing(error):
+        why = (getattr(error, "strerror", None) or "not enough memory").lower()
+        raise StorageError(f"{path} can't be read now: {why}; see to that or move it away, and sync again") from None
     if isinstance(error, UnreadableError | OutsideStorageError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

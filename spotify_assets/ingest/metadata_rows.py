@@ -47,7 +47,7 @@ def latest_responses(
         unreadable: Output: reasons why files can't be read, by path.
 
     Raises:
-        StorageError: where the landing zone can't be read.
+        StorageError: where the landing zone, or one of the files, can't be read now.
     """
     latest: dict[str, Fields] = {}
     key = f"{singular(kind)}_id"
@@ -70,8 +70,9 @@ def latest_responses(
             raise
         except Exception as error:
             # A malformed file may make a parser raise anything; skip that file only.
+            reason = failure_reason(error, capture.path)
             if has_data_suffix(capture.path):
-                unreadable[capture.path] = failure_reason(error)
+                unreadable[capture.path] = reason
         if skipped:
             unreadable[capture.path] = f"{skipped:,} of its responses hold no known object; the others are read"
     return latest

@@ -36,7 +36,7 @@ def snapshot_rows(
         unreadable: Output: reasons why files can't be read, by path.
 
     Raises:
-        StorageError: where the landing zone can't be read.
+        StorageError: where the landing zone, or one of the files, can't be read now.
     """
     rows, items = ColumnBuilder("raw_playlist_files"), ColumnBuilder("raw_playlists")
     for _, of_day in groupby(captures, key=lambda landed: landed[0].day):
@@ -101,7 +101,7 @@ def _read_file(capture: Capture, opener: Opener, max_bytes: int) -> _File | None
     except Exception as error:
         # A malformed file may make a parser raise anything; skip that file only.
         status = "unreadable" if has_data_suffix(name) else "ignored"
-        return _File(row | {"status": status, "detail": failure_reason(error)})
+        return _File(row | {"status": status, "detail": failure_reason(error, capture.path)})
     row |= playlist.attributes
     row |= {
         "playlist_id": playlist.playlist_id or row["playlist_id"],

@@ -13,7 +13,7 @@ from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.ingest.responses import mirror_metadata, mirror_playlists
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import staleness
-from spotify_assets.storage import Folder
+from spotify_assets.storage import Folder, StorageError
 from spotify_assets_tests.conftest import account, extended
 from spotify_assets_tests.readers.test_metadata import album, full_artist, line
 from spotify_assets_tests.readers.test_playlists import (
@@ -183,23 +183,36 @@ def test_a_file_that_goes_or_cannot_be_opened(world, monkeypatch):
     outside.write_text(json.dumps(capture(track("A"))))
     gone = land(world, "playlists/2024-01-02/gone.json", capture(track("A")))
     (world.root / "landing/playlists/2024-01-02/link.json").symlink_to(outside)
-    land(world, "playlists/2024-01-02/p.json", capture(track("A")))
     (world.root / "landing/playlists/2024-01-02/nowhere.json").symlink_to(world.root / "nowhere")
-    read = playlist_rows.read_playlist
-
-    def denied(stream, max_bytes):
-        if stream.name.endswith("p.json"):
-            raise PermissionError(13, "Permission denied", stream.name)
-        return read(stream, max_bytes)
-
-    monkeypatch.setattr(playlist_rows, "read_playlist", denied)
     opened = Folder.open
     monkeypatch.setattr(Folder, "open", lambda self, path: (gone.unlink(True), opened(self, path))[1])
     assert mirror(world).unreadable == {
         "playlists/2024-01-02/link.json": "it is a link that leads out of the landing zone; copy the file itself",
-        "playlists/2024-01-02/p.json": "permission denied",
     }
-    assert sorted(files(world)) == ["2024-01-02/link.json", "2024-01-02/p.json"]
+    assert sorted(files(world)) == ["2024-01-02/link.json"]
+
+
+def test_a_file_that_cannot_be_read_now_drops_nothing_and_is_read_by_the_next_run(world, monkeypatch):
+    def deny(self, path):
+        raise PermissionError(13, "Permission denied", path)
+
+    land(world, "playlists/2024-01-02/p.json", capture(track("A")))
+    land(world, "metadata/tracks/a.ndjson", line(track("A")["id"], track("A")))
+    mirror(world)
+    metadata(world)
+    land(world, "playlists/2024-01-02/q.json", capture(track("B")))
+    land(world, "metadata/tracks/b.ndjson", line(track("B")["id"], track("B")))
+    with monkeypatch.context() as denied:
+        denied.setattr(Folder, "open", deny)
+        with pytest.raises(StorageError, match=r"^playlists/2024-01-02/p.json can't be read now: permission denied; "):
+            mirror(world)
+        with pytest.raises(StorageError, match=r"^metadata/tracks/a.ndjson can't be read now: permission denied; "):
+            metadata(world)
+    assert sorted(files(world)) == ["2024-01-02/p.json"]
+    assert len(world.rows("track_metadata")) == 1
+    mirror(world)
+    assert sorted(files(world)) == ["2024-01-02/p.json", "2024-01-02/q.json"]
+    assert len(metadata(world)[0]) == 2
 
 
 def test_a_failing_reader_affects_its_file_only(world, monkeypatch):
