@@ -211,6 +211,11 @@ def test_a_constant_of_the_model_is_one_definition(source):
         ("import math as m\ndef start(): m.pi", "import math\ndef start(): math.pi", True),
         ("from math import sqrt\ndef start(): sqrt", "from math import sqrt as root\ndef start(): root", True),
         ("from math import sqrt\ndef start(): sqrt", "from cmath import sqrt\ndef start(): sqrt", False),
+        (
+            "from spotify_assets.lake.tables import Lake\ndef start(): Lake",
+            "from spotify_assets.lake import Lake\ndef start(): Lake",
+            True,
+        ),
         ("def start(): return 1", "def start(): return 1.0", False),
         ("def start(a, b): return a - b", "def start(a, b): return b - a", False),
         ("def start(a=1): ...", "def start(a=2): ...", False),

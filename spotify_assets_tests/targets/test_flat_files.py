@@ -25,7 +25,7 @@ ALL = publishing.tables_of_layers(*LAYERS)
 @pytest.fixture
 def history(prepared):
     world = prepared(FILES, two_snapshots)
-    world.overrides |= {"export_uri": str(world.root / "exports")}
+    world.overrides |= {"export_uri": str(world.root / "a" / "folder")}
     return world
 
 
