@@ -1,17 +1,21 @@
 """The DuckDB file: every table of the lake, with keys, comments and the analysis views, for readers on one machine.
 
 Each refresh writes a copy of the file and renames it over the former one. A reader that has the file open keeps
-reading the former content and blocks no refresh; later readers see the refresh as a whole.
+reading the former content and blocks no refresh; later readers see the refresh as a whole. A program that has it open
+for writing blocks refreshes: what it commits after the copy would be lost.
 """
 
+import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 import duckdb
@@ -21,6 +25,7 @@ from sqlalchemy.dialects import postgresql
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYERS, TABLES
+from spotify_assets.retry import Backoff, retry
 from spotify_assets.storage import is_s3, plain_path
 from spotify_assets.targets import ddl, publishing
 from spotify_assets.targets.publishing import PublishedState, PublishResult, Refresh, RowCount, TargetError
@@ -29,6 +34,10 @@ from spotify_assets.targets.questions import questions, title
 # DuckDB accepts PostgreSQL's types and comments.
 DIALECT = postgresql.dialect()
 WINDOWS = "published_windows"
+# Of the name of a copy, before it is renamed.
+COPY_DIGITS = 8
+# A query by DuckDB's shell, which opens files for writing, takes a second or two.
+IN_USE = Backoff(attempts=6, first_wait=0.25, longest_wait=2)
 
 
 @dataclass(frozen=True)
@@ -129,30 +138,56 @@ class Warehouse:
         list(self.publish(lake, publishing.pending_refreshes(self, lake, full=True)))
 
     def _rewrite(self, lake: Lake, refreshes: Sequence[Refresh], file: Path) -> list[PublishResult]:
-        staging = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
+        staging = file.with_name(f".{file.name}.{uuid4().hex[:COPY_DIGITS]}")
         beside = staging
         if "?" in str(file):
             # DuckDB 1.5 looks for a WAL file at what precedes the `?`, and can't write there.
             staging = Path(tempfile.gettempdir(), staging.name)
-        try:
-            if file.exists() and {refresh.table for refresh in refreshes if refresh.replaces_table} != set(
-                self.tables
-            ):
-                shutil.copyfile(file, staging)
+        self._remove_copies(file)
+        with ExitStack() as stack:
+            stack.callback(self._remove_copies, file)
+            if file.exists():
+                self._copy(stack.enter_context(_keep_writers_out(file)), staging, refreshes)
+            else:
+                # DuckDB would replay the WAL file of a file that was deleted over the new one.
+                for left in _wal_files(file):
+                    left.unlink()
             with duckdb.connect(str(staging)) as connection:
                 # One transaction: DuckDB would sync to disk at each commit.
                 connection.begin()
                 done = self._write(connection, lake, refreshes)
                 connection.commit()
-            # Delete a stale WAL file; DuckDB would replay it over the new file.
-            Path(f"{file}.wal").unlink(missing_ok=True)
             if staging != beside:
                 shutil.copyfile(staging, beside)
             os.replace(beside, file)
-        finally:
-            for left in (beside, staging, Path(f"{staging}.wal")):
-                left.unlink(missing_ok=True)
         return done
+
+    @staticmethod
+    def _remove_copies(file: Path) -> None:
+        """Remove the copies of this run, and of killed ones; only with the lock on the file."""
+        of_a_run = re.compile(rf"\.{re.escape(file.name)}\.[0-9a-f]{{{COPY_DIGITS}}}(\.old)?(\.wal.*)?")
+        for folder in {file.parent, Path(tempfile.gettempdir())} if "?" in str(file) else {file.parent}:
+            for path in folder.iterdir():
+                if of_a_run.fullmatch(path.name):
+                    path.unlink()
+
+    def _copy(self, content: BinaryIO, staging: Path, refreshes: Sequence[Refresh]) -> None:
+        """Copy the file; where every table is replaced, only what isn't ours, as free blocks keep deleted rows."""
+        is_whole = {refresh.table for refresh in refreshes if refresh.replaces_table} >= set(self.tables)
+        copy = Path(f"{staging}.old") if is_whole else staging
+        with copy.open("wb") as written:
+            shutil.copyfileobj(content, written, 1 << 20)
+        if is_whole:
+            with duckdb.connect(str(copy)) as connection:
+                for table in (*reversed(self.tables), WINDOWS):
+                    connection.execute(f"DROP TABLE IF EXISTS {table}")
+                for name in questions():
+                    connection.execute(f"DROP VIEW IF EXISTS {name}")
+            with duckdb.connect(str(staging)) as connection:
+                quoted = str(copy).replace("'", "''")
+                connection.execute(f"ATTACH '{quoted}' AS former (READ_ONLY)")
+                [(new,)] = connection.execute("SELECT current_database()").fetchall()
+                connection.execute(f'COPY FROM DATABASE former TO "{new}"')
 
     def _write(
         self, connection: duckdb.DuckDBPyConnection, lake: Lake, refreshes: Sequence[Refresh]
@@ -224,6 +259,52 @@ class Warehouse:
             if table in found:
                 found |= {link.column.table.name for link in self._model.tables[table].foreign_keys}
         return found
+
+
+@contextmanager
+def _keep_writers_out(file: Path) -> Iterator[BinaryIO]:
+    """Open the file for reading, complete (without a WAL file), and locked against programs that write to it.
+
+    The lock is that of DuckDB, of POSIX: shared by readers, exclusive for one writer. It ends with the first file
+    descriptor of the file that this process closes, so the file must be read through the one that is yielded.
+
+    Raises:
+        OSError: where another program has the file open for writing, or has rows of a WAL file open for reading.
+    """
+
+    def lock() -> BinaryIO:
+        with ExitStack() as stack:
+            if _wal_files(file):
+                # The former program that wrote to the file was killed.
+                with duckdb.connect(str(file)) as connection:
+                    connection.execute("CHECKPOINT")
+            content = stack.enter_context(file.open("rb"))
+            fcntl.lockf(content, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if _wal_files(file):
+                raise BlockingIOError
+            stack.pop_all()
+            return content
+
+    def is_locked(error: Exception) -> bool:
+        return isinstance(error, BlockingIOError) or "Conflicting lock" in str(error)
+
+    try:
+        content = retry(lock, IN_USE, is_locked)
+    except (BlockingIOError, duckdb.IOException) as error:
+        if is_locked(error):
+            raise OSError(
+                "another program has it open, and may write to it. Close it there, or open it read-only "
+                "(duckdb -readonly), then run this again"
+            ) from None
+        raise
+    with content:
+        yield content
+
+
+def _wal_files(file: Path) -> list[Path]:
+    """The file's WAL (committed rows that aren't in the file yet), also those of a checkpoint that was interrupted."""
+    names = (f"{file}.wal", f"{file}.wal.checkpoint", f"{file}.wal.recovery")
+    return [path for path in map(Path, names) if path.exists()]
 
 
 def _refresh_rows_sql(

@@ -14,6 +14,7 @@ from deltalake.exceptions import DeltaProtocolError
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYERS, TABLES
+from spotify_assets.retry import Backoff
 from spotify_assets.targets import duckdb_file, publishing
 from spotify_assets.targets.duckdb_file import Warehouse
 from spotify_assets.targets.publishing import TargetError
@@ -164,47 +165,69 @@ for _ in range(2):
 """
 
 
-def test_another_writer_of_the_file_blocks_nothing(history, warehouse):
-    publish(history, warehouse)
-    writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, warehouse.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert writer.stdout is not None
-    assert writer.stdout.readline() == "written\n"
-    history.land("anna/2024-04.json", APRIL)
-    history.sync()
-    publish(history, warehouse)
-    assert publishing.pending_refreshes(warehouse, history.lake) == []
-    writer.communicate()
-    assert ask(warehouse.path, "SELECT count(*) FROM fct_plays") == [(5,)]
+@pytest.fixture
+def writer(warehouse):
+    """Starts a program that commits to the file without a checkpoint, and goes on when told."""
+    running = []
+
+    def start():
+        program = subprocess.Popen(
+            [sys.executable, "-c", WRITER, warehouse.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        running.append(program)
+        assert program.stdout is not None
+        assert program.stdout.readline() == "written\n"
+        return program
+
+    yield start
+    for program in running:
+        program.kill()
+        program.communicate()
 
 
-def test_a_stale_wal_file_is_not_replayed_over_the_new_file(history, warehouse):
-    publish(history, warehouse)
-    writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, warehouse.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert writer.stdout is not None
-    assert writer.stdout.readline() == "written\n"
-    writer.kill()
-    writer.communicate()
-    left = Path(f"{warehouse.path}.wal")
-    assert left.stat().st_size
-    history.land("anna/2024-04.json", APRIL)
-    history.sync()
-    publish(history, warehouse)
-    assert not left.exists()
-    assert ask(warehouse.path, "SELECT count(*) FROM fct_plays") == [(5,)]
+def kill(program):
+    program.kill()
+    program.communicate()
 
 
 WRITER = """
 import sys, duckdb
 connection = duckdb.connect(sys.argv[1])
 connection.execute("SET checkpoint_threshold = '1 TB'")
-connection.execute("DELETE FROM fct_plays")
+connection.execute("CREATE TABLE mine AS SELECT 1 AS one")
 print("written", flush=True)
 sys.stdin.readline()
+connection.execute("INSERT INTO mine VALUES (2)")
 """
+
+
+def test_rows_that_another_writer_commits_are_not_lost(history, warehouse, writer, monkeypatch):
+    monkeypatch.setattr(duckdb_file, "IN_USE", Backoff(attempts=2, first_wait=0.1, longest_wait=0.1))
+    publish(history, warehouse, ["dim_time"])
+    program = writer()
+    with pytest.raises(TargetError, match="is unchanged: another program has it open"):
+        publish(history, warehouse, ["dim_date"])
+    program.communicate("go on\n")
+    assert set(publish(history, warehouse, ["dim_date"])) == {"dim_date"}
+    assert ask(warehouse.path, "SELECT one FROM mine") == [(1,), (2,)]
+
+
+def test_rows_of_a_killed_writer_are_not_lost(history, warehouse, writer):
+    publish(history, warehouse, ["dim_time"])
+    kill(writer())
+    assert Path(f"{warehouse.path}.wal").stat().st_size
+    assert set(publish(history, warehouse, ["dim_date"])) == {"dim_date"}
+    assert not Path(f"{warehouse.path}.wal").exists()
+    assert ask(warehouse.path, "SELECT one FROM mine") == [(1,)]
+
+
+def test_a_wal_file_of_a_deleted_file_is_not_replayed_over_the_new_one(history, warehouse, writer):
+    publish(history, warehouse, ["dim_time"])
+    kill(writer())
+    Path(warehouse.path).unlink()
+    publish(history, warehouse, ["dim_time"])
+    assert not Path(f"{warehouse.path}.wal").exists()
+    assert ask(warehouse.path, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'mine'") == [(0,)]
 
 
 def test_a_file_of_something_else_is_left_alone(history, warehouse):
@@ -223,6 +246,18 @@ def test_tables_of_ones_own_stay(history, warehouse):
     publish(history, warehouse, ["dim_time"])
     assert ask(warehouse.path, "SELECT one FROM mine") == [(1,)]
     assert ask(warehouse.path, "SELECT count(*) FROM dim_time") == [(26,)]
+    warehouse.drop_history(history.lake)
+    assert ask(warehouse.path, "SELECT one FROM mine") == [(1,)]
+    assert publishing.pending_refreshes(warehouse, history.lake) == []
+
+
+def test_copies_of_killed_runs_are_removed(history, warehouse):
+    file = Path(warehouse.path)
+    file.parent.mkdir()
+    for name in (".warehouse.duckdb.0123abcd", ".warehouse.duckdb.0123abcd.wal", ".warehouse.duckdb.mine"):
+        file.with_name(name).write_bytes(b"rows")
+    publish(history, warehouse, ["dim_time"])
+    assert sorted(path.name for path in file.parent.glob(".*")) == [".warehouse.duckdb.mine"]
 
 
 def test_a_failed_refresh_leaves_the_file_unchanged(history, warehouse, monkeypatch):
