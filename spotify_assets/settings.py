@@ -438,11 +438,14 @@ def folder_name(listener: str) -> str:
     """A listener's name, trimmed and validated as a folder name.
 
     Raises:
-        ValueError: The name is empty, starts with a dot, or has a slash, backslash or NUL.
+        ValueError: The name is empty, starts with a dot, has a slash, backslash or NUL, or is no valid UTF-8 (Python
+            holds such bytes as surrogates).
     """
     name = listener.strip()
     if not name or name.startswith(".") or any(character in name for character in "/\\\0"):
         raise ValueError("expected a name without slashes that does not start with a dot")
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        raise ValueError("expected a name in UTF-8")
     return name
 
 

@@ -1,3 +1,4 @@
+import os
 from contextlib import nullcontext
 from datetime import UTC, datetime
 
@@ -171,3 +172,8 @@ def test_a_listeners_name_is_their_folders(name, folder):
 def test_a_name_that_is_no_folder_of_its_own_is_refused(name):
     with pytest.raises(ValueError, match="without slashes that does not start with a dot"):
         folder_name(name)
+
+
+def test_a_listeners_name_that_is_no_text_is_refused():
+    with pytest.raises(ValueError, match="expected a name in UTF-8"):
+        folder_name(os.fsdecode(b"ren\xe9"))
