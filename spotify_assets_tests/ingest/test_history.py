@@ -13,6 +13,7 @@ from pyarrow import parquet as pq
 from spotify_assets.ingest import history as ingest_module
 from spotify_assets.ingest.history import UnusedFile, find_changes, known_digests, latest_valid, use_of
 from spotify_assets.lake.tables import Lake
+from spotify_assets.readers.sources import sources
 from spotify_assets.settings import load_settings
 from spotify_assets.storage import Folder, StorageError
 from spotify_assets_tests.conftest import LANDED_AT, account, extended
@@ -341,6 +342,18 @@ def test_a_disk_that_fails_half_way_is_no_fault_of_the_file(world, monkeypatch, 
     world.ingest()
     assert {status for status, _ in files(world).values()} == {"read"}
     assert len(world.rows("raw_plays")) == (601 if kind == "zip" else 600)
+
+
+def test_a_disk_that_fails_at_the_end_of_a_zip_is_no_fault_of_the_zip():
+    class BadEnd(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() > 4:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(size)
+
+    content = zipped({"a.json": []})
+    with sources("a.zip", lambda: BadEnd(content), 10) as parts, pytest.raises(OSError, match="Input/output error"):
+        list(parts)
 
 
 def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(world, monkeypatch):

@@ -59,6 +59,27 @@ def test_a_file_of_this_machine_is_copied_whole(files, tmp_path):
     assert content(files, "deep/er/copy.bin") == source.read_bytes()
 
 
+@pytest.mark.parametrize("way", ["whole", "in parts", "without hard links"])
+def test_a_new_file_never_takes_the_place_of_another(files, tmp_path, monkeypatch, way):
+    if way == "in parts":
+        monkeypatch.setattr(buckets, "PUT_BYTES", 0)
+        monkeypatch.setattr(buckets, "PART_BYTES", 5 << 20)
+    if way == "without hard links":
+
+        def refuse(*arguments):
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", refuse)
+    first, second = tmp_path / "first.bin", tmp_path / "second.bin"
+    first.write_bytes(os.urandom((5 << 20) + 1))
+    second.write_bytes(b"second")
+    files.create(first, "deep/er/copy.bin")
+    with pytest.raises(FileExistsError):
+        files.create(second, "deep/er/copy.bin")
+    assert content(files, "deep/er/copy.bin") == first.read_bytes()
+    assert paths(files, "deep") == ["deep/er/copy.bin"]
+
+
 @pytest.mark.parametrize("in_memory", [10, 10_000_000])
 def test_fetched_files_come_in_order_and_open_more_than_once(files, monkeypatch, in_memory):
     monkeypatch.setattr(buckets, "IN_MEMORY_BYTES", in_memory)
