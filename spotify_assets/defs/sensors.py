@@ -18,6 +18,8 @@ from spotify_assets.refresh import plan, staleness
 from spotify_assets.settings import Settings
 from spotify_assets.storage import Bucket, is_s3
 from spotify_assets.targets import publishing
+from spotify_assets.targets.publishing import Target
+from spotify_assets.targets.registry import targets
 
 # Files modified within this time may still be being copied.
 SETTLE = timedelta(seconds=10)
@@ -36,6 +38,9 @@ MAX_MESSAGES = 100
 MAX_RECEIVED = 1000
 # Largest expected difference between the clocks of S3 and this machine.
 CLOCK_SKEW = timedelta(minutes=5)
+# A target that had everything is asked again after this time, or when the lake changes.
+ASK_AGAIN = timedelta(minutes=5)
+ASK_BILLED_AGAIN = timedelta(days=1)
 ACTIVE = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
           dg.DagsterRunStatus.STARTED]  # fmt: skip
 
@@ -201,8 +206,9 @@ def stale_sensor(
     job=jobs.publish_tables,
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts publish_tables when the lake has changed and no table is stale. It does not connect to "
-    "targets: that would keep a warehouse running that is billed by the minute.",
+    description="Starts publish_tables for what a target lacks of the lake, when no table is stale. Targets are asked "
+    "when the lake changed, when they are newly configured, and every five minutes; Snowflake, which bills for an "
+    "answer, once a day.",
 )
 def publish_sensor(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
@@ -213,10 +219,60 @@ def publish_sensor(
     if lake.open("raw_files") is None or staleness.stale(lake, settings):
         return dg.SkipReason("Tables are stale; stale_sensor refreshes them first.")
     tags = {publishing.LAKE_TAG: publishing.lake_digest(lake)}
-    done = dg.RunsFilter(job_name=jobs.publish_tables.name, statuses=[dg.DagsterRunStatus.SUCCESS], tags=tags)
-    if context.instance.get_run_records(done, limit=1):
-        return dg.SkipReason("The lake has not changed since it was last published.")
-    cursor, reason = back_off(context.cursor, tags[publishing.LAKE_TAG], time.time())
-    if reason:
-        return dg.SkipReason(f"The lake changed, but {reason}.")
-    return dg.SensorResult(run_requests=[dg.RunRequest(tags=tags)], cursor=cursor)
+    notes = (json.loads(context.cursor) if context.cursor else {}).get("targets", {})
+    wanted: list[dg.AssetKey] = []
+    waiting = []
+    configured = targets(settings)
+    for name, target in configured.items():
+        lacking, notes[name], reason = _lacking_tables(context, target, lake, tags, notes.get(name, {}))
+        wanted += [dg.AssetKey([name, table]) for table in lacking]
+        if reason:
+            waiting.append(f"{name} lacks changes of the lake, but {reason}.")
+    cursor = json.dumps({"targets": {name: notes[name] for name in configured}})
+    if not wanted:
+        return dg.SensorResult(skip_reason=" ".join(waiting) or "Every target is up to date.", cursor=cursor)
+    return dg.SensorResult(run_requests=[dg.RunRequest(asset_selection=wanted, tags=tags)], cursor=cursor)
+
+
+def _lacking_tables(
+    context: dg.SensorEvaluationContext, target: Target, lake: Lake, tags: dict[str, str], note: dict[str, Any]
+) -> tuple[Sequence[str], dict[str, Any], str | None]:
+    """Tables that a run should publish to the target; all of them if it can't be asked, so that the run says why.
+
+    Args:
+        context: Of the tick.
+        target: The target.
+        lake: The lake.
+        tags: Of the run; they identify the state of the lake.
+        note: What an earlier tick noted: `current` (state of the lake that the target has) and `asked_at` (Unix
+            time), or `requested` (see `back_off`).
+
+    Returns:
+        The tables, the new note, and why no run is requested although the target lacks something.
+    """
+    now, digest = time.time(), tags[publishing.LAKE_TAG]
+    ask_again = ASK_BILLED_AGAIN if target.bills_for_states else ASK_AGAIN
+    if note.get("current") == digest and now - note["asked_at"] < ask_again.total_seconds():
+        return (), note, None
+    requested, reason = back_off(note.get("requested"), digest, now)
+    if reason and not _has_succeeded(context, tags, json.loads(requested)["at"]):
+        return (), note, reason
+    try:
+        lacking = [refresh.table for refresh in publishing.pending_refreshes(target, lake)]
+    except publishing.TargetError as error:
+        context.log.warning(str(error))
+        lacking = list(target.tables)
+    if not lacking:
+        return (), {"current": digest, "asked_at": now}, None
+    return (() if reason else lacking), {"requested": requested}, reason
+
+
+def _has_succeeded(context: dg.SensorEvaluationContext, tags: dict[str, str], since: float) -> bool:
+    """Whether a run with these tags that was created since (Unix time) has succeeded."""
+    succeeded = dg.RunsFilter(
+        job_name=jobs.publish_tables.name,
+        statuses=[dg.DagsterRunStatus.SUCCESS],
+        tags=tags,
+        created_after=datetime.fromtimestamp(since, UTC),
+    )
+    return bool(context.instance.get_run_records(succeeded, limit=1))

@@ -56,6 +56,11 @@ class Warehouse:
         return "duckdb"
 
     @property
+    def bills_for_states(self) -> bool:
+        """False: a file costs nothing."""
+        return False
+
+    @property
     def tables(self) -> Sequence[str]:
         """All tables of the lake."""
         return publishing.tables_of_layers(*LAYERS)

@@ -90,6 +90,11 @@ class FlatFiles:
         return "files"
 
     @property
+    def bills_for_states(self) -> bool:
+        """False: a listing and one small file."""
+        return False
+
+    @property
     def tables(self) -> Sequence[str]:
         """All tables of the lake."""
         return publishing.tables_of_layers(*LAYERS)

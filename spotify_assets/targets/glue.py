@@ -48,6 +48,11 @@ class GlueCatalog:
         return "athena"
 
     @property
+    def bills_for_states(self) -> bool:
+        """False: Glue's first million requests of a month are free."""
+        return False
+
+    @property
     def tables(self) -> Sequence[str]:
         """All tables of the lake."""
         return publishing.tables_of_layers(*LAYERS)

@@ -54,6 +54,11 @@ class MySQL:
         return "mysql"
 
     @property
+    def bills_for_states(self) -> bool:
+        """False: a server of one's own costs nothing."""
+        return False
+
+    @property
     def tables(self) -> Sequence[str]:
         """The star schema and the metrics."""
         return publishing.tables_of_layers("dimensions", "facts", "metrics")

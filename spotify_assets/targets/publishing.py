@@ -175,6 +175,10 @@ class Target(Protocol):
     def tables(self) -> Sequence[str]:
         """Published tables; a table comes after those that it references."""
 
+    @property
+    def bills_for_states(self) -> bool:
+        """Whether `published_states` costs money; a sensor asks for them less often then."""
+
     def schema_fingerprint(self, table: str) -> str:
         """Schema fingerprint; a new value means that the table is recreated."""
 

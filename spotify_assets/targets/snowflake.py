@@ -46,6 +46,11 @@ class Snowflake:
         return "snowflake"
 
     @property
+    def bills_for_states(self) -> bool:
+        """True: every query wakes the warehouse, for at least a minute."""
+        return True
+
+    @property
     def tables(self) -> Sequence[str]:
         """The star schema and the metrics."""
         return publishing.tables_of_layers("dimensions", "facts", "metrics")

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -85,7 +86,30 @@ def test_ticks_run_everything_from_a_landed_file_until_nothing_is_stale(world, i
     lake_changed = tick(sensors.publish_sensor, world, instance)
     run(defs, "publish_tables", lake_changed.run_requests[0], instance)
     assert publishing.pending_refreshes(Warehouse(path=world.settings.warehouse), world.lake) == []
-    assert "has not changed" in tick(sensors.publish_sensor, world, instance, lake_changed.cursor).skip_message
+    again = tick(sensors.publish_sensor, world, instance, lake_changed.cursor)
+    assert "Every target is up to date" in again.skip_reason.skip_message
+
+
+def test_each_target_is_judged_by_what_it_holds(synced, instance, monkeypatch):
+    def asked(cursor):
+        found = tick(sensors.publish_sensor, synced, instance, cursor)
+        return {key.path[0] for request in found.run_requests for key in request.asset_selection}, found
+
+    warehouse = Warehouse(path=synced.settings.warehouse)
+    list(warehouse.publish(synced.lake, publishing.pending_refreshes(warehouse, synced.lake)))
+    names, found = asked(None)
+    assert (names, found.skip_reason.skip_message) == (set(), "Every target is up to date.")
+    synced.overrides["mysql_url"] = "mysql://user:password@127.0.0.1:1/music"
+    names, found = asked(found.cursor)
+    assert names == {"mysql"}
+    Path(warehouse.path).unlink()
+    now = time.time()
+    monkeypatch.setattr(sensors.time, "time", lambda: now + 59)
+    names, found = asked(found.cursor)
+    assert names == set()
+    assert found.skip_reason.skip_message.startswith("mysql lacks changes of the lake, but this run was requested 1")
+    monkeypatch.setattr(sensors.time, "time", lambda: now + 301)
+    assert asked(found.cursor)[0] == {"duckdb", "mysql"}
 
 
 def test_publishing_waits_for_what_is_stale_and_for_a_minute_after_it_failed(world, prepared, instance, monkeypatch):
@@ -94,7 +118,7 @@ def test_publishing_waits_for_what_is_stale_and_for_a_minute_after_it_failed(wor
     asked = tick(sensors.publish_sensor, world, instance)
     assert len(asked.run_requests) == 1
     again = tick(sensors.publish_sensor, world, instance, asked.cursor)
-    assert "this run was requested 1 times already" in again.skip_message
+    assert "this run was requested 1 times already" in again.skip_reason.skip_message
     now = time.time()
     monkeypatch.setattr(sensors.time, "time", lambda: now + 61)
     assert len(tick(sensors.publish_sensor, world, instance, asked.cursor).run_requests) == 1
