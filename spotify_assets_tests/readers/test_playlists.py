@@ -432,7 +432,7 @@ def test_booleans_are_no_numbers_and_numbers_no_booleans():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("depth", [100, *range(900, 1000, 5), 5000])
+@pytest.mark.parametrize("depth", [100, *range(900, 1000, 5), 200_000])
 def test_deep_nesting_is_read_or_refused(depth):
     content = json.dumps(capture(track("A", more="here"))).encode()
     content = content.replace(b'"here"', b"[" * depth + b"]" * depth)

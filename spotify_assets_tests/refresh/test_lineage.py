@@ -65,7 +65,7 @@ def changed(package: Path) -> set[str]:
         ("transforms/plays.py", '"unknown"', '"missing"', {"plays"}),
         ("transforms/rejected_plays.py", '"month"', '"week"', {"rejected_plays"}),
         ("readers/csv.py", '(",", ";"', '(";", ","', HISTORY),
-        ("readers/records.py", '"%d-%m-%Y %H:%M"', '"%m-%d-%Y %H:%M"', HISTORY),
+        ("readers/records.py", r"\3-\2-\1", r"\3-\1-\2", HISTORY),
         ("readers/sources.py", "BOMB_RATIO = 200", "BOMB_RATIO = 300", HISTORY),
         ("readers/formats.py", '"msPlayed": "ms_played"', '"playedMs": "ms_played"', HISTORY),
         ("readers/playlists.py", 'SPOTIFY_USER = "spotify"', 'SPOTIFY_USER = "Spotify"', SNAPSHOTS),
