@@ -1,6 +1,7 @@
 """The `spotify-assets` command and its subcommands."""
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -12,6 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from spotify_assets.cli.interrupts import (
+    STOP_SIGNALS,
+    StoppedError,
+    ignore_signals,
+    noted_signal,
+    noting_signals,
+)
 from spotify_assets.cli.terminal import open_console, plain, plain_lines, print_csv, print_json, print_rows
 from spotify_assets.settings import SettingsError, folder_name, settings
 
@@ -317,18 +325,22 @@ def checked(listener: str) -> str:
 
 
 def run_sync() -> "Synced":
-    """Sync, show progress, and print what changed."""
+    """Sync, keep a record of it, show progress, and print what changed."""
     from spotify_assets.cli import reports
     from spotify_assets.cli.outcome import RunFailedError, Synced
-    from spotify_assets.cli.runner import Runner
+    from spotify_assets.cli.runner import Runner, recorded
     from spotify_assets.lake.tables import Lake
+    from spotify_assets.refresh.sync_log import SyncLog
 
     lake = Lake(settings().lake_uri)
-    before = reports.totals(lake)
     done = Synced()
     try:
-        with run_progress() as progress, Runner(settings(), progress, done) as runner:
-            runner.sync()
+        with recorded(SyncLog(settings().lake_uri), done):
+            before = reports.totals(lake)
+            with run_progress() as progress, Runner(settings(), progress, done) as runner:
+                runner.sync()
+    except KeyboardInterrupt:
+        raise StoppedError(str(done)) from None
     except RunFailedError:
         # Tables are up to date even if publishing failed.
         if done.is_computed:
@@ -366,7 +378,7 @@ def run_progress() -> Iterator[Callable[[str, int, str | None], None]]:
 
 
 def main() -> None:
-    """Entry point. Exit codes: 0 success, 1 failure, 2 usage error."""
+    """Entry point. Exit codes: 0 success, 1 failure, 2 usage error, 130 after SIGINT (Ctrl-C), 143 after SIGTERM."""
     for stream in (sys.stdout, sys.stderr):
         # Where the terminal's or the pipe's encoding lacks a character, show its escape.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # they are TextIOWrappers here
@@ -379,6 +391,11 @@ def main() -> None:
 
 def run(*, debug: bool) -> int:
     """Run the command, print an error in one line, and return the exit code."""
+    with noting_signals():
+        return _run(debug=debug)
+
+
+def _run(*, debug: bool) -> int:
     try:
         cli(standalone_mode=False)
     except click.UsageError as error:
@@ -387,10 +404,12 @@ def run(*, debug: bool) -> int:
     except SettingsError as error:
         errors.print(f"[bold red]Error:[/] {plain(error)}", soft_wrap=True)
         return 2
-    except (click.Abort, KeyboardInterrupt):
-        errors.print("Stopped. Nothing is half-written: spotify-assets sync goes on where it was.")
-        return 1
-    except Exception as error:
+    except BaseException as error:
+        # A library may turn an interrupt into an error of its own.
+        if (number := noted_signal()) or isinstance(error, KeyboardInterrupt | StoppedError | click.Abort):
+            return _say_stopped(number, error)
+        if not isinstance(error, Exception):
+            raise
         from spotify_assets.spotify import SpotifyError
 
         if debug:
@@ -401,3 +420,14 @@ def run(*, debug: bool) -> int:
             errors.print("[dim]spotify-assets --debug ... shows where it happened.[/]")
         return 1
     return 0
+
+
+def _say_stopped(number: signal.Signals | None, error: BaseException) -> int:
+    """Say in one line that a signal or an answer stopped the command, and what was done; return the exit code."""
+    ignore_signals()
+    by = f" by {STOP_SIGNALS[number]}" if number else ""
+    done = f" Done until then: {plain(error)}." if isinstance(error, StoppedError) else ""
+    errors.print(
+        f"Stopped{by}.{done} Nothing is half-written: spotify-assets sync goes on where it was.", soft_wrap=True
+    )
+    return 128 + number if number else 1

@@ -8,10 +8,12 @@ from typing import Any
 
 import dagster as dg
 
-from spotify_assets.cli.instance import PID_TAG, why_failed
+from spotify_assets.cli.instance import what_failed, why_failed
+from spotify_assets.cli.interrupts import raise_if_stopped
 from spotify_assets.cli.outcome import Progress, RunFailedError
 from spotify_assets.defs import jobs
 from spotify_assets.defs.assets.raw import UNUSED_FILES
+from spotify_assets.defs.liveness import PID_TAG
 from spotify_assets.ingest.history import UnusedFile
 from spotify_assets.refresh.plan import PlannedRun
 from spotify_assets.settings import Settings
@@ -54,6 +56,7 @@ class DagsterRuns:
 
         Raises:
             RunFailedError: A step failed; names it, and why.
+            KeyboardInterrupt: SIGINT or SIGTERM arrived.
         """
         result = self._run(jobs.read_history.name, "Reading the landing zone", ["raw_plays", "raw_files"])
         for event in result.get_asset_materialization_events():
@@ -87,20 +90,24 @@ class DagsterRuns:
     ) -> dg.ExecuteInProcessResult:
         self._current = (title, len(tables) if steps is None else steps)
         self._progress(*self._current, None)
-        result = self._definitions.resolve_job_def(job).execute_in_process(
-            instance=self._instance,
-            run_config={"loggers": {"console": {}}, **(config or {})},
-            asset_selection=[dg.AssetKey(table.split("/")) for table in tables],
-            tags={**(tags or {}), PID_TAG: f"{socket.gethostname()}:{os.getpid()}"},
-            raise_on_error=False,
-        )
+        try:
+            result = self._definitions.resolve_job_def(job).execute_in_process(
+                instance=self._instance,
+                run_config={"loggers": {"console": {}}, **(config or {})},
+                asset_selection=[dg.AssetKey(table.split("/")) for table in tables],
+                tags={**(tags or {}), PID_TAG: f"{socket.gethostname()}:{os.getpid()}"},
+                raise_on_error=False,
+            )
+        except dg.DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None
         for evaluation in result.get_asset_check_evaluations():
             # The files that `unreadable_files` names are those that `read_history` returns.
             if not evaluation.passed and evaluation.check_name != "unreadable_files":
                 name = f"{evaluation.asset_key.path[-1]}: {evaluation.check_name}"
                 self._warnings.append(f"{name}: {evaluation.description}" if evaluation.description else name)
         if not result.success:
-            raise RunFailedError(why_failed(result.all_events, self._warnings))
+            raise_if_stopped()
+            raise RunFailedError(why_failed(result.all_events, self._warnings), what_failed(result.all_events))
         return result
 
     def _note(self, event: dg.DagsterEvent) -> None:

@@ -1,7 +1,6 @@
 """The persistent Dagster instance of commands and UI: folder, configuration, and failed or dead runs."""
 
 import os
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
@@ -9,17 +8,15 @@ from pathlib import Path
 
 import click
 import dagster as dg
-import psutil
 import yaml
 from filelock import FileLock
 
 import spotify_assets
+from spotify_assets.defs.liveness import ACTIVE, PID_TAG
+from spotify_assets.processes import is_alive
 from spotify_assets.storage import plain_path
 
-PID_TAG = "spotify_assets/process"
 DEFAULT_HOME = "data/dagster"
-# Seconds by which the clock may be adjusted during a run: psutil computes start times from the current clock.
-CLOCK_STEP = 60
 EVENT_LOG = {"module": "spotify_assets.defs.event_log", "class": "PersistentSqliteEventLogStorage"}
 
 # SHA-256 of every dagster.yaml that was ever shipped, the latest last. A file that equals one of them was not edited.
@@ -89,18 +86,40 @@ def _migrate_event_log(text: str) -> str:
 def why_failed(events: Sequence[dg.DagsterEvent], warnings: Sequence[str] = ()) -> str:
     """Name the first failed check or step of a run, with the check's description or the root cause's message."""
     for event in events:
-        if event.event_type_value == "ASSET_CHECK_EVALUATION":
-            found = event.asset_check_evaluation_data
-            if not found.passed and found.severity is dg.AssetCheckSeverity.ERROR:
-                return f"{found.asset_key.path[-1]}: {found.check_name}: {found.description or 'failed'}"
+        if found := _failed_check(event):
+            return f"{found.asset_key.path[-1]}: {found.check_name}: {found.description or 'failed'}"
     for event in events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            message = (error.message.strip() if error else "no message").splitlines()
-            return f"{event.step_key}: {message[0] if message else 'no message'}"
+            lines = _root_cause(event)[1].strip().splitlines()
+            return f"{event.step_key}: {lines[0] if lines else 'no message'}"
     return "; ".join(warnings[-3:]) or "the run did not succeed; to see it in the UI: spotify-assets ui"
+
+
+def what_failed(events: Sequence[dg.DagsterEvent]) -> str:
+    """Name the first failed check or step of a run, as `why_failed`, with the class of the error only."""
+    for event in events:
+        if found := _failed_check(event):
+            return f"{found.asset_key.path[-1]}: {found.check_name}"
+    for event in events:
+        if event.is_step_failure:
+            return f"{event.step_key}: {_root_cause(event)[0]}"
+    return ""
+
+
+def _failed_check(event: dg.DagsterEvent) -> dg.AssetCheckEvaluation | None:
+    """The event's check, if it failed and is of more than a warning."""
+    if event.event_type_value != "ASSET_CHECK_EVALUATION":
+        return None
+    found = event.asset_check_evaluation_data
+    return found if not found.passed and found.severity is dg.AssetCheckSeverity.ERROR else None
+
+
+def _root_cause(event: dg.DagsterEvent) -> tuple[str, str]:
+    """Class and message of the error that made a step fail."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return (error.cls_name or "", error.message) if error else ("", "")
 
 
 def _replace_file(path: Path, text: str) -> None:
@@ -111,20 +130,7 @@ def _replace_file(path: Path, text: str) -> None:
 
 
 def _fail_dead_runs(instance: dg.DagsterInstance) -> None:
-    for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        host, _, pid = record.dagster_run.tags.get(PID_TAG, "").partition(":")
-        if host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid), record.start_time):
+    for record in instance.get_run_records(dg.RunsFilter(statuses=ACTIVE)):
+        process = record.dagster_run.tags.get(PID_TAG, "")
+        if is_alive(process, record.start_time or record.create_timestamp.timestamp()) is False:
             instance.report_run_failed(record.dagster_run, "The process that ran it no longer exists.")
-
-
-def _is_alive(pid: int, since: float | None) -> bool:
-    """Whether a process with this id is running since that Unix time; ids are reused."""
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return since is None or process.create_time() <= since + CLOCK_STEP
-    except psutil.AccessDenied:
-        return True
-    except psutil.NoSuchProcess:
-        return False

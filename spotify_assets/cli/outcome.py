@@ -12,7 +12,15 @@ Progress = Callable[[str, int, str | None], None]
 
 
 class RunFailedError(Exception):
-    """A run failed; the message says why in one line."""
+    """A run failed; the message says why in one line.
+
+    Attributes:
+        what: Step or target, and check or class of the error: nothing that could name a listener.
+    """
+
+    def __init__(self, message: str, what: str = "") -> None:
+        super().__init__(message)
+        self.what = what
 
 
 @dataclass
@@ -41,3 +49,14 @@ class Synced:
     def partitions(self) -> int:
         """Number of computed partitions."""
         return sum(len(run.keys) for run in self.runs)
+
+    def __str__(self) -> str:
+        """What was done, in one line."""
+        if not self.runs and not self.published and self.landing == "no change":
+            return "nothing"
+        tables = len({table for run in self.runs for table in run.tables})
+        parts = [f"landing zone {self.landing}"]
+        if self.runs:
+            parts.append(f"{tables:,} tables, {self.partitions:,} partitions computed")
+        parts += [f"{len(refreshes):,} tables published to {name}" for name, refreshes in self.published.items()]
+        return "; ".join(parts)

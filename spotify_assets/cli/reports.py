@@ -23,6 +23,7 @@ from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import PLAYS, SNAPSHOTS
 from spotify_assets.model.cleaned import REJECTION_REASONS
 from spotify_assets.refresh import staleness
+from spotify_assets.refresh.sync_log import SUCCEEDED, SyncLog
 from spotify_assets.settings import Settings
 from spotify_assets.spotify.state import SpotifyState
 from spotify_assets.targets import publishing
@@ -213,6 +214,9 @@ def print_status(console: Console, settings: Settings, *, show_all: bool = False
         console.print(f"[{GREEN}]Every table is up to date.[/]")
     if lines or has_playlists:
         _print_targets(console, lake, settings)
+    if last := SyncLog(settings.lake_uri).last():
+        style = "[dim]" if last.outcome == SUCCEEDED or last.is_running else "[yellow]"
+        console.print(f"{style}Last sync[/] {plain(last)}", soft_wrap=True)
 
 
 def _shortened(lines: Sequence[tuple], most: int) -> Sequence[tuple]:

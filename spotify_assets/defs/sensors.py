@@ -15,6 +15,7 @@ from spotify_assets.ingest.history import Changes, find_changes
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.queue import LandingQueue
 from spotify_assets.refresh import plan, staleness
+from spotify_assets.refresh.sync_log import SyncLog
 from spotify_assets.settings import Settings
 from spotify_assets.storage import Bucket, is_s3
 from spotify_assets.targets import publishing
@@ -93,6 +94,12 @@ def _name_unused(changes: Changes) -> str:
     return f" Not used: {named}{f'; and {more:,} more' if more > 0 else ''}."
 
 
+def _last_problem(lake: Lake) -> str:
+    """Sentence on the last sync by a command, if it did not succeed; empty if it did."""
+    problem = SyncLog(lake.uri).last_problem()
+    return f" {problem}" if problem else ""
+
+
 @dg.sensor(
     job=jobs.read_history,
     minimum_interval_seconds=30,
@@ -113,7 +120,7 @@ def landing_sensor(
     if not changes:
         return dg.SkipReason(
             f"{changes.files:,} files below {landing.uri}/history; all are read, or modified only seconds ago."
-            f"{_name_unused(changes)}"
+            f"{_name_unused(changes)}{_last_problem(lake)}"
         )
     cursor, reason = back_off(context.cursor, _identify(changes), time.time())
     if reason:
@@ -183,7 +190,7 @@ def stale_sensor(
         return dg.SkipReason("Nothing has been read from the landing zone yet; landing_sensor starts that.")
     stale = staleness.stale(lake, settings)
     if not stale:
-        return dg.SkipReason("Every table is up to date with the landing zone.")
+        return dg.SkipReason(f"Every table is up to date with the landing zone.{_last_problem(lake)}")
     runs = plan.plan_runs(stale, settings)
     wanted = json.dumps([runs[0].tables, runs[0].keys, staleness.inputs_version(lake)])
     cursor, reason = back_off(context.cursor, wanted, time.time())
@@ -230,7 +237,8 @@ def publish_sensor(
             waiting.append(f"{name} lacks changes of the lake, but {reason}.")
     cursor = json.dumps({"targets": {name: notes[name] for name in configured}})
     if not wanted:
-        return dg.SensorResult(skip_reason=" ".join(waiting) or "Every target is up to date.", cursor=cursor)
+        reason = " ".join(waiting) or f"Every target is up to date.{_last_problem(lake)}"
+        return dg.SensorResult(skip_reason=reason, cursor=cursor)
     return dg.SensorResult(run_requests=[dg.RunRequest(asset_selection=wanted, tags=tags)], cursor=cursor)
 
 

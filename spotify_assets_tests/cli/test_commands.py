@@ -3,11 +3,17 @@
 import csv
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from spotify_assets.cli import commands
 from spotify_assets.ingest.history import ingest
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
@@ -110,6 +116,34 @@ def test_an_import_that_is_killed_is_finished_by_a_sync_queried_and_forgotten(ru
     assert not ben.exists()
     assert "Everything is up to date." in run("sync")
     assert "nothing is landed or known" in run("forget", "--listener", "ben", "--yes", expect=1)
+
+
+@pytest.mark.parametrize(
+    ("number", "step", "code", "line"),
+    [
+        (signal.SIGTERM, None, 143, "Stopped by SIGTERM. Done until then: nothing. Nothing is half-written"),
+        # Dagster raises an error of its own in the next step.
+        (signal.SIGINT, "read_landing", 130, "Stopped by Ctrl-C. Done until then: nothing. Nothing is half-written"),
+    ],
+)
+def test_a_signal_stops_a_sync_in_one_line(run, tmp_path, monkeypatch, number, step, code, line):
+    @contextmanager
+    def interrupting():
+        def note(title, tables, done):
+            if done == step:
+                os.kill(os.getpid(), number)
+
+        yield note
+
+    monkeypatch.setattr(commands, "run_progress", interrupting)
+    landed = tmp_path / "data/landing/history/anna/a.json"
+    landed.parent.mkdir(parents=True)
+    landed.write_text(json.dumps([extended("2024-01-31T13:37:00Z")]))
+    output = run("sync", expect=code)
+    assert line in output
+    assert len(output.splitlines()) == 1
+    if step is None:
+        assert " UTC: stopped after " in run("status")
 
 
 def test_wrong_use_and_failures_are_one_clear_message(run, tmp_path, monkeypatch):

@@ -15,13 +15,13 @@ from dagster._core.test_utils import create_run_for_test
 import spotify_assets
 from spotify_assets.cli.instance import (
     EVENT_LOG,
-    PID_TAG,
     SHIPPED,
     dagster_home,
     instance,
     shipped,
 )
 from spotify_assets.defs.event_log import PersistentSqliteEventLogStorage
+from spotify_assets.defs.liveness import PID_TAG
 
 # As version 0.1 copied it.
 FORMER = """\
@@ -223,7 +223,7 @@ def test_a_run_whose_process_is_gone_is_failed(home):
 @pytest.mark.parametrize(("clock_step", "status"), [(-86_400, "FAILURE"), (60, "STARTED")])
 def test_a_process_that_was_given_the_number_of_the_runs_is_not_the_runs(home, monkeypatch, clock_step, status):
     """The process of the tests began before the run, and so is the run's, unless it had to begin a day earlier."""
-    monkeypatch.setattr("spotify_assets.cli.instance.CLOCK_STEP", clock_step)
+    monkeypatch.setattr("spotify_assets.processes.CLOCK_STEP", clock_step)
     with instance() as opened:
         run = create_run_for_test(opened, job_name="a_job", tags={PID_TAG: f"{socket.gethostname()}:{os.getpid()}"})
         start = dg.DagsterEvent(dg.DagsterEventType.PIPELINE_START.value, "a_job")

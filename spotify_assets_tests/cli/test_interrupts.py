@@ -1,0 +1,29 @@
+import os
+import signal
+
+import pytest
+
+from spotify_assets.cli.interrupts import noted_signal, noting_signals, raise_if_stopped
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_noted_although_somebody_else_handles_it(number):
+    with noting_signals():
+        former = signal.signal(number, lambda *_: None)  # as Dagster does during a run
+        os.kill(os.getpid(), number)
+        signal.signal(number, former)
+        assert noted_signal() == number
+        with pytest.raises(KeyboardInterrupt):
+            raise_if_stopped()
+    assert noted_signal() is None
+    raise_if_stopped()
+
+
+def test_signals_that_a_script_ignores_for_its_background_processes_stop_a_command():
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with noting_signals(), pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, former)
