@@ -81,6 +81,15 @@ def session_config(remote: str = "", lake_uri: str = "") -> dict[str, str]:
     return {"spark.remote": address, **SESSION_SETTINGS, **({} if remote else EMBEDDED_SETTINGS)}
 
 
+def use_connect_functions() -> None:
+    """Let `pyspark.sql.functions` build expressions for Spark Connect before the process has a session.
+
+    Else they are for a JVM in this process, and fail with an AssertionError as there is none. PySpark sets its mark
+    with the first session of Spark Connect.
+    """
+    os.environ.setdefault("SPARK_CONNECT_MODE_ENABLED", "1")
+
+
 def embedded_remote() -> str:
     """Address of the Sail server in this process; it is started on first use."""
     with _starting:

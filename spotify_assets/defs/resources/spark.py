@@ -6,7 +6,7 @@ import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 from pydantic import Field
 
-from spotify_assets.engine.session import spark_session
+from spotify_assets.engine.session import spark_session, use_connect_functions
 from spotify_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ class SparkResource(LazyPySparkResource):
 
     spark_config: dict[str, Any] = Field(default_factory=dict)
     settings: dg.ResourceDependency[Settings]
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Start no session: a run's first step, which may be a check, starts it when it reads a table."""
+        use_connect_functions()
+        super().setup_for_execution(context)
 
     @property
     def session(self) -> "SparkSession":

@@ -74,6 +74,13 @@ def test_metrics_that_differ_from_facts_are_noticed(synced, check, table):
     assert "ms_played: 400,001 instead of 400,000" in found.description
 
 
+@pytest.mark.parametrize("name", ["hourly_listening_has_its_totals", "primary_key"])
+def test_a_check_is_the_first_to_use_the_engine(synced, check, monkeypatch, name):
+    """As it is alone, in a run that begins where another failed, and in each process of the multiprocess executor."""
+    monkeypatch.delenv("SPARK_CONNECT_MODE_ENABLED")  # PySpark sets it with the first session
+    assert check(synced, "fct_plays", name).passed
+
+
 def test_a_high_share_of_rejected_records_warns(world, check):
     short = [extended(f"2024-01-31T13:37:{second:02d}Z", 100) for second in range(60)]
     kept = [extended(f"2024-01-{day:02d}T13:{minute:02d}:00Z") for day in range(1, 4) for minute in range(60)]
