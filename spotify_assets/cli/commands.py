@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from spotify_assets.cli.interrupts import (
     STOP_SIGNALS,
-    StoppedError,
+    CommandStoppedError,
     ignore_signals,
     noted_signal,
     noting_signals,
@@ -340,7 +340,7 @@ def run_sync() -> "Synced":
             with run_progress() as progress, Runner(settings(), progress, done) as runner:
                 runner.sync()
     except KeyboardInterrupt:
-        raise StoppedError(str(done)) from None
+        raise CommandStoppedError(str(done)) from None
     except RunFailedError:
         # Tables are up to date even if publishing failed.
         if done.is_computed:
@@ -406,7 +406,7 @@ def _run(*, debug: bool) -> int:
         return 2
     except BaseException as error:
         # A library may turn an interrupt into an error of its own.
-        if (number := noted_signal()) or isinstance(error, KeyboardInterrupt | StoppedError | click.Abort):
+        if (number := noted_signal()) or isinstance(error, KeyboardInterrupt | CommandStoppedError | click.Abort):
             return _say_stopped(number, error)
         if not isinstance(error, Exception):
             raise
@@ -426,7 +426,7 @@ def _say_stopped(number: signal.Signals | None, error: BaseException) -> int:
     """Say in one line that a signal or an answer stopped the command, and what was done; return the exit code."""
     ignore_signals()
     by = f" by {STOP_SIGNALS[number]}" if number else ""
-    done = f" Done until then: {plain(error)}." if isinstance(error, StoppedError) else ""
+    done = f" Done until then: {plain(error)}." if isinstance(error, CommandStoppedError) else ""
     errors.print(
         f"Stopped{by}.{done} Nothing is half-written: spotify-assets sync goes on where it was.", soft_wrap=True
     )

@@ -14,7 +14,7 @@ STOP_SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 _noted: list[socket.socket] = []
 
 
-class StoppedError(Exception):
+class CommandStoppedError(Exception):
     """A signal stopped the command; the message says what was done until then."""
 
 
