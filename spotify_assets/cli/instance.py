@@ -10,9 +10,10 @@ import click
 import dagster as dg
 import yaml
 from filelock import FileLock
+from sqlalchemy.exc import OperationalError
 
 import spotify_assets
-from spotify_assets.defs.liveness import ACTIVE, PID_TAG
+from spotify_assets.defs.liveness import ACTIVE, command_process
 from spotify_assets.processes import is_alive
 from spotify_assets.storage import plain_path
 
@@ -44,14 +45,26 @@ def dagster_home() -> Path:
 
 @contextmanager
 def instance() -> Iterator[dg.DagsterInstance]:
-    """Open the persistent instance, and mark runs of dead processes on this machine as failed."""
+    """Open the persistent instance, and mark runs of dead processes on this machine as failed.
+
+    Raises:
+        click.ClickException: Another process locks one of its databases for more than a minute.
+    """
     home = dagster_home()
-    # If two processes create its databases at the same time, one fails.
-    with FileLock(home / "opening.lock"):
-        opened = dg.DagsterInstance.get()
-    with opened as persistent:
-        _fail_dead_runs(persistent)
-        yield persistent
+    try:
+        # If two processes create its databases at the same time, one fails.
+        with FileLock(home / "opening.lock"):
+            opened = dg.DagsterInstance.get()
+        with opened as persistent:
+            _fail_dead_runs(persistent)
+            yield persistent
+    except OperationalError as error:
+        if "database is locked" not in str(error):
+            raise
+        raise click.ClickException(
+            f"a database in {home} stays locked by another process, such as a backup or a database browser; "
+            "end that, and run the command again"
+        ) from error
 
 
 def shipped(name: str) -> Path:
@@ -131,6 +144,6 @@ def _replace_file(path: Path, text: str) -> None:
 
 def _fail_dead_runs(instance: dg.DagsterInstance) -> None:
     for record in instance.get_run_records(dg.RunsFilter(statuses=ACTIVE)):
-        process = record.dagster_run.tags.get(PID_TAG, "")
-        if is_alive(process, record.start_time or record.create_timestamp.timestamp()) is False:
+        since = record.start_time or record.create_timestamp.timestamp()
+        if is_alive(command_process(record.dagster_run), since) is False:
             instance.report_run_failed(record.dagster_run, "The process that ran it no longer exists.")

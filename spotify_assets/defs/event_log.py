@@ -5,6 +5,7 @@ Dagster's own storage opens and closes a connection for each event, and closing 
 are unchanged, and Dagster's own storage may read and write them at the same time.
 """
 
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,7 +72,7 @@ class PersistentSqliteEventLogStorage(SqliteEventLogStorage):
             engine = create_engine(
                 self.conn_string_for_shard(shard),
                 poolclass=StaticPool,
-                connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+                connect_args={"check_same_thread": False},
             )
             event.listen(engine, "connect", _sync_at_checkpoints_only)
             self._engines[shard] = engine
@@ -94,6 +95,17 @@ class PersistentSqliteEventLogStorage(SqliteEventLogStorage):
             while self._engines:
                 self._engines.popitem()[1].dispose()
         super().dispose()
+
+
+@event.listens_for(Engine, "connect")
+def _wait_for_locks(connection: Any, _: Any) -> None:
+    """Wait a minute for a database that another process has locked, rather than 5 s.
+
+    It is for all SQLite databases of processes that load this module, and so for the runs and schedules too: Dagster's
+    storages of these open a connection for each statement, and have no setting for it.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
 
 
 def _sync_at_checkpoints_only(connection: Any, _: Any) -> None:

@@ -17,6 +17,15 @@ SILENT_FOR = timedelta(hours=1)
 FIRST_EVENTS = 20
 
 
+def command_process(run: dg.DagsterRun) -> str:
+    """Process of the command that runs it, as `host:pid`; empty if none does.
+
+    A run that is executed again, which commands don't do, has the tags of the first one, and so the id of a process
+    that may be gone.
+    """
+    return "" if run.parent_run_id else run.tags.get(PID_TAG, "")
+
+
 def run_is_under_way(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
     """Whether an active run still runs: for as long as its process does, however long it takes and says nothing.
 
@@ -24,8 +33,10 @@ def run_is_under_way(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool
     `update_timestamp` tells less, as events don't move it.
     """
     run = record.dagster_run
+    if run.status is dg.DagsterRunStatus.QUEUED:  # the daemon starts it, however long it waits
+        return True
     since = record.start_time or record.create_timestamp.timestamp()
-    if (alive := is_alive(run.tags.get(PID_TAG, ""), since)) is not None:
+    if (alive := is_alive(command_process(run), since)) is not None:
         return alive
     if _runs_here(instance, run.run_id, since):
         return True

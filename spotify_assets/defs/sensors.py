@@ -10,6 +10,7 @@ from uuid import uuid4
 import dagster as dg
 
 from spotify_assets.defs import jobs
+from spotify_assets.defs.liveness import ACTIVE, run_is_under_way
 from spotify_assets.defs.resources.landing import LandingResource
 from spotify_assets.ingest.history import Changes, find_changes
 from spotify_assets.lake.tables import Lake
@@ -24,14 +25,14 @@ from spotify_assets.targets.registry import targets
 
 # Files modified within this time may still be being copied.
 SETTLE = timedelta(seconds=10)
-# A run without an event for this long is taken for killed; Dagster itself would show it as started forever.
-SILENT_FOR = timedelta(hours=1)
 # Jobs that write tables whose staleness the sensors compute.
 WRITING = ["read_history", "refresh_tables", "refresh_playlists", "capture_playlists", "fetch_metadata"]
 # Files that a sensor names.
 MAX_NAMED = 10
 FIRST_RETRY = 60.0
 LAST_RETRY = 3600.0
+# 2**1024 is too large for a float, and a run may be requested as often in six weeks.
+MAX_DOUBLINGS = 10
 FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 MESSAGES_TAG = "spotify_assets/landing_messages"
 # Messages for one run, and messages received for it, per tick.
@@ -42,15 +43,13 @@ CLOCK_SKEW = timedelta(minutes=5)
 # A target that had everything is asked again after this time, or when the lake changes.
 ASK_AGAIN = timedelta(minutes=5)
 ASK_BILLED_AGAIN = timedelta(days=1)
-ACTIVE = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
-          dg.DagsterRunStatus.STARTED]  # fmt: skip
 
 
 def active_run(context: dg.SensorEvaluationContext, job_names: Sequence[str]) -> str | None:
     """Describe an active run of one of the jobs; None if there is none."""
     for name in job_names:
         for record in context.instance.get_run_records(dg.RunsFilter(job_name=name, statuses=ACTIVE), limit=20):
-            if datetime.now(UTC) - record.update_timestamp.astimezone(UTC) < SILENT_FOR:
+            if run_is_under_way(context.instance, record):
                 return f"run {record.dagster_run.run_id[:8]} of {name} is under way"
     return None
 
@@ -73,7 +72,9 @@ def back_off(cursor: str | None, wanted: str, now: float) -> tuple[str, str | No
     requested = json.loads(cursor) if cursor else {}
     if requested.get("wanted") != wanted:
         return json.dumps({"wanted": wanted, "times": 1, "at": now}), None
-    wait = min(FIRST_RETRY * 2 ** (requested["times"] - 1), LAST_RETRY) - (now - requested["at"])
+    backoff = min(FIRST_RETRY * 2 ** min(requested["times"] - 1, MAX_DOUBLINGS), LAST_RETRY)
+    # A clock that was set back would add to the wait.
+    wait = min(backoff - (now - requested["at"]), backoff)
     if wait > 0:
         return str(cursor), f"this run was requested {requested['times']} times already; next in {wait:,.0f} s"
     return json.dumps({"wanted": wanted, "times": requested["times"] + 1, "at": now}), None

@@ -2,11 +2,13 @@
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
 
+import click
 import dagster as dg
 import pytest
 import yaml
@@ -207,17 +209,34 @@ def test_a_run_whose_process_is_gone_is_failed(home):
         "dead": f"{host}:{gone.pid}",
         "alive": f"{host}:{os.getpid()}",
         "elsewhere": f"another-host:{gone.pid}",
+        "again": f"{host}:{gone.pid}",
     }
     with instance() as opened:
         runs = {
             name: create_run_for_test(
-                opened, job_name="a_job", tags={PID_TAG: tag}, status=dg.DagsterRunStatus.STARTED
+                opened,
+                job_name="a_job",
+                tags={PID_TAG: tag},
+                status=dg.DagsterRunStatus.STARTED,
+                # As the UI executes a run again, with the tags that it had.
+                parent_run_id="a_run" if name == "again" else None,
+                root_run_id="a_run" if name == "again" else None,
             ).run_id
             for name, tag in tags.items()
         }
     with instance() as opened:
         status = {name: opened.get_run_by_id(run).status.value for name, run in runs.items()}
-    assert status == {"dead": "FAILURE", "alive": "STARTED", "elsewhere": "STARTED"}
+    assert status == {"dead": "FAILURE", "alive": "STARTED", "elsewhere": "STARTED", "again": "STARTED"}
+
+
+def test_a_locked_database_is_one_line_once_it_was_waited_for(home, monkeypatch):
+    monkeypatch.setattr("spotify_assets.defs.event_log.BUSY_TIMEOUT_SECONDS", 0)
+    with instance() as opened, sqlite3.connect(home / "history/runs.db") as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(click.ClickException, match=r"a database in .* stays locked"), instance() as again:
+            create_run_for_test(again)
+        other.rollback()
+        create_run_for_test(opened)
 
 
 @pytest.mark.parametrize(("clock_step", "status"), [(-86_400, "FAILURE"), (60, "STARTED")])

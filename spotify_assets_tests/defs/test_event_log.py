@@ -67,3 +67,11 @@ def test_every_event_goes_through_connections_that_are_kept(tmp_path, monkeypatc
         run_id = dg.materialize([one], instance=instance).run_id
         assert len(instance.all_logs(run_id)) > 5
         assert opened == [instance.event_log_storage.conn_string_for_shard(run_id)]
+
+
+def test_every_database_of_an_instance_waits_for_locks(tmp_path):
+    """As long as another process has `runs.db` locked, a sync waits: for a minute rather than Dagster's 5 s."""
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        for storage in (instance.run_storage, instance.schedule_storage):
+            with storage.connect() as connection:
+                assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 60_000

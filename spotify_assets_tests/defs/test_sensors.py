@@ -3,7 +3,8 @@
 import json
 import os
 import time
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +14,7 @@ from spotify_assets.definitions import definitions
 from spotify_assets.defs import sensors
 from spotify_assets.defs.resources import LandingResource
 from spotify_assets.refresh import staleness
+from spotify_assets.refresh.sync_log import FAILED, SyncLog
 from spotify_assets.targets import publishing
 from spotify_assets.targets.duckdb_file import Warehouse
 from spotify_assets_tests.conftest import SYNCED, extended
@@ -155,6 +157,20 @@ def test_waiting_doubles_up_to_an_hour():
     often = json.dumps({"wanted": "x", "times": 40, "at": 1000.0})
     assert sensors.back_off(often, "x", 1000.0)[1].endswith("next in 3,600 s")
     assert sensors.back_off(often, "y", 1000.0)[1] is None
+    for_weeks = json.dumps({"wanted": "x", "times": 1026, "at": 1000.0})
+    assert sensors.back_off(for_weeks, "x", 1000.0)[1].endswith("next in 3,600 s")
+
+
+def test_a_clock_that_was_set_back_does_not_add_to_the_wait():
+    asked = json.dumps({"wanted": "x", "times": 4, "at": 1_000_000.0})
+    assert sensors.back_off(asked, "x", 1000.0)[1].endswith("next in 480 s")
+
+
+def test_a_sync_that_failed_is_told(synced, instance):
+    log = SyncLog(synced.lake.uri)
+    log.end(replace(log.start(), outcome=FAILED, failed="publish_mysql: TargetError"))
+    for sensor in (sensors.landing_sensor, sensors.stale_sensor):
+        assert "UTC: failed (publish_mysql: TargetError) after" in tick(sensor, synced, instance).skip_message
 
 
 def test_a_run_under_way_is_waited_for_and_a_dead_one_is_not(synced, instance):
@@ -165,21 +181,6 @@ def test_a_run_under_way_is_waited_for_and_a_dead_one_is_not(synced, instance):
     assert "is under way" in tick(sensors.landing_sensor, synced, instance).skip_message
     instance.report_run_failed(run_)
     assert tick(sensors.landing_sensor, synced, instance).run_requests
-
-
-@pytest.mark.parametrize(("minutes", "is_waited_for"), [(59, True), (61, False)])
-def test_a_run_that_says_nothing_for_an_hour_is_dead(synced, instance, monkeypatch, minutes, is_waited_for):
-    synced.land("anna/c.json", [extended("2024-05-31T13:37:00Z")])
-    job = definitions(synced.settings).resolve_job_def("read_history")
-    instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-
-    class Later(datetime):
-        @classmethod
-        def now(cls, zone=None):
-            return datetime.now(zone) + timedelta(minutes=minutes)
-
-    monkeypatch.setattr(sensors, "datetime", Later)
-    assert isinstance(tick(sensors.landing_sensor, synced, instance), dg.SkipReason) == is_waited_for
 
 
 def test_nothing_landed_is_no_error(world, instance):

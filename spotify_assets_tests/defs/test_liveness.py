@@ -1,0 +1,88 @@
+"""Runs of several ages, whose processes live or not."""
+
+import os
+import socket
+import subprocess
+import sys
+from datetime import datetime, timedelta
+
+import dagster as dg
+import pytest
+from dagster._core.events import EngineEventData
+from dagster._core.test_utils import create_run_for_test
+
+from spotify_assets.defs import liveness
+from spotify_assets.defs.liveness import PID_TAG, run_is_under_way
+
+
+@pytest.fixture
+def instance():
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
+@pytest.fixture
+def gone() -> int:
+    """The id that a process had."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Let minutes pass."""
+
+    def wait(minutes):
+        class Later(datetime):
+            @classmethod
+            def now(cls, zone=None):
+                return datetime.now(zone) + timedelta(minutes=minutes)
+
+        monkeypatch.setattr(liveness, "datetime", Later)
+
+    return wait
+
+
+def started(instance, pid=None, **tags):
+    """A run that has started; the daemon's says in an event which process it is in."""
+    run = create_run_for_test(instance, job_name="a_job", tags=tags, status=dg.DagsterRunStatus.STARTED)
+    if pid is not None:
+        instance.report_engine_event("Started process for run", run, EngineEventData.in_process(pid))
+    return run
+
+
+def is_under_way(instance, run):
+    [record] = instance.get_run_records(dg.RunsFilter(run_ids=[run.run_id]))
+    return run_is_under_way(instance, record)
+
+
+def test_a_run_of_a_command_is_under_way_as_long_as_its_process_lives(instance, gone, later):
+    host = socket.gethostname()
+    alive = started(instance, **{PID_TAG: f"{host}:{os.getpid()}"})
+    dead = started(instance, **{PID_TAG: f"{host}:{gone}"})
+    assert not is_under_way(instance, dead)
+    later(600)
+    assert is_under_way(instance, alive)
+
+
+def test_a_run_of_the_daemon_is_under_way_as_long_as_its_process_lives(instance, gone, later):
+    alive, dead = started(instance, os.getpid()), started(instance, gone)
+    later(600)
+    assert is_under_way(instance, alive)
+    assert not is_under_way(instance, dead)
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(59, True), (61, False)])
+def test_a_run_elsewhere_is_dead_after_an_hour_without_an_event(instance, later, minutes, expected):
+    run = started(instance, **{PID_TAG: "another-host:1"})
+    later(minutes)
+    assert is_under_way(instance, run) == expected
+
+
+def test_an_event_keeps_a_run_elsewhere_alive(instance, monkeypatch):
+    run = started(instance)
+    instance.report_engine_event("still here", run)
+    [record] = instance.get_run_records(dg.RunsFilter(run_ids=[run.run_id]))
+    silent = record._replace(update_timestamp=record.update_timestamp - timedelta(hours=5))
+    assert run_is_under_way(instance, silent)
