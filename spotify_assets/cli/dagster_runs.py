@@ -17,7 +17,7 @@ from spotify_assets.defs.liveness import PID_TAG
 from spotify_assets.ingest.history import UnusedFile
 from spotify_assets.refresh.plan import PlannedRun
 from spotify_assets.settings import Settings
-from spotify_assets.targets.publishing import Refresh
+from spotify_assets.targets.publishing import NOTE, Refresh
 
 
 class DagsterRuns:
@@ -76,7 +76,10 @@ class DagsterRuns:
         tables = [f"{target}/{refresh.table}" for refresh in refreshes]
         config = {"ops": {f"publish_{target}": {"config": {"anew": full}}}}
         # A target is written in one step.
-        self._run(jobs.publish_tables.name, f"Publishing to {target}", tables, steps=1, config=config)
+        result = self._run(jobs.publish_tables.name, f"Publishing to {target}", tables, steps=1, config=config)
+        for event in result.get_asset_materialization_events():
+            if note := event.materialization.metadata.get(NOTE):
+                self._warnings.append(str(note.value))
 
     def _run(
         self,

@@ -12,7 +12,8 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
@@ -28,7 +29,7 @@ from spotify_assets.model import LAYERS, TABLES
 from spotify_assets.retry import Backoff, retry
 from spotify_assets.storage import is_s3, plain_path
 from spotify_assets.targets import ddl, publishing
-from spotify_assets.targets.publishing import PublishedState, PublishResult, Refresh, RowCount, TargetError
+from spotify_assets.targets.publishing import NOTE, PublishedState, PublishResult, Refresh, RowCount, TargetError
 from spotify_assets.targets.questions import questions, title
 
 # DuckDB accepts PostgreSQL's types and comments.
@@ -36,6 +37,10 @@ DIALECT = postgresql.dialect()
 WINDOWS = "published_windows"
 # Of the name of a copy, before it is renamed.
 COPY_DIGITS = 8
+# Of DuckDB's main header and its two database headers; blocks follow.
+HEADER_BYTES = 3 * 4096
+# DuckDB's message about a file that ends too early.
+CUT_OFF = "Could not read enough bytes"
 # A query by DuckDB's shell, which opens files for writing, takes a second or two.
 IN_USE = Backoff(attempts=6, first_wait=0.25, longest_wait=2)
 
@@ -85,18 +90,25 @@ class Warehouse:
         return ddl.ddl_fingerprint(ddl.create_table(sql_table, DIALECT), *ddl.comment_statements(sql_table, DIALECT))
 
     def published_states(self) -> Mapping[str, PublishedState]:
-        """State by the file's table of windows; empty where there is no file, or it lacks that table."""
+        """State by the file's table of windows; empty where the file is missing, damaged, or lacks that table."""
         try:
             with self.connect_read_only() as connection:
+                self._check_size(connection)
+                present = [table for table in self.tables if table in _tables(connection)]
                 rows = connection.execute(f"SELECT table_name, shape, window_name, version FROM {WINDOWS}").fetchall()
+                # DuckDB knows the number of rows without reading them.
+                of_each = " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in present)
+                counts = dict(connection.execute(of_each or "SELECT '', 0").fetchall())
         except (FileNotFoundError, duckdb.CatalogException):
             return {}
         except duckdb.Error as error:
+            if self._is_damage(error):
+                return {}
             raise TargetError(
                 f"duckdb: {self.path} can't be read as a DuckDB file ({_first_line(error)}). Move it away, or set "
                 "SPOTIFY_ASSETS_WAREHOUSE to another"
             ) from None
-        return publishing.states_from_rows(rows)
+        return publishing.states_from_rows(rows, counts)
 
     def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, RowCount]]:
         """Number of rows of each table in the file."""
@@ -112,7 +124,7 @@ class Warehouse:
             FileNotFoundError: where nothing was published yet; the message names the command.
         """
         file = Path(self.path)
-        if not file.exists():
+        if not file.exists() or not file.stat().st_size:
             raise FileNotFoundError(f"{file} is not there yet: `spotify-assets sync` writes it")
         try:
             connection = duckdb.connect(str(file), read_only=True)
@@ -131,7 +143,7 @@ class Warehouse:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{file}.lock"):
-                done = self._rewrite(lake, refreshes, file)
+                done = self._rewrite_sound(lake, refreshes, file)
         except (duckdb.Error, OSError) as error:
             raise TargetError(
                 f"duckdb: {self.path} can't be written, and is unchanged: {_first_line(error)}"
@@ -142,6 +154,66 @@ class Warehouse:
         """Rewrite the file: free blocks of a DuckDB file keep deleted rows."""
         list(self.publish(lake, publishing.pending_refreshes(self, lake, full=True)))
 
+    def _rewrite_sound(self, lake: Lake, refreshes: Sequence[Refresh], file: Path) -> list[PublishResult]:
+        """Rewrite the file, after a damaged one was moved aside, or removed where only our tables are in it."""
+        note = self._move_damaged_aside(file)
+        try:
+            done = self._rewrite(lake, refreshes, file)
+        except duckdb.Error as error:
+            # Damage within a table is found only when its blocks are read.
+            if not self._is_damage(error):
+                raise
+            note = self._move_aside(file)
+            done = self._rewrite(lake, publishing.pending_refreshes(self, lake), file)
+        if note and done:
+            done[0] = replace(done[0], details={NOTE: note})
+        return done
+
+    def _is_damage(self, error: duckdb.Error) -> bool:
+        """Whether the error says that the file, or a copy of it, is a damaged DuckDB file."""
+        text = str(error)
+        return "Corrupt database file" in text or (CUT_OFF in text and Path(self.path).name in text)
+
+    def _check_size(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Raise an error of DuckDB where the file is shorter than its header says; DuckDB itself would open it."""
+        [(block_bytes, blocks)] = connection.execute(
+            "SELECT block_size, total_blocks FROM pragma_database_size()"
+        ).fetchall()
+        if Path(self.path).stat().st_size < HEADER_BYTES + block_bytes * blocks:
+            raise duckdb.IOException(f"{CUT_OFF} from file {self.path}")
+
+    def _move_damaged_aside(self, file: Path) -> str | None:
+        """Make way for a new file where this one is damaged; return a line that says so."""
+        if not file.exists():
+            return None
+        is_ours = False
+        try:
+            with duckdb.connect(str(file), read_only=True) as connection:
+                of_others = _tables(connection, "%") - {*self.tables, WINDOWS} | _views(connection) - {*questions()}
+                is_ours = not of_others
+                self._check_size(connection)
+        except duckdb.Error as error:
+            if "replaying WAL" in str(error):
+                return self._move_aside(file, wal_only=True)
+            if not self._is_damage(error):
+                return None
+            if not is_ours:
+                return self._move_aside(file)
+            file.unlink()
+            return f"duckdb: {file} was damaged, and was written anew"
+        return None
+
+    def _move_aside(self, file: Path, *, wal_only: bool = False) -> str:
+        """Rename the file and its WAL, or the WAL alone, and return a line that says so."""
+        kept = f"{file.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        for path in _wal_files(file) if wal_only else (*_wal_files(file), file):
+            path.rename(path.with_name(kept + path.name.removeprefix(file.name)))
+        what, name = ("had a WAL file that doesn't fit", f"{kept}.wal") if wal_only else ("was damaged", kept)
+        return (
+            f"duckdb: {file} {what}, and was written anew. What may be of your own is kept as {name}; delete it if "
+            "you need nothing of it"
+        )
+
     def _rewrite(self, lake: Lake, refreshes: Sequence[Refresh], file: Path) -> list[PublishResult]:
         staging = file.with_name(f".{file.name}.{uuid4().hex[:COPY_DIGITS]}")
         beside = staging
@@ -151,7 +223,7 @@ class Warehouse:
         self._remove_copies(file)
         with ExitStack() as stack:
             stack.callback(self._remove_copies, file)
-            if file.exists():
+            if file.exists() and file.stat().st_size:
                 self._copy(stack.enter_context(_keep_writers_out(file)), staging, refreshes)
             else:
                 # DuckDB would replay the WAL file of a file that was deleted over the new one.
@@ -200,7 +272,7 @@ class Warehouse:
         wanted = {refresh.table: refresh for refresh in refreshes}
         # A table can't be dropped while other tables reference it.
         dropped = self._referring_tables(table for table, refresh in wanted.items() if refresh.replaces_table)
-        present = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        present = _tables(connection)
         # A table can't be created before those that it references.
         needed = (dropped | self._referenced_tables(dropped) - present) - wanted.keys()
         wanted |= {also.table: also for also in publishing.pending_refreshes(self, lake, needed, full=True)}
@@ -264,6 +336,17 @@ class Warehouse:
             if table in found:
                 found |= {link.column.table.name for link in self._model.tables[table].foreign_keys}
         return found
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, schema: str = "main") -> set[str]:
+    """Names of the tables in schemas like this one."""
+    query = "SELECT table_name FROM duckdb_tables() WHERE schema_name LIKE ?"
+    return {name for (name,) in connection.execute(query, [schema]).fetchall()}
+
+
+def _views(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    query = "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+    return {name for (name,) in connection.execute(query).fetchall()}
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,12 +44,14 @@ class Export:
         made_at: Time of completion (UTC, ISO 8601).
         state: State of each table, by table.
         earlier: Folders of earlier complete exports that are kept, the latest first.
+        sizes: Bytes of each file, by path in the folder; empty for an export of an earlier release.
     """
 
     folder: str
     made_at: str
     state: Mapping[str, PublishedState]
     earlier: Sequence[str]
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """Serialize to JSON."""
@@ -57,7 +59,13 @@ class Export:
             table: {"shape": state.schema_fingerprint, "windows": dict(state.windows)}
             for table, state in self.state.items()
         }
-        document = {"folder": self.folder, "made_at": self.made_at, "earlier": list(self.earlier), "tables": tables}
+        document = {
+            "folder": self.folder,
+            "made_at": self.made_at,
+            "earlier": list(self.earlier),
+            "tables": tables,
+            "files": dict(self.sizes),
+        }
         return json.dumps(document, indent=1, sort_keys=True).encode()
 
     @classmethod
@@ -69,7 +77,7 @@ class Export:
         """
         document = json.loads(content)
         state = {table: PublishedState(one["shape"], one["windows"]) for table, one in document["tables"].items()}
-        return cls(document["folder"], document["made_at"], state, document["earlier"])
+        return cls(document["folder"], document["made_at"], state, document["earlier"], document.get("files", {}))
 
 
 @dataclass(frozen=True)
@@ -109,15 +117,16 @@ class FlatFiles:
         return ddl.ddl_fingerprint(FORMAT_VERSION, TABLES[table].arrow_schema.to_string(), *written)
 
     def published_states(self) -> Mapping[str, PublishedState]:
-        """State by the latest export; tables whose files are missing are left out."""
+        """State by the latest export; tables of which a file is missing or has another size are left out."""
         with self._translate_errors():
             latest = self._latest()
             if latest is None:
                 return {}
-            paths = {file.path.removeprefix(f"{latest.folder}/") for file in self._storage.files(latest.folder)}
-        tables = {path.split("/")[1] for path in paths if path.startswith("parquet/")}
+            sizes = self._sizes(latest.folder)
+        damaged = {_table_of(path) for path, size in latest.sizes.items() if sizes.get(path) != size}
+        tables = {_table_of(path) for path in sizes if path.startswith("parquet/")} - damaged
         return {
-            table: state for table, state in latest.state.items() if table in tables and f"csv/{table}.csv" in paths
+            table: state for table, state in latest.state.items() if table in tables and f"csv/{table}.csv" in sizes
         }
 
     def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, RowCount]]:
@@ -161,6 +170,7 @@ class FlatFiles:
                 datetime.now(UTC).isoformat(timespec="seconds"),
                 {table: refresh.state for table, refresh in wanted.items()},
                 kept[: KEPT_EXPORTS - 1],
+                self._sizes(folder),
             )
             self._storage.write(LATEST, export.to_json())
             self._remove(kept[KEPT_EXPORTS - 1 :])
@@ -170,7 +180,7 @@ class FlatFiles:
         """Remove every export but the latest."""
         with self._translate_errors(), self._export_lock():
             if latest := self._latest():
-                alone = Export(latest.folder, latest.made_at, latest.state, ())
+                alone = replace(latest, earlier=())
                 self._storage.write(LATEST, alone.to_json())
                 self._remove(latest.earlier)
 
@@ -205,6 +215,10 @@ class FlatFiles:
             file = Path(folder, Path(path).name)
             yield file
             self._storage.upload(file, path)
+
+    def _sizes(self, folder: str) -> dict[str, int]:
+        """Bytes of each file of an export, by path in its folder."""
+        return {file.path.removeprefix(f"{folder}/"): file.size for file in self._storage.files(folder)}
 
     def _latest(self) -> Export | None:
         try:
@@ -288,6 +302,11 @@ def _to_csv(types: Mapping[str, str], dataset: Any, file: Path, *, neutralize_fo
         connection.register("lake_rows", dataset)
         path = str(file).replace("'", "''")
         connection.execute(f"COPY (SELECT {columns} FROM lake_rows) TO '{path}' ({', '.join(options)})")
+
+
+def _table_of(path: str) -> str:
+    """Table of a file, by its path in an export's folder."""
+    return path.split("/")[1].removesuffix(".csv")
 
 
 def _quote_identifier(name: str) -> str:

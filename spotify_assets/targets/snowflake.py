@@ -76,11 +76,11 @@ class Snowflake:
     def published_states(self) -> Mapping[str, PublishedState]:
         """State of existing tables by the schema's table of windows; empty where nothing was published yet."""
         with self._sessions.session() as connection:
-            present = self._tables(connection)
+            present = self._row_counts(connection)
             if WINDOWS not in present:
                 return {}
             rows = fetch_rows(connection, f"SELECT table_name, shape, window_name, version FROM {WINDOWS}")
-            return publishing.states_from_rows(row for row in rows if row[0] in present & {*self.tables})
+            return publishing.states_from_rows((row for row in rows if row[0] in self.tables), present)
 
     def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, RowCount]]:
         """Number of rows of each table in the schema."""
@@ -91,7 +91,7 @@ class Snowflake:
     def drop_history(self, lake: Lake) -> None:
         """Set the tables' Time Travel retention to 0 days; Snowflake then removes former versions."""
         with self._sessions.session() as connection:
-            present = self._tables(connection)
+            present = self._row_counts(connection)
             for table in self.tables:
                 if table in present:
                     execute(connection, f"ALTER TABLE {table} SET DATA_RETENTION_TIME_IN_DAYS = 0")
@@ -121,15 +121,17 @@ class Snowflake:
         if not fetch_rows(connection, f"SELECT 1 FROM INFORMATION_SCHEMA.SCHEMATA WHERE {condition}"):
             execute(connection, f"CREATE SCHEMA {self.settings.snowflake_schema}")
         execute(connection, sql.create_stage(lake.uri, self.settings.snowflake_storage_integration))
-        present = self._tables(connection)
+        present = {*self._row_counts(connection)}
         if WINDOWS not in present:
             execute(connection, sql.create_transient_table(self._model.tables[WINDOWS]))
         return present
 
-    def _tables(self, connection: "SnowflakeConnection") -> set[str]:
+    def _row_counts(self, connection: "SnowflakeConnection") -> dict[str, int | None]:
+        """0 for each table that is empty, which Snowflake knows without a scan; None for others, and views."""
         condition = sql.schema_condition(self.settings, "table_catalog", "table_schema")
-        query = f"SELECT table_name FROM INFORMATION_SCHEMA.TABLES WHERE {condition}"
-        return {str(name).lower() for (name,) in fetch_rows(connection, query)}
+        query = f"SELECT table_name, row_count FROM INFORMATION_SCHEMA.TABLES WHERE {condition}"
+        counts = fetch_rows(connection, query)
+        return {str(name).lower(): None if rows else rows for name, rows in counts}
 
     def _fill_staging_table(self, connection: "SnowflakeConnection", lake: Lake, refresh: Refresh) -> int:
         """Copy the refresh's files into a staging table; return their number.

@@ -230,6 +230,88 @@ def test_a_wal_file_of_a_deleted_file_is_not_replayed_over_the_new_one(history, 
     assert ask(warehouse.path, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'mine'") == [(0,)]
 
 
+def pending(history, warehouse, tables=("dim_date", "dim_time")):
+    return [refresh.table for refresh in publishing.pending_refreshes(warehouse, history.lake, tables)]
+
+
+def notes(done):
+    return [result.details["note"] for result in done.values() if result.details]
+
+
+def cut_off(file):
+    with file.open("r+b") as content:
+        content.truncate(file.stat().st_size - 262_144)
+
+
+def overwrite(file):
+    with file.open("r+b") as content:
+        content.seek(12_288)
+        content.write(b"?" * (file.stat().st_size - 12_288))
+
+
+def test_a_table_that_was_dropped_or_emptied_is_pending(history, warehouse):
+    publish(history, warehouse, ["dim_date", "dim_time"])
+    with duckdb.connect(warehouse.path) as connection:
+        connection.execute("DROP TABLE dim_date")
+        connection.execute("DELETE FROM dim_time WHERE hour > 12")
+        connection.execute("CREATE SCHEMA own")
+        connection.execute("CREATE TABLE own.dim_date (one INTEGER)")
+    assert set(publish(history, warehouse, ["dim_date", "dim_time"])) == {"dim_date", "dim_time"}
+    assert pending(history, warehouse) == []
+
+
+@pytest.mark.parametrize(("damage", "is_kept"), [(cut_off, False), (overwrite, True), (Path.unlink, False)])
+def test_a_damaged_file_is_written_anew(history, warehouse, damage, is_kept):
+    publish(history, warehouse, ["dim_date", "dim_time"])
+    damage(Path(warehouse.path))
+    assert pending(history, warehouse) == ["dim_date", "dim_time"]
+    said = notes(publish(history, warehouse, ["dim_date", "dim_time"]))
+    assert pending(history, warehouse) == []
+    kept = [path.name for path in Path(warehouse.path).parent.glob("*.damaged-*")]
+    assert len(kept) == is_kept
+    assert len(said) == (damage is not Path.unlink)
+    assert all("was damaged, and was written anew" in line for line in said)
+    assert all(name in line for name in kept for line in said)
+
+
+def test_a_damaged_file_with_tables_of_ones_own_is_kept(history, warehouse):
+    publish(history, warehouse, ["dim_date", "dim_time"])
+    with duckdb.connect(warehouse.path) as connection:
+        connection.execute("CREATE VIEW mine AS SELECT 1 AS one")
+    cut_off(Path(warehouse.path))
+    publish(history, warehouse, ["dim_date", "dim_time"])
+    [kept] = Path(warehouse.path).parent.glob("*.damaged-*")
+    assert ask(kept, "SELECT one FROM mine") == [(1,)]
+
+
+def test_damage_that_is_found_while_copying(history, warehouse):
+    publish(history, warehouse, ["dim_time"])
+    with duckdb.connect(warehouse.path) as connection:
+        connection.execute("CREATE TABLE mine AS SELECT md5(range::VARCHAR) AS text FROM range(100_000)")
+    with Path(warehouse.path).open("r+b") as content:
+        content.seek(-1_000_000, 2)
+        content.write(b"?" * 600_000)
+    assert pending(history, warehouse, ["dim_time"]) == []
+    [said] = notes(publish(history, warehouse, full=True))
+    [kept] = Path(warehouse.path).parent.glob("*.damaged-*")
+    assert kept.name in said
+    assert publishing.pending_refreshes(warehouse, history.lake) == []
+
+
+def test_a_wal_file_that_does_not_fit_is_kept(history, warehouse, writer):
+    publish(history, warehouse, ["dim_time"])
+    kill(writer())
+    wal = Path(f"{warehouse.path}.wal")
+    left = wal.read_bytes()
+    publish(history, warehouse, ["dim_time"], full=True)
+    wal.write_bytes(left)
+    [said] = notes(publish(history, warehouse, ["dim_time"]))
+    assert "a WAL file that doesn't fit" in said
+    [kept] = wal.parent.glob("*.damaged-*.wal")
+    assert kept.read_bytes() == left
+    assert ask(warehouse.path, "SELECT one FROM mine") == [(1,)]
+
+
 def test_a_file_of_something_else_is_left_alone(history, warehouse):
     file = Path(warehouse.path)
     file.parent.mkdir()

@@ -260,6 +260,8 @@ def test_a_table_whose_files_were_deleted_is_pending(history, files, few):
     storage_at(files.uri).remove([f"{latest(files)['folder']}/csv/fct_plays.csv"])
     assert [refresh.table for refresh in publishing.pending_refreshes(files, history.lake)] == ["fct_plays"]
     assert set(publish(history, files)) == set(few)
+    storage_at(files.uri).write(f"{latest(files)['folder']}/csv/fct_plays.csv", b"cut off")
+    assert [refresh.table for refresh in publishing.pending_refreshes(files, history.lake)] == ["fct_plays"]
 
 
 def test_empty_tables(world):

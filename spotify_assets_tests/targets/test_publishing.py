@@ -1,7 +1,7 @@
 """Pending refreshes of a target."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import pyarrow as pa
@@ -112,11 +112,11 @@ def test_months_that_a_span_meets(span, months):
 
 def test_states_from_rows():
     rows = [("plays", "s", JANUARY, "1"), ("dim_time", "t", commits.WHOLE, "2"), ("plays", "s", MARCH, "3")]
-    assert states_from_rows(rows) == {
-        "plays": PublishedState("s", {JANUARY: "1", MARCH: "3"}),
+    assert states_from_rows(rows, {"plays": 5, "dim_time": None, "mine": 1}) == {
+        "plays": PublishedState("s", {JANUARY: "1", MARCH: "3"}, rows=5),
         "dim_time": PublishedState("t", {commits.WHOLE: "2"}),
     }
-    assert states_from_rows([]) == {}
+    assert set(states_from_rows(rows, {"plays": 5})) == {"plays"}
 
 
 def test_tables_come_after_those_that_they_refer_to():
@@ -199,6 +199,15 @@ def everything(lake):
 
 def lacking(target, lake, *arguments, **options):
     return {str(refresh) for refresh in pending_refreshes(target, lake, *arguments, **options)}
+
+
+def test_a_table_with_other_rows_is_replaced(tmp_path):
+    lake = Lake(str(tmp_path))
+    target = Shelf(everything(lake) | {"plays": replace(everything(lake)["plays"], rows=1)})
+    assert lacking(target, lake) == {"plays"}
+    assert lacking(target, lake, compare_rows=False) == set()
+    target.holds["plays"] = replace(target.holds["plays"], rows=0)
+    assert lacking(target, lake) == set()
 
 
 def test_every_table_of_an_empty_target_is_pending(lake):

@@ -91,8 +91,8 @@ def test_every_row_of_every_table(history, snowflake):
         assert_equals_the_lake(snowflake, history, table)
     assert publishing.pending_refreshes(snowflake, history.lake) == []
     with snowflake._sessions.session() as connection:
-        assert snowflake._tables(connection) >= {*SERVED}
-        assert [table for table in snowflake._tables(connection) if table.startswith("_anew_")] == []
+        assert {*snowflake._row_counts(connection)} >= {*SERVED}
+        assert [table for table in snowflake._row_counts(connection) if table.startswith("_anew_")] == []
     # Every question has its view, and the lake's answer.
     for question, expected in answers_of_the_lake(history).items():
         assert comparable(query(snowflake, f"SELECT * FROM {question}")) == comparable(expected), question
@@ -112,9 +112,9 @@ def test_a_view_is_created_once_and_again_where_it_is_gone(world, options, serve
 
     assert created() == [["1", "AS", "one"]]
     # Snowflake lists views among the tables, unlike fakesnow.
-    tables = type(snowflake)._tables
+    tables = type(snowflake)._row_counts
     with monkeypatch.context() as listed:
-        listed.setattr(type(snowflake), "_tables", lambda *arguments: tables(*arguments) | {"one"})
+        listed.setattr(type(snowflake), "_row_counts", lambda *arguments: tables(*arguments) | {"one": None})
         assert created() == []
     assert len(created()) == 1
 
@@ -211,6 +211,13 @@ def test_a_dropped_table_is_filled_again(history, star, server):
     # With it went the key that pointed to it.
     keys = [statement for statement in server.statements if "ADD FOREIGN KEY" in statement]
     assert keys == ["ALTER TABLE fct_plays ADD FOREIGN KEY (listener_key) REFERENCES dim_listener (listener_key)"]
+
+
+def test_an_emptied_table_is_filled_again(history, star):
+    execute(star, "CREATE OR REPLACE TABLE fct_plays AS SELECT * FROM fct_plays WHERE 1 = 0")
+    assert [refresh.table for refresh in publishing.pending_refreshes(star, history.lake, STAR)] == ["fct_plays"]
+    publish(history, star, STAR)
+    assert_equals_the_lake(star, history, "fct_plays")
 
 
 def test_a_table_of_another_schema_is_replaced(history, star):

@@ -9,7 +9,7 @@ from spotify_assets.defs.schema import dagster_schema
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
 from spotify_assets.targets import publishing
-from spotify_assets.targets.publishing import CountingTarget, PublishResult, Target
+from spotify_assets.targets.publishing import NOTE, CountingTarget, PublishResult, Target
 
 GROUP = "published"
 
@@ -57,6 +57,8 @@ def published(target: Target) -> dg.AssetsDefinition:
         for done in store.publish(lake, publishing.pending_refreshes(store, lake, selected, full=config.anew)):
             context.log.info(f"{target.name}: {done.refresh}, {done.rows:,} rows")
             written[done.refresh.table] = done
+            if NOTE in done.details:
+                context.log.warning(str(done.details[NOTE]))
         for table in target.tables:
             if table in selected:
                 yield _publish_result(target, table, written.get(table))
@@ -98,7 +100,9 @@ def same_rows(target: CountingTarget) -> dg.AssetChecksDefinition:
         lake = Lake(context.resources.settings.lake_uri)
         selected = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
         # Tables that changed in the lake meanwhile are checked by the next run.
-        changed = {refresh.table for refresh in publishing.pending_refreshes(store, lake, selected)}
+        changed = {
+            refresh.table for refresh in publishing.pending_refreshes(store, lake, selected, compare_rows=False)
+        }
         for table, counted in store.counts([table for table in target.tables if table in selected - changed]):
             expected = lake.count(table)
             yield dg.AssetCheckResult(
