@@ -232,13 +232,23 @@ def maintain() -> None:
 @click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 def forget(listener: str, yes: bool) -> None:
     """Delete a listener's landed files, and their data from lake and targets, including old versions."""
+    from spotify_assets.cli.outcome import RunFailedError
     from spotify_assets.lake.tables import Lake
     from spotify_assets.landing.copy_in import listener_files
+    from spotify_assets.storage import storage_at
+    from spotify_assets.targets.publishing import TargetError
     from spotify_assets.targets.registry import targets
 
     files = listener_files(checked(listener), landing())
-    known = Lake(settings().lake_uri).read("raw_files", ["listener"])["listener"].to_pylist()
-    if not files and listener not in known:
+    lake = Lake(settings().lake_uri)
+    # Its file stays until nothing is left to do, so that the same command goes on.
+    unfinished, note = storage_at(settings().lake_uri), f"_unfinished_forget/{listener}"
+    known = lake.read("raw_files", ["listener"])["listener"].to_pylist()
+    if (
+        not files
+        and listener not in known
+        and note not in {file.path for file in unfinished.files("_unfinished_forget")}
+    ):
         raise click.ClickException(f"nothing is landed or known of {listener!r}; spotify-assets status lists who is")
     if not yes:
         if not sys.stdin.isatty():
@@ -248,12 +258,26 @@ def forget(listener: str, yes: bool) -> None:
             "and everything in the lake that came from them?",
             abort=True,
         )
+    unfinished.write(note, b"")
     landing().remove(files)
-    run_sync()
+    remaining = []
+    try:
+        run_sync()
+    except RunFailedError as error:
+        remaining.append(str(error))
     with console.status("Removing old versions"):
-        removed = Lake(settings().lake_uri).drop_history()
+        removed = lake.drop_history()
         for target in targets(settings()).values():
-            target.drop_history(Lake(settings().lake_uri))
+            try:
+                target.drop_history(lake)
+            except TargetError as error:
+                remaining.append(str(error))
+    if remaining:
+        raise click.ClickException(
+            f"{listener} is not forgotten everywhere yet: {'; '.join(dict.fromkeys(remaining))}. "
+            f"Then run this again: spotify-assets forget --listener {listener}"
+        )
+    unfinished.remove([note])
     console.print(
         f"{plain(listener)} is forgotten: {len(files):,} landed files and {removed:,} old files of the lake removed."
     )

@@ -151,8 +151,19 @@ class Warehouse:
         yield from done
 
     def drop_history(self, lake: Lake) -> None:
-        """Rewrite the file: free blocks of a DuckDB file keep deleted rows."""
+        """Rewrite the file: free blocks of a DuckDB file keep deleted rows. Copies of killed runs go, too.
+
+        Raises:
+            TargetError: also where a damaged file is kept, which a person must delete.
+        """
         list(self.publish(lake, publishing.pending_refreshes(self, lake, full=True)))
+        file = Path(self.path)
+        if kept := sorted(
+            str(path) for path in file.parent.iterdir() if path.name.startswith(f"{file.name}.damaged-")
+        ):
+            raise TargetError(
+                f"duckdb: former rows are in {', '.join(kept)}, since tables of your own may be: delete it"
+            )
 
     def _rewrite_sound(self, lake: Lake, refreshes: Sequence[Refresh], file: Path) -> list[PublishResult]:
         """Rewrite the file, after a damaged one was moved aside, or removed where only our tables are in it."""

@@ -177,12 +177,12 @@ class FlatFiles:
         yield from done
 
     def drop_history(self, lake: Lake) -> None:
-        """Remove every export but the latest."""
+        """Remove every export but the latest, also those that killed runs left incomplete."""
         with self._translate_errors(), self._export_lock():
             if latest := self._latest():
                 alone = replace(latest, earlier=())
                 self._storage.write(LATEST, alone.to_json())
-                self._remove(latest.earlier)
+                self._remove_abandoned(alone)
 
     def _write(self, folder: str, refresh: Refresh, lake: Lake) -> int:
         """Write the whole table as Parquet and as CSV; return its number of rows."""

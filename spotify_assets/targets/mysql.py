@@ -95,7 +95,10 @@ class MySQL:
                 yield table, RowCount(connection.execute(sa.text(f"SELECT count(*) FROM `{table}`")).scalar_one())
 
     def drop_history(self, lake: Lake) -> None:
-        """Do nothing: MySQL keeps no former versions of rows that can be read."""
+        """Drop the tables that a killed run left; MySQL keeps no other former versions of rows that can be read."""
+        with self._translate_errors(), self._connect_for_loading(isolation_level="AUTOCOMMIT") as connection:
+            present = sa.inspect(connection).get_table_names()
+            _drop_tables(_raw_executor(connection), [table for table in present if table.startswith((NEW, OLD))])
 
     def publish(self, lake: Lake, refreshes: Sequence[Refresh]) -> Iterator[PublishResult]:
         """Create tables that are new or have another schema, and then refresh the others in one transaction."""

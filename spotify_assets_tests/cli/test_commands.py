@@ -106,6 +106,10 @@ def test_an_import_that_is_killed_is_finished_by_a_sync_queried_and_forgotten(ru
     assert as_json == [{"n": 2, "t": "2024-02-22 05:41:00+00:00"}]
 
     assert "say --yes" in run("forget", "--listener", "ben", expect=2)
+    (tmp_path / "data/.warehouse.duckdb.0123abcd").write_bytes(b"A copy of a killed run: Unique Title")
+    unreachable = {"SPOTIFY_ASSETS_MYSQL_URL": "mysql://user:password@127.0.0.1:1/music"}
+    half_done = run("forget", "--listener", "ben", "--yes", expect=1, **unreachable)
+    assert "ben is not forgotten everywhere yet: mysql: 127.0.0.1:1/music" in half_done
     assert "ben is forgotten" in run("forget", "--listener", "ben", "--yes")
     traces = [
         path

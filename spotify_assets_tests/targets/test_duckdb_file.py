@@ -282,6 +282,8 @@ def test_a_damaged_file_with_tables_of_ones_own_is_kept(history, warehouse):
     publish(history, warehouse, ["dim_date", "dim_time"])
     [kept] = Path(warehouse.path).parent.glob("*.damaged-*")
     assert ask(kept, "SELECT one FROM mine") == [(1,)]
+    with pytest.raises(TargetError, match=f"former rows are in .*{kept.name}"):
+        warehouse.drop_history(history.lake)
 
 
 def test_damage_that_is_found_while_copying(history, warehouse):
