@@ -151,22 +151,25 @@ def _require_captures(
     lake: Lake,
     settings: Settings,
 ) -> None:
-    """Raise NothingCapturedError if no day of the run has, or ever had, a capture."""
-    if any(landing.captures_on(date.fromisoformat(key)) for key in keys):
+    """Raise NothingCapturedError if the run is of a single day that has no capture, and never had one.
+
+    Of a range, as "Materialize all" asks for, days without a capture are empty.
+    """
+    if len(keys) > 1 or any(landing.captures_on(date.fromisoformat(key)) for key in keys):
         return
     windows = windows_of(TABLES["raw_playlist_files"], settings)
     if {window_name(windows[key]) for key in keys} & set(window_states(lake.open("raw_playlist_files"))):
         return
-    days = keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"
-    if f"{today}" not in keys:
+    [day] = keys
+    if day != f"{today}":
         raise NothingCapturedError(
-            f"{days}: no playlist was captured then, and Spotify returns only the current state. "
-            f"If you have a capture, land it as playlists/{keys[0]}/<playlist id>.json"
+            f"{day}: no playlist was captured then, and Spotify returns only the current state. "
+            f"If you have a capture, land it as playlists/{day}/<playlist id>.json"
         )
     if captured.failed:
-        raise NothingCapturedError(f"{days}: no playlist could be captured: {next(iter(captured.failed.values()))}")
+        raise NothingCapturedError(f"{day}: no playlist could be captured: {next(iter(captured.failed.values()))}")
     raise NothingCapturedError(
-        f"{days}: no playlists to capture; set SPOTIFY_ASSETS_PLAYLISTS, SPOTIPY_CLIENT_ID and "
+        f"{day}: no playlists to capture; set SPOTIFY_ASSETS_PLAYLISTS, SPOTIPY_CLIENT_ID and "
         "SPOTIPY_CLIENT_SECRET, or land a capture"
     )
 
