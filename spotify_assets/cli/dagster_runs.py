@@ -26,7 +26,7 @@ class DagsterRuns:
     Args:
         settings: The definitions are built for these.
         instance: Records the runs.
-        progress: Called for each run and each of its steps.
+        progress: Called for each run and each table that it wrote.
         warnings: Failed checks are appended to it.
     """
 
@@ -39,6 +39,7 @@ class DagsterRuns:
         self._progress = progress
         self._warnings = warnings
         self._current: tuple[str, int] = ("", 0)
+        self._written: set[dg.AssetKey] = set()
 
         @dg.logger(config_schema=None, description="Shows the progress of a run.")
         def console(_: dg.InitLoggerContext) -> logging.Logger:
@@ -75,8 +76,7 @@ class DagsterRuns:
         """Write tables to a target; raises as `read_history`."""
         tables = [f"{target}/{refresh.table}" for refresh in refreshes]
         config = {"ops": {f"publish_{target}": {"config": {"anew": full}}}}
-        # A target is written in one step.
-        result = self._run(jobs.publish_tables.name, f"Publishing to {target}", tables, steps=1, config=config)
+        result = self._run(jobs.publish_tables.name, f"Publishing to {target}", tables, config=config)
         for event in result.get_asset_materialization_events():
             if note := event.materialization.metadata.get(NOTE):
                 self._warnings.append(str(note.value))
@@ -87,11 +87,11 @@ class DagsterRuns:
         title: str,
         tables: Sequence[str],
         *,
-        steps: int | None = None,
         tags: Mapping[str, str] | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> dg.ExecuteInProcessResult:
-        self._current = (title, len(tables) if steps is None else steps)
+        self._current = (title, len(tables))
+        self._written = set()
         self._progress(*self._current, None)
         try:
             result = self._definitions.resolve_job_def(job).execute_in_process(
@@ -114,8 +114,11 @@ class DagsterRuns:
         return result
 
     def _note(self, event: dg.DagsterEvent) -> None:
-        if event.event_type_value == "STEP_SUCCESS" and event.step_key:
-            self._progress(*self._current, event.step_key)
+        # A table of several partitions has an event for each; a step of several tables is one step.
+        if event.event_type_value == "ASSET_MATERIALIZATION" and event.asset_key not in self._written:
+            assert event.asset_key
+            self._written.add(event.asset_key)
+            self._progress(*self._current, event.asset_key.path[-1])
 
 
 class _EventHandler(logging.Handler):

@@ -32,7 +32,7 @@ class Runner:
 
     Args:
         settings: Locations, and everything else that runs depend on.
-        progress: Called for each run and each of its steps.
+        progress: Called for each run and each table that it wrote.
         done: Records what was done, also if a later step fails.
     """
 

@@ -127,7 +127,7 @@ def test_an_import_that_is_killed_is_finished_by_a_sync_queried_and_forgotten(ru
     [
         (signal.SIGTERM, None, 143, "Stopped by SIGTERM. Done until then: nothing. Nothing is half-written"),
         # Dagster raises an error of its own in the next step.
-        (signal.SIGINT, "read_landing", 130, "Stopped by Ctrl-C. Done until then: nothing. Nothing is half-written"),
+        (signal.SIGINT, "raw_plays", 130, "Stopped by Ctrl-C. Done until then: nothing. Nothing is half-written"),
     ],
 )
 def test_a_signal_stops_a_sync_in_one_line(run, tmp_path, monkeypatch, number, step, code, line):

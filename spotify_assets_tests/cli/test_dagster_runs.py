@@ -2,7 +2,8 @@ import logging
 
 import dagster as dg
 
-from spotify_assets.cli.dagster_runs import _EventHandler
+from spotify_assets.cli.dagster_runs import DagsterRuns, _EventHandler
+from spotify_assets_tests.conftest import extended
 
 
 def test_events_are_told_while_the_run_goes_on():
@@ -25,3 +26,13 @@ def test_events_are_told_while_the_run_goes_on():
     result = job.resolve_job_def("both").execute_in_process(run_config={"loggers": {"telling": {}}})
     assert result.success
     assert [step for kind, step in told if kind == "STEP_SUCCESS"] == ["one", "two"]
+
+
+def test_progress_counts_tables_and_neither_steps_nor_checks(synced):
+    """Its total is the number of tables; a step may write several, and checks are steps of their own."""
+    told: list[tuple[int, str | None]] = []
+    synced.land("anna/c.json", [extended("2024-05-31T13:37:00Z")])
+    with dg.DagsterInstance.ephemeral() as instance:
+        runs = DagsterRuns(synced.settings, instance, lambda _, tables, table: told.append((tables, table)), [])
+        runs.read_history()
+    assert told == [(2, None), (2, "raw_plays"), (2, "raw_files")]

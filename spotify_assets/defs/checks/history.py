@@ -1,6 +1,6 @@
 """Checks of the listening history that the model does not imply."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 
 import dagster as dg
@@ -187,10 +187,22 @@ def listening_is_plausible(
     results = [
         _rejected_share(reasons, kept, settings.max_rejected_share),
         _superseded_is_covered(months),
-        _months_like_their_neighbours(months),
+        _months_like_their_neighbours(months, _around(months, context, lake)),
     ]
     wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
     yield from (result for result in results if (result.asset_key, result.check_name) in wanted)
+
+
+def _around(months: Sequence[Row], context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager) -> Sequence[Row]:
+    """Plays of listeners in the months around those of the run, which by itself may be of one month."""
+    from pyspark.sql import functions as F
+
+    if not months or run_window("plays", context, lake) is None:
+        return []
+    run = sorted({row["month"] for row in months})
+    first, last = F.add_months(F.lit(run[0]), -NEIGHBOURS), F.add_months(F.lit(run[-1]), NEIGHBOURS)
+    near = lake.frames.read("plays").where(F.col("month").between(first, last) & ~F.col("month").isin(run))
+    return near.groupBy("listener", "month").agg(F.count(F.lit(1)).alias("plays")).collect()
 
 
 def _superseded_is_covered(months: Sequence[Row]) -> dg.AssetCheckResult:
@@ -209,11 +221,12 @@ def _superseded_is_covered(months: Sequence[Row]) -> dg.AssetCheckResult:
     )
 
 
-def _months_like_their_neighbours(months: Sequence[Row]) -> dg.AssetCheckResult:
+def _months_like_their_neighbours(months: Sequence[Row], around: Sequence[Row]) -> dg.AssetCheckResult:
     by_listener: dict[str, dict[date, int]] = {}
-    for row in months:
+    for row in (*months, *around):
         by_listener.setdefault(row["listener"], {})[row["month"]] = row["plays"] or 0
-    odd = [text for of_months in by_listener.values() for text in outliers(of_months)]
+    of_run = {row["month"] for row in months}
+    odd = [text for of_months in by_listener.values() for text in outliers(of_months, of_run)]
     return dg.AssetCheckResult(
         asset_key="plays",
         check_name="months_like_their_neighbours",
@@ -241,15 +254,18 @@ def _rejected_share(reasons: dict[str, int], kept: int, threshold: float) -> dg.
     )
 
 
-def outliers(plays: dict[date, int]) -> list[str]:
+def outliers(plays: dict[date, int], judged: Collection[date] | None = None) -> list[str]:
     """Describe months whose plays differ much from the median of the months around them.
 
     Args:
         plays: Number of plays by first day of the month.
+        judged: Months to judge; all if None. The others are only compared with.
     """
     months = sorted(plays)
     odd = []
     for index, month in enumerate(months):
+        if judged is not None and month not in judged:
+            continue
         around = months[max(0, index - NEIGHBOURS) : index] + months[index + 1 : index + 1 + NEIGHBOURS]
         if len(around) < NEIGHBOURS:
             continue

@@ -112,4 +112,16 @@ def test_months_unlike_their_neighbours():
         "2024-04: 20 plays, about 1,000 in the months around it",
         "2024-07: 9,000 plays, about 1,000 in the months around it",
     ]
+    assert history.outliers(months, {date(2024, 4, 1)}) == ["2024-04: 20 plays, about 1,000 in the months around it"]
     assert history.outliers({date(2024, 1, 1): 5, date(2024, 2, 1): 5000}) == []
+
+
+def test_a_run_of_one_month_is_compared_with_the_months_around_it(world, check, monkeypatch):
+    monkeypatch.setattr(history, "OUTLIER_PLAYS", 5)
+    days = [f"2024-01-{day:02d}" for day in range(1, 12)] + ["2023-11-10", "2023-12-10", "2024-02-10"]
+    world.land("anna/a.json", [extended(f"{day}T13:37:00Z") for day in days])
+    world.sync("plays", "rejected_plays")
+    found = check(world, "plays", "months_like_their_neighbours", JANUARY)
+    assert (found.passed, found.description) == (False, "2024-01: 11 plays, about 1 in the months around it")
+    february = dict.fromkeys(JANUARY, "2024-02-01")
+    assert check(world, "plays", "months_like_their_neighbours", february).passed
