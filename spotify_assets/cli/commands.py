@@ -228,6 +228,22 @@ def maintain() -> None:
 
 
 @cli.command()
+@click.argument("tables", nargs=-1, required=True, metavar="TABLE...")
+def repair(tables: tuple[str, ...]) -> None:
+    """Make tables of the lake again, however damaged they are, and sync.
+
+    Computed tables are computed again, and raw tables are read again from the landing zone.
+    """
+    from spotify_assets.cli import reports
+    from spotify_assets.model import TABLES
+
+    if unknown := sorted(set(tables) - set(TABLES)):
+        raise click.UsageError(f"{unknown[0]!r} is no table of the lake")
+    reports.reset_tables(console, settings(), tables)
+    run_sync()
+
+
+@cli.command()
 @listener_option
 @click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 def forget(listener: str, yes: bool) -> None:

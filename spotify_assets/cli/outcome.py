@@ -34,6 +34,7 @@ class Synced:
         warnings: Failed checks.
         unused: Files that were met and not used, most important first; of many, only the first.
         unused_count: Number of all these files.
+        repaired: A line for each damaged table that was emptied, to be made again.
         is_computed: Whether all tables were brought up to date.
     """
 
@@ -43,6 +44,7 @@ class Synced:
     warnings: list[str] = field(default_factory=list)
     unused: list[UnusedFile] = field(default_factory=list)
     unused_count: int = 0
+    repaired: list[str] = field(default_factory=list)
     is_computed: bool = False
 
     @property

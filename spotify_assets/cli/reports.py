@@ -3,7 +3,7 @@
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,13 +16,14 @@ from spotify_assets.cli.outcome import Synced
 from spotify_assets.cli.sql import run_query
 from spotify_assets.cli.terminal import GREEN, plain, plain_lines, print_rows
 from spotify_assets.ingest.history import UnusedFile, find_changes
+from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.maintenance import HOURS_PER_DAY, LONGEST_WRITE_HOURS, MaintenanceResult, TableSize
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.copy_in import CopyResult
 from spotify_assets.landing.zone import LandingZone
-from spotify_assets.model import PLAYS, SNAPSHOTS
+from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.model.cleaned import REJECTION_REASONS
-from spotify_assets.refresh import staleness
+from spotify_assets.refresh import repair, staleness
 from spotify_assets.refresh.sync_log import SUCCEEDED, SyncLog
 from spotify_assets.settings import Settings
 from spotify_assets.spotify.state import SpotifyState
@@ -48,23 +49,29 @@ def _file_name(source_file: str) -> str:
     return re.split(r"[/!]", source_file)[-1]
 
 
+TOTALS = """
+    SELECT 'landed' AS what, count(*) AS records FROM raw_plays
+    UNION ALL SELECT 'kept', count(*) FROM plays
+    UNION ALL SELECT reason, count(*) FROM rejected_plays GROUP BY reason
+    UNION ALL SELECT 'playlist snapshots', count(*) FROM raw_playlist_files WHERE status = 'read'
+    UNION ALL SELECT 'playlist items', count(*) FROM playlist_tracks
+    UNION ALL SELECT 'tracks, albums and artists looked up', count(*) FROM (
+        SELECT track_id FROM track_metadata WHERE is_found
+        UNION ALL SELECT album_id FROM album_metadata WHERE is_found
+        UNION ALL SELECT artist_id FROM artist_metadata WHERE is_found)
+"""
+
+
 def totals(lake: Lake) -> dict[str, int]:
-    """Count records landed, kept, and rejected by reason; playlist snapshots and items; and known metadata."""
-    rows = run_query(
-        lake,
-        """
-        SELECT 'landed' AS what, count(*) AS records FROM raw_plays
-        UNION ALL SELECT 'kept', count(*) FROM plays
-        UNION ALL SELECT reason, count(*) FROM rejected_plays GROUP BY reason
-        UNION ALL SELECT 'playlist snapshots', count(*) FROM raw_playlist_files WHERE status = 'read'
-        UNION ALL SELECT 'playlist items', count(*) FROM playlist_tracks
-        UNION ALL SELECT 'tracks, albums and artists looked up', count(*) FROM (
-            SELECT track_id FROM track_metadata WHERE is_found
-            UNION ALL SELECT album_id FROM album_metadata WHERE is_found
-            UNION ALL SELECT artist_id FROM artist_metadata WHERE is_found)
-        """,
-    ).to_pylist()
-    return {row["what"]: row["records"] for row in rows}
+    """Count records landed, kept, and rejected by reason; playlist snapshots and items; and known metadata.
+
+    Damaged tables count as empty.
+    """
+    try:
+        rows = run_query(lake, TOTALS)
+    except DamagedTableError:
+        rows = run_query(lake, TOTALS, damaged=lake.damaged(TABLES))
+    return {row["what"]: row["records"] for row in rows.to_pylist()}
 
 
 def print_copied(console: Console, copied: CopyResult, place: str) -> None:
@@ -109,6 +116,8 @@ def _files(count: int) -> str:
 
 def print_changes(console: Console, done: Synced, before: dict[str, int], after: dict[str, int]) -> None:
     """Print what a sync read and computed, and the change in the number of records."""
+    for line in done.repaired:
+        console.print(f"[yellow]![/] {plain(line)}", soft_wrap=True)
     if not done.runs and done.landing == "no change":
         if not done.published:
             console.print("[bold]Everything is up to date.[/]")
@@ -161,9 +170,13 @@ def print_status(console: Console, settings: Settings, *, show_all: bool = False
     lake = Lake(settings.lake_uri)
     landing = LandingZone(settings.landing_uri)
     changes = find_changes(landing, lake, settings)
-    waiting = {file.path: "changed" if file.path in changes.changed else "new" for file in changes.to_read}
+    states = dict.fromkeys(changes.changed, "changed") | dict.fromkeys(changes.again, "to read again")
+    waiting = {file.path: states.get(file.path, "new") for file in changes.to_read}
     waiting |= dict.fromkeys(changes.deleted, "deleted")
-    stale = staleness.stale(lake, settings)
+    stale, damaged = None, dict(changes.mismatch.damaged)
+    if "raw_files" not in damaged:
+        stale = staleness.stale(lake, settings)
+        damaged |= stale.damaged
     console.print(f"[dim]Landing zone[/] {plain(settings.landing_uri)}/history", soft_wrap=True)
     console.print(f"[dim]Lake        [/] {plain(settings.lake_uri)}", soft_wrap=True)
     rows = run_query(
@@ -177,6 +190,7 @@ def print_status(console: Console, settings: Settings, *, show_all: bool = False
         FROM raw_files LEFT JOIN kept USING (source_file) LEFT JOIN rejected USING (source_file)
         ORDER BY listener, source_file
         """,
+        damaged=damaged,
     ).to_pylist()
     listed = {row["landed_file"] for row in rows}
     lines: dict[str, list[tuple]] = {}
@@ -196,13 +210,17 @@ def print_status(console: Console, settings: Settings, *, show_all: bool = False
     for listener, of_listener in sorted(lines.items()):
         print_rows(console, names, _shortened(of_listener, most), title=listener, is_report=True)
         _print_notes(console, notes.get(listener, []), most)
-    has_playlists = _print_playlists(console, lake, most)
+    has_playlists = _print_playlists(console, lake, most, damaged)
     _print_login(console, settings)
     if not lines and not has_playlists:
         console.print("\nNothing is landed yet: spotify-assets import PATH --listener NAME, or spotify-assets demo.")
     if strays := landing.strays():
         console.print("[yellow]Never read:[/]")
         _print_notes(console, [f"{path}: {reason}" for path, reason in strays.items()], most)
+    for error in damaged.values():
+        console.print(f"[yellow]{plain(error)}.[/]", soft_wrap=True)
+    if changes.mismatch and not changes.mismatch.damaged:
+        console.print(f"[yellow]{plain(changes.mismatch.reason)}.[/]", soft_wrap=True)
     if waiting:
         console.print(f"[yellow]Not read yet: {changes.summary()}.[/] spotify-assets sync reads them.")
     if stale:
@@ -210,7 +228,7 @@ def print_status(console: Console, settings: Settings, *, show_all: bool = False
         periods = f"{count:,} partition{'s' * (count != 1)}" if count else "no partition"
         tables = len(stale.windows) + len(stale.whole)
         console.print(f"[yellow]Stale: {periods}, {tables} tables.[/] spotify-assets sync computes them.")
-    elif (lines or has_playlists) and not waiting:
+    elif (lines or has_playlists) and not waiting and not damaged:
         console.print(f"[{GREEN}]Every table is up to date.[/]")
     if lines or has_playlists:
         _print_targets(console, lake, settings)
@@ -240,12 +258,23 @@ def _print_notes(console: Console, notes: Sequence[str], most: int) -> None:
         console.print(f"  [dim]and {len(notes) - most:,} more; spotify-assets status --all lists them[/]")
 
 
+def reset_tables(console: Console, settings: Settings, tables: Sequence[str]) -> None:
+    """Empty tables, so that a sync makes them again; say of raw ones which landed files are gone."""
+    lake = Lake(settings.lake_uri)
+    for table in tables:
+        if lost := repair.files_no_longer_landed(lake, settings, table):
+            line = f"{repair.describe_lost(lost)} no longer landed, and records from there not read again"
+            console.print(f"[yellow]![/] {plain(line)}.", soft_wrap=True)
+        lake.reset(table)
+        console.print(f"{table} is emptied, and {repair.made_again_from(table)}.")
+
+
 def _print_targets(console: Console, lake: Lake, settings: Settings) -> None:
     """Print whether each configured target is up to date."""
     for name, target in targets(settings).items():
         try:
             lacking = publishing.pending_refreshes(target, lake)
-        except publishing.TargetError as error:
+        except (publishing.TargetError, DamagedTableError) as error:
             console.print(f"[yellow]{plain(error)}[/]", soft_wrap=True)
             continue
         count = "1 table is" if len(lacking) == 1 else f"{len(lacking)} tables are"
@@ -279,7 +308,7 @@ def print_maintenance(console: Console, done: Sequence[MaintenanceResult], reten
         console.print(f"[dim]What was replaced is kept for {kept}.[/]", soft_wrap=True)
 
 
-def _print_playlists(console: Console, lake: Lake, most: int) -> bool:
+def _print_playlists(console: Console, lake: Lake, most: int, damaged: Collection[str]) -> bool:
     """Print every captured playlist; return whether there is any."""
     rows = run_query(
         lake,
@@ -290,6 +319,7 @@ def _print_playlists(console: Console, lake: Lake, most: int) -> bool:
             FROM raw_playlist_files WHERE status = 'read' GROUP BY ALL)
         SELECT coalesce(name, playlist_id) AS name, snapshots, items, first, last FROM seen ORDER BY name
         """,
+        damaged=damaged,
     ).to_pylist()
     if rows:
         names = ("playlist", "snapshots", "items", "from", "until")
@@ -298,7 +328,9 @@ def _print_playlists(console: Console, lake: Lake, most: int) -> bool:
         if len(rows) > most:
             console.print(f"  [dim]and {len(rows) - most:,} more; spotify-assets status --all lists them[/]")
     broken = run_query(
-        lake, "SELECT source_file, detail FROM raw_playlist_files WHERE status = 'unreadable' ORDER BY source_file"
+        lake,
+        "SELECT source_file, detail FROM raw_playlist_files WHERE status = 'unreadable' ORDER BY source_file",
+        damaged=damaged,
     ).to_pylist()
     _print_notes(console, [f"unreadable: {row['source_file']} ({row['detail']})" for row in broken], most)
     return bool(rows or broken)

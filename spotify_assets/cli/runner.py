@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Self
 from spotify_assets.cli.interrupts import raise_if_stopped
 from spotify_assets.cli.outcome import Progress, RunFailedError, Synced
 from spotify_assets.ingest.history import find_changes
+from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
-from spotify_assets.refresh import plan, staleness
+from spotify_assets.refresh import plan, repair, staleness
 from spotify_assets.refresh.sync_log import FAILED, STOPPED, SUCCEEDED, SyncLog
 from spotify_assets.settings import Settings
 from spotify_assets.targets import publishing
@@ -74,9 +75,12 @@ class Runner:
         Raises:
             RunFailedError: A step or target failed; names it, and why.
             KeyboardInterrupt: SIGINT or SIGTERM arrived. What was finished until then is in `done`.
+            DamagedTableError: A table is damaged and can be repaired on request only.
         """
         changes = find_changes(self.landing, self.lake, self.settings)
         if changes or self.lake.open("raw_files") is None:
+            if changes.mismatch:
+                self.done.repaired.append(f"The landing zone is read again: {changes.mismatch.reason}.")
             self.done.unused, self.done.unused_count = self.dagster.read_history()
             self.done.landing = changes.summary()
             raise_if_stopped()
@@ -89,7 +93,11 @@ class Runner:
 
     def _refresh(self) -> None:
         for _ in range(MAX_ROUNDS):
-            planned = plan.plan_runs(staleness.stale(self.lake, self.settings), self.settings)
+            stale = staleness.stale(self.lake, self.settings)
+            if stale.damaged:
+                self.done.repaired += repair.reset_damaged(self.lake, self.settings, stale.damaged)
+                stale = staleness.stale(self.lake, self.settings)
+            planned = plan.plan_runs(stale, self.settings)
             if not planned:
                 return
             for run in planned:
@@ -118,9 +126,9 @@ class Runner:
                     self.dagster.publish(name, lacking, full=full)
                     self.done.published[name] = lacking
                     raise_if_stopped()
-            except (publishing.TargetError, RunFailedError) as error:
+            except (publishing.TargetError, RunFailedError, DamagedTableError) as error:
                 failed.append(str(error))
-                what.append((error.what if isinstance(error, RunFailedError) else "") or f"{name}: TargetError")
+                what.append((error.what if isinstance(error, RunFailedError) else "") or f"{name}: {type(error).__name__}")
         if failed:
             raise RunFailedError("; ".join(failed), "; ".join(what))
         return self.done

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import duckdb
@@ -15,6 +15,8 @@ from spotify_assets.targets.questions import questions
 # Tables are Arrow datasets, which DuckDB scans without opening a file itself. So a query needs no access to files,
 # neither by statements nor by functions; and it can't change that.
 SANDBOX = {"enable_external_access": "false", "lock_configuration": "true"}
+# DuckDB's word for the step that reads a table through Arrow, in errors about its files.
+UNREADABLE = "arrow_scan"
 SPACE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)"
 EXPLAIN = re.compile(
     rf"\A{SPACE}*EXPLAIN(?:{SPACE}+ANALYZE\b)?(?:{SPACE}*\([^()]*\))?{SPACE}*", re.IGNORECASE | re.DOTALL
@@ -26,15 +28,17 @@ class QueryRefusedError(Exception):
     """A query does more than reading the lake's tables. The message says what, in one line."""
 
 
-def run_query(lake: Lake, sql: str, *, allow_external: bool = False) -> pa.Table:
+def run_query(lake: Lake, sql: str, *, allow_external: bool = False, damaged: Collection[str] = ()) -> pa.Table:
     """Run SQL on DuckDB over the lake's tables and the views of `questions`. Tables not written yet are empty.
 
     Args:
         lake: The lake.
         sql: One statement that reads; see `require_reading`.
         allow_external: Run any statements, with access to files, other databases and the network.
+        damaged: Tables to be taken for empty.
 
     Raises:
+        DamagedTableError: A table that it reads is damaged.
         QueryRefusedError: The query does anything but reading the lake's tables.
         duckdb.Error: The query is invalid.
     """
@@ -48,7 +52,7 @@ def run_query(lake: Lake, sql: str, *, allow_external: bool = False) -> pa.Table
     named = named.union(*(tables_named(connection, questions()[name]) for name in asked)) - {*questions()}
     # Opening all tables takes two seconds. For a query that names none, as SHOW TABLES, empty ones suffice.
     for table in named or TABLES:
-        delta = lake.open(table) if named else None
+        delta = lake.open(table) if named and table not in damaged else None
         connection.register(table, delta.to_pyarrow_dataset() if delta else TABLES[table].arrow_schema.empty_table())
     for name in asked:
         connection.execute(f"CREATE VIEW {name} AS {questions()[name]}")
@@ -59,6 +63,10 @@ def run_query(lake: Lake, sql: str, *, allow_external: bool = False) -> pa.Table
         return relation.to_arrow_table() if relation is not None else pa.table({})
     except duckdb.PermissionException as error:
         raise QueryRefusedError(str(error).splitlines()[0]) from None
+    except (duckdb.Error, OSError, pa.ArrowInvalid) as error:
+        if UNREADABLE in str(error):
+            lake.raise_if_unreadable(named.difference(damaged))
+        raise
 
 
 def require_reading(sql: str) -> None:

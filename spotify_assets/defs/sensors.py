@@ -12,10 +12,11 @@ import dagster as dg
 from spotify_assets.defs import jobs
 from spotify_assets.defs.liveness import ACTIVE, run_is_under_way
 from spotify_assets.defs.resources.landing import LandingResource
-from spotify_assets.ingest.history import Changes, find_changes
+from spotify_assets.ingest.history import Changes, find_changes, find_mismatch
+from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.queue import LandingQueue
-from spotify_assets.refresh import plan, staleness
+from spotify_assets.refresh import plan, repair, staleness
 from spotify_assets.refresh.sync_log import SyncLog
 from spotify_assets.settings import Settings
 from spotify_assets.storage import Bucket, is_s3
@@ -126,6 +127,8 @@ def landing_sensor(
     cursor, reason = back_off(context.cursor, _identify(changes), time.time())
     if reason:
         return dg.SkipReason(f"{changes.summary()}, but {reason}.")
+    if changes.mismatch:
+        context.log.warning(f"{changes.mismatch.reason}: records are read again")
     context.log.info(f"Landing zone: {changes.summary()}")
     return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=cursor)
 
@@ -158,12 +161,14 @@ def _from_queue(
         return dg.SensorResult(run_requests=[dg.RunRequest(tags={MESSAGES_TAG: name})], cursor=cursor)
     last = next(iter(_runs(context)), None)
     failed = last.dagster_run.run_id if last and last.dagster_run.status in FAILED else ""
-    if lake.open("raw_files") is None or failed:
-        cursor, reason = back_off(context.cursor if "wanted" in requested else None, f"after {failed}", time.time())
+    mismatch = find_mismatch(lake)
+    if mismatch or lake.open("raw_files") is None or failed:
+        wanted = f"after {failed}{mismatch.reason}"
+        cursor, reason = back_off(context.cursor if "wanted" in requested else None, wanted, time.time())
         if reason is None:
-            context.log.info("No message, but landed files were not read yet")
+            context.log.info(f"No message, but {mismatch.reason or 'landed files were not read yet'}")
             return dg.SensorResult(run_requests=[dg.RunRequest(tags={MESSAGES_TAG: name})], cursor=cursor)
-        return dg.SkipReason(f"The last run failed; {reason}.")
+        return dg.SkipReason(f"{mismatch.reason or 'The last run failed'}; {reason}.")
     return dg.SensorResult(
         skip_reason=f"No new files in {queue.url}; {len(others):,} other messages.", cursor=json.dumps({})
     )
@@ -187,9 +192,16 @@ def stale_sensor(
     if busy := active_run(context, WRITING):
         return dg.SkipReason(f"{busy}.")
     lake = Lake(settings.lake_uri)
-    if lake.open("raw_files") is None:
-        return dg.SkipReason("Nothing has been read from the landing zone yet; landing_sensor starts that.")
-    stale = staleness.stale(lake, settings)
+    try:
+        if lake.open("raw_files") is None:
+            return dg.SkipReason("Nothing has been read from the landing zone yet; landing_sensor starts that.")
+        stale = staleness.stale(lake, settings)
+        if stale.damaged:
+            for line in repair.reset_damaged(lake, settings, stale.damaged):
+                context.log.warning(line)
+            stale = staleness.stale(lake, settings)
+    except DamagedTableError as error:
+        return dg.SkipReason(f"{error}.")
     if not stale:
         return dg.SkipReason(f"Every table is up to date with the landing zone.{_last_problem(lake)}")
     runs = plan.plan_runs(stale, settings)
@@ -224,8 +236,11 @@ def publish_sensor(
     if busy := active_run(context, [*WRITING, jobs.publish_tables.name]):
         return dg.SkipReason(f"{busy}.")
     lake = Lake(settings.lake_uri)
-    if lake.open("raw_files") is None or staleness.stale(lake, settings):
-        return dg.SkipReason("Tables are stale; stale_sensor refreshes them first.")
+    try:
+        if lake.open("raw_files") is None or staleness.stale(lake, settings):
+            return dg.SkipReason("Tables are stale; stale_sensor refreshes them first.")
+    except DamagedTableError as error:
+        return dg.SkipReason(f"{error}.")
     tags = {publishing.LAKE_TAG: publishing.lake_digest(lake)}
     notes = (json.loads(context.cursor) if context.cursor else {}).get("targets", {})
     wanted: list[dg.AssetKey] = []

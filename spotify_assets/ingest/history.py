@@ -2,16 +2,22 @@
 
 A file's records count only while `raw_files` lists the file. It is removed from there before its records are replaced,
 and added after they are committed: after an interruption at any point, the next run reads the unlisted files again.
+
+Each commit of `raw_files` says which version of `raw_plays` it lists. If that version is gone, if another program
+changed either table, or if their numbers of records differ, the files in question are read again.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from spotify_assets.escaping import escape_controls
@@ -25,12 +31,14 @@ from spotify_assets.ingest.history_rows import (
     sources_of,
     unreadable_file,
 )
+from spotify_assets.lake.commits import WHOLE, commit_metadata, version_number, window_states, window_versions
+from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import HistoryFile, LandingZone, file_sha256
 from spotify_assets.model import TABLES
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError, is_passing
 from spotify_assets.readers.sources import Source
-from spotify_assets.refresh import lineage
+from spotify_assets.refresh import lineage, repair
 from spotify_assets.settings import Settings
 from spotify_assets.storage import OutsideStorageError, StoredFile
 from spotify_assets.windows import floor_to_grain
@@ -38,6 +46,7 @@ from spotify_assets.windows import floor_to_grain
 STREAMED_BYTES = 64 << 20
 GROUP_BYTES = 128 << 20
 GROUP_FILES = 200
+HISTORY_TABLES = ("raw_files", "raw_plays")
 ReadProgress = Callable[[str], None]
 
 
@@ -77,31 +86,58 @@ class Changes:
         to_read: Files that are new or changed.
         touched: Files whose time of modification changed, and whose content didn't.
         deleted: Paths of files that are no longer landed.
-        changed: Paths of those of `to_read` that are listed already.
+        changed: Paths of those of `to_read` that are listed already, and changed.
+        again: Paths of those of `to_read` that are listed, didn't change, and whose records are missing.
         files: Number of history files in the landing zone.
         unused: Files that are listed, but hold no history or can't be read; and files that are never read.
+        mismatch: What is wrong with the raw tables.
     """
 
     to_read: list[HistoryFile] = field(default_factory=list)
     touched: list[HistoryFile] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
+    again: set[str] = field(default_factory=set)
     files: int = 0
     unused: list[UnusedFile] = field(default_factory=list)
+    mismatch: "Mismatch" = field(default_factory=lambda: Mismatch())
 
     def __bool__(self) -> bool:
-        return bool(self.to_read or self.touched or self.deleted)
+        return bool(self.to_read or self.touched or self.deleted or self.mismatch)
 
     def summary(self) -> str:
         """Summary for people, as `2 new, 1 changed, 1 deleted`."""
-        new = len(self.to_read) - len(self.changed)
+        new = len(self.to_read) - len(self.changed) - len(self.again)
         parts = {
             "new": new,
             "changed": len(self.changed),
+            "read again": len(self.again),
             "touched": len(self.touched),
             "deleted": len(self.deleted),
         }
         return ", ".join(f"{count:,} {word}" for word, count in parts.items() if count) or "no change"
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """How `raw_plays` and `raw_files` disagree.
+
+    Attributes:
+        reason: Why; empty where they agree.
+        sources: Sources whose records are missing; None for all sources.
+        damaged: Of the two tables, those that are damaged.
+    """
+
+    reason: str = ""
+    sources: frozenset[str] | None = frozenset()
+    damaged: Mapping[str, DamagedTableError] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.reason)
+
+    def concerns(self, rows: Iterable[Mapping[str, Any]]) -> bool:
+        """Whether a record of these rows of `raw_files` may be missing."""
+        return bool(self) and (self.sources is None or any(row["source_file"] in self.sources for row in rows))
 
 
 @dataclass(frozen=True)
@@ -141,9 +177,10 @@ def find_changes(
         settled_before: Files modified after this time are skipped: they may still be being copied.
     """
     listed: dict[str, list[dict[str, Any]]] = {}
-    for row in lake.read("raw_files").to_pylist():
+    mismatch = find_mismatch(lake)
+    for row in lake.read("raw_files").to_pylist() if "raw_files" not in mismatch.damaged else []:
         listed.setdefault(row["landed_file"], []).append(row)
-    changes = Changes()
+    changes = Changes(mismatch=mismatch)
     present = set()
     now = datetime.now(UTC)
     strays: dict[str, str] = {}
@@ -156,10 +193,13 @@ def find_changes(
             file.etag or None,
             reader_version(settings, [row["status"] for row in rows]),
         ]:
+            if mismatch.concerns(rows):
+                changes.to_read.append(file)
+                changes.again.add(file.path)
             continue
         if settled_before and file.landed_at > settled_before and file.landed_at <= now:
             continue
-        if rows and _is_only_touched(file, rows, landing, settings, now):
+        if rows and not mismatch.concerns(rows) and _is_only_touched(file, rows, landing, settings, now):
             changes.touched.append(file)
             continue
         changes.to_read.append(file)
@@ -201,6 +241,63 @@ def use_of(lake: Lake, landed_files: Iterable[str]) -> tuple[int, list[UnusedFil
     return len(used), unused_first(_unused_rows(rows))
 
 
+def find_mismatch(lake: Lake) -> Mismatch:
+    """Compare `raw_plays` with `raw_files` by their logs. Records are looked at only where their number differs."""
+    inspected = lake.inspect(HISTORY_TABLES)
+    if damaged := {table: error for table, error in inspected.items() if isinstance(error, DamagedTableError)}:
+        return Mismatch("; ".join(f"{table}: {error.reason}" for table, error in damaged.items()), None, damaged)
+    files, plays = (table if isinstance(table, DeltaTable) else None for table in inspected.values())
+    version = files.version() if files else None
+    listed = lake.read("raw_files", ["source_file", "records"])
+    if files and files.version() != version:
+        return find_mismatch(lake)  # another process has just committed: raw_plays may be older than the list
+    expected = pc.sum(listed["records"]).as_py() or 0
+    if reason := _distrust(plays, files, expected):
+        return Mismatch(reason, None)
+    present = _count_rows(plays) if plays else 0
+    if present >= expected:
+        return (
+            Mismatch()
+        )  # records that aren't listed are of a run under way, or of one that was killed: see `_unlist`
+    return Mismatch(
+        f"raw_plays has {present:,} records, and raw_files lists {expected:,}",
+        _wrong_sources(plays, listed),
+    )
+
+
+def _distrust(plays: DeltaTable | None, files: DeltaTable | None, expected: int) -> str:
+    """Why the records in `raw_plays` can't be the expected ones of `raw_files`, whatever their number; else empty."""
+    of_files, of_plays = window_states(files).get(WHOLE), window_states(plays).get(WHOLE)
+    if of_files is None:
+        return ""
+    if of_files.fingerprint is None:
+        return "another program, or an earlier version of this one, changed raw_files"
+    if of_plays is None:
+        return "raw_plays is gone" if expected else ""
+    if of_plays.fingerprint is None:
+        return "another program changed raw_plays"
+    is_later = version_number(of_plays.version) > version_number(of_files.fingerprint)
+    is_same_table = of_plays.version.partition(":")[0] == of_files.fingerprint.partition(":")[0]
+    if of_plays.version == of_files.fingerprint or (is_same_table and is_later):
+        return ""
+    return "raw_plays was replaced or restored"
+
+
+def _wrong_sources(plays: DeltaTable | None, listed: pa.Table) -> frozenset[str]:
+    """Listed sources of which `raw_plays` has another number of records."""
+    counts = Counter({row["source_file"]: row["records"] for row in listed.to_pylist()})
+    present: Counter[str] = Counter()
+    for batch in plays.to_pyarrow_dataset().to_batches(columns=["source_file"]) if plays else ():
+        for row in batch["source_file"].value_counts().to_pylist():
+            present[row["values"]] += row["counts"]
+    return frozenset(source for source in counts if counts[source] != present[source])
+
+
+def _count_rows(delta: DeltaTable) -> int:
+    """Number of rows, from the log."""
+    return pc.sum(pa.table(delta.get_add_actions())["num_records"]).as_py() or 0
+
+
 def _is_only_touched(
     file: HistoryFile, rows: list[dict[str, Any]], landing: LandingZone, settings: Settings, now: datetime
 ) -> bool:
@@ -227,17 +324,26 @@ def ingest(
 
     Raises:
         StorageError: where the landing zone or the lake can't be reached.
+        DamagedTableError: A raw table is damaged, and landed files that it was read from are gone.
     """
+    for line in repair.reset_damaged(lake, settings, lake.damaged(HISTORY_TABLES)):
+        progress(line)
     lake.ensure("raw_plays")
     lake.ensure("raw_files")
     changes = find_changes(landing, lake, settings)
+    if changes.mismatch:
+        progress(f"{changes.mismatch.reason}: {changes.summary()}")
+    if changes.mismatch.sources is None:
+        for table in HISTORY_TABLES:
+            lake.replace(table, lambda: iter(()), metadata=partial(_metadata, lake, table, is_whole=True))
     _unlist(lake, changes.deleted)
     _remove_unlisted_records(lake)
     reads: list[SourceRead] = []
     unread: dict[str, str] = {}
+    listed = changes.changed | changes.again
     for group in _groups(changes.to_read):
-        reads += _read_group(group, changes.changed, unread, landing, lake, settings, progress)
-    if changes.changed:
+        reads += _read_group(group, listed, unread, landing, lake, settings, progress)
+    if listed:
         # An archive may have lost members.
         _remove_unlisted_records(lake)
     if changes.touched:
@@ -270,8 +376,7 @@ def _remove_unlisted_records(lake: Lake) -> None:
     files = lake.read("raw_files", ["source_file", "records"])
     files = files.filter(pc.greater(files["records"], 0))
     plays = lake.ensure("raw_plays")
-    landed_records = pc.sum(pa.table(plays.get_add_actions(flatten=True))["num_records"]).as_py() or 0
-    if landed_records != (pc.sum(files["records"]).as_py() or 0):
+    if _count_rows(plays) != (pc.sum(files["records"]).as_py() or 0):
         listed = set(files["source_file"].to_pylist())
         present: set[str] = set()
         for batch in plays.to_pyarrow_dataset().to_batches(columns=["source_file"]):
@@ -298,7 +403,7 @@ def _groups(files: list[HistoryFile]) -> Iterator[list[HistoryFile]]:
 
 def _read_group(
     group: list[HistoryFile],
-    changed: set[str],
+    listed: set[str],
     unread: dict[str, str],
     landing: LandingZone,
     lake: Lake,
@@ -321,7 +426,7 @@ def _read_group(
             with sources_of(file, opener, settings) as parts:
                 for read, source in parts:
                     if file.size > STREAMED_BYTES and source.open:
-                        _unlist(lake, {file.path} & changed)
+                        _unlist(lake, {file.path} & listed)
                         _stream(read, source, lake, settings)
                     else:
                         tables += all_records(read, source, settings)
@@ -340,7 +445,7 @@ def _read_group(
         reads += of_file
         collected += tables
         progress(f"{file.path}: {sum(read.records for read in of_file):,} records")
-    _unlist(lake, {read.file.path for read in reads} & changed)
+    _unlist(lake, {read.file.path for read in reads} & listed)
     if collected:
         _replace_rows(lake, "raw_plays", "source_file", {read.source for read in reads}, collected)
     loaded_at = datetime.now(UTC)
@@ -418,4 +523,22 @@ def _replace_rows(
     def from_tables() -> Iterator[pa.RecordBatch]:
         return (batch for part in rows for batch in part.to_batches())  # type: ignore[union-attr]  # a list
 
-    lake.replace(table, from_tables if isinstance(rows, list) else rows, predicate=f"{column} IN ({literals})")
+    lake.replace(
+        table,
+        from_tables if isinstance(rows, list) else rows,
+        predicate=f"{column} IN ({literals})",
+        metadata=partial(_metadata, lake, table),
+    )
+
+
+def _metadata(lake: Lake, table: str, current: DeltaTable, *, is_whole: bool = False) -> str:
+    """Metadata of a commit: of `raw_files`, which version of `raw_plays` it lists.
+
+    The fingerprint stays None after another program has changed the table, until all of it is replaced.
+    """
+    before = window_states(current).get(WHOLE)
+    fingerprint: str | None = None
+    if is_whole or before is None or before.fingerprint is not None:
+        plays = lake.ensure("raw_plays")
+        fingerprint = "landed" if table == "raw_plays" else window_versions(plays)[WHOLE]
+    return commit_metadata(current, uuid4().hex, {WHOLE: fingerprint}, None)

@@ -9,22 +9,27 @@ upstream table last wrote the window.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
 from deltalake import DeltaTable
 
 from spotify_assets.lake.history import history
+from spotify_assets.model import LAYOUT_COLUMN
 from spotify_assets.windows import TimeWindow
 
 WHOLE = "whole"
 # Fingerprint of a window without inputs; a window that was never written counts as up to date with it.
 EMPTY = "empty"
 KIND = "spotify_assets/1"
-# Prefixes of operations in the Delta log that change no row.
-OPERATIONS_WITHOUT_CHANGES = ("OPTIMIZE", "VACUUM", "SET TBLPROPERTIES")
+# Operations in the Delta log that change no row, as `deltalake` and Delta on Spark name them.
+OPERATIONS_WITHOUT_CHANGES = {
+    "OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "UPDATE TABLE METADATA",
+    "UPDATE FIELD METADATA", "ADD CONSTRAINT", "DROP CONSTRAINT", "UPGRADE PROTOCOL", "ADD FEATURE",
+}  # fmt: skip
 RECENT_COMMITS = 20
 # Overlaps no window.
 EMPTY_SPAN = ("9999-12-31", "0001-01-01")
@@ -37,7 +42,9 @@ class WindowState:
     Attributes:
         fingerprint: Of the inputs from which the window was computed; None where it is unknown, as for the rest of a
             window of another grain after part of it was replaced.
-        version: The commit that wrote the window: `<first 8 characters of the table's id>:<Delta version>`.
+        version: The commit that wrote the window: `<first 8 characters of the table's id>:<Delta version>`, and
+            `:<first 8 characters of the commit's token>`, as the version after one that was lost or restored has
+            the same number. Commits of other programs, and those without `is_unique` in their metadata, have no token.
     """
 
     fingerprint: str | None
@@ -69,15 +76,52 @@ def window_states(table: DeltaTable | None) -> TableState:
         }
     for version in sorted(commits):
         commit = commits[version]
-        if version <= base or commit["operation"].startswith(OPERATIONS_WITHOUT_CHANGES):
+        if version <= base or not _may_change_rows(commit):
             continue
         entry = _parse_metadata(commit)
         if entry is None:
-            # Another program wrote to the table and may have changed any window.
-            state = {name: WindowState(None, f"{identity}:{version}") for name in state}
+            # Another program wrote to the table and may have changed any window, or written others.
+            names = {*state, *_uncovered_months(table, state)}
+            state = {name: WindowState(None, f"{identity}:{version}") for name in names}
         else:
-            state = _apply_commit(state, entry, f"{identity}:{version}")
+            state = _apply_commit(state, entry, f"{identity}:{version}{_suffix(entry)}")
     return state
+
+
+def version_number(version: str) -> int:
+    """The Delta version in a `WindowState.version`."""
+    return int(version.split(":")[1])
+
+
+def _suffix(entry: Mapping[str, Any]) -> str:
+    return f":{entry['token'][:8]}" if entry.get("is_unique") else ""
+
+
+def _may_change_rows(commit: Mapping[str, Any]) -> bool:
+    """Whether the commit may have changed rows: any operation that isn't known for leaving them as they are."""
+    operation = commit.get("operation")
+    if operation == "CREATE TABLE":
+        return int(commit["version"]) > 0
+    if operation == "FSCK":  # it takes files off the log that are missing
+        return str((commit.get("operationMetrics") or {}).get("files_removed")) != "[]"
+    return operation not in OPERATIONS_WITHOUT_CHANGES
+
+
+def _uncovered_months(table: DeltaTable, state: TableState) -> Iterator[str]:
+    """Windows with rows of which nothing is known: the whole table, or its months that meet no known window."""
+    if not table.metadata().partition_columns:
+        yield WHOLE
+        return
+    for partition in table.partitions():
+        month = str(partition.get(LAYOUT_COLUMN))
+        try:
+            start = date.fromisoformat(month)
+        except ValueError:
+            continue
+        end = (start.replace(day=1) + timedelta(days=31)).replace(day=1)
+        windows = (name.partition("/") for name in state if name != WHOLE)
+        if not any(first < f"{end}" and last > f"{start}" for first, _, last in windows):
+            yield f"{start}/{end}"
 
 
 def window_versions(table: DeltaTable) -> dict[str, str]:
@@ -90,9 +134,7 @@ def window_versions(table: DeltaTable) -> dict[str, str]:
         return {name: window.version for name, window in state.items()}
     identity, latest = str(table.metadata().id)[:8], 0
     for limit in (1, RECENT_COMMITS, None):
-        changes = [
-            c["version"] for c in history(table, limit) if not c["operation"].startswith(OPERATIONS_WITHOUT_CHANGES)
-        ]
+        changes = [commit["version"] for commit in history(table, limit) if _may_change_rows(commit)]
         if changes:
             latest = max(changes)
             break
@@ -103,8 +145,13 @@ def _commits_since_base(table: DeltaTable) -> tuple[dict[int, Any], int, dict[st
     """Commits by version, back to the base of our latest commit; that base; and the metadata of our latest commit."""
     commits: dict[int, Any] = {}
     # Usually the latest commit is ours and suffices; on S3 each further commit costs a request.
+    unknown: dict[int, Any] = {}
     for limit in (1, RECENT_COMMITS, None):
-        commits = {commit["version"]: commit for commit in history(table, limit)}
+        found = history(table, limit)
+        if limit == 1 and not found:
+            # Another program made the latest commit and says nothing of it; `history` counts it out in its versions.
+            unknown = {table.version(): {"version": table.version()}}
+        commits = {commit["version"] - len(unknown): commit for commit in found} | unknown
         latest = next(
             filter(None, (_parse_metadata(commits[version]) for version in sorted(commits, reverse=True))), None
         )
@@ -128,7 +175,7 @@ def _apply_commit(state: TableState, entry: Mapping[str, Any], version: str) -> 
     A window of another grain that overlaps the commit's span is cut: its remainder keeps its version, and has no
     fingerprint.
     """
-    written: dict[str, str] = entry["windows"]
+    written: dict[str, str | None] = entry["windows"]
     first, last = entry["span"]
     after: TableState = {}
     for name, window in state.items():
@@ -143,19 +190,26 @@ def _apply_commit(state: TableState, entry: Mapping[str, Any], version: str) -> 
     return after | {name: WindowState(fingerprint, version) for name, fingerprint in written.items()}
 
 
-def commit_metadata(table: DeltaTable, token: str, fingerprints: Mapping[str, str], span: TimeWindow | None) -> str:
+def commit_metadata(
+    table: DeltaTable, token: str, fingerprints: Mapping[str, str | None], span: TimeWindow | None
+) -> str:
     """Metadata for a commit that writes these windows.
 
     Args:
         table: The table as its writer sees it.
         token: Unique to this commit; see `commit_with_token`.
-        fingerprints: Fingerprint of the inputs of each window that is written, by window name.
+        fingerprints: Fingerprint of the inputs of each window that is written, by window name; None where unknown.
         span: Interval whose rows are replaced; None for the whole table.
     """
     first = "0001-01-01" if span is None or span.is_first else f"{span.start:%Y-%m-%d}"
     end = f"{span.end:%Y-%m-%d}" if span else "9999-12-31"
     return _serialize(
-        table, window_states(table) if span else {}, token=token, windows=dict(fingerprints), span=(first, end)
+        table,
+        window_states(table) if span else {},
+        token=token,
+        windows=dict(fingerprints),
+        span=(first, end),
+        is_unique=True,
     )
 
 

@@ -4,7 +4,7 @@ Both are safe while other runs read or write: a compaction that conflicts with a
 is removed that was part of a table, or written, within the retention or the last `LONGEST_WRITE_HOURS`.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from spotify_assets.lake import commits
+from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
 from spotify_assets.retry import COMPACTION_CONFLICT, retry
@@ -70,9 +71,13 @@ def maintain_lake(
         engine: Opens a session on the Spark Connect server that writes `engine_tables`; None where that is the
             embedded engine, whose commits are safe against those of `deltalake`.
         engine_tables: Tables that the engine writes.
+
+    Raises:
+        DamagedTableError: A table is damaged; the others are maintained before.
     """
     done = []
-    for table in _existing_tables(lake):
+    inspected = lake.inspect(TABLES)
+    for table in (table for table, delta in inspected.items() if isinstance(delta, DeltaTable)):
         before = table_size(lake, table)
         hours = max(retention_days * HOURS_PER_DAY, LONGEST_WRITE_HOURS)
         if not (engine and table in engine_tables and _maintain_by_engine(lake, engine(), table, hours)):
@@ -81,6 +86,9 @@ def maintain_lake(
         maintained = MaintenanceResult(table, before, table_size(lake, table))
         note(maintained)
         done.append(maintained)
+    for damaged in inspected.values():
+        if isinstance(damaged, DamagedTableError):
+            raise damaged
     return done
 
 
@@ -91,10 +99,6 @@ def table_size(lake: Lake, table: str) -> TableSize:
         file.size for file in storage_at(lake.uri).files(folder) if not file.path.startswith(f"{folder}/_delta_log/")
     ]
     return TableSize(len(sizes), sum(sizes))
-
-
-def _existing_tables(lake: Lake) -> Iterator[str]:
-    return (table for table in TABLES if lake.open(table) is not None)
 
 
 def _compact(lake: Lake, table: str) -> None:

@@ -1,7 +1,7 @@
 """The lake: locations, creation, reads and writes of its Delta tables, through `deltalake` (no engine)."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,6 +12,13 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from spotify_assets.lake.damage import (
+    OLDER_THAN_CACHED,
+    DamagedTableError,
+    find_damaged_file,
+    find_unreadable_file,
+    translate_log_errors,
+)
 from spotify_assets.lake.history import history
 from spotify_assets.model import LAYOUT_COLUMN, TABLES
 from spotify_assets.retry import COMMIT_CONFLICT, retry
@@ -20,6 +27,8 @@ from spotify_assets.storage import Bucket, engine_environment, is_s3, plain_path
 # The log holds the input fingerprints of all windows; Delta's default retention of 30 days would drop those of a table
 # that is seldom written.
 TABLE_PROPERTIES = {"delta.logRetentionDuration": "interval 3650 days"}
+# Of so few tables, each is listed by itself.
+FEW_TABLES = 4
 
 
 @dataclass(frozen=True)
@@ -55,19 +64,100 @@ class Lake:
 
         Raises:
             StorageError: where the lake can't be reached.
+            DamagedTableError: The table's log can't be read.
         """
         _check_bucket(self.uri)
         options = storage_options(self.uri)
         opened_with, opened = self._opened.get(table, (None, None))
         if opened and opened_with == options:  # temporary credentials change
-            opened.update_incremental()
-            return opened
+            try:
+                with translate_log_errors(table):
+                    opened.update_incremental()
+                return opened
+            except DamagedTableError as error:
+                self._opened.pop(table)
+                if OLDER_THAN_CACHED not in error.reason:
+                    raise
         try:
-            opened = DeltaTable(self.plain_uri(table), storage_options=options)
+            with translate_log_errors(table):
+                opened = DeltaTable(self.plain_uri(table), storage_options=options)
         except TableNotFoundError:
             return None
         self._opened[table] = (options, opened)
         return opened
+
+    def inspect(self, tables: Iterable[str]) -> dict[str, DeltaTable | DamagedTableError | None]:
+        """Open tables, and compare their files with the sizes in their logs; no data is read.
+
+        Returns:
+            Each table, or what is damaged, or None where it doesn't exist.
+        """
+        found: dict[str, DeltaTable | DamagedTableError | None] = {}
+        for table in tables:
+            try:
+                found[table] = self.open(table)
+            except DamagedTableError as error:
+                found[table] = error
+        # One request on S3 lists a thousand files: it is cheaper to list the lake than each table.
+        folders = [self.folder(table) for table in found] if len(found) <= FEW_TABLES else [""]
+        sizes = {file.path: file.size for folder in folders for file in storage_at(self.uri).files(folder)}
+        for table, delta in found.items():
+            if isinstance(delta, DeltaTable) and find_damaged_file(delta, self.folder(table), sizes):
+                found[table] = self._inspect_again(table)
+        return found
+
+    def _inspect_again(self, table: str) -> DeltaTable | DamagedTableError | None:
+        """Inspect a table by itself: another process may have replaced and removed its files meanwhile."""
+        self._opened.pop(table, None)
+        try:
+            delta = self.open(table)
+        except DamagedTableError as error:
+            return error
+        folder = self.folder(table)
+        sizes = {file.path: file.size for file in storage_at(self.uri).files(folder)}
+        reason = find_damaged_file(delta, folder, sizes) if delta else None
+        return DamagedTableError(table, reason) if reason else delta
+
+    def damaged(self, tables: Iterable[str]) -> dict[str, DamagedTableError]:
+        """What is damaged of these tables, by table; see `inspect`."""
+        return {table: error for table, error in self.inspect(tables).items() if isinstance(error, DamagedTableError)}
+
+    def raise_if_unreadable(self, tables: Iterable[str]) -> None:
+        """Read every file of these tables, and raise for the first that is damaged.
+
+        Raises:
+            DamagedTableError: A file is missing, can't be read, or has another number of rows than the log says.
+        """
+        for table, delta in self.inspect(tables).items():
+            if isinstance(delta, DamagedTableError):
+                raise delta
+            if delta is not None and (reason := find_unreadable_file(delta)):
+                raise DamagedTableError(table, reason, is_repaired_by_sync=False)
+
+    def reset(self, table: str) -> None:
+        """Remove all rows of a table, however damaged it is; its windows become stale and are computed again.
+
+        Where its log can be read, that is one commit, and former versions stay. Otherwise its folder is removed.
+        """
+        try:
+            current = self.open(table)
+        except DamagedTableError:
+            self._remove(table)
+            current = None
+        if current is not None and self._has_model_schema(current, table):
+            self.write(table, TABLES[table].arrow_schema.empty_table(), mode="overwrite")
+        else:
+            self.ensure(table)
+
+    def _remove(self, table: str) -> None:
+        """Remove the table's folder, its log first: without it, there is no table, whenever this is interrupted."""
+        self._opened.pop(table, None)
+        folder = self.folder(table)
+        files = storage_at(self.uri)
+        paths = [file.path for file in files.files(folder)] or [folder]
+        log = {path for path in paths if path.startswith(f"{folder}/_delta_log")}
+        files.remove(log)
+        files.remove(path for path in paths if path not in log)
 
     def at_version(self, table: str, version: int) -> DeltaTable:
         """The table in the given Delta version."""
@@ -104,7 +194,7 @@ class Lake:
                 )
             current = self.open(table)
             assert current is not None
-        if _arrow_fields(current) != [(field.name, field.type) for field in schema]:
+        if not self._has_model_schema(current, table):
             self.write(
                 table,
                 pa.Table.from_batches([], schema),
@@ -115,13 +205,28 @@ class Lake:
             current.update_incremental()
         return current
 
+    @staticmethod
+    def _has_model_schema(current: DeltaTable, table: str) -> bool:
+        """Whether the table has the columns and types of the model."""
+        found = pa.schema(current.schema().to_arrow())
+        expected = TABLES[table].arrow_schema
+        return [(field.name, field.type) for field in found] == [(field.name, field.type) for field in expected]
+
     def read(self, table: str, columns: list[str] | None = None) -> pa.Table:
-        """All rows of a small table, or some of its columns; empty where the table doesn't exist."""
+        """All rows of a small table, or some of its columns; empty where the table doesn't exist.
+
+        Raises:
+            DamagedTableError: The table's log or a file of it can't be read.
+        """
         current = self.open(table)
         if current is None:
             schema = TABLES[table].arrow_schema
             return (schema if columns is None else pa.schema([schema.field(name) for name in columns])).empty_table()
-        return current.to_pyarrow_table(columns=columns)
+        try:
+            return current.to_pyarrow_table(columns=columns)
+        except (OSError, pa.ArrowInvalid):
+            self.raise_if_unreadable([table])
+            raise
 
     def count(self, table: str) -> int:
         """Number of rows of the table, from its log; 0 where it doesn't exist."""
@@ -206,9 +311,3 @@ def _check_bucket(uri: str) -> None:
         Bucket(uri).check()
         # The embedded engine reads these variables when it first opens a bucket.
         os.environ.update(engine_environment(uri))
-
-
-def _arrow_fields(table: DeltaTable) -> list[tuple[str, pa.DataType]]:
-    """Name and Arrow type of each column."""
-    schema = pa.schema(table.schema().to_arrow())
-    return [(field.name, field.type) for field in schema]

@@ -13,6 +13,7 @@ from deltalake import CommitProperties
 
 from spotify_assets.engine.session import spark_session
 from spotify_assets.lake import commits
+from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.maintenance import MaintenanceResult, maintain_lake
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYOUT_COLUMN, PLAYS, TABLES, LakeTable
@@ -34,6 +35,8 @@ CONFLICTS = (
     "[DELTA_PROTOCOL_CHANGED",
     "[DELTA_MAX_COMMIT_RETRIES_EXCEEDED",
 )
+# Words in the messages of engines about a Parquet file that they can't read.
+UNREADABLE = ("arquet", "Arrow error", "corrupt", "Thrift", "snappy", "FILE_NOT_FOUND", "FAILED_READ_FILE")
 
 
 class RowsOutsideWindowError(Exception):
@@ -144,7 +147,7 @@ class LakeFrames:
         try:
             token = retry(commit, COMMIT_CONFLICT, _is_conflict)
         except Exception as error:
-            raise _translate_write_error(table, error) from error
+            raise self._translate_write_error(table, error) from error
         found = commits.commit_with_token(self.lake.ensure(table.name), token)
         if found is None:
             raise RuntimeError(f"{table}: the engine reported success, but its commit is not in the table's log")
@@ -175,6 +178,23 @@ class LakeFrames:
                 mode="append",
                 commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
             )
+
+    def _translate_write_error(self, table: LakeTable, error: Exception) -> Exception:
+        """Recognize the errors of `_fail_outside_window` and of damaged tables, which engines wrap in their own."""
+        text = str(error)
+        if "rows outside the window" in text:
+            return RowsOutsideWindowError(
+                f"{table}: the transform returned rows outside the window being written; nothing was written"
+            )
+        tables = (table.name, *lineage.upstreams(table.name))
+        for damaged in self.lake.damaged(tables).values():
+            return damaged
+        if any(words in text for words in UNREADABLE):
+            try:
+                self.lake.raise_if_unreadable(tables)
+            except DamagedTableError as damaged:
+                return damaged
+        return error
 
     def maintain(self, note: Callable[[MaintenanceResult], None] = lambda _: None) -> list[MaintenanceResult]:
         """Compact and vacuum every table with the engine that writes it; see `lake.maintenance.maintain_lake`."""
@@ -250,13 +270,3 @@ def _rows_by_month(delta: "DeltaTable") -> dict[str, int]:
         return {"": pc.sum(actions["num_records"]).as_py() or 0}
     counted = actions.group_by(month).aggregate([("num_records", "sum")]).to_pylist()
     return {str(row[month]): row["num_records_sum"] for row in counted}
-
-
-def _translate_write_error(table: LakeTable, error: Exception) -> Exception:
-    """Recognize the error of `_fail_outside_window`, which engines wrap in their own."""
-    text = str(error)
-    if "rows outside the window" in text:
-        return RowsOutsideWindowError(
-            f"{table}: the transform returned rows outside the window being written; nothing was written"
-        )
-    return error

@@ -2,10 +2,13 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from spotify_assets.lake.commits import EMPTY, WHOLE, TableState, window_name, window_states
+from deltalake import DeltaTable
+
+from spotify_assets.lake.commits import EMPTY, WHOLE, TableState, version_number, window_name, window_states
+from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import Capture, LandingZone
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES, LakeTable
@@ -42,6 +45,15 @@ class InputFingerprints:
         self._states: dict[str, TableState] = {}
         self._files: list[ListedFile] | None = None
         self._captures: dict[str, list[Capture]] = {}
+
+    def inspect(self, tables: Iterable[str]) -> dict[str, DamagedTableError]:
+        """Open these tables and return those that are damaged; their state is that of tables never written."""
+        damaged = {}
+        for table, found in self.lake.inspect(tables).items():
+            if isinstance(found, DamagedTableError):
+                damaged[table] = found
+            self._states[table] = window_states(found) if isinstance(found, DeltaTable) else {}
+        return damaged
 
     def state(self, table: str) -> TableState:
         """State of each window of a table, by window name."""
@@ -114,7 +126,7 @@ class InputFingerprints:
 
     def _last_version(self, table: str) -> str:
         versions = {written.version for written in self.state(table).values()}
-        return max(versions, key=lambda version: int(version.partition(":")[2]), default="nothing")
+        return max(versions, key=version_number, default="nothing")
 
 
 def _hash_inputs(parts: Iterable[str]) -> str:
@@ -131,15 +143,17 @@ class Stale:
         empty_days: Partition keys of days for which no snapshot is landed or in the lake.
         records: Estimated number of landed plays by partition key, as if the records of a file were spread evenly
             over its time.
+        damaged: Damaged tables, by name; to be reset by `repair.reset_damaged` before they are computed.
     """
 
     windows: dict[str, list[str]]
     whole: list[str]
     empty_days: set[str]
     records: Mapping[str, float]
+    damaged: Mapping[str, DamagedTableError] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.windows or self.whole)
+        return bool(self.windows or self.whole or self.damaged)
 
     def keys(self, partitioning: str) -> list[str]:
         """Partition keys of `PLAYS` or `SNAPSHOTS` for which any table is stale, in order of time."""
@@ -170,15 +184,19 @@ def listed_files(lake: Lake) -> list[ListedFile]:
 def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
     """Find what has to be computed so that every table is up to date with `raw_files` and the landed responses.
 
-    A window is stale if its fingerprint has changed, if an upstream window is stale, or if it overlaps a window of
-    another grain that was written earlier.
+    A window is stale if its fingerprint has changed, if an upstream window is stale, if it overlaps a window of
+    another grain that was written earlier, or if its table is damaged.
 
     Args:
         lake: The lake.
         settings: Start and grain of partitions, and the settings that rows depend on.
         now: Current time, up to which there are partitions.
+
+    Raises:
+        DamagedTableError: `raw_files` is damaged.
     """
     current = InputFingerprints(lake, settings)
+    damaged = current.inspect(lineage.refreshed_tables())
     keys = {
         kind: {window_name(window): key for key, window in windows(kind, settings, now).items()}
         for kind in (SNAPSHOTS, PLAYS)
@@ -215,6 +233,7 @@ def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
         [table for table in lineage.refreshed_tables() if table in stale_tables and table not in stale_windows],
         {keys[SNAPSHOTS][name] for name in empty_days},
         _records_by_key(current.files(), windows(PLAYS, settings, now)) if stale_windows else {},
+        damaged,
     )
 
 

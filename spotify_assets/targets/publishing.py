@@ -239,6 +239,7 @@ def pending_refreshes(
 
     Raises:
         TargetError: where the target can't be reached.
+        DamagedTableError: A table of the lake that has to be read is damaged.
     """
     selected = set(target.tables if tables is None else tables)
     states = {} if full else target.published_states()
@@ -255,6 +256,8 @@ def pending_refreshes(
                     spans = None
             if spans is None or spans:
                 refreshes.append(Refresh(table, delta.version(), current, spans))
+    for damaged in lake.damaged(refresh.table for refresh in refreshes).values() if refreshes else ():
+        raise damaged
     return refreshes
 
 

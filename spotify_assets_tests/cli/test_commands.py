@@ -19,6 +19,7 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.settings import load_settings
 from spotify_assets_tests.conftest import account, extended
+from spotify_assets_tests.lake.broken import KINDS
 
 # Runs commands, and says after each which of these it imported.
 IMPORTED = """
@@ -105,10 +106,19 @@ def test_an_import_that_is_killed_is_finished_by_a_sync_queried_and_forgotten(ru
     as_json = json.loads(run("query", "SELECT count(*) AS n, max(played_at) AS t FROM fct_plays", "--format", "json"))
     assert as_json == [{"n": 2, "t": "2024-02-22 05:41:00+00:00"}]
 
+    assert "'songs' is no table of the lake" in run("repair", "songs", expect=2)
+    repaired = run("repair", "dim_time")
+    assert "dim_time is emptied, and computed again." in repaired
+    assert "Published to duckdb: 1 table." in repaired
+
     assert "say --yes" in run("forget", "--listener", "ben", expect=2)
+    KINDS["file_cut"](tmp_path / "data/lake/metrics/track_metrics")
+    assert "track_metrics is damaged: its file part-" in run("query", "FROM track_metrics", expect=1)
+    assert "; spotify-assets sync makes it again." in run("status")
     (tmp_path / "data/.warehouse.duckdb.0123abcd").write_bytes(b"A copy of a killed run: Unique Title")
     unreachable = {"SPOTIFY_ASSETS_MYSQL_URL": "mysql://user:password@127.0.0.1:1/music"}
     half_done = run("forget", "--listener", "ben", "--yes", expect=1, **unreachable)
+    assert "track_metrics was damaged: its file part-" in half_done
     assert "ben is not forgotten everywhere yet: mysql: 127.0.0.1:1/music" in half_done
     assert "ben is forgotten" in run("forget", "--listener", "ben", "--yes")
     traces = [

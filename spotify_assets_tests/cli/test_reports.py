@@ -22,6 +22,7 @@ from spotify_assets.spotify.state import SpotifyState
 from spotify_assets.targets.publishing import PublishedState, Refresh, Span
 from spotify_assets.targets.questions import questions
 from spotify_assets_tests.conftest import extended
+from spotify_assets_tests.lake.broken import KINDS
 
 EVERYTHING = {*TABLES, *questions()}
 
@@ -250,6 +251,35 @@ def test_status_of_stale_tables(console, synced):
     synced.ingest()
     reports.print_status(console, synced.settings)
     assert any(line.startswith("Stale: 1 partition, ") for line in said(console))
+
+
+def test_status_and_totals_of_a_lake_with_damaged_tables(console, synced):
+    for table, kind in {"plays": "file_cut", "rejected_plays": "entry_cut", "raw_plays": "file_gone"}.items():
+        KINDS[kind](Path(synced.lake.table_uri(table)))
+    reports.print_status(console, synced.settings)
+    damaged = [line for line in said(console) if " is damaged: " in line]
+    assert sorted(line.split()[0] for line in damaged) == ["plays", "raw_plays", "rejected_plays"]
+    assert all(line.endswith("; spotify-assets sync makes it again.") for line in damaged)
+    assert "Not read yet: 2 read again. spotify-assets sync reads them." in said(console)
+    assert "Every table is up to date." not in said(console)
+    assert reports.totals(synced.lake).get("kept", 0) == 0
+
+
+def test_status_without_a_register_of_files(console, synced):
+    KINDS["entry_cut"](Path(synced.lake.table_uri("raw_files")))
+    reports.print_status(console, synced.settings)
+    assert "Not read yet: 2 new. spotify-assets sync reads them." in said(console)
+
+
+def test_tables_are_emptied_and_what_is_lost_is_told(console, synced):
+    (synced.root / "landing/history/anna/b.json").unlink()
+    reports.reset_tables(console, synced.settings, ["raw_plays", "plays"])
+    assert said(console) == [
+        "! history/anna/b.json is no longer landed, and records from there not read again.",
+        "raw_plays is emptied, and read again from landing/history.",
+        "plays is emptied, and computed again.",
+    ]
+    assert (synced.rows("raw_plays"), synced.rows("plays")) == ([], [])
 
 
 def test_totals(synced):

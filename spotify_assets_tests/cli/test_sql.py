@@ -1,15 +1,18 @@
 """Queries over the lake: what they read, and that they do nothing else."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pytest
 
 from spotify_assets.cli.sql import QueryRefusedError, require_reading, run_query, tables_named
+from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
 from spotify_assets.targets.questions import questions
+from spotify_assets_tests.lake.broken import KINDS
 
 EVERYTHING = {*TABLES, *questions()}
 
@@ -203,3 +206,10 @@ def test_the_sandbox_holds_also_where_statements_are_not_looked_at(lake, tmp_pat
 def test_who_means_it_may_read_and_write_files(lake, tmp_path):
     run_query(lake, "COPY (SELECT 7 AS hour) TO 'written.csv'", allow_external=True)
     assert run_query(lake, "FROM 'written.csv'", allow_external=True).to_pylist() == [{"hour": 7}]
+
+
+@pytest.mark.parametrize("kind", ["file_gone", "file_cut", "entry_cut"])
+def test_a_query_of_a_damaged_table_names_it(synced, kind):
+    KINDS[kind](Path(synced.lake.table_uri("plays")))
+    with pytest.raises(DamagedTableError, match=r"^plays is damaged: .*; spotify-assets sync makes it again$"):
+        run_query(synced.lake, "SELECT min(played_at), count(DISTINCT play_id) FROM plays")

@@ -18,6 +18,7 @@ from spotify_assets.refresh.sync_log import FAILED, SyncLog
 from spotify_assets.targets import publishing
 from spotify_assets.targets.duckdb_file import Warehouse
 from spotify_assets_tests.conftest import SYNCED, extended
+from spotify_assets_tests.lake.broken import KINDS
 
 
 @pytest.fixture
@@ -181,6 +182,23 @@ def test_a_run_under_way_is_waited_for_and_a_dead_one_is_not(synced, instance):
     assert "is under way" in tick(sensors.landing_sensor, synced, instance).skip_message
     instance.report_run_failed(run_)
     assert tick(sensors.landing_sensor, synced, instance).run_requests
+
+
+def test_a_damaged_table_is_computed_again_and_publishing_waits(synced, instance):
+    KINDS["entry_cut"](Path(synced.lake.table_uri("fct_plays")))
+    assert "stale" in tick(sensors.publish_sensor, synced, instance).skip_message
+    [request] = tick(sensors.stale_sensor, synced, instance).run_requests
+    assert [key.path[-1] for key in request.asset_selection] == ["fct_plays"]
+    assert not staleness.stale(synced.lake, synced.settings).damaged
+
+
+@pytest.mark.parametrize("table", ["raw_plays", "raw_files"])
+def test_a_damaged_raw_table_is_read_again_before_anything_is_computed(synced, instance, table):
+    KINDS["entry_cut"](Path(synced.lake.table_uri(table)))
+    assert len(tick(sensors.landing_sensor, synced, instance).run_requests) == 1
+    if table == "raw_files":
+        for sensor in (sensors.stale_sensor, sensors.publish_sensor):
+            assert tick(sensor, synced, instance).skip_message.startswith("raw_files is damaged: ")
 
 
 def test_nothing_landed_is_no_error(world, instance):

@@ -3,20 +3,26 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import zipfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 from pyarrow import parquet as pq
 
 from spotify_assets.ingest import history as ingest_module
 from spotify_assets.ingest.history import UnusedFile, find_changes, known_digests, latest_valid, use_of
+from spotify_assets.lake.maintenance import maintain_lake
 from spotify_assets.lake.tables import Lake
+from spotify_assets.model import TABLES
 from spotify_assets.readers.sources import sources
 from spotify_assets.settings import load_settings
 from spotify_assets.storage import Folder, StorageError
-from spotify_assets_tests.conftest import LANDED_AT, account, extended
+from spotify_assets_tests.conftest import LANDED_AT, TIMELESS, account, extended
+from spotify_assets_tests.lake.broken import KINDS, entries
 
 
 def zipped(members, compression=zipfile.ZIP_DEFLATED):
@@ -421,3 +427,98 @@ def test_what_was_read_is_known_by_its_content(place, request):
 def test_a_file_that_is_not_used_is_told_without_what_a_terminal_obeys():
     file = UnusedFile("history/anna/a\x1b[2J\u202e.json", "unreadable", "it is empty")
     assert str(file) == r"unreadable: history/anna/a\x1b[2J\u202e.json (it is empty)"
+
+
+def gone(world, table):
+    shutil.rmtree(world.lake.table_uri(table))
+
+
+def log_emptied(world, table):
+    for entry in Path(world.lake.table_uri(table), "_delta_log").iterdir():
+        entry.unlink()
+
+
+def last_commit_gone(world, table):
+    entries(Path(world.lake.table_uri(table)))[-1].unlink()
+
+
+def restored(world, table):
+    world.lake.open(table).restore(0)
+
+
+def replaced(world, table):
+    DeltaTable.create(world.lake.table_uri(table), schema=TABLES[table].arrow_schema, mode="overwrite")
+
+
+def partly_deleted(world, table):
+    world.lake.open(table).delete("source_file = 'history/anna/a.json'")
+
+
+def doubled(world, table):
+    world.lake.write(table, world.lake.read(table), mode="append")
+
+
+def updated(world, table):
+    world.lake.open(table).update(updates={"listener": "'ben'"})
+
+
+def damaged(world, table):
+    KINDS["file_gone"](Path(world.lake.table_uri(table)))
+
+
+LOSSES = (gone, log_emptied, last_commit_gone, restored, replaced, partly_deleted, doubled, updated, damaged)
+
+
+@pytest.mark.parametrize("table", ["raw_plays", "raw_files"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_what_a_raw_table_lacks_is_read_again(synced, table, loss):
+    def content():
+        return [
+            {name: value for name, value in row.items() if name not in TIMELESS}
+            for raw in ("raw_files", "raw_plays")
+            for row in synced.rows(raw)
+        ]
+
+    before = content()
+    loss(synced, table)
+    found = find_changes(synced.landing, synced.lake, synced.settings)
+    assert found
+    assert {file.path for file in found.to_read} == {"history/anna/a.json", "history/anna/b.json"} or loss is gone
+    synced.ingest()
+    assert content() == before
+    assert not find_changes(synced.landing, synced.lake, synced.settings)
+
+
+def test_only_files_whose_records_are_missing_are_read_again(synced):
+    """A lost commit of ours leaves a table that no other program has changed."""
+    synced.land("anna/c.json", [extended("2024-04-30T13:37:00Z")])
+    synced.ingest()
+    metadata = synced.lake.open("raw_plays").history(1)[0]["userMetadata"]
+    synced.lake.replace(
+        "raw_plays", lambda: iter(()), predicate="source_file = 'history/anna/b.json'", metadata=lambda _: metadata
+    )
+    changes = find_changes(synced.landing, synced.lake, synced.settings)
+    assert changes.mismatch.reason == "raw_plays has 2 records, and raw_files lists 3"
+    assert changes.again == {"history/anna/b.json"}
+    assert changes.summary() == "1 read again"
+    synced.ingest()
+    assert len(synced.rows("raw_plays")) == 3
+    assert not find_changes(synced.landing, synced.lake, synced.settings)
+
+
+def test_records_that_are_not_listed_yet_are_no_mismatch(synced):
+    """Another process has just committed them, and lists them next."""
+    listed = synced.lake.read("raw_files")
+    synced.land("anna/c.json", [extended("2024-04-30T13:37:00Z")])
+    synced.ingest()
+    synced.lake.replace(
+        "raw_files",
+        lambda: iter(listed.to_batches()),
+        metadata=lambda current: ingest_module._metadata(synced.lake, "raw_files", current, is_whole=True),
+    )
+    assert not ingest_module.find_mismatch(synced.lake)
+
+
+def test_maintenance_is_no_reason_to_read_again(synced):
+    maintain_lake(synced.lake, 0)
+    assert not find_changes(synced.landing, synced.lake, synced.settings)

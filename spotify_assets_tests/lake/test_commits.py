@@ -1,7 +1,7 @@
 """States and versions of windows in commits that are written by `deltalake` and hold no rows."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,9 +10,11 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from spotify_assets.lake.commits import (
     WHOLE,
+    _may_change_rows,
     carry_forward_metadata,
     commit_metadata,
     commit_with_token,
+    version_number,
     window_name,
     window_states,
     window_versions,
@@ -47,10 +49,10 @@ class Plays:
         return commit_metadata(self.delta, token, dict.fromkeys(names, fingerprint), span)
 
     def state(self):
-        """Fingerprint and version of each window; the version without the table's id."""
+        """Fingerprint and number of the version of each window."""
         found = window_states(self.delta)
         assert {written.version.partition(":")[0] for written in found.values()} <= {str(self.delta.metadata().id)[:8]}
-        return {name: (known.fingerprint, int(known.version.partition(":")[2])) for name, known in found.items()}
+        return {name: (known.fingerprint, version_number(known.version)) for name, known in found.items()}
 
 
 def window(start, end, is_first=False):
@@ -130,7 +132,87 @@ def test_compaction_and_vacuum_change_no_row(plays):
     plays.delta.optimize.compact()
     plays.delta.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
     assert plays.state() == {JANUARY: ("f", 1)}
-    assert set(window_versions(plays.delta).values()) == {f"{str(plays.delta.metadata().id)[:8]}:1"}
+    assert set(window_versions(plays.delta).values()) == {f"{str(plays.delta.metadata().id)[:8]}:1:token"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "metrics", "version", "expected"),
+    [
+        ("CREATE TABLE", {}, 0, False),
+        ("CREATE TABLE", {}, 3, True),
+        ("CREATE TABLE AS SELECT", {}, 0, True),
+        ("CREATE OR REPLACE TABLE", {}, 3, True),
+        ("CREATE OR REPLACE TABLE AS SELECT", {}, 3, True),
+        *(
+            (name, {}, 3, True)
+            for name in ("RESTORE", "DELETE", "UPDATE", "MERGE", "TRUNCATE", "WRITE", "CONVERT", None)
+        ),
+        *((name, {}, 3, False) for name in ("OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES")),
+        ("FSCK", {"files_removed": '["a.parquet"]'}, 3, True),
+        ("FSCK", {"files_removed": "[]"}, 3, False),
+        ("FSCK", {}, 3, True),
+    ],
+)
+def test_operations_that_may_change_rows(operation, metrics, version, expected):
+    commit = {"operation": operation, "operationMetrics": metrics, "version": version}
+    assert _may_change_rows(commit) == expected
+
+
+def replace_table(plays):
+    schema = TABLES["plays"].arrow_schema
+    DeltaTable.create(plays.lake.table_uri("plays"), schema, mode="overwrite", partition_by=["month"])
+
+
+def remove_missing_files(plays):
+    for file in Path(plays.lake.table_uri("plays")).glob("month=*/*.parquet"):
+        file.unlink()
+    plays.delta.repair()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        replace_table,
+        remove_missing_files,
+        lambda plays: plays.delta.restore(1),
+        lambda plays: plays.delta.delete("true"),
+        lambda plays: plays.delta.update(updates={"ms_played": "1"}),
+    ],
+    ids=["replace", "fsck", "restore", "delete", "update"],
+)
+def test_a_change_of_another_program_clears_all_fingerprints(plays, change):
+    plays.write(JANUARY)
+    row = pa.Table.from_pylist([{"month": date(2024, 1, 1)}], TABLES["plays"].arrow_schema)
+    metadata = plays.metadata(FEBRUARY)
+    plays.lake.write(
+        "plays", row, mode="append", commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata})
+    )
+    change(plays)
+    assert {fingerprint for fingerprint, _ in plays.state().values()} == {None}
+    assert set(plays.state()) == {JANUARY, FEBRUARY}
+
+
+def test_months_that_only_another_program_wrote_are_windows_of_unknown_content(plays):
+    plays.write(JANUARY)
+    months = [{"month": date(2024, 1, 1)}, {"month": date(2010, 5, 1)}]
+    plays.lake.write("plays", pa.Table.from_pylist(months, TABLES["plays"].arrow_schema), mode="append")
+    assert plays.state() == {JANUARY: (None, 2), "2010-05-01/2010-06-01": (None, 2)}
+
+
+def test_a_table_that_another_program_made_is_of_unknown_content(tmp_path):
+    lake = Lake(str(tmp_path))
+    write_deltalake(lake.table_uri("dim_reason"), TABLES["dim_reason"].arrow_schema.empty_table())
+    [state] = window_states(lake.open("dim_reason")).values()
+    assert state.fingerprint is None
+
+
+def test_a_latest_commit_that_says_nothing_clears_all_fingerprints(plays):
+    plays.write(JANUARY)
+    plays.commit()
+    entry = Path(plays.lake.table_uri("plays"), f"_delta_log/{2:020}.json")
+    lines = [line for line in entry.read_text().splitlines() if "commitInfo" not in line]
+    entry.write_text("\n".join(lines))
+    assert Plays(Path(plays.lake.uri)).state() == {JANUARY: (None, 2)}
 
 
 def test_properties_change_no_row(plays):
@@ -203,11 +285,17 @@ def test_a_commit_without_changes_carries_the_state_forward(plays):
 def test_metadata_is_as_lakes_of_before_have_it(plays):
     """Another format, and every table of an existing lake would be computed again."""
     plays.write(JANUARY)
-    version = f"{str(plays.delta.metadata().id)[:8]}:1"
+    version = f"{str(plays.delta.metadata().id)[:8]}:1:token"
     before = {"kind": "spotify_assets/1", "base": 1, "before": {JANUARY: ["f", version]}}
-    of_window = {"token": "t", "windows": {FEBRUARY: "f"}, "span": ["2024-02-01", "2024-03-01"]}
-    of_first = {"token": "t", "windows": {FEBRUARY: "f"}, "span": ["0001-01-01", "2024-03-01"]}
-    of_table = {"token": "t", "windows": {"whole": "f"}, "span": ["0001-01-01", "9999-12-31"], "before": {}}
+    of_window = {"token": "t", "windows": {FEBRUARY: "f"}, "span": ["2024-02-01", "2024-03-01"], "is_unique": True}
+    of_first = {"token": "t", "windows": {FEBRUARY: "f"}, "span": ["0001-01-01", "2024-03-01"], "is_unique": True}
+    of_table = {
+        "token": "t",
+        "windows": {"whole": "f"},
+        "span": ["0001-01-01", "9999-12-31"],
+        "before": {},
+        "is_unique": True,
+    }
     of_nothing = {"token": "", "windows": {}, "span": ["9999-12-31", "0001-01-01"]}
     assert json.loads(plays.metadata(FEBRUARY, token="t")) == before | of_window
     assert json.loads(plays.metadata(FEBRUARY, token="t", is_first=True)) == before | of_first
@@ -219,7 +307,25 @@ def test_versions_of_windows(plays):
     plays.write(JANUARY)
     plays.write(FEBRUARY)
     identity = str(plays.delta.metadata().id)[:8]
-    assert window_versions(plays.delta) == {JANUARY: f"{identity}:1", FEBRUARY: f"{identity}:2"}
+    assert window_versions(plays.delta) == {JANUARY: f"{identity}:1:token", FEBRUARY: f"{identity}:2:token"}
+
+
+def test_versions_of_commits_of_before_have_no_token(plays):
+    """With one, every table of an existing lake would be computed again."""
+    entry = json.loads(plays.metadata(JANUARY))
+    del entry["is_unique"]
+    plays.commit(json.dumps(entry))
+    assert window_versions(plays.delta) == {JANUARY: f"{str(plays.delta.metadata().id)[:8]}:1"}
+
+
+def test_the_version_after_a_lost_one_is_another(plays):
+    plays.write(JANUARY)
+    lost = window_versions(plays.delta)
+    Path(plays.lake.table_uri("plays"), f"_delta_log/{1:020}.json").unlink()
+    again = Plays(Path(plays.lake.uri))
+    again.commit(again.metadata(JANUARY, token="another"))
+    assert again.state() == {JANUARY: ("f", 1)}
+    assert window_versions(again.delta) != lost
 
 
 def test_a_table_without_windows_has_the_version_of_its_last_change(plays):

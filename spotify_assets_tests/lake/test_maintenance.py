@@ -11,9 +11,11 @@ from deltalake import CommitProperties
 
 from spotify_assets.definitions import definitions
 from spotify_assets.lake import commits, maintenance
+from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.refresh import staleness
 from spotify_assets.storage import storage_at
 from spotify_assets_tests.conftest import extended
+from spotify_assets_tests.lake.broken import KINDS
 
 MONTH = {"anna/a.json": [extended(f"2024-01-{day:02}T13:37:00Z") for day in range(1, 6)]}
 
@@ -33,6 +35,13 @@ def fragment(world):
     for number in range(len(rows)):
         mode = "append" if number else "overwrite"
         world.lake.write("plays", rows.slice(number, 1), mode=mode, commit_properties=noted)
+
+
+def test_a_damaged_table_keeps_no_other_from_being_maintained(fragmented):
+    KINDS["entry_cut"](Path(fragmented.lake.table_uri("raw_files")))
+    with pytest.raises(DamagedTableError, match=r"^raw_files is damaged"):
+        maintenance.maintain_lake(fragmented.lake, 0)
+    assert len(fragmented.lake.open("plays").file_uris()) == 1
 
 
 def files(world):

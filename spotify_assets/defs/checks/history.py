@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, Row
 from spotify_assets.defs.checks.window import run_window, window_rows
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.escaping import markdown_code
+from spotify_assets.ingest.history import find_mismatch
 from spotify_assets.model.cleaned import REJECTION_REASONS
 from spotify_assets.settings import Settings
 
@@ -84,19 +85,25 @@ def every_record_once(context: dg.AssetCheckExecutionContext, lake: LakeResource
         counted = frame.select(*record).agg(*figures).collect()[0]
         return tuple(int(value or 0) for value in counted)
 
+    mismatch = find_mismatch(lake.lake)
     landed = digest(raw)
     kept, rejected = digest(window_rows("plays", context, lake)), digest(window_rows("rejected_plays", context, lake))
-    passed = landed == tuple(a + b for a, b in zip(kept, rejected, strict=True))
+    is_complete = landed == tuple(a + b for a, b in zip(kept, rejected, strict=True))
+    problems = []
+    if mismatch:
+        problems.append(f"{mismatch.reason}; spotify-assets sync reads what is missing again")
+    if not is_complete:
+        problems.append(
+            f"The records in plays ({kept[0]:,}) and rejected_plays ({rejected[0]:,}) differ from the "
+            f"{landed[0]:,} landed ones. "
+            "Materialize these months again; if that doesn't help: spotify-assets repair plays rejected_plays."
+        )
     figures = {"landed": landed[0], "kept": kept[0], "rejected": rejected[0]}
     yield dg.AssetCheckResult(
         asset_key="rejected_plays",
         check_name="every_record_once",
-        passed=passed,
-        description=None
-        if passed
-        else f"The records in plays ({kept[0]:,}) and rejected_plays ({rejected[0]:,}) differ from the "
-        f"{landed[0]:,} landed ones. "
-        "Materialize these months again; if that doesn't help, delete the folders of both tables and sync.",
+        passed=not problems,
+        description="; ".join(problems) or None,
         metadata=figures,
     )
 

@@ -46,6 +46,15 @@ def test_every_record_once(synced, check):
     assert check(synced, "rejected_plays", "every_record_once", JANUARY).passed
 
 
+def test_records_that_raw_plays_lacks_are_noticed(synced, check):
+    """Plays computed from it agree with it."""
+    for table in ("raw_plays", "plays"):
+        synced.lake.open(table).delete("source_file = 'history/anna/a.json'")
+    found = check(synced, "rejected_plays", "every_record_once")
+    assert not found.passed
+    assert found.description == "another program changed raw_plays; spotify-assets sync reads what is missing again"
+
+
 @pytest.mark.parametrize("tags", [None, JANUARY])
 def test_a_lost_record_is_noticed(synced, check, tags):
     synced.lake.open("plays").delete("month = '2024-01-01'")

@@ -1,0 +1,96 @@
+"""Damaged tables are emptied where nothing can be lost, and then computed again."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from spotify_assets.lake.damage import DamagedTableError
+from spotify_assets.refresh import lineage, staleness
+from spotify_assets.refresh.repair import files_no_longer_landed, reset_damaged
+from spotify_assets_tests.lake.broken import KINDS, data_file
+
+
+def folder(world, table):
+    return Path(world.lake.table_uri(table))
+
+
+@pytest.mark.parametrize(
+    ("kind", "table"),
+    [
+        ("file_gone", "plays"),
+        ("entry_cut", "plays"),
+        ("file_gone", "dim_listener"),
+        ("checkpoint_gone", "dim_listener"),
+    ],
+)
+def test_a_damaged_table_is_stale_until_it_is_reset(synced, kind, table):
+    KINDS[kind](folder(synced, table))
+    stale = staleness.stale(synced.lake, synced.settings)
+    assert set(stale.damaged) == {table}
+    assert stale
+    assert set(lineage.computed_tables()) >= {*stale.windows, *stale.whole}
+    [line] = reset_damaged(synced.lake, synced.settings, stale.damaged)
+    assert line.startswith(f"{table} was damaged: ")
+    assert line.endswith("It is computed again.")
+    stale = staleness.stale(synced.lake, synced.settings)
+    assert stale.damaged == {}
+    expected = {"plays": ["2024-01-01", "2024-03-01"]}.get(table)
+    assert stale.windows.get(table) == expected
+    assert (table in stale.whole) == (table == "dim_listener")
+
+
+def test_whatever_is_damaged_comes_back(synced):
+    before = synced.everything()
+    tables = ["plays", "rejected_plays", "dim_listener", "dim_date", "fct_plays", "track_metrics", "daily_listening"]
+    kinds = iter(["file_gone", "entry_cut", "file_cut", "checkpoint_cut", "file_instead_of_folder", "entry_empty"] * 2)
+    for table in tables:
+        kind = "entry_zeroed" if table == "rejected_plays" else next(kinds)
+        KINDS[kind](folder(synced, table))
+    damaged = staleness.stale(synced.lake, synced.settings).damaged
+    assert set(damaged) == set(tables)
+    reset_damaged(synced.lake, synced.settings, damaged)
+    synced.refresh()
+    assert synced.everything() == before
+    assert not staleness.stale(synced.lake, synced.settings)
+
+
+def test_a_raw_table_of_which_a_landed_file_is_gone_is_reset_on_request_only(synced):
+    KINDS["file_gone"](folder(synced, "raw_plays"))
+    (synced.root / "landing/history/anna/b.json").unlink()
+    damaged = synced.lake.damaged(["raw_plays"])
+    expected = "and history/anna/b.json is no longer landed; spotify-assets repair raw_plays makes it again"
+    with pytest.raises(DamagedTableError, match=expected):
+        reset_damaged(synced.lake, synced.settings, damaged)
+    assert set(synced.lake.damaged(["raw_plays"])) == {"raw_plays"}
+    with pytest.raises(DamagedTableError, match=expected):
+        synced.ingest()
+    synced.lake.reset("raw_plays")
+    synced.ingest()
+    assert {row["source_file"] for row in synced.rows("raw_plays")} == {"history/anna/a.json"}
+
+
+@pytest.mark.parametrize("kind", ["entry_cut", "file_gone"])
+def test_the_other_raw_table_knows_the_files(synced, kind):
+    KINDS[kind](folder(synced, "raw_files"))
+    (synced.root / "landing/history/anna/b.json").unlink()
+    assert files_no_longer_landed(synced.lake, synced.settings, "raw_files") == ["history/anna/b.json"]
+
+
+def test_nothing_landed_and_no_table_that_knows_what_was_is_repaired_on_request_only(synced):
+    for table in ("raw_files", "raw_plays"):
+        KINDS["entry_cut"](folder(synced, table))
+    assert files_no_longer_landed(synced.lake, synced.settings, "raw_plays") == []
+    shutil.rmtree(synced.root / "landing/history")
+    assert files_no_longer_landed(synced.lake, synced.settings, "raw_plays") is None
+    with pytest.raises(DamagedTableError, match="nothing is landed that it could be read from"):
+        reset_damaged(synced.lake, synced.settings, synced.lake.damaged(["raw_plays"]))
+
+
+def test_a_run_that_meets_a_damaged_table_names_it(synced):
+    """The engine names a file at most, in an error of many lines."""
+    path = data_file(folder(synced, "plays"))
+    path.write_bytes(b"\0" * path.stat().st_size)
+    keys = ["2024-01-01", "2024-02-01", "2024-03-01"]
+    with pytest.raises(DamagedTableError, match=r"^plays is damaged: .* spotify-assets repair plays makes it again"):
+        synced.frames.write("monthly_content", synced.compute("monthly_content", keys), keys)
