@@ -227,6 +227,6 @@ def commit_with_token(table: DeltaTable, token: str) -> Mapping[str, Any] | None
     """The commit whose metadata contains this token; None where none of the last 100 does."""
     for limit in (1, RECENT_COMMITS * 5):
         for commit in history(table, limit):
-            if token in (commit.get("userMetadata") or ""):
+            if (_parse_metadata(commit) or {}).get("token") == token:
                 return commit
     return None
