@@ -24,7 +24,7 @@ from spotify_assets.ingest.responses import KINDS, mirror_metadata, mirror_playl
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
-from spotify_assets.refresh import lineage, plan, staleness
+from spotify_assets.refresh import lineage, plan, repair, staleness
 from spotify_assets.refresh.frames import LakeFrames
 from spotify_assets.sandbox.mariadb import MariaDB, running_mariadb
 from spotify_assets.sandbox.s3_servers import AWS, running_s3
@@ -178,6 +178,7 @@ class World:
 
     def refresh(self, *tables: str) -> list[plan.PlannedRun]:
         """Compute what is stale, or of that these tables only, by Dagster's plan and writer."""
+        repair.reset_damaged(self.lake, self.settings, staleness.stale(self.lake, self.settings).damaged)
         runs = plan.plan_runs(staleness.stale(self.lake, self.settings), self.settings)
         frames = self.frames
         for run in runs:

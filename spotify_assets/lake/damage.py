@@ -19,7 +19,10 @@ LOG_DAMAGE = {
     "Json error": "an entry of its log is cut off or garbled",
     "found gap": "an entry of its log is missing",
     "Gap between": "an entry of its log is missing",
+    "CRC file version": "the last entry of its log is missing",
     "No table metadata or protocol": "an entry of its log is missing",
+    "No protocol found": "an entry of its log is missing",
+    "No metadata found": "an entry of its log is missing",
     "Parquet error": "a checkpoint of its log is cut off or garbled",
     "Invalid Checkpoint": "a checkpoint of its log is missing",
     "Invalid table location": "a file is in the place of its folder",
@@ -78,6 +81,8 @@ def find_damaged_file(delta: DeltaTable, folder: str, sizes: Mapping[str, int]) 
     # File systems leave empty files after a power failure. `deltalake` takes an empty entry for an empty commit.
     if sizes.get(entry) == 0:
         return f"the last entry of its log ({delta.version()}) is empty"
+    if (missing := missing_entry(f"{folder}/_delta_log/", delta.version(), sizes)) is not None:
+        return f"entry {missing} of its log is missing"
     actions = pa.table(delta.get_add_actions())
     for encoded, expected in zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True):
         path = unquote(encoded)
@@ -86,6 +91,20 @@ def find_damaged_file(delta: DeltaTable, folder: str, sizes: Mapping[str, int]) 
             continue
         return f"its file {path} " + ("is missing" if found is None else f"has {found:,} of {expected:,} bytes")
     return None
+
+
+def missing_entry(log: str, version: int, sizes: Mapping[str, int]) -> int | None:
+    """The latest version without an entry that no checkpoint makes up for; None where there is none.
+
+    `deltalake` opens some tables whose first entry is gone, and engines refuse them.
+    """
+    missing = version
+    while f"{log}{missing:020}.json" in sizes:
+        missing -= 1
+    if missing < 0:
+        return None
+    checkpoints = (path.removeprefix(log)[:20] for path in sizes if path.startswith(log) and ".checkpoint." in path)
+    return None if any(int(at) >= missing for at in checkpoints if at.isdigit()) else missing
 
 
 def find_unreadable_file(delta: DeltaTable) -> str | None:

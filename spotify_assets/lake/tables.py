@@ -17,6 +17,7 @@ from spotify_assets.lake.damage import (
     DamagedTableError,
     find_damaged_file,
     find_unreadable_file,
+    missing_entry,
     translate_log_errors,
 )
 from spotify_assets.lake.history import history
@@ -141,13 +142,22 @@ class Lake:
         """
         try:
             current = self.open(table)
+            is_whole = current is None or not self._lacks_entry(current, table)
         except DamagedTableError:
+            is_whole = False
+        if not is_whole:
             self._remove(table)
             current = None
         if current is not None and self._has_model_schema(current, table):
             self.write(table, TABLES[table].arrow_schema.empty_table(), mode="overwrite")
         else:
             self.ensure(table)
+
+    def _lacks_entry(self, delta: DeltaTable, table: str) -> bool:
+        """Whether an entry of the table's log is missing, in a listing made after it was opened."""
+        folder = self.folder(table)
+        sizes = {file.path: file.size for file in storage_at(self.uri).files(f"{folder}/_delta_log")}
+        return missing_entry(f"{folder}/_delta_log/", delta.version(), sizes) is not None
 
     def _remove(self, table: str) -> None:
         """Remove the table's folder, its log first: without it, there is no table, whenever this is interrupted."""

@@ -54,6 +54,13 @@ def first_entry_gone(table: Path) -> None:
 
 
 @kind
+def first_entry_of_many_gone(table: Path) -> None:
+    for _ in range(3):
+        DeltaTable(str(table)).alter.set_table_properties({"delta.logRetentionDuration": "interval 3650 days"})
+    entries(table)[0].unlink()
+
+
+@kind
 def entry_cut(table: Path) -> None:
     cut(entries(table)[-1])
 
