@@ -128,7 +128,9 @@ class Runner:
                     raise_if_stopped()
             except (publishing.TargetError, RunFailedError, DamagedTableError) as error:
                 failed.append(str(error))
-                what.append((error.what if isinstance(error, RunFailedError) else "") or f"{name}: {type(error).__name__}")
+                what.append(
+                    (error.what if isinstance(error, RunFailedError) else "") or f"{name}: {type(error).__name__}"
+                )
         if failed:
             raise RunFailedError("; ".join(failed), "; ".join(what))
         return self.done
