@@ -94,7 +94,7 @@ class Warehouse:
         try:
             with self.connect_read_only() as connection:
                 self._check_size(connection)
-                present = [table for table in self.tables if table in _tables(connection)]
+                present = [table for table in self.tables if table in _tables_in(connection)]
                 rows = connection.execute(f"SELECT table_name, shape, window_name, version FROM {WINDOWS}").fetchall()
                 # DuckDB knows the number of rows without reading them.
                 of_each = " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in present)
@@ -200,7 +200,7 @@ class Warehouse:
         is_ours = False
         try:
             with duckdb.connect(str(file), read_only=True) as connection:
-                of_others = _tables(connection, "%") - {*self.tables, WINDOWS} | _views(connection) - {*questions()}
+                of_others = _tables_in(connection, "%") - {*self.tables, WINDOWS} | _views(connection) - {*questions()}
                 is_ours = not of_others
                 self._check_size(connection)
         except duckdb.Error as error:
@@ -283,7 +283,7 @@ class Warehouse:
         wanted = {refresh.table: refresh for refresh in refreshes}
         # A table can't be dropped while other tables reference it.
         dropped = self._referring_tables(table for table, refresh in wanted.items() if refresh.replaces_table)
-        present = _tables(connection)
+        present = _tables_in(connection)
         # A table can't be created before those that it references.
         needed = (dropped | self._referenced_tables(dropped) - present) - wanted.keys()
         wanted |= {also.table: also for also in publishing.pending_refreshes(self, lake, needed, full=True)}
@@ -349,7 +349,7 @@ class Warehouse:
         return found
 
 
-def _tables(connection: duckdb.DuckDBPyConnection, schema: str = "main") -> set[str]:
+def _tables_in(connection: duckdb.DuckDBPyConnection, schema: str = "main") -> set[str]:
     """Names of the tables in schemas like this one."""
     query = "SELECT table_name FROM duckdb_tables() WHERE schema_name LIKE ?"
     return {name for (name,) in connection.execute(query, [schema]).fetchall()}

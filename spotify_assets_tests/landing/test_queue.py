@@ -171,5 +171,5 @@ class TestSensor:
 def test_a_queue_needs_a_bucket():
     with pytest.raises(SettingsError, match=r"SPOTIFY_ASSETS_LANDING_QUEUE_URL.*SPOTIFY_ASSETS_LANDING_URI"):
         load_settings(landing_queue_url="https://sqs.eu-north-1.amazonaws.com/1/q")
-    with pytest.raises(SettingsError, match=r"SPOTIFY_ASSETS_LANDING_QUEUE_URL: 'q': expected the queue's URL"):
+    with pytest.raises(SettingsError, match=r"SPOTIFY_ASSETS_LANDING_QUEUE_URL: expected the queue's URL"):
         load_settings(landing_uri="s3://bucket/landing", landing_queue_url="q")
