@@ -244,6 +244,25 @@ def repair(tables: tuple[str, ...]) -> None:
 
 
 @cli.command()
+def verify() -> None:
+    """Read every row of every table, and compare raw tables and targets with what they should hold.
+
+    Changes nothing; prints a line for each fault, with the command that mends it, and exits with 1 if there is any.
+    """
+    from spotify_assets.cli.verify import find_faults
+    from spotify_assets.model import TABLES
+
+    found = 0
+    with errors.status("Reading every table") as status:
+        for line in find_faults(settings(), lambda name: status.update(f"Reading {name}")):
+            found += 1
+            console.print(f"[yellow]![/] {plain(line)}", soft_wrap=True)
+    if found:
+        raise click.ClickException(f"{found:,} fault{'s' * (found != 1)} found")
+    console.print(f"[bold]{len(TABLES)} tables are whole[/], and targets have as many rows as the lake.")
+
+
+@cli.command()
 @listener_option
 @click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 def forget(listener: str, yes: bool) -> None:

@@ -1,0 +1,70 @@
+"""Faults that only reading every row finds."""
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from spotify_assets.cli import commands
+from spotify_assets.cli.verify import find_faults
+from spotify_assets.settings import settings, variable
+from spotify_assets.targets.duckdb_file import Warehouse
+from spotify_assets.targets.flat_files import FlatFiles
+from spotify_assets.targets.publishing import pending_refreshes
+from spotify_assets_tests.lake.broken import data_file
+
+
+@pytest.fixture
+def published(synced):
+    """A world whose DuckDB file is up to date."""
+    synced.overrides["warehouse"] = str(synced.root / "w.duckdb")
+    target = Warehouse(synced.settings.warehouse)
+    list(target.publish(synced.lake, pending_refreshes(target, synced.lake)))
+    return synced
+
+
+def test_nothing_is_wrong(published):
+    names = []
+    assert list(find_faults(published.settings, names.append)) == []
+    assert {"plays", "raw_plays", "duckdb"} <= set(names)
+
+
+def test_a_file_of_the_right_size_that_cant_be_decoded(published):
+    path = data_file(published.root / "lake/cleaned/plays")
+    content = bytearray(path.read_bytes())
+    content[4:60] = bytes(255 - byte for byte in content[4:60])
+    path.write_bytes(content)
+    (found,) = find_faults(published.settings)
+    assert found.startswith("plays is damaged: its file month=")
+    assert found.endswith("spotify-assets repair plays makes it again")
+
+
+def test_a_record_more_than_the_register_lists(published):
+    lake = published.lake
+    lake.write("raw_plays", lake.read("raw_plays").slice(0, 1), mode="append")
+    assert any(
+        line.startswith("raw_plays has 2 rows of history/anna/") and line.endswith("reads them again")
+        for line in find_faults(published.settings)
+    )
+
+
+def test_a_target_that_lost_rows(published, monkeypatch, capfd):
+    with duckdb.connect(published.settings.warehouse) as connection:
+        connection.execute("DELETE FROM plays")
+    for name in ("landing_uri", "lake_uri", "warehouse"):
+        monkeypatch.setenv(variable(name), getattr(published.settings, name))
+    monkeypatch.setattr("sys.argv", ["spotify-assets", "verify"])
+    settings.cache_clear()
+    assert commands.run(debug=False) == 1
+    printed = capfd.readouterr()
+    assert printed.out == "! duckdb/plays is behind the lake; spotify-assets sync publishes it\n"
+    assert printed.err == "Error: 1 fault found\n"
+
+
+def test_an_export_that_lost_rows(synced):
+    target = FlatFiles(str(synced.root / "export"))
+    list(target.publish(synced.lake, pending_refreshes(target, synced.lake)))
+    synced.overrides |= {"export_uri": target.uri, "warehouse": str(synced.root / "w.duckdb")}
+    path = next(synced.root.glob("export/*/parquet/dim_listener/*.parquet"))
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
+    found = [line for line in find_faults(synced.settings) if line.startswith("files")]
+    assert [line.partition(" ")[0] for line in found] == ["files/dim_listener"]
