@@ -1,0 +1,84 @@
+"""Break a small lake at random, and say what a command, run again, did not mend.
+
+`python -m spotify_assets_tests.faults --minutes 60 --seed 1` runs episodes of some steps, each on a copy of the same
+lake. `--episode 12` repeats one of them. It exits with 1 if anything was lost, doubled, stuck, leaked or left.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from spotify_assets.engine.session import spark_session
+from spotify_assets.settings import PREFIX
+from spotify_assets_tests.faults.episode import Episode, Tally, prepare
+from spotify_assets_tests.faults.place import Place
+
+STEPS = 12
+# One of so many episodes has flat files as a target.
+EXPORTING = 4
+
+
+def main() -> int:
+    """Run episodes for some time, print what was found, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m spotify_assets_tests.faults", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60, help="no episode begins after this time")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same faults")
+    parser.add_argument("--episode", type=int, help="run this one only")
+    parser.add_argument("--steps", type=int, default=STEPS, help=f"steps of an episode (default {STEPS})")
+    parser.add_argument("--folder", type=Path, help="where data and logs are kept (default: a temporary folder)")
+    options = parser.parse_args()
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+    # An ordinary exit ends the processes of commands, too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    root = (options.folder or Path(tempfile.mkdtemp(prefix="faults-"))).absolute()
+    template = root / "template"
+    shutil.rmtree(template, ignore_errors=True)
+    root.mkdir(parents=True, exist_ok=True)
+    place = Place(root, spark_session())
+    prepare(place, template)
+    tally, usual = Tally(), dict[str, float]()
+    until = time.monotonic() + options.minutes * 60
+    number = options.episode or 1
+    while True:
+        place.restore(template, has_export=number % EXPORTING == 0)
+        episode = Episode(place, f"{options.seed}/{number}", tally, usual)
+        known = len(tally.violations)
+        episode.run(options.steps)
+        say(f"episode {number}: {tally.faults.total():,} faults so far")
+        for violation, where in tally.violations[known:]:
+            say(f"  {violation.kind}: {violation.what}")
+            say(f"    {where}; python -m spotify_assets_tests.faults --seed {options.seed} --episode {number}")
+        number += 1
+        if options.episode or time.monotonic() > until:
+            break
+    print_summary(tally, root)
+    return 1 if tally.violations else 0
+
+
+def print_summary(tally: Tally, root: Path) -> None:
+    """Print faults by kind, commands, and violations by kind."""
+    say(f"\n{tally.faults.total():,} faults, {tally.commands.total():,} commands; logs are in {root / 'logs'}")
+    for kind, count in tally.faults.most_common():
+        say(f"  {kind:<20} {count:>6,}")
+    found = Counter(violation.kind for violation, _ in tally.violations)
+    say("violations: " + (", ".join(f"{count:,} {kind}" for kind, count in found.most_common()) or "none"))
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    code = main()
+    # Threads of the engine sometimes abort the interpreter's end.
+    sys.stdout.flush()
+    os._exit(code)

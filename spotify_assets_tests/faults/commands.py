@@ -1,0 +1,111 @@
+"""Run `spotify-assets` in processes that can be killed, forked from a server that has everything imported."""
+
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from spotify_assets.cli import commands
+from spotify_assets.settings import settings
+
+# A command that takes longer hangs.
+PATIENCE_SECONDS = 240
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["spotify_assets.definitions", "spotify_assets.cli.dagster_runs", "pysail", __name__])
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended.
+
+    Attributes:
+        code: Exit code; negative for the signal that ended it; None where it hung.
+        output: What it printed.
+        seconds: How long it ran.
+        was_hit: Whether it was still running when the signal was sent.
+    """
+
+    code: int | None
+    output: str
+    seconds: float
+    was_hit: bool = False
+
+    @property
+    def last_line(self) -> str:
+        """The line that says what went wrong."""
+        lines = [line for line in self.output.splitlines() if line.startswith("Error:")]
+        return (lines or self.output.strip().splitlines()[-1:] or ["no output"])[-1]
+
+
+class Command:
+    """A command in a process of its own.
+
+    Args:
+        arguments: As after `spotify-assets`.
+        folder: Working directory.
+        environment: All variables of the process.
+        log: What it prints is appended to this file.
+        largest_file: Bytes that a file can have, as if the disk were full (RLIMIT_FSIZE); 0 for no limit.
+    """
+
+    def __init__(
+        self, arguments: list[str], folder: Path, environment: Mapping[str, str], log: Path, largest_file: int = 0
+    ) -> None:
+        self._log = log
+        self._printed = log.stat().st_size if log.exists() else 0
+        self._began = time.monotonic()
+        self._process: ForkServerProcess = CONTEXT.Process(
+            target=_run, args=(arguments, str(folder), dict(environment), str(log), largest_file), daemon=True
+        )
+        self._process.start()
+
+    def signal_after(self, seconds: float, number: signal.Signals) -> Ended:
+        """Send it a signal after that time, and wait until it ends."""
+        self._process.join(seconds)
+        was_hit = self._process.is_alive()
+        if was_hit and self._process.pid:
+            os.kill(self._process.pid, number)
+        return self.wait(was_hit=was_hit)
+
+    def release_after(self, seconds: float, release: Callable[[], None]) -> Ended:
+        """Call a function after that time or at its end, and wait until it ends."""
+        self._process.join(seconds)
+        release()
+        return self.wait()
+
+    def wait(self, *, was_hit: bool = False) -> Ended:
+        """Wait until it ends; one that hangs is killed."""
+        self._process.join(PATIENCE_SECONDS)
+        hangs = self._process.is_alive()
+        if hangs:
+            self._process.kill()
+            self._process.join()
+        with self._log.open("rb") as log:
+            log.seek(self._printed)
+            output = log.read().decode(errors="replace")
+        code = None if hangs else self._process.exitcode
+        return Ended(code, output, time.monotonic() - self._began, was_hit)
+
+
+def _run(arguments: list[str], folder: str, environment: dict[str, str], log: str, largest_file: int) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    printed = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(printed, 1)
+    os.dup2(printed, 2)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    tempfile.tempdir = None
+    settings.cache_clear()
+    if largest_file:
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, hard))
+    sys.argv = ["spotify-assets", *arguments]
+    commands.main()

@@ -1,0 +1,232 @@
+"""An episode: steps on a copy of a small lake. Each damages something, runs a command, and looks at what is left."""
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from deltalake.exceptions import DeltaError
+
+from spotify_assets.model import TABLES
+from spotify_assets_tests.faults import compare
+from spotify_assets_tests.faults.commands import Command, Ended
+from spotify_assets_tests.faults.compare import Violation
+from spotify_assets_tests.faults.kinds import RUNNING, STANDING, NotPossibleError
+from spotify_assets_tests.faults.place import CONTENTS, DAYS, KEPT, Place
+
+COMMANDS = {"sync": 8, "import": 2, "forget": 2, "publish": 1, "publish duckdb": 1, "maintain": 1, "status": 1}
+# How often the same command is run again after a fault.
+AGAIN = 2
+# What a command ends with, though it has nothing left to do.
+ENDS = ("is landed or known of", "none of these files holds listening history")
+MOVE_AWAY = "Move it away"
+HINT = re.compile(r"spotify-assets (repair [a-z_]+|publish [a-z]+|sync)")
+# After these, the lake isn't as it should be, and what follows would be found again and again.
+ENDING = {"lost", "doubled", "wrong", "stuck"}
+
+
+@dataclass
+class Tally:
+    """What happened in all episodes.
+
+    Attributes:
+        faults: Number of faults, by kind.
+        commands: Number of commands, by name.
+        violations: What was found, with the step and the way to repeat it.
+    """
+
+    faults: Counter[str] = field(default_factory=Counter)
+    commands: Counter[str] = field(default_factory=Counter)
+    violations: list[tuple[Violation, str]] = field(default_factory=list)
+
+
+class Episode:
+    """Steps that follow from a seed alone, but for the moment at which a signal hits a process.
+
+    Args:
+        place: The data folder.
+        name: Seed and number, as `1/12`; all choices follow from it.
+        tally: Counts faults, and collects violations.
+        usual: Seconds that each command takes.
+    """
+
+    def __init__(self, place: Place, name: str, tally: Tally, usual: dict[str, float]) -> None:
+        self.place = place
+        self.name = name
+        self.tally = tally
+        self.log = place.root / "logs" / f"{name.replace('/', '-')}.log"
+        self.log.parent.mkdir(exist_ok=True)
+        self.log.unlink(missing_ok=True)
+        self._usual = usual
+        self._known: set[str] = set()
+
+    def run(self, steps: int) -> None:
+        """Run the steps; end at the first violation after which the lake isn't as it should be."""
+        for number in range(1, steps + 1):
+            # Each step has choices of its own, whatever came of those before.
+            chance = Random(f"{self.name}/{number}")
+            self._note(f"--- step {number}")
+            found = list(self._step(chance))
+            for violation in found:
+                self.tally.violations.append((violation, f"episode {self.name}, step {number}"))
+                self._note(f"!!! {violation.kind}: {violation.what}")
+            if any(violation.kind in ENDING for violation in found):
+                shutil.copytree(
+                    self.place.data, self.log.with_suffix(f".step{number}"), symlinks=True, dirs_exist_ok=True
+                )
+                return
+
+    def _step(self, chance: Random) -> Iterator[Violation]:
+        for _ in range(chance.randint(0, 2)):
+            self._change(chance)
+        for fault in chance.choices([*STANDING], [*STANDING.values()], k=chance.choice((0, 1, 1, 2, 3))):
+            try:
+                self._count(fault.__name__, fault(self.place, chance))
+            except (NotPossibleError, DeltaError, OSError, StopIteration, IndexError):
+                self._note(f"{fault.__name__} is not possible now")
+        before = self.place.contents()
+        arguments, imported = self._command(chance)
+        is_done = yield from self._disturb(chance, arguments)
+        problems = yield from self._finish(arguments, is_done=is_done)
+        if problems:
+            return
+        after = self.place.contents()
+        if arguments[0] == "forget":
+            mark = f"history/{self.place.forgotten[-1]}/"
+            before = {path: digest for path, digest in before.items() if not path.startswith(mark)}
+        yield from compare.compare_landed(before, after)
+        if imported and imported not in after.values():
+            yield Violation("lost", "an imported file is not landed")
+        yield from self._compare()
+
+    def _change(self, chance: Random) -> None:
+        """Land, replace or delete a file."""
+        listener, name = chance.choice((KEPT, self.place.listener)), chance.choice(sorted(CONTENTS))
+        version, day, what = chance.randrange(3), chance.choice(DAYS), chance.random()
+        if what < 0.6:
+            self.place.land(listener, name, version)
+            self._note(f"landed {listener}/{name}, content {version}")
+        elif what < 0.8:
+            (self.place.data / "landing/history" / listener / name).unlink(missing_ok=True)
+            self._note(f"deleted {listener}/{name}")
+        else:
+            self.place.land_playlist(day, version)
+            self._note(f"landed the playlist of {day}, content {version}")
+
+    def _command(self, chance: Random) -> tuple[list[str], str]:
+        """Arguments of a command, and the hash of the file that it imports."""
+        command = chance.choices([*COMMANDS], [*COMMANDS.values()])[0]
+        name, version = chance.choice(sorted(CONTENTS)), chance.randrange(3)
+        if command == "import":
+            path, digest = self.place.file_to_import(name, version)
+            return ["import", str(path), "--listener", KEPT], digest
+        if command == "forget":
+            self.place.forgotten.append(self.place.listener)
+            self.place.generation += 1
+            return ["forget", "--listener", self.place.forgotten[-1], "--yes"], ""
+        return command.split(), ""
+
+    def _disturb(self, chance: Random, arguments: list[str]) -> Generator[Violation, None, bool]:
+        """Run the command with a fault, in which it may fail; whether it didn't."""
+        fault = chance.choices([*RUNNING], [*RUNNING.values()])[0]
+        usual = self._usual.get(arguments[0], 8.0)
+        try:
+            did, ended = fault(self.place, chance, lambda **options: self._start(arguments, **options), usual)
+        except NotPossibleError:
+            did, ended = "", self._start(arguments).wait()
+        if did:
+            self._count(fault.__name__, did)
+        yield from self._judge(arguments, ended, was_killed=ended.was_hit)
+        return ended.code == 0
+
+    def _finish(self, arguments: list[str], *, is_done: bool) -> Generator[Violation, None, bool]:
+        """Run the command again until it ends well, if it didn't, and then a sync; whether they failed."""
+        for again in ([] if is_done else [arguments]) + ([] if arguments == ["sync"] else [["sync"]]):
+            hints: set[str] = set()
+            attempts = 0
+            while True:
+                ended = self._start(again).wait()
+                yield from self._judge(again, ended)
+                if ended.code == 0 or any(end in ended.last_line for end in ENDS):
+                    break
+                hint = HINT.search(ended.last_line)
+                if hint and hint[1] not in hints:
+                    hints.add(hint[1])
+                    self._note(f"as it says: {hint[1]}")
+                    yield from self._judge(hint[1].split(), self._start(hint[1].split()).wait())
+                elif MOVE_AWAY in ended.last_line and MOVE_AWAY not in hints:
+                    hints.add(MOVE_AWAY)
+                    self._note("as it says: the DuckDB file is moved away")
+                    self.place.warehouse.unlink()
+                elif (attempts := attempts + 1) >= AGAIN:
+                    yield Violation("stuck", f"{' '.join(again)}: {ended.last_line}")
+                    return True
+            if ended.seconds > 0 and ended.code == 0:
+                before = self._usual.get(again[0], ended.seconds)
+                self._usual[again[0]] = 0.7 * before + 0.3 * ended.seconds
+        return False
+
+    def _judge(self, arguments: list[str], ended: Ended, *, was_killed: bool = False) -> Iterator[Violation]:
+        """How a command may not end, whatever happened to it."""
+        self._note(f"{' '.join(arguments)}: exit {ended.code} after {ended.seconds:.1f} s: {ended.last_line}")
+        name = arguments[0]
+        if ended.code is None:
+            yield Violation("stuck", f"{name} did not end")
+        elif ended.code < 0 and not was_killed:
+            yield Violation("crashed", f"{name} ended by signal {-ended.code}")
+        if "Traceback (most recent call last)" in ended.output:
+            yield Violation("traceback", f"{name}: {ended.output.strip().splitlines()[-1][:200]}")
+        elif ended.code not in (0, None) and not was_killed and not ended.output.strip():
+            yield Violation("stuck", f"{name} failed without a word")
+
+    def _compare(self) -> Iterator[Violation]:
+        expected = self.place.rebuild()
+        lake = self.place.world.lake
+        if damaged := lake.damaged(TABLES):
+            yield from (Violation("lost", f"{error}, after a sync") for error in damaged.values())
+            return
+        yield from compare.compare_rows(expected, self.place.everything())
+        yield from compare.compare_warehouse(self.place.warehouse, lake)
+        if self.place.has_export:
+            yield from compare.compare_exports(self.place.export, lake)
+        for name in set(self.place.forgotten) - self._known:
+            for leak in compare.find_leaks(self.place.data, name):
+                self._known.add(name)
+                yield leak
+        for leftover in compare.find_leftovers(self.place.data):
+            if leftover.what not in self._known:
+                self._known.add(leftover.what)
+                yield leftover
+
+    def _start(self, arguments: list[str], *, largest_file: int = 0, twin: bool = False, **variables: str) -> Command:
+        (self.place.data / "tmp").mkdir(exist_ok=True)
+        self.tally.commands[arguments[0]] += 1
+        printed = self.place.root / ("twin.log" if twin else "command.log")
+        environment = self.place.environment(**variables)
+        return Command(arguments, self.place.data, environment, printed, largest_file)
+
+    def _count(self, kind: str, what: str) -> None:
+        self.tally.faults[kind] += 1
+        self._note(f"fault: {what}")
+
+    def _note(self, line: str) -> None:
+        with self.log.open("a") as log:
+            log.write(f"{line}\n")
+
+
+def prepare(place: Place, template: Path) -> None:
+    """Make the template: two listeners, plays of three months, a playlist of two days; synced and published."""
+    shutil.rmtree(place.data, ignore_errors=True)
+    (place.data / "tmp").mkdir(parents=True)
+    for listener in (KEPT, place.listener):
+        for version, name in enumerate(sorted(CONTENTS)):
+            place.land(listener, name, version % 2)
+    for version, day in enumerate(DAYS):
+        place.land_playlist(day, version)
+    ended = Command(["sync"], place.data, place.environment(), place.root / "command.log").wait()
+    if ended.code != 0:
+        raise SystemExit(ended.output)
+    shutil.copytree(place.data, template, symlinks=True)
