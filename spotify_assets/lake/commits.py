@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
-from deltalake import DeltaTable
+from deltalake import CommitProperties, DeltaTable
 
 from spotify_assets.lake.history import history
 from spotify_assets.model import LAYOUT_COLUMN
@@ -216,6 +216,13 @@ def commit_metadata(
 def carry_forward_metadata(table: DeltaTable) -> str:
     """Metadata for a commit that changes no row; it repeats the state of all windows, so that readers need only it."""
     return _serialize(table, window_states(table), token="", windows={}, span=EMPTY_SPAN)
+
+
+def carry_forward(table: DeltaTable) -> CommitProperties | None:
+    """Commit properties that repeat the state of all windows; None where no window has a state."""
+    if not window_states(table):
+        return None
+    return CommitProperties(custom_metadata={"userMetadata": carry_forward_metadata(table)})
 
 
 def _serialize(table: DeltaTable, state: TableState, **fields: Any) -> str:

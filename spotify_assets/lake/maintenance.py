@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deltalake import CommitProperties, DeltaTable
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from spotify_assets.lake import commits
@@ -104,7 +104,7 @@ def table_size(lake: Lake, table: str) -> TableSize:
 def _compact(lake: Lake, table: str) -> None:
     def compact() -> None:
         delta = lake.ensure(table)
-        delta.optimize.compact(commit_properties=_carry_forward(delta))
+        delta.optimize.compact(commit_properties=commits.carry_forward(delta))
 
     retry(compact, COMPACTION_CONFLICT, CommitFailedError)
 
@@ -133,10 +133,3 @@ def _maintain_by_engine(lake: Lake, session: "SparkSession", table: str, hours: 
         session.conf.unset(metadata_key)
     session.sql(f"VACUUM {name} RETAIN {hours} HOURS").collect()
     return True
-
-
-def _carry_forward(delta: DeltaTable) -> CommitProperties | None:
-    """Commit properties that repeat the state of all windows; None where no window has a state."""
-    if not commits.window_states(delta):
-        return None
-    return CommitProperties(custom_metadata={"userMetadata": commits.carry_forward_metadata(delta)})

@@ -12,6 +12,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from spotify_assets.lake.commits import carry_forward
 from spotify_assets.lake.damage import (
     OLDER_THAN_CACHED,
     DamagedTableError,
@@ -286,7 +287,8 @@ class Lake:
     def drop_history(self) -> int:
         """Remove every file of former versions of all tables, and their log entries.
 
-        Log entries hold minima and maxima of columns, and so names of listeners and of what they played.
+        Log entries hold conditions of replaced rows, and minima and maxima of columns, and so names of listeners and
+        of what they played.
 
         Returns:
             Number of files removed.
@@ -294,10 +296,13 @@ class Lake:
         removed = 0
         files = storage_at(self.uri)
         for name, table in self.tables():
+            if properties := carry_forward(table):
+                # The state of all windows is in our latest commit, which has to stay: let it be one that names nobody.
+                self.write(name, TABLES[name].arrow_schema.empty_table(), mode="append", commit_properties=properties)
+                table.update_incremental()
             removed += len(table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True))
             table.update_incremental()
             table.create_checkpoint()
-            # Our latest commit holds the state of all windows: keep it and later ones.
             ours = [commit["version"] for commit in history(table) if commit.get("userMetadata")]
             oldest = max(ours, default=table.version())
             entries = {

@@ -11,10 +11,12 @@ import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from spotify_assets.cli import commands
 from spotify_assets.ingest.history import ingest
+from spotify_assets.lake.commits import carry_forward
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.settings import load_settings
@@ -206,7 +208,10 @@ def test_a_check_that_stops_a_sync_says_what_it_found(run, tmp_path):
     within = load_settings(landing_uri=str(tmp_path / "data/landing"), lake_uri=str(tmp_path / "data/lake"))
     lake = Lake(within.lake_uri)
     ingest(LandingZone(within.landing_uri), lake, within)
-    lake.write("raw_files", lake.read("raw_files"), mode="append")
+    # What another program writes is read again; this is as if a commit of our own had listed a file twice.
+    files = lake.read("raw_files")
+    twice = files.set_column(files.schema.get_field_index("records"), "records", pa.array([0]))
+    lake.write("raw_files", twice, mode="append", commit_properties=carry_forward(lake.open("raw_files")))
     (landing / "b.json").write_text(json.dumps([extended("2024-02-28T13:37:00Z")]))
     assert "raw_files: primary_key: source_file: 1 rows" in run("sync", expect=1)
 

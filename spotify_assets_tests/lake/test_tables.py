@@ -9,7 +9,7 @@ import pytest
 from deltalake import write_deltalake
 from deltalake.exceptions import CommitFailedError
 
-from spotify_assets.lake import tables
+from spotify_assets.lake import commits, tables
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
 from spotify_assets.retry import Backoff
@@ -160,25 +160,22 @@ def test_tables_are_those_that_exist_in_the_models_order(lake):
     assert [name for name, _ in lake.tables()] == [name for name in TABLES if name in ("fct_plays", "plays")]
 
 
-def test_dropping_history_keeps_only_the_latest_version(lake):
+def test_dropping_history_keeps_the_latest_version_and_the_state_of_windows(lake):
     secret = "A name to be forgotten"
-    lake.replace(
-        "dim_listener", lambda: iter(listeners(secret, "a").to_batches()), metadata=lambda _: '{"of": "before"}'
-    )
-    replace(lake, "a", metadata=lambda _: '{"of": "now"}')
+
+    def noted(what):
+        return lambda delta: commits.commit_metadata(delta, what, {commits.WHOLE: what}, None)
+
+    replace(lake, secret, "a", metadata=noted("before"))
+    forgotten = f"listener = '{secret}'"
+    lake.replace("dim_listener", lambda: iter(()), predicate=forgotten, metadata=noted("now"))
+    lake.ensure("dim_listener").optimize.compact()
+    state = commits.window_states(Lake(lake.uri).open("dim_listener"))
+    assert state[commits.WHOLE].fingerprint == "now"
     Path(lake.table_uri("dim_listener"), "left_by_a_killed_run.parquet").write_bytes(secret.encode())
     assert lake.drop_history() > 0
     assert names(lake) == ["a"]
     files = [path for path in Path(lake.uri).rglob("*") if path.is_file()]
     assert [path.name for path in files if secret.encode() in path.read_bytes()] == []
     assert len([path for path in files if path.suffix == ".parquet" and "checkpoint" not in path.name]) == 1
-    told = [commit.get("userMetadata") for commit in Lake(lake.uri).ensure("dim_listener").history()]
-    assert [metadata for metadata in told if metadata] == ['{"of": "now"}']
-
-
-def test_dropping_history_keeps_the_state_of_windows(lake):
-    replace(lake, "a", metadata=lambda _: '{"of": "ours"}')
-    lake.ensure("dim_listener").optimize.compact()
-    lake.write("dim_listener", listeners("b"), mode="append")
-    lake.drop_history()
-    assert '{"of": "ours"}' in [commit.get("userMetadata") for commit in lake.ensure("dim_listener").history()]
+    assert commits.window_states(Lake(lake.uri).open("dim_listener")) == state
