@@ -78,6 +78,28 @@ def unused_first(unused: Iterable[UnusedFile]) -> list[UnusedFile]:
     return sorted(unused, key=lambda file: (UNUSED_STATUSES.index(file.status), file.source))
 
 
+@dataclass(frozen=True)
+class Mismatch:
+    """How `raw_plays` and `raw_files` disagree.
+
+    Attributes:
+        reason: Why; empty where they agree.
+        sources: Sources whose records are missing; None for all sources.
+        damaged: Of the two tables, those that are damaged.
+    """
+
+    reason: str = ""
+    sources: frozenset[str] | None = frozenset()
+    damaged: Mapping[str, DamagedTableError] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.reason)
+
+    def concerns(self, rows: Iterable[Mapping[str, Any]]) -> bool:
+        """Whether a record of these rows of `raw_files` may be missing."""
+        return bool(self) and (self.sources is None or any(row["source_file"] in self.sources for row in rows))
+
+
 @dataclass
 class Changes:
     """Differences between the landing zone and `raw_files`.
@@ -100,7 +122,7 @@ class Changes:
     again: set[str] = field(default_factory=set)
     files: int = 0
     unused: list[UnusedFile] = field(default_factory=list)
-    mismatch: "Mismatch" = field(default_factory=lambda: Mismatch())
+    mismatch: Mismatch = field(default_factory=Mismatch)
 
     def __bool__(self) -> bool:
         return bool(self.to_read or self.touched or self.deleted or self.mismatch)
@@ -116,28 +138,6 @@ class Changes:
             "deleted": len(self.deleted),
         }
         return ", ".join(f"{count:,} {word}" for word, count in parts.items() if count) or "no change"
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """How `raw_plays` and `raw_files` disagree.
-
-    Attributes:
-        reason: Why; empty where they agree.
-        sources: Sources whose records are missing; None for all sources.
-        damaged: Of the two tables, those that are damaged.
-    """
-
-    reason: str = ""
-    sources: frozenset[str] | None = frozenset()
-    damaged: Mapping[str, DamagedTableError] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self.reason)
-
-    def concerns(self, rows: Iterable[Mapping[str, Any]]) -> bool:
-        """Whether a record of these rows of `raw_files` may be missing."""
-        return bool(self) and (self.sources is None or any(row["source_file"] in self.sources for row in rows))
 
 
 @dataclass(frozen=True)
@@ -256,9 +256,8 @@ def find_mismatch(lake: Lake) -> Mismatch:
         return Mismatch(reason, None)
     present = _count_rows(plays) if plays else 0
     if present >= expected:
-        return (
-            Mismatch()
-        )  # records that aren't listed are of a run under way, or of one that was killed: see `_unlist`
+        # Records that aren't listed are of a run under way, or of one that was killed: see `_remove_unlisted_records`.
+        return Mismatch()
     return Mismatch(
         f"raw_plays has {present:,} records, and raw_files lists {expected:,}",
         _wrong_sources(plays, listed),
