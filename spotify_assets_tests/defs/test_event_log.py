@@ -9,6 +9,7 @@ from sqlalchemy import create_engine
 
 from spotify_assets.defs import event_log
 from spotify_assets.defs.event_log import OPEN_SHARDS, PersistentSqliteEventLogStorage
+from spotify_assets_tests.conftest import dagster_instance
 
 
 def test_dagsters_own_storage_reads_what_it_wrote(tmp_path):
@@ -16,14 +17,7 @@ def test_dagsters_own_storage_reads_what_it_wrote(tmp_path):
     def one() -> None: ...
 
     log = tmp_path / "log"
-    overrides = {
-        "event_log_storage": {
-            "module": "spotify_assets.defs.event_log",
-            "class": "PersistentSqliteEventLogStorage",
-            "config": {"base_dir": str(log)},
-        }
-    }
-    with dg.instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as instance:
+    with dagster_instance(log) as instance:
         assert isinstance(instance.event_log_storage, PersistentSqliteEventLogStorage)
         runs = [dg.materialize([one], instance=instance).run_id for _ in range(OPEN_SHARDS + 2)]
         other = SqliteEventLogStorage(str(log))
@@ -53,14 +47,7 @@ def test_every_event_goes_through_connections_that_are_kept(tmp_path, monkeypatc
     @dg.asset
     def one() -> None: ...
 
-    overrides = {
-        "event_log_storage": {
-            "module": "spotify_assets.defs.event_log",
-            "class": "PersistentSqliteEventLogStorage",
-            "config": {"base_dir": str(tmp_path / "log")},
-        }
-    }
-    with dg.instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as instance:
+    with dagster_instance(tmp_path / "log") as instance:
         dg.materialize([one], instance=instance)  # asks once which tables there are
         monkeypatch.setattr(event_log, "create_engine", noting)
         monkeypatch.setattr(sqlite_event_log, "create_engine", noting)

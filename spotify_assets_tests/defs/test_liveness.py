@@ -16,12 +16,6 @@ from spotify_assets.defs.liveness import PID_TAG, run_is_under_way
 
 
 @pytest.fixture
-def instance():
-    with dg.instance_for_test() as instance:
-        yield instance
-
-
-@pytest.fixture
 def gone() -> int:
     """The id that a process had."""
     process = subprocess.Popen([sys.executable, "-c", ""])

@@ -364,11 +364,10 @@ class TestThroughDagster:
         failures = (event.step_failure_data.error for event in result.all_events if event.is_step_failure)
         return next(error.cause.message for error in failures)
 
-    def test_todays_partition_is_captured_and_read(self, asking, api):
-        with dg.instance_for_test() as instance:
-            result = self.run("capture_playlists", asking, self.day(TODAY), instance=instance)
-            assert result.success
-            latest = instance.get_latest_materialization_event(dg.AssetKey("raw_playlists")).asset_materialization
+    def test_todays_partition_is_captured_and_read(self, asking, api, instance):
+        result = self.run("capture_playlists", asking, self.day(TODAY), instance=instance)
+        assert result.success
+        latest = instance.get_latest_materialization_event(dg.AssetKey("raw_playlists")).asset_materialization
         assert latest.metadata["captured"].value == 3
         assert len(asking.rows("raw_playlists")) == 130
         calls = len(asked_items(api))

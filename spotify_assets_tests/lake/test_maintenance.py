@@ -5,7 +5,6 @@ import os
 import time
 from pathlib import Path
 
-import dagster as dg
 import pytest
 from deltalake import CommitProperties
 
@@ -131,12 +130,11 @@ def test_repeated_maintenance_keeps_the_state_of_windows(prepared, no_floor):
     assert not staleness.stale(world.lake, world.settings)
 
 
-def test_the_job_reports_files_and_bytes(fragmented):
+def test_the_job_reports_files_and_bytes(fragmented, instance):
     job = definitions(fragmented.settings).resolve_job_def("maintain_tables")
-    with dg.instance_for_test() as instance:
-        result = job.execute_in_process(instance=instance)
-        [event] = [event for event in result.all_events if event.is_successful_output]
-        told = {name: entry.value for name, entry in event.step_output_data.metadata.items()}
+    result = job.execute_in_process(instance=instance)
+    [event] = [event for event in result.all_events if event.is_successful_output]
+    told = {name: entry.value for name, entry in event.step_output_data.metadata.items()}
     assert told["files_after"] > told["files_before"] > 0
     tables = {record.data["table"]: record.data for record in told["tables"].records}
     assert tables["plays"]["files after"] == tables["plays"]["files before"] + 1

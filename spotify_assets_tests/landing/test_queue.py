@@ -11,9 +11,8 @@ from spotify_assets.landing.queue import LandingQueue
 from spotify_assets.settings import SettingsError, load_settings
 from spotify_assets.storage import Bucket, StorageError
 from spotify_assets_tests.conftest import extended
-from spotify_assets_tests.defs.test_sensors import instance, run, tick
+from spotify_assets_tests.defs.test_sensors import run, tick
 
-__all__ = ["instance"]
 PLAYS = [extended("2024-01-31T13:37:00Z")]
 
 
