@@ -9,6 +9,7 @@ changed either table, or if their numbers of records differ, the files in questi
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -175,11 +176,15 @@ def find_changes(
         lake: The lake.
         settings: Start of plays, and size limits.
         settled_before: Files modified after this time are skipped: they may still be being copied.
+
+    Raises:
+        StorageError: The landing zone can't be reached, or is missing though the lake lists files of it.
     """
     listed: dict[str, list[dict[str, Any]]] = {}
     mismatch = find_mismatch(lake)
     for row in lake.read("raw_files").to_pylist() if "raw_files" not in mismatch.damaged else []:
         listed.setdefault(row["landed_file"], []).append(row)
+    repair.require_landing_zone(landing, lake)
     changes = Changes(mismatch=mismatch)
     present = set()
     now = datetime.now(UTC)
@@ -223,8 +228,14 @@ def _unused_rows(rows: Iterable[dict[str, Any]]) -> Iterator[UnusedFile]:
 
 
 def known_digests(lake: Lake, listener: str) -> dict[StoredFile, str]:
-    """SHA-256 of a listener's landed files when they were read, by what was listed of them then."""
-    rows = lake.read("raw_files", ["listener", "landed_file", "size", "landed_at", "etag", "sha256"]).to_pylist()
+    """SHA-256 of a listener's landed files when they were read, by what was listed of them then.
+
+    None of a damaged table, which the next sync makes again.
+    """
+    columns = ["listener", "landed_file", "size", "landed_at", "etag", "sha256"]
+    rows: list[dict[str, Any]] = []
+    with suppress(DamagedTableError):
+        rows = lake.read("raw_files", columns).to_pylist()
     return {
         StoredFile(row["landed_file"], row["size"], row["landed_at"], row["etag"] or ""): row["sha256"]
         for row in rows

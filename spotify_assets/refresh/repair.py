@@ -12,6 +12,7 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
 from spotify_assets.settings import Settings
+from spotify_assets.storage import StorageError, storage_at
 
 # Raw tables that name the landed file of each row, by the folder that they mirror; the first one that can be read is
 # asked.
@@ -35,7 +36,7 @@ def reset_damaged(lake: Lake, settings: Settings, damaged: Mapping[str, DamagedT
     for table, error in damaged.items():
         if not error.is_repaired_by_sync:
             refused.append(error)
-        elif (lost := files_no_longer_landed(lake, settings, table)) is None or lost:
+        elif (lost := files_no_longer_landed(lake, settings, table)) or (lost is None and _has_data(lake, table)):
             gone = f"{describe_lost(lost)} no longer landed" if lost else NOTHING_LANDED
             refused.append(DamagedTableError(table, f"{error.reason}, and {gone}", is_repaired_by_sync=False))
         else:
@@ -46,7 +47,33 @@ def reset_damaged(lake: Lake, settings: Settings, damaged: Mapping[str, DamagedT
     return lines
 
 
+def _has_data(lake: Lake, table: str) -> bool:
+    """Whether the table's folder holds a data file, of whatever version."""
+    log = f"{lake.folder(table)}/_delta_log/"
+    return any(
+        file.path.endswith(".parquet") and not file.path.startswith(log)
+        for file in storage_at(lake.uri).files(lake.folder(table))
+    )
+
+
 NOTHING_LANDED = "nothing is landed that it could be read from"
+
+
+def require_landing_zone(landing: LandingZone, lake: Lake) -> None:
+    """Refuse to take a landing zone that is missing entirely, as on a drive that isn't mounted, for an empty one.
+
+    Raises:
+        StorageError: Its folder doesn't exist, though the lake holds what was read from it.
+    """
+    if landing.storage.is_there():
+        return
+    for table in (table for table in TABLES if TABLES[table].landed_folder):
+        with suppress(DamagedTableError):
+            if lake.count(table):
+                raise StorageError(
+                    f"the landing zone {landing.uri} is gone, and {table} was read from it: mount its drive, or move "
+                    "it back; if all that was landed shall go from the lake too, make an empty folder there"
+                )
 
 
 def describe_lost(files: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import Capture, LandingZone
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES, LakeTable
-from spotify_assets.refresh import lineage
+from spotify_assets.refresh import lineage, repair
 from spotify_assets.settings import Settings
 from spotify_assets.windows import TimeWindow, windows, windows_of
 
@@ -70,7 +70,9 @@ class InputFingerprints:
     def captures(self, folder: str) -> list[Capture]:
         """Landed responses below a folder of the landing zone."""
         if folder not in self._captures:
-            self._captures[folder] = list(LandingZone(self.settings.landing_uri).captures(folder))
+            landing = LandingZone(self.settings.landing_uri)
+            repair.require_landing_zone(landing, self.lake)
+            self._captures[folder] = list(landing.captures(folder))
         return self._captures[folder]
 
     def fingerprints(self, table: LakeTable, windows: Iterable[TimeWindow]) -> dict[str, str]:

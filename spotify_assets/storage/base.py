@@ -43,6 +43,9 @@ class Storage(Protocol):
     def uri(self) -> str:
         """A folder's path, or `s3://bucket/prefix`."""
 
+    def is_there(self) -> bool:
+        """Whether the folder exists. Of a bucket, the methods that list it raise StorageError where it doesn't."""
+
     def files(self, folder: str = "") -> Iterator[StoredFile]:
         """All files below a folder, recursively, sorted by path; none if the folder is missing."""
 

@@ -58,6 +58,9 @@ class Bucket:
         with self._translate_errors():
             self.client.list_objects_v2(Bucket=self.name, Prefix=self.prefix, MaxKeys=1)
 
+    def is_there(self) -> bool:
+        return True  # listing one that isn't raises StorageError
+
     def files(self, folder: str = "") -> Iterator[StoredFile]:
         below = f"{self.prefix}{folder}/" if folder else self.prefix
         with self._translate_errors():

@@ -23,6 +23,9 @@ class Folder:
 
     uri: str
 
+    def is_there(self) -> bool:
+        return Path(self.uri).is_dir()
+
     def files(self, folder: str = "") -> Iterator[StoredFile]:
         try:
             with os.scandir(Path(self.uri) / folder) as scanned:

@@ -424,6 +424,11 @@ def test_what_was_read_is_known_by_its_content(place, request):
     assert known_digests(world.lake, "anna") == {listed: sha256}
 
 
+def test_of_a_damaged_table_nothing_is_known_so_that_an_import_goes_on(synced):
+    KINDS["entry_cut"](Path(synced.lake.table_uri("raw_files")))
+    assert known_digests(Lake(synced.settings.lake_uri), "anna") == {}
+
+
 def test_a_file_that_is_not_used_is_told_without_what_a_terminal_obeys():
     file = UnusedFile("history/anna/a\x1b[2J\u202e.json", "unreadable", "it is empty")
     assert str(file) == r"unreadable: history/anna/a\x1b[2J\u202e.json (it is empty)"

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from spotify_assets.ingest.history import find_changes
+from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.refresh import lineage, staleness
 from spotify_assets.refresh.repair import files_no_longer_landed, reset_damaged
+from spotify_assets.storage import StorageError
 from spotify_assets_tests.lake.broken import KINDS, data_file
 
 
@@ -94,3 +97,32 @@ def test_a_run_that_meets_a_damaged_table_names_it(synced):
     keys = ["2024-01-01", "2024-02-01", "2024-03-01"]
     with pytest.raises(DamagedTableError, match=r"^plays is damaged: .* spotify-assets repair plays makes it again"):
         synced.frames.write("monthly_content", synced.compute("monthly_content", keys), keys)
+
+
+def test_a_landing_zone_that_is_gone_is_not_an_empty_one(synced):
+    landing = synced.root / "landing"
+    landing.rename(synced.root / "unmounted")
+    with pytest.raises(StorageError, match=r"landing is gone, and raw_files was read from it: mount its drive"):
+        find_changes(synced.landing, synced.lake, synced.settings)
+    with pytest.raises(StorageError, match="is gone"):
+        synced.ingest()
+    # Also by what asks for captures only.
+    with pytest.raises(StorageError, match="is gone"):
+        staleness.stale(synced.lake, synced.settings)
+    landing.mkdir()
+    synced.ingest()
+    assert synced.rows("raw_plays") == []
+
+
+def test_without_a_landing_zone_an_empty_lake_is_up_to_date(world):
+    assert not find_changes(world.landing, world.lake, world.settings)
+
+
+def test_an_empty_table_that_is_damaged_is_made_again_though_nothing_is_landed(synced):
+    table = table_of("tracks")
+    shutil.rmtree(folder(synced, table), ignore_errors=True)
+    assert synced.lake.ensure(table).version() == 0
+    KINDS["entry_empty"](folder(synced, table))
+    assert files_no_longer_landed(synced.lake, synced.settings, table) is None
+    assert len(reset_damaged(synced.lake, synced.settings, synced.lake.damaged([table]))) == 1
+    assert synced.lake.damaged([table]) == {}
