@@ -267,10 +267,14 @@ def verify() -> None:
 @click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 def forget(listener: str, yes: bool) -> None:
     """Delete a listener's landed files, and their data from lake and targets, including old versions."""
+    from spotify_assets.cli.instance import dagster_home
     from spotify_assets.cli.outcome import RunFailedError
+    from spotify_assets.cli.traces import remove_traces
+    from spotify_assets.lake.damage import DamagedTableError
     from spotify_assets.lake.tables import Lake
     from spotify_assets.landing.copy_in import listener_files
-    from spotify_assets.storage import storage_at
+    from spotify_assets.landing.queue import LandingQueue
+    from spotify_assets.storage import Bucket, StorageError, storage_at
     from spotify_assets.targets.publishing import TargetError
     from spotify_assets.targets.registry import targets
 
@@ -278,10 +282,13 @@ def forget(listener: str, yes: bool) -> None:
     lake = Lake(settings().lake_uri)
     # Its file stays until nothing is left to do, so that the same command goes on.
     unfinished, note = storage_at(settings().lake_uri), f"_unfinished_forget/{listener}"
-    known = lake.read("raw_files", ["listener"])["listener"].to_pylist()
+    try:
+        is_known = listener in lake.read("raw_files", ["listener"])["listener"].to_pylist()
+    except DamagedTableError:
+        is_known = True  # it may be: the sync makes the table again
     if (
         not files
-        and listener not in known
+        and not is_known
         and note not in {file.path for file in unfinished.files("_unfinished_forget")}
     ):
         raise click.ClickException(f"nothing is landed or known of {listener!r}; spotify-assets status lists who is")
@@ -306,6 +313,13 @@ def forget(listener: str, yes: bool) -> None:
             try:
                 target.drop_history(lake)
             except TargetError as error:
+                remaining.append(str(error))
+    with console.status("Removing logs"):
+        remaining += remove_traces(dagster_home(), listener)
+        if settings().landing_queue_url:
+            try:
+                LandingQueue(settings().landing_queue_url, Bucket(settings().landing_uri)).forget(listener)
+            except StorageError as error:
                 remaining.append(str(error))
     if remaining:
         raise click.ClickException(
@@ -441,6 +455,7 @@ def main() -> None:
         # Where the terminal's or the pipe's encoding lacks a character, show its escape.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # they are TextIOWrappers here
     code = run(debug="--debug" in sys.argv[1:])
+    ignore_signals()  # it is done
     sys.stdout.flush()
     sys.stderr.flush()
     # Skip interpreter shutdown: threads of Arrow, DuckDB and the engine sometimes abort the process in it.
@@ -450,7 +465,10 @@ def main() -> None:
 def run(*, debug: bool) -> int:
     """Run the command, print an error in one line, and return the exit code."""
     with noting_signals():
-        return _run(debug=debug)
+        try:
+            return _run(debug=debug)
+        except KeyboardInterrupt as error:  # while an error was handled
+            return _say_stopped(noted_signal(), error)
 
 
 def _run(*, debug: bool) -> int:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
-from spotify_assets.landing.zone import is_history
+from spotify_assets.landing.zone import HISTORY, is_history
 from spotify_assets.storage import Bucket, StorageError
 from spotify_assets.storage.aws import sqs_client
 
@@ -19,6 +19,8 @@ from spotify_assets.storage.aws import sqs_client
 BATCH = 10
 # Visibility timeout (seconds): a message that isn't deleted within it is delivered again.
 HIDDEN_FOR = 300
+# Most messages that are searched for those about a listener.
+MAX_SEARCHED = 100_000
 
 
 @dataclass(frozen=True)
@@ -59,18 +61,31 @@ class LandingQueue:
             for message in answer["Messages"]:
                 yield Message(message["ReceiptHandle"], tuple(self._events(message.get("Body", ""))))
 
+    def forget(self, listener: str) -> None:
+        """Delete waiting messages about a listener's files, and make the others available again.
+
+        Raises:
+            StorageError: The queue can't be reached.
+        """
+        folder = f"{HISTORY}/{listener}/"
+        theirs: list[str] = []
+        others: list[str] = []
+        for message in self.receive(MAX_SEARCHED):
+            names_them = any(path.startswith(folder) for _, path in message.events)
+            (theirs if names_them else others).append(message.receipt)
+        self.delete(theirs)
+        for batch in _entries_of_requests(others):
+            entries = [{**entry, "VisibilityTimeout": 0} for entry in batch]
+            with self._translate_errors():
+                sqs_client(self.url).change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
+
     def delete(self, receipts: Iterable[str]) -> None:
         """Delete messages; those that are already deleted are ignored.
 
         Raises:
             StorageError: The queue can't be reached.
         """
-        waiting = list(receipts)
-        for first in range(0, len(waiting), BATCH):
-            entries = [
-                {"Id": str(number), "ReceiptHandle": receipt}
-                for number, receipt in enumerate(waiting[first : first + BATCH])
-            ]
+        for entries in _entries_of_requests(receipts):
             with self._translate_errors():
                 sqs_client(self.url).delete_message_batch(QueueUrl=self.url, Entries=entries)
 
@@ -100,3 +115,13 @@ class LandingQueue:
             yield
         except (BotoCoreError, ClientError) as error:
             raise StorageError(f"SPOTIFY_ASSETS_LANDING_QUEUE_URL, {self.url}: {error}") from None
+
+
+def _entries_of_requests(receipts: Iterable[str]) -> Iterator[list[dict[str, str]]]:
+    """Entries of one request each."""
+    waiting = list(receipts)
+    for first in range(0, len(waiting), BATCH):
+        yield [
+            {"Id": str(number), "ReceiptHandle": receipt}
+            for number, receipt in enumerate(waiting[first : first + BATCH])
+        ]

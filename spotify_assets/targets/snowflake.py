@@ -89,9 +89,16 @@ class Snowflake:
                 yield table, RowCount(int(fetch_rows(connection, f"SELECT COUNT(*) FROM {table}")[0][0]))
 
     def drop_history(self, lake: Lake) -> None:
-        """Set the tables' Time Travel retention to 0 days; Snowflake then removes former versions."""
+        """Set the tables' Time Travel retention to 0 days, and drop the tables that a killed run left.
+
+        Snowflake then removes former versions.
+        """
         with self._sessions.session() as connection:
             present = self._row_counts(connection)
+            for table in (REPLACEMENT + table for table in self.tables):
+                if table in present:
+                    execute(connection, f"ALTER TABLE {table} SET DATA_RETENTION_TIME_IN_DAYS = 0")
+                    execute(connection, f"DROP TABLE {table}")
             for table in self.tables:
                 if table in present:
                     execute(connection, f"ALTER TABLE {table} SET DATA_RETENTION_TIME_IN_DAYS = 0")

@@ -66,6 +66,14 @@ class TestMessages:
         s3_world.landing.remove(["history/anna/a.json"])
         assert drained(queue).count("history/anna/a.json") >= 2
 
+    def test_those_about_a_forgotten_listener_go_and_others_stay(self, s3_world, sqs, queue):
+        list(queue.receive(100))
+        for listener in ("anna", "ben", "anna2"):
+            send(sqs, queue, event(queue.landing.name, f"{queue.landing.prefix}history/{listener}/a.json"))
+        send(sqs, queue, "no event")
+        queue.forget("anna")
+        assert sorted(drained(queue)) == ["history/anna2/a.json", "history/ben/a.json"]
+
     @pytest.mark.parametrize(
         "body",
         [

@@ -237,6 +237,14 @@ def test_history_is_dropped_where_there_is_any(history, star, server):
     ]
 
 
+def test_what_a_killed_run_left_is_dropped_with_the_history(history, star):
+    execute(star, "CREATE TRANSIENT TABLE _anew_dim_listener AS SELECT * FROM dim_listener")
+    star.drop_history(history.lake)
+    tables = {name for (name,) in query(star, "SELECT table_name FROM INFORMATION_SCHEMA.TABLES")}
+    assert "DIM_LISTENER" in tables
+    assert not {name for name in tables if name.startswith("_ANEW_")}
+
+
 def test_empty_tables(world, options, monkeypatch):
     monkeypatch.setattr("spotify_assets.targets.snowflake.questions", dict)
     world.overrides |= options
