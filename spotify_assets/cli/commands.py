@@ -286,11 +286,7 @@ def forget(listener: str, yes: bool) -> None:
         is_known = listener in lake.read("raw_files", ["listener"])["listener"].to_pylist()
     except DamagedTableError:
         is_known = True  # it may be: the sync makes the table again
-    if (
-        not files
-        and not is_known
-        and note not in {file.path for file in unfinished.files("_unfinished_forget")}
-    ):
+    if not files and not is_known and note not in {file.path for file in unfinished.files("_unfinished_forget")}:
         raise click.ClickException(f"nothing is landed or known of {listener!r}; spotify-assets status lists who is")
     if not yes:
         if not sys.stdin.isatty():

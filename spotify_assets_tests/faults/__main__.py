@@ -5,6 +5,7 @@ lake. `--episode 12` repeats one of them. It exits with 1 if anything was lost, 
 """
 
 import argparse
+import atexit
 import os
 import shutil
 import signal
@@ -20,8 +21,9 @@ from spotify_assets_tests.faults.episode import Episode, Tally, prepare
 from spotify_assets_tests.faults.place import Place
 
 STEPS = 12
-# One of so many episodes has flat files as a target.
+# One of so many episodes has flat files as a target, and one has its landing zone and lake in a bucket.
 EXPORTING = 4
+IN_BUCKET = 3
 
 
 def main() -> int:
@@ -46,8 +48,9 @@ def main() -> int:
     tally, usual = Tally(), dict[str, float]()
     until = time.monotonic() + options.minutes * 60
     number = options.episode or 1
+    atexit.register(place.close)
     while True:
-        place.restore(template, has_export=number % EXPORTING == 0)
+        place.restore(template, has_export=number % EXPORTING == 0, is_in_bucket=number % IN_BUCKET == 0)
         episode = Episode(place, f"{options.seed}/{number}", tally, usual)
         known = len(tally.violations)
         episode.run(options.steps)
@@ -58,6 +61,7 @@ def main() -> int:
         number += 1
         if options.episode or time.monotonic() > until:
             break
+    place.close()
     print_summary(tally, root)
     return 1 if tally.violations else 0
 

@@ -6,9 +6,11 @@ import resource
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from spotify_assets.settings import settings
 
 # A command that takes longer hangs.
 PATIENCE_SECONDS = 240
+# Within this time after its end, what it printed is read.
+DRAINED_SECONDS = 2
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["spotify_assets.definitions", "spotify_assets.cli.dagster_runs", "pysail", __name__])
 
@@ -51,20 +55,32 @@ class Command:
         arguments: As after `spotify-assets`.
         folder: Working directory.
         environment: All variables of the process.
-        log: What it prints is appended to this file.
         largest_file: Bytes that a file can have, as if the disk were full (RLIMIT_FSIZE); 0 for no limit.
     """
 
     def __init__(
-        self, arguments: list[str], folder: Path, environment: Mapping[str, str], log: Path, largest_file: int = 0
+        self, arguments: list[str], folder: Path, environment: Mapping[str, str], largest_file: int = 0
     ) -> None:
-        self._log = log
-        self._printed = log.stat().st_size if log.exists() else 0
+        self._printed: list[bytes] = []
+        # No file, as its size would be limited, too.
+        reader, writer = CONTEXT.Pipe(duplex=False)
+        self._reader = threading.Thread(target=self._read, args=(reader,), daemon=True)
         self._began = time.monotonic()
         self._process: ForkServerProcess = CONTEXT.Process(
-            target=_run, args=(arguments, str(folder), dict(environment), str(log), largest_file), daemon=True
+            target=_run, args=(arguments, str(folder), dict(environment), writer, largest_file), daemon=True
         )
         self._process.start()
+        writer.close()
+        self._reader.start()
+
+    def _read(self, reader: Connection) -> None:
+        while printed := os.read(reader.fileno(), 1 << 16):
+            self._printed.append(printed)
+        reader.close()
+
+    def join(self, seconds: float) -> None:
+        """Wait until it ends, for so long at most."""
+        self._process.join(seconds)
 
     def signal_after(self, seconds: float, number: signal.Signals) -> Ended:
         """Send it a signal after that time, and wait until it ends."""
@@ -87,20 +103,23 @@ class Command:
         if hangs:
             self._process.kill()
             self._process.join()
-        with self._log.open("rb") as log:
-            log.seek(self._printed)
-            output = log.read().decode(errors="replace")
+        # Processes that it left have the pipe open.
+        self._reader.join(DRAINED_SECONDS)
+        output = b"".join(self._printed).decode(errors="replace")
         code = None if hangs else self._process.exitcode
         return Ended(code, output, time.monotonic() - self._began, was_hit)
 
 
-def _run(arguments: list[str], folder: str, environment: dict[str, str], log: str, largest_file: int) -> None:
+def _run(
+    arguments: list[str], folder: str, environment: dict[str, str], writer: Connection, largest_file: int
+) -> None:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    printed = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(printed, 1)
-    os.dup2(printed, 2)
+    for number in (1, 2):
+        os.dup2(writer.fileno(), number)
+    writer.close()
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     tempfile.tempdir = None
     settings.cache_clear()

@@ -1,6 +1,7 @@
 """What must not be after a command has ended well: rows lost or doubled, traces of a forgotten listener, leftovers."""
 
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -81,6 +82,11 @@ def compare_exports(folder: Path, lake: Lake) -> Iterator[Violation]:
                 yield Violation("wrong", f"files/{table} has {count.rows} of {expected} rows")
     except Exception as error:
         yield Violation("lost", f"files can't be read: {str(error).splitlines()[0]}")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def compare_landed(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Violation]:

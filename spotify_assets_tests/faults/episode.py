@@ -1,9 +1,10 @@
-"""An episode: steps on a copy of a small lake. Each damages something, runs a command, and looks at what is left."""
+"""An episode: steps on a copy of a small lake. Each breaks commands, runs them again, and compares with a rebuild."""
 
 import re
 import shutil
 from collections import Counter
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -18,6 +19,10 @@ from spotify_assets_tests.faults.kinds import RUNNING, STANDING, NotPossibleErro
 from spotify_assets_tests.faults.place import CONTENTS, DAYS, KEPT, Place
 
 COMMANDS = {"sync": 8, "import": 2, "forget": 2, "publish": 1, "publish duckdb": 1, "maintain": 1, "status": 1}
+# A step breaks up to so many commands, one after another, with so much damage before each: breaking is cheap, and
+# making it whole again takes time.
+MOST_BROKEN = 8
+DAMAGES = (0, 1, 1, 2, 3, 5, 8)
 # How often the same command is run again after a fault.
 AGAIN = 2
 # What a command ends with, though it has nothing left to do.
@@ -80,27 +85,42 @@ class Episode:
                 return
 
     def _step(self, chance: Random) -> Iterator[Violation]:
-        for _ in range(chance.randint(0, 2)):
-            self._change(chance)
-        for fault in chance.choices([*STANDING], [*STANDING.values()], k=chance.choice((0, 1, 1, 2, 3))):
-            try:
-                self._count(fault.__name__, fault(self.place, chance))
-            except (NotPossibleError, DeltaError, OSError, StopIteration, IndexError):
-                self._note(f"{fault.__name__} is not possible now")
-        before = self.place.contents()
-        arguments, imported = self._command(chance)
-        is_done = yield from self._disturb(chance, arguments)
-        problems = yield from self._finish(arguments, is_done=is_done)
-        if problems:
-            return
-        after = self.place.contents()
-        if arguments[0] == "forget":
-            mark = f"history/{self.place.forgotten[-1]}/"
-            before = {path: digest for path, digest in before.items() if not path.startswith(mark)}
-        yield from compare.compare_landed(before, after)
-        if imported and imported not in after.values():
-            yield Violation("lost", "an imported file is not landed")
+        unfinished: list[list[str]] = []
+        for _ in range(chance.randint(1, MOST_BROKEN)):
+            for _ in range(chance.randint(0, 2)):
+                self._change(chance)
+            for fault in chance.choices([*STANDING], [*STANDING.values()], k=chance.choice(DAMAGES)):
+                try:
+                    self._count(fault.__name__, fault(self.place, chance))
+                except (NotPossibleError, DeltaError, OSError, StopIteration, IndexError):
+                    self._note(f"{fault.__name__} is not possible now")
+            arguments = self._command(chance)
+            with self._landed_files(arguments) as problems:
+                is_done = yield from self._disturb(chance, arguments)
+            yield from problems
+            if is_done:
+                yield from self._look_for_import(arguments)
+            elif arguments not in unfinished:
+                unfinished.append(arguments)
+        for arguments in [*unfinished, ["sync"]]:
+            with self._landed_files(arguments) as problems:
+                has_failed = yield from self._finish(arguments)
+            if has_failed:
+                return
+            yield from problems
+            yield from self._look_for_import(arguments)
         yield from self._compare()
+
+    @contextmanager
+    def _landed_files(self, arguments: list[str]) -> Iterator[list[Violation]]:
+        """Context of a command; adds the landed files that it changed or removed, and may not, to the list."""
+        problems: list[Violation] = []
+        before = self.place.contents()
+        yield problems
+        if arguments[0] == "forget":
+            mark = f"history/{arguments[2]}/"
+            before = {path: digest for path, digest in before.items() if not path.startswith(mark)}
+        problems += compare.compare_landed(before, self.place.contents())
 
     def _change(self, chance: Random) -> None:
         """Land, replace or delete a file."""
@@ -116,18 +136,17 @@ class Episode:
             self.place.land_playlist(day, version)
             self._note(f"landed the playlist of {day}, content {version}")
 
-    def _command(self, chance: Random) -> tuple[list[str], str]:
-        """Arguments of a command, and the hash of the file that it imports."""
+    def _command(self, chance: Random) -> list[str]:
+        """Arguments of a command."""
         command = chance.choices([*COMMANDS], [*COMMANDS.values()])[0]
         name, version = chance.choice(sorted(CONTENTS)), chance.randrange(3)
         if command == "import":
-            path, digest = self.place.file_to_import(name, version)
-            return ["import", str(path), "--listener", KEPT], digest
+            return ["import", str(self.place.file_to_import(name, version)), "--listener", KEPT]
         if command == "forget":
             self.place.forgotten.append(self.place.listener)
             self.place.generation += 1
-            return ["forget", "--listener", self.place.forgotten[-1], "--yes"], ""
-        return command.split(), ""
+            return ["forget", "--listener", self.place.forgotten[-1], "--yes"]
+        return command.split()
 
     def _disturb(self, chance: Random, arguments: list[str]) -> Generator[Violation, None, bool]:
         """Run the command with a fault, in which it may fail; whether it didn't."""
@@ -142,32 +161,36 @@ class Episode:
         yield from self._judge(arguments, ended, was_killed=ended.was_hit)
         return ended.code == 0
 
-    def _finish(self, arguments: list[str], *, is_done: bool) -> Generator[Violation, None, bool]:
-        """Run the command again until it ends well, if it didn't, and then a sync; whether they failed."""
-        for again in ([] if is_done else [arguments]) + ([] if arguments == ["sync"] else [["sync"]]):
-            hints: set[str] = set()
-            attempts = 0
-            while True:
-                ended = self._start(again).wait()
-                yield from self._judge(again, ended)
-                if ended.code == 0 or any(end in ended.last_line for end in ENDS):
-                    break
-                hint = HINT.search(ended.last_line)
-                if hint and hint[1] not in hints:
-                    hints.add(hint[1])
-                    self._note(f"as it says: {hint[1]}")
-                    yield from self._judge(hint[1].split(), self._start(hint[1].split()).wait())
-                elif MOVE_AWAY in ended.last_line and MOVE_AWAY not in hints:
-                    hints.add(MOVE_AWAY)
-                    self._note("as it says: the DuckDB file is moved away")
-                    self.place.warehouse.unlink()
-                elif (attempts := attempts + 1) >= AGAIN:
-                    yield Violation("stuck", f"{' '.join(again)}: {ended.last_line}")
-                    return True
-            if ended.seconds > 0 and ended.code == 0:
-                before = self._usual.get(again[0], ended.seconds)
-                self._usual[again[0]] = 0.7 * before + 0.3 * ended.seconds
+    def _finish(self, arguments: list[str]) -> Generator[Violation, None, bool]:
+        """Run the command until it ends well, or do what its one line says; whether it failed all the same."""
+        hints: set[str] = set()
+        attempts = 0
+        while True:
+            ended = self._start(arguments).wait()
+            yield from self._judge(arguments, ended)
+            if ended.code == 0 or any(end in ended.last_line for end in ENDS):
+                break
+            hint = HINT.search(ended.last_line)
+            if hint and hint[1] not in hints:
+                hints.add(hint[1])
+                self._note(f"as it says: {hint[1]}")
+                yield from self._judge(hint[1].split(), self._start(hint[1].split()).wait())
+            elif MOVE_AWAY in ended.last_line and MOVE_AWAY not in hints:
+                hints.add(MOVE_AWAY)
+                self._note("as it says: the DuckDB file is moved away")
+                self.place.warehouse.unlink()
+            elif (attempts := attempts + 1) >= AGAIN:
+                yield Violation("stuck", f"{' '.join(arguments)}: {ended.last_line}")
+                return True
+        if ended.code == 0:
+            before = self._usual.get(arguments[0], ended.seconds)
+            self._usual[arguments[0]] = 0.7 * before + 0.3 * ended.seconds
         return False
+
+    def _look_for_import(self, arguments: list[str]) -> Iterator[Violation]:
+        """After an import, its file is landed."""
+        if arguments[0] == "import" and compare.digest(Path(arguments[1])) not in self.place.contents().values():
+            yield Violation("lost", f"an imported file is not landed: {arguments[1]}")
 
     def _judge(self, arguments: list[str], ended: Ended, *, was_killed: bool = False) -> Iterator[Violation]:
         """How a command may not end, whatever happened to it."""
@@ -201,12 +224,10 @@ class Episode:
                 self._known.add(leftover.what)
                 yield leftover
 
-    def _start(self, arguments: list[str], *, largest_file: int = 0, twin: bool = False, **variables: str) -> Command:
+    def _start(self, arguments: list[str], *, largest_file: int = 0, **variables: str) -> Command:
         (self.place.data / "tmp").mkdir(exist_ok=True)
         self.tally.commands[arguments[0]] += 1
-        printed = self.place.root / ("twin.log" if twin else "command.log")
-        environment = self.place.environment(**variables)
-        return Command(arguments, self.place.data, environment, printed, largest_file)
+        return Command(arguments, self.place.data, self.place.environment(**variables), largest_file)
 
     def _count(self, kind: str, what: str) -> None:
         self.tally.faults[kind] += 1
@@ -226,7 +247,7 @@ def prepare(place: Place, template: Path) -> None:
             place.land(listener, name, version % 2)
     for version, day in enumerate(DAYS):
         place.land_playlist(day, version)
-    ended = Command(["sync"], place.data, place.environment(), place.root / "command.log").wait()
+    ended = Command(["sync"], place.data, place.environment()).wait()
     if ended.code != 0:
         raise SystemExit(ended.output)
     shutil.copytree(place.data, template, symlinks=True)

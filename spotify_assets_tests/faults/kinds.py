@@ -24,6 +24,7 @@ from spotify_assets_tests.lake import broken
 RAW = ("raw_plays", "raw_files", "raw_playlists", "raw_playlist_files")
 KILLS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)
 LOCKED_SECONDS = 20.0
+LOST_SECONDS = 20.0
 UNREACHABLE = "mysql://nobody:nothing@127.0.0.1:1/nowhere"
 
 # What is done before a command; it returns what it did, and raises where it can't be done as things are.
@@ -53,6 +54,8 @@ def table_folder(place: Place, table: str) -> Path:
 def damage_table(place: Place, chance: Random) -> str:
     """Damage a table's files in one of the ways of the lake's tests."""
     table, kind = any_table(chance), chance.choice(sorted(broken.KINDS))
+    if place.bucket and kind.startswith("file_instead_of"):
+        raise NotPossibleError
     broken.KINDS[kind](table_folder(place, table))
     return f"{kind} in {table}"
 
@@ -174,7 +177,8 @@ def change_setting(place: Place, chance: Random) -> str:
 
 def kill(place: Place, chance: Random, start: Start, usual: float) -> tuple[str, Ended]:
     """Kill the command at a random moment."""
-    number, seconds = chance.choice(KILLS), chance.random() * usual
+    # Rather early: what comes then is cheap.
+    number, seconds = chance.choice(KILLS), chance.random() ** 1.5 * usual
     ended = start().signal_after(seconds, number)
     return (f"{number.name} after {seconds:.1f} s" if ended.was_hit else ""), ended
 
@@ -218,9 +222,21 @@ def unreachable_target(place: Place, chance: Random, start: Start, usual: float)
     return "MySQL can't be reached", start(SPOTIFY_ASSETS_MYSQL_URL=UNREACHABLE).wait()
 
 
+def lose_bucket(place: Place, chance: Random, start: Start, usual: float) -> tuple[str, Ended]:
+    """Kill or pause the bucket's server at a random moment, for a while."""
+    bucket, how = place.bucket, chance.choice(("killed", "paused"))
+    after, seconds = chance.random() * usual, chance.uniform(0, LOST_SECONDS)
+    if bucket is None:
+        raise NotPossibleError
+    command = start()
+    command.join(after)
+    (bucket.kill if how == "killed" else bucket.pause)()
+    return f"bucket {how} after {after:.1f} s, for {seconds:.0f} s", command.release_after(seconds, bucket.start)
+
+
 def run_twice(place: Place, chance: Random, start: Start, usual: float) -> tuple[str, Ended]:
     """Run the command twice at the same time; the outcome is that of the second."""
-    first, second = start(twin=True), start()
+    first, second = start(), start()
     ended = second.wait()
     first.wait()
     return "twice at the same time", ended
@@ -241,4 +257,12 @@ STANDING: dict[Standing, int] = {
     move_times: 2,
     change_setting: 1,
 }
-RUNNING: dict[Running, int] = {kill: 6, fill_disk: 2, lock: 2, unreachable_target: 1, run_twice: 1, undisturbed: 2}
+RUNNING: dict[Running, int] = {
+    kill: 12,
+    fill_disk: 2,
+    lock: 2,
+    lose_bucket: 4,
+    unreachable_target: 1,
+    run_twice: 1,
+    undisturbed: 1,
+}

@@ -1,6 +1,5 @@
 """The small data folder that is broken: what is landed in it, and what a rebuild of that gives."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,8 +14,12 @@ from pyspark.sql import SparkSession
 
 from spotify_assets.settings import PREFIX, variable
 from spotify_assets_tests.conftest import World, account, extended
+from spotify_assets_tests.faults.bucket import BucketServer
+from spotify_assets_tests.faults.compare import digest
 from spotify_assets_tests.readers.test_playlists import capture, track
 
+# What comes before has no partitions, of which Dagster would list thousands in each run.
+STARTS = {"plays_start": "2024-01-01", "snapshots_start": "2024-01-01"}
 # Rows of each table as JSON, with how often each occurs.
 Tables = Mapping[str, Counter[str]]
 
@@ -56,6 +59,7 @@ class Place:
         generation: Number of the listener who can be forgotten; each is forgotten once.
         forgotten: Names of listeners who were forgotten: they may be nowhere.
         has_export: Whether flat files are a target; they take half of a sync's time.
+        bucket: Serves landing zone and lake, which commands find in a bucket; None where they are in a folder.
     """
 
     root: Path
@@ -64,6 +68,7 @@ class Place:
     generation: int = 1
     forgotten: list[str] = field(default_factory=list)
     has_export: bool = True
+    bucket: BucketServer | None = None
     _rebuilt: dict[str, Tables] = field(default_factory=dict)
     _landed: int = 0
 
@@ -90,16 +95,18 @@ class Place:
     @property
     def world(self) -> World:
         """Lake and landing zone, as tests use them."""
-        return World(self.data, self.spark, dict(self.overrides))
+        return World(self.data, self.spark, STARTS | self.overrides)
 
     def environment(self, **more: str) -> dict[str, str]:
         """Variables of a command."""
         own = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "DAGSTER"))}
+        where = self.data if self.bucket is None else f"s3://{self.data.name}"
         chosen = {
-            "landing_uri": self.data / "landing",
-            "lake_uri": self.data / "lake",
+            "landing_uri": f"{where}/landing",
+            "lake_uri": f"{where}/lake",
             "warehouse": self.warehouse,
             **({"export_uri": self.export} if self.has_export else {}),
+            **STARTS,
             **self.overrides,
         }
         return {
@@ -107,16 +114,27 @@ class Place:
             **{variable(name): str(value) for name, value in chosen.items()},
             "DAGSTER_HOME": str(self.data / "dagster"),
             "TMPDIR": str(self.data / "tmp"),
+            **(self.bucket.environment if self.bucket else {}),
             **more,
         }
 
-    def restore(self, template: Path, *, has_export: bool) -> None:
-        """Begin again with a copy of the template."""
+    def restore(self, template: Path, *, has_export: bool, is_in_bucket: bool = False) -> None:
+        """Begin again with a copy of the template, in a folder or in a bucket."""
+        self.close()
         shutil.rmtree(self.data, ignore_errors=True)
         shutil.copytree(template, self.data, symlinks=True)
+        if is_in_bucket:
+            self.bucket = BucketServer(self.root)
+            self.bucket.start()
         self.overrides, self.generation, self.forgotten, self.has_export = {}, 1, [], has_export
         if not has_export:
             shutil.rmtree(self.export)
+
+    def close(self) -> None:
+        """End the bucket's server."""
+        if self.bucket:
+            self.bucket.kill()
+            self.bucket = None
 
     def land(self, listener: str, name: str, version: int) -> None:
         """Land one of a file's contents, with a time of its own."""
@@ -129,15 +147,14 @@ class Place:
         tracks = [track("Song"), track("Other"), track("Third")][: version % 3 + 1]
         self.world.landing.land(f"playlists/{day}/p.json", json.dumps(capture(*tracks)).encode())
 
-    def file_to_import(self, name: str, version: int) -> tuple[Path, str]:
-        """A file outside of the data folder with one of the contents, and its hash."""
+    def file_to_import(self, name: str, version: int) -> Path:
+        """A file outside of the data folder with one of the contents."""
         content = CONTENTS[name][version]
-        encoded = content.encode() if isinstance(content, str) else json.dumps(content).encode()
-        path = self.root / "downloads" / name
+        path = self.root / "downloads" / f"{version}" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encoded)
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
         self.set_time(path, "soon after")
-        return path, hashlib.sha256(encoded).hexdigest()
+        return path
 
     def set_time(self, path: Path, when: str) -> None:
         """Set a file's time of modification, each a second later than the one before."""
@@ -152,7 +169,7 @@ class Place:
     def contents(self) -> dict[str, str]:
         """Hash of each landed file."""
         zone = self.data / "landing"
-        return {str(path.relative_to(zone)): hashlib.sha256(path.read_bytes()).hexdigest() for path in self.landed()}
+        return {str(path.relative_to(zone)): digest(path) for path in self.landed()}
 
     def everything(self) -> Tables:
         """Every row of every table of the lake."""
@@ -171,7 +188,7 @@ class Place:
             folder = self.root / "rebuilds" / f"{len(self._rebuilt)}"
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(zone, folder / "landing")
-            there = World(folder, self.spark, dict(self.overrides))
+            there = World(folder, self.spark, STARTS | self.overrides)
             there.ingest()
             there.refresh()
             self._rebuilt[state] = as_counters(there.everything())
