@@ -21,8 +21,9 @@ from spotify_assets_tests.faults.episode import Episode, Tally, prepare
 from spotify_assets_tests.faults.place import Place
 
 STEPS = 12
-# One of so many episodes has flat files as a target, and one has its landing zone and lake in a bucket.
+# One of so many episodes exports flat files, runs everything in Dagster, has its landing zone and lake in a bucket.
 EXPORTING = 4
+WITH_DAGSTER = 5
 IN_BUCKET = 3
 
 
@@ -50,7 +51,12 @@ def main() -> int:
     number = options.episode or 1
     atexit.register(place.close)
     while True:
-        place.restore(template, has_export=number % EXPORTING == 0, is_in_bucket=number % IN_BUCKET == 0)
+        place.restore(
+            template,
+            has_export=number % EXPORTING == 0,
+            has_dagster=number % WITH_DAGSTER == 0,
+            is_in_bucket=number % IN_BUCKET == 0,
+        )
         episode = Episode(place, f"{options.seed}/{number}", tally, usual)
         known = len(tally.violations)
         episode.run(options.steps)

@@ -15,14 +15,18 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from spotify_assets.cli import commands
+from spotify_assets.cli.runner import Runner
 from spotify_assets.settings import settings
+from spotify_assets_tests.faults.direct import DirectRuns
 
 # A command that takes longer hangs.
 PATIENCE_SECONDS = 240
 # Within this time after its end, what it printed is read.
 DRAINED_SECONDS = 2
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["spotify_assets.definitions", "spotify_assets.cli.dagster_runs", "pysail", __name__])
+CONTEXT.set_forkserver_preload(
+    ["spotify_assets.definitions", "spotify_assets.cli.dagster_runs", "spotify_assets.transforms", "pysail", __name__]
+)
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,17 @@ class Command:
         folder: Working directory.
         environment: All variables of the process.
         largest_file: Bytes that a file can have, as if the disk were full (RLIMIT_FSIZE); 0 for no limit.
+        has_dagster: Whether Dagster runs what it does; see `DirectRuns`.
     """
 
     def __init__(
-        self, arguments: list[str], folder: Path, environment: Mapping[str, str], largest_file: int = 0
+        self,
+        arguments: list[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        largest_file: int = 0,
+        *,
+        has_dagster: bool = True,
     ) -> None:
         self._printed: list[bytes] = []
         # No file, as its size would be limited, too.
@@ -67,7 +78,9 @@ class Command:
         self._reader = threading.Thread(target=self._read, args=(reader,), daemon=True)
         self._began = time.monotonic()
         self._process: ForkServerProcess = CONTEXT.Process(
-            target=_run, args=(arguments, str(folder), dict(environment), writer, largest_file), daemon=True
+            target=_run,
+            args=(arguments, str(folder), dict(environment), writer, largest_file, has_dagster),
+            daemon=True,
         )
         self._process.start()
         writer.close()
@@ -111,7 +124,12 @@ class Command:
 
 
 def _run(
-    arguments: list[str], folder: str, environment: dict[str, str], writer: Connection, largest_file: int
+    arguments: list[str],
+    folder: str,
+    environment: dict[str, str],
+    writer: Connection,
+    largest_file: int,
+    has_dagster: bool,
 ) -> None:
     os.environ.clear()
     os.environ.update(environment)
@@ -126,5 +144,7 @@ def _run(
     if largest_file:
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, hard))
+    if not has_dagster:
+        Runner.dagster = property(lambda runner: DirectRuns(runner.settings))  # type: ignore[assignment]  # for this process
     sys.argv = ["spotify-assets", *arguments]
     commands.main()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+import duckdb
 from deltalake.exceptions import DeltaError
 
 from spotify_assets.model import TABLES
@@ -92,7 +93,7 @@ class Episode:
             for fault in chance.choices([*STANDING], [*STANDING.values()], k=chance.choice(DAMAGES)):
                 try:
                     self._count(fault.__name__, fault(self.place, chance))
-                except (NotPossibleError, DeltaError, OSError, StopIteration, IndexError):
+                except (NotPossibleError, DeltaError, duckdb.Error, OSError, StopIteration, IndexError):
                     self._note(f"{fault.__name__} is not possible now")
             arguments = self._command(chance)
             with self._landed_files(arguments) as problems:
@@ -227,7 +228,8 @@ class Episode:
     def _start(self, arguments: list[str], *, largest_file: int = 0, **variables: str) -> Command:
         (self.place.data / "tmp").mkdir(exist_ok=True)
         self.tally.commands[arguments[0]] += 1
-        return Command(arguments, self.place.data, self.place.environment(**variables), largest_file)
+        environment = self.place.environment(**variables)
+        return Command(arguments, self.place.data, environment, largest_file, has_dagster=self.place.has_dagster)
 
     def _count(self, kind: str, what: str) -> None:
         self.tally.faults[kind] += 1

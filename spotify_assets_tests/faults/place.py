@@ -59,6 +59,7 @@ class Place:
         generation: Number of the listener who can be forgotten; each is forgotten once.
         forgotten: Names of listeners who were forgotten: they may be nowhere.
         has_export: Whether flat files are a target; they take half of a sync's time.
+        has_dagster: Whether Dagster runs what commands do.
         bucket: Serves landing zone and lake, which commands find in a bucket; None where they are in a folder.
     """
 
@@ -68,6 +69,7 @@ class Place:
     generation: int = 1
     forgotten: list[str] = field(default_factory=list)
     has_export: bool = True
+    has_dagster: bool = True
     bucket: BucketServer | None = None
     _rebuilt: dict[str, Tables] = field(default_factory=dict)
     _landed: int = 0
@@ -118,7 +120,7 @@ class Place:
             **more,
         }
 
-    def restore(self, template: Path, *, has_export: bool, is_in_bucket: bool = False) -> None:
+    def restore(self, template: Path, *, has_export: bool, has_dagster: bool, is_in_bucket: bool) -> None:
         """Begin again with a copy of the template, in a folder or in a bucket."""
         self.close()
         shutil.rmtree(self.data, ignore_errors=True)
@@ -126,7 +128,8 @@ class Place:
         if is_in_bucket:
             self.bucket = BucketServer(self.root)
             self.bucket.start()
-        self.overrides, self.generation, self.forgotten, self.has_export = {}, 1, [], has_export
+        self.overrides, self.generation, self.forgotten = {}, 1, []
+        self.has_export, self.has_dagster = has_export, has_dagster
         if not has_export:
             shutil.rmtree(self.export)
 

@@ -1,0 +1,50 @@
+"""What a sync's runs do, without Dagster: on a tiny lake, its events take most of a sync's time."""
+
+from collections.abc import Sequence
+
+from spotify_assets.ingest.history import UnusedFile, ingest
+from spotify_assets.ingest.metadata_rows import table_of
+from spotify_assets.ingest.responses import KINDS, mirror_metadata, mirror_playlists
+from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.zone import LandingZone
+from spotify_assets.model import TABLES
+from spotify_assets.refresh import lineage
+from spotify_assets.refresh.frames import LakeFrames
+from spotify_assets.refresh.plan import PlannedRun
+from spotify_assets.settings import Settings
+from spotify_assets.targets import publishing
+from spotify_assets.targets.publishing import Refresh
+from spotify_assets.targets.registry import targets
+
+
+class DirectRuns:
+    """In the place of `spotify_assets.cli.dagster_runs.DagsterRuns`; errors are those of the machinery."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lake = Lake(settings.lake_uri)
+        self._landing = LandingZone(settings.landing_uri)
+
+    def read_history(self) -> tuple[list[UnusedFile], int]:
+        """Read new and changed files of the landing zone."""
+        unused = ingest(self._landing, self._lake, self._settings).unused
+        return unused, len(unused)
+
+    def refresh(self, run: PlannedRun) -> None:
+        """Compute the tables of a planned run."""
+        if {"raw_playlists", "raw_playlist_files"} & {*run.tables}:
+            mirror_playlists(self._landing, self._lake, self._settings, run.keys)
+        for kind in KINDS:
+            if table_of(kind) in run.tables:
+                mirror_metadata(self._landing, self._lake, self._settings, kind)
+        frames = LakeFrames.of(self._settings)
+        for table in run.tables:
+            if table not in lineage.captured_tables():
+                keys = run.keys if TABLES[table].is_partitioned else ()
+                frames.write(table, frames.compute(table, keys), keys)
+
+    def publish(self, target: str, refreshes: Sequence[Refresh], *, full: bool) -> None:
+        """Write tables to a target."""
+        store, tables = targets(self._settings)[target], [refresh.table for refresh in refreshes]
+        for _ in store.publish(self._lake, publishing.pending_refreshes(store, self._lake, tables, full=full)):
+            pass
