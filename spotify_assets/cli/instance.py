@@ -1,6 +1,7 @@
 """The persistent Dagster instance of commands and UI: folder, configuration, and failed or dead runs."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
@@ -132,7 +133,10 @@ def _root_cause(event: dg.DagsterEvent) -> tuple[str, str]:
     error = event.step_failure_data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    return (error.cls_name or "", error.message) if error else ("", "")
+    if error is None:
+        return "", ""
+    # Dagster's message begins with the class. Messages of our own errors are for people, who don't need it.
+    return error.cls_name or "", re.sub(r"\Aspotify_assets(?:\.\w+)+: ", "", error.message)
 
 
 def _replace_file(path: Path, text: str) -> None:

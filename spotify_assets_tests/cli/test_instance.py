@@ -21,9 +21,11 @@ from spotify_assets.cli.instance import (
     dagster_home,
     instance,
     shipped,
+    why_failed,
 )
 from spotify_assets.defs.event_log import PersistentSqliteEventLogStorage
 from spotify_assets.defs.liveness import PID_TAG
+from spotify_assets.targets.publishing import TargetError
 
 # As version 0.1 copied it.
 FORMER = """\
@@ -249,3 +251,19 @@ def test_a_process_that_was_given_the_number_of_the_runs_is_not_the_runs(home, m
         opened.report_dagster_event(start, run.run_id)
     with instance() as opened:
         assert opened.get_run_by_id(run.run_id).status.value == status
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (TargetError("mysql: no server answers"), "writes: mysql: no server answers"),
+        (KeyError("track"), "writes: KeyError: 'track'"),
+    ],
+)
+def test_a_failure_is_told_without_the_class_of_our_own_errors(error, expected):
+    @dg.asset
+    def writes() -> None:
+        raise error
+
+    done = dg.materialize([writes], instance=dg.DagsterInstance.ephemeral(), raise_on_error=False)
+    assert why_failed(done.all_events) == expected
