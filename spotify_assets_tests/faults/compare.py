@@ -54,34 +54,48 @@ def compare_warehouse(path: Path, lake: Lake) -> Iterator[Violation]:
         yield Violation("lost", f"{path.name} is gone")
         return
     with duckdb.connect(str(path), read_only=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
         for table in Warehouse(str(path)).tables:
-            rows = lake.read(table)
-            connection.register("lake_rows", rows)
-            columns = ", ".join(f'"{name}"' for name in rows.column_names)
-            published, of_lake = f"SELECT {columns} FROM {table}", f"SELECT {columns} FROM lake_rows"
-            count = "SELECT count(*) FROM ({} EXCEPT ALL {})"
-            try:
-                missing, extra = connection.execute(
-                    f"SELECT ({count.format(of_lake, published)}), ({count.format(published, of_lake)})"
-                ).fetchall()[0]
-            except duckdb.Error as error:
-                yield Violation("lost", f"duckdb/{table} can't be read: {str(error).splitlines()[0]}")
-                continue
-            if missing or extra:
-                kind = "lost" if not extra else "doubled" if not missing else "wrong"
-                yield Violation(kind, f"duckdb/{table} lacks {missing} and has {extra} too many")
+            yield from _compare_with_lake(connection, f"duckdb/{table}", table, lake.read(table))
 
 
 def compare_exports(folder: Path, lake: Lake) -> Iterator[Violation]:
-    """Compare the numbers of rows in the latest export with the lake's."""
+    """Compare the Parquet files of the latest export with the lake, row by row, and the number of rows in its CSV."""
     files = FlatFiles(str(folder))
+    latest = folder / LATEST
+    if not latest.exists():
+        yield Violation("lost", f"{LATEST} is gone")
+        return
+    export = folder / json.loads(latest.read_text())["folder"]
+    with duckdb.connect() as connection:
+        for table in files.tables:
+            rows = lake.read(table)
+            parquet = f"read_parquet('{export}/parquet/{table}/**/*.parquet', hive_partitioning = false)"
+            yield from _compare_with_lake(connection, f"files/{table}", parquet, rows)
+            csv = f"read_csv('{export}/csv/{table}.csv', header = true, all_varchar = true)"
+            [(found,)] = connection.execute(f"SELECT count(*) FROM {csv}").fetchall()
+            if found != len(rows):
+                yield Violation("wrong", f"files/{table}.csv has {found} of {len(rows)} rows")
+
+
+def _compare_with_lake(
+    connection: duckdb.DuckDBPyConnection, name: str, published: str, rows: pa.Table
+) -> Iterator[Violation]:
+    """Compare the rows of a `FROM` item with those of the lake."""
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.register("lake_rows", rows)
+    columns = ", ".join(f'"{column}"' for column in rows.column_names)
+    of_target, of_lake = f"SELECT {columns} FROM {published}", f"SELECT {columns} FROM lake_rows"
+    count = "SELECT count(*) FROM ({} EXCEPT ALL {})"
     try:
-        for table, count in files.counts(files.tables):
-            if count.rows != (expected := lake.count(table)):
-                yield Violation("wrong", f"files/{table} has {count.rows} of {expected} rows")
-    except Exception as error:
-        yield Violation("lost", f"files can't be read: {str(error).splitlines()[0]}")
+        missing, extra = connection.execute(
+            f"SELECT ({count.format(of_lake, of_target)}), ({count.format(of_target, of_lake)})"
+        ).fetchall()[0]
+    except duckdb.Error as error:
+        yield Violation("lost", f"{name} can't be read: {str(error).splitlines()[0]}")
+        return
+    if missing or extra:
+        kind = "lost" if not extra else "doubled" if not missing else "wrong"
+        yield Violation(kind, f"{name} lacks {missing} and has {extra} too many")
 
 
 def digest(path: Path) -> str:

@@ -16,14 +16,14 @@ from spotify_assets.model import TABLES
 from spotify_assets_tests.faults import compare
 from spotify_assets_tests.faults.commands import Command, Ended
 from spotify_assets_tests.faults.compare import Violation
-from spotify_assets_tests.faults.kinds import RUNNING, STANDING, NotPossibleError
+from spotify_assets_tests.faults.kinds import RUNNING, STANDING, NotPossibleError, possible
 from spotify_assets_tests.faults.place import CONTENTS, DAYS, KEPT, Place
 
 COMMANDS = {"sync": 8, "import": 2, "forget": 2, "publish": 1, "publish duckdb": 1, "maintain": 1, "status": 1}
 # A step breaks up to so many commands, one after another, with so much damage before each: breaking is cheap, and
 # making it whole again takes time.
 MOST_BROKEN = 8
-DAMAGES = (0, 1, 1, 2, 3, 5, 8)
+DAMAGES = (0, 1, 2, 3, 5, 8, 13)
 # How often the same command is run again after a fault.
 AGAIN = 2
 # What a command ends with, though it has nothing left to do.
@@ -87,10 +87,11 @@ class Episode:
 
     def _step(self, chance: Random) -> Iterator[Violation]:
         unfinished: list[list[str]] = []
+        standing = possible(STANDING, self.place)
         for _ in range(chance.randint(1, MOST_BROKEN)):
             for _ in range(chance.randint(0, 2)):
                 self._change(chance)
-            for fault in chance.choices([*STANDING], [*STANDING.values()], k=chance.choice(DAMAGES)):
+            for fault in chance.choices([*standing], [*standing.values()], k=chance.choice(DAMAGES)):
                 try:
                     self._count(fault.__name__, fault(self.place, chance))
                 except (NotPossibleError, DeltaError, duckdb.Error, OSError, StopIteration, IndexError):
@@ -151,7 +152,8 @@ class Episode:
 
     def _disturb(self, chance: Random, arguments: list[str]) -> Generator[Violation, None, bool]:
         """Run the command with a fault, in which it may fail; whether it didn't."""
-        fault = chance.choices([*RUNNING], [*RUNNING.values()])[0]
+        running = possible(RUNNING, self.place)
+        fault = chance.choices([*running], [*running.values()])[0]
         usual = self._usual.get(arguments[0], 8.0)
         try:
             did, ended = fault(self.place, chance, lambda **options: self._start(arguments, **options), usual)

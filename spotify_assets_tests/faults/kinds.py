@@ -2,14 +2,16 @@
 
 import math
 import os
+import re
 import shutil
 import signal
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -32,6 +34,7 @@ Standing = Callable[[Place, Random], str]
 # Starts a command, given its arguments, and disturbs it.
 Start = Callable[..., Command]
 Running = Callable[[Place, Random, Start, float], tuple[str, Ended]]
+Kind = TypeVar("Kind", Standing, Running)
 
 
 class NotPossibleError(Exception):
@@ -168,6 +171,18 @@ def move_times(place: Place, chance: Random) -> str:
     return f"time of {file.name} moved to {when}"
 
 
+def move_lake_times(place: Place, chance: Random) -> str:
+    """Change the times of files of the lake, and in records of syncs, as if a clock had been wrong."""
+    share, when = chance.random(), chance.choice(sorted(TIMES))
+    files = sorted(path for path in (place.data / "lake").rglob("*") if path.is_file())
+    for file in files[int(len(files) * share) :]:
+        place.set_time(file, when)
+    for record in (place.data / "lake/_syncs").glob("*.json"):
+        text = record.read_text()
+        record.write_text(re.sub(r'_at": "\d{4}', f'_at": "{TIMES[when].year}', text))
+    return f"times of {len(files) - int(len(files) * share)} files of the lake moved to {when}"
+
+
 def change_setting(place: Place, chance: Random) -> str:
     """Change a setting that rows depend on."""
     name, value = chance.choice((("min_ms_played", 0), ("min_ms_played", 500), ("timezone", "Asia/Tokyo")))
@@ -255,14 +270,21 @@ STANDING: dict[Standing, int] = {
     damage_warehouse: 3,
     damage_export: 2,
     move_times: 2,
+    move_lake_times: 2,
     change_setting: 1,
 }
 RUNNING: dict[Running, int] = {
     kill: 12,
     fill_disk: 2,
-    lock: 2,
+    lock: 1,
     lose_bucket: 4,
     unreachable_target: 1,
     run_twice: 1,
     undisturbed: 1,
 }
+
+
+def possible(kinds: Mapping[Kind, int], place: Place) -> dict[Kind, int]:
+    """Kinds of faults, with their weights, that the place has what they need for."""
+    needs = {damage_export.__name__: place.has_export, lose_bucket.__name__: place.bucket}
+    return {kind: weight for kind, weight in kinds.items() if needs.get(kind.__name__, True)}
