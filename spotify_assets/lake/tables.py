@@ -226,15 +226,24 @@ class Lake:
     def read(self, table: str, columns: list[str] | None = None) -> pa.Table:
         """All rows of a small table, or some of its columns; empty where the table doesn't exist.
 
+        Columns that the table lacks, as one that an earlier version wrote, are null.
+
         Raises:
             DamagedTableError: The table's log or a file of it can't be read.
         """
-        current = self.open(table)
+        current, model = self.open(table), TABLES[table].arrow_schema
+        asked = model.names if columns is None else columns
         if current is None:
-            schema = TABLES[table].arrow_schema
-            return (schema if columns is None else pa.schema([schema.field(name) for name in columns])).empty_table()
+            return pa.schema([model.field(name) for name in asked]).empty_table()
+        present = {field.name for field in current.schema().fields}
         try:
-            return current.to_pyarrow_table(columns=columns)
+            if present >= {*asked}:
+                return current.to_pyarrow_table(columns=columns)
+            rows = current.to_pyarrow_table(columns=[name for name in asked if name in present])
+            for name in asked:
+                if name not in present:
+                    rows = rows.append_column(model.field(name), pa.nulls(len(rows), model.field(name).type))
+            return rows.select(asked)
         except (OSError, pa.ArrowInvalid):
             self.raise_if_unreadable([table])
             raise

@@ -53,6 +53,13 @@ def test_a_table_that_was_never_written_is_none_and_reads_as_empty(lake):
     assert not Path(lake.uri).exists()
 
 
+def test_a_column_that_an_earlier_version_did_not_write_reads_as_null(lake):
+    write_deltalake(lake.table_uri("dim_listener"), listeners("anna").drop_columns(["timezone"]))
+    assert lake.read("dim_listener", ["timezone", "listener"]).to_pylist() == [{"timezone": None, "listener": "anna"}]
+    assert lake.read("dim_listener", ["timezone"]).to_pylist() == [{"timezone": None}]
+    assert lake.read("dim_listener").schema.names == TABLES["dim_listener"].arrow_schema.names
+
+
 @pytest.mark.parametrize(("table", "partitions"), [("plays", ["month"]), ("dim_listener", [])])
 def test_a_table_is_created_from_the_model(lake, table, partitions):
     made = lake.ensure(table)
