@@ -29,6 +29,7 @@ from spotify_assets.model import LAYERS, TABLES
 from spotify_assets.retry import Backoff, retry
 from spotify_assets.storage import is_s3, plain_path
 from spotify_assets.targets import ddl, publishing
+from spotify_assets.targets.duckdb_blocks import is_cut_off
 from spotify_assets.targets.publishing import NOTE, PublishedState, PublishResult, Refresh, RowCount, TargetError
 from spotify_assets.targets.questions import questions, title
 
@@ -37,8 +38,6 @@ DIALECT = postgresql.dialect()
 WINDOWS = "published_windows"
 # Of the name of a copy, before it is renamed.
 COPY_DIGITS = 8
-# Of DuckDB's main header and its two database headers; blocks follow.
-HEADER_BYTES = 3 * 4096
 # DuckDB's message about a file that ends too early.
 CUT_OFF = "Could not read enough bytes"
 # A query by DuckDB's shell, which opens files for writing, takes a second or two.
@@ -186,11 +185,8 @@ class Warehouse:
         return "Corrupt database file" in text or (CUT_OFF in text and Path(self.path).name in text)
 
     def _check_size(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Raise an error of DuckDB where the file is shorter than its header says; DuckDB itself would open it."""
-        [(block_bytes, blocks)] = connection.execute(
-            "SELECT block_size, total_blocks FROM pragma_database_size()"
-        ).fetchall()
-        if Path(self.path).stat().st_size < HEADER_BYTES + block_bytes * blocks:
+        """Raise an error of DuckDB where blocks are missing at the end of the file; DuckDB itself would open it."""
+        if is_cut_off(Path(self.path), connection):
             raise duckdb.IOException(f"{CUT_OFF} from file {self.path}")
 
     def _move_damaged_aside(self, file: Path) -> str | None:

@@ -274,6 +274,19 @@ def test_a_damaged_file_is_written_anew(history, warehouse, damage, is_kept):
     assert all(name in line for name in kept for line in said)
 
 
+def test_a_file_of_which_a_table_was_dropped_is_not_damaged(history, warehouse):
+    """DuckDB cuts off free blocks at the end, which its header counts all the same."""
+    publish(history, warehouse, ["dim_time"])
+    text = "SELECT md5(range::VARCHAR) AS text FROM range({})"
+    create = f"CREATE TABLE dropped AS {text.format(300_000)}; CREATE TABLE mine AS {text.format(5)}"
+    for statement in (create, "DROP TABLE dropped", *[f"INSERT INTO mine {text.format(5)}"] * 3):
+        with duckdb.connect(warehouse.path) as connection:
+            connection.execute(statement)
+    assert pending(history, warehouse, ["dim_time"]) == []
+    publish(history, warehouse, ["dim_date"])
+    assert ask(warehouse.path, "SELECT count(*) FROM mine") == [(20,)]
+
+
 def test_a_damaged_file_with_tables_of_ones_own_is_kept(history, warehouse):
     publish(history, warehouse, ["dim_date", "dim_time"])
     with duckdb.connect(warehouse.path) as connection:
