@@ -20,6 +20,7 @@ from spotify_assets.targets.duckdb_file import Warehouse
 from spotify_assets.targets.publishing import TargetError
 from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.targets.published import count, publish, spans
+from spotify_assets_tests.targets.test_duckdb_blocks import let_duckdb_cut_off
 
 APRIL = [extended("2024-04-30T23:59:59Z"), extended("2024-04-01T00:00:00Z")]
 
@@ -277,14 +278,10 @@ def test_a_damaged_file_is_written_anew(history, warehouse, damage, is_kept):
 def test_a_file_of_which_a_table_was_dropped_is_not_damaged(history, warehouse):
     """DuckDB cuts off free blocks at the end, which its header counts all the same."""
     publish(history, warehouse, ["dim_time"])
-    text = "SELECT md5(range::VARCHAR) AS text FROM range({})"
-    create = f"CREATE TABLE dropped AS {text.format(300_000)}; CREATE TABLE mine AS {text.format(5)}"
-    for statement in (create, "DROP TABLE dropped", *[f"INSERT INTO mine {text.format(5)}"] * 3):
-        with duckdb.connect(warehouse.path) as connection:
-            connection.execute(statement)
+    let_duckdb_cut_off(Path(warehouse.path))
     assert pending(history, warehouse, ["dim_time"]) == []
     publish(history, warehouse, ["dim_date"])
-    assert ask(warehouse.path, "SELECT count(*) FROM mine") == [(20,)]
+    assert ask(warehouse.path, "SELECT count(*) > 5 FROM mine") == [(True,)]
 
 
 def test_a_damaged_file_with_tables_of_ones_own_is_kept(history, warehouse):
