@@ -263,8 +263,11 @@ def find_mismatch(lake: Lake) -> Mismatch:
     if files and files.version() != version:
         return find_mismatch(lake)  # another process has just committed: raw_plays may be older than the list
     expected = pc.sum(listed["records"]).as_py() or 0
-    if reason := _distrust(plays, files, expected):
-        return Mismatch(reason, None)
+    try:
+        if reason := _distrust(plays, files, expected):
+            return Mismatch(reason, None)
+    except DamagedTableError as error:  # of an entry that is read for nothing else
+        return Mismatch(f"{error.table}: {error.reason}", None, {error.table: error})
     present = _count_rows(plays) if plays else 0
     if present >= expected:
         # Records that aren't listed are of a run under way, or of one that was killed: see `_remove_unlisted_records`.
@@ -336,7 +339,7 @@ def ingest(
         StorageError: where the landing zone or the lake can't be reached.
         DamagedTableError: A raw table is damaged, and landed files that it was read from are gone.
     """
-    for line in repair.reset_damaged(lake, settings, lake.damaged(HISTORY_TABLES)):
+    for line in repair.reset_damaged(lake, settings, find_mismatch(lake).damaged):
         progress(line)
     lake.ensure("raw_plays")
     lake.ensure("raw_files")

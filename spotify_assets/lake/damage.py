@@ -16,6 +16,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 # What `deltalake` says of logs with missing, cut or garbled entries and checkpoints. Its other errors may be passing
 # (network), or leave the table readable by others (features of a later protocol).
 LOG_DAMAGE = {
+    "Invalid JSON": "an entry of its log is cut off or garbled",
     "Json error": "an entry of its log is cut off or garbled",
     "found gap": "an entry of its log is missing",
     "Gap between": "an entry of its log is missing",

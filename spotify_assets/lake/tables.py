@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
@@ -144,6 +145,8 @@ class Lake:
         try:
             current = self.open(table)
             is_whole = current is None or not self._lacks_entry(current, table)
+            if current is not None:
+                history(current)  # raises where an entry is garbled that only this reads
         except DamagedTableError:
             is_whole = False
         if not is_whole:
@@ -311,6 +314,13 @@ class Lake:
                 table.update_incremental()
             removed += len(table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True))
             table.update_incremental()
+            # A vacuum keeps files that a clock that was wrong has dated in the future.
+            live = {f"{self.folder(name)}/{unquote(path)}" for path in table.get_add_actions()["path"].to_pylist()}
+            removed += files.remove(
+                file.path
+                for file in list(files.files(self.folder(name)))
+                if file.path.endswith(".parquet") and "/_delta_log/" not in file.path and file.path not in live
+            )
             table.create_checkpoint()
             ours = [commit["version"] for commit in history(table) if commit.get("userMetadata")]
             oldest = max(ours, default=table.version())

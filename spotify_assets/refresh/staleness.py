@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from deltalake import DeltaTable
-
 from spotify_assets.lake.commits import EMPTY, WHOLE, TableState, version_number, window_name, window_states
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
@@ -50,9 +48,14 @@ class InputFingerprints:
         """Open these tables and return those that are damaged; their state is that of tables never written."""
         damaged = {}
         for table, found in self.lake.inspect(tables).items():
+            self._states[table] = {}
             if isinstance(found, DamagedTableError):
                 damaged[table] = found
-            self._states[table] = window_states(found) if isinstance(found, DeltaTable) else {}
+                continue
+            try:
+                self._states[table] = window_states(found)
+            except DamagedTableError as error:
+                damaged[table] = error
         return damaged
 
     def state(self, table: str) -> TableState:

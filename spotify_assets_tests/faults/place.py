@@ -200,7 +200,8 @@ class Place:
 
 
 def as_counters(tables: Mapping[str, list[dict[str, Any]]]) -> Tables:
-    """Rows as JSON, counted."""
+    """Rows as JSON, counted, without the ETag that files have in a bucket."""
     return {
-        table: Counter(json.dumps(row, sort_keys=True, default=str) for row in rows) for table, rows in tables.items()
+        table: Counter(json.dumps(row | {"etag": None}, sort_keys=True, default=str) for row in rows)
+        for table, rows in tables.items()
     }

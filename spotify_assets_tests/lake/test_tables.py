@@ -1,7 +1,8 @@
 """Delta tables of a lake: open, create, write, drop history."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -179,7 +180,10 @@ def test_dropping_history_keeps_the_latest_version_and_the_state_of_windows(lake
     lake.ensure("dim_listener").optimize.compact()
     state = commits.window_states(Lake(lake.uri).open("dim_listener"))
     assert state[commits.WHOLE].fingerprint == "now"
-    Path(lake.table_uri("dim_listener"), "left_by_a_killed_run.parquet").write_bytes(secret.encode())
+    for name, year in (("left_by_a_killed_run", 2020), ("dated_by_a_wrong_clock", 2100)):
+        path = Path(lake.table_uri("dim_listener"), f"{name}.parquet")
+        path.write_bytes(secret.encode())
+        os.utime(path, (datetime(year, 1, 1).timestamp(),) * 2)
     assert lake.drop_history() > 0
     assert names(lake) == ["a"]
     files = [path for path in Path(lake.uri).rglob("*") if path.is_file()]

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from spotify_assets.ingest.history import find_changes
+from spotify_assets.ingest.history import find_changes, find_mismatch
 from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.refresh import lineage, staleness
 from spotify_assets.refresh.repair import files_no_longer_landed, reset_damaged
 from spotify_assets.storage import StorageError
-from spotify_assets_tests.lake.broken import KINDS, data_file
+from spotify_assets_tests.lake.broken import KINDS, checkpoint, data_file, entries
 
 
 def folder(world, table):
@@ -41,6 +41,23 @@ def test_a_damaged_table_is_stale_until_it_is_reset(synced, kind, table):
     expected = {"plays": ["2024-01-01", "2024-03-01"]}.get(table)
     assert stale.windows.get(table) == expected
     assert (table in stale.whole) == (table == "dim_listener")
+
+
+@pytest.mark.parametrize("table", ["plays", "raw_plays", "raw_files"])
+def test_an_entry_is_garbled_that_only_the_history_reads(synced, table):
+    """With a checkpoint of the same version, a table can be opened without it."""
+    before = synced.everything()
+    checkpoint(folder(synced, table))
+    entry = entries(folder(synced, table))[-1]
+    content = entry.read_text()
+    entry.write_text(content[: content.index("userMetadata") + 30])
+    assert synced.lake.open(table) is not None
+    damaged = find_mismatch(synced.lake).damaged | staleness.stale(synced.lake, synced.settings).damaged
+    assert set(damaged) == {table}
+    synced.ingest()
+    synced.refresh()
+    assert synced.everything() == before
+    assert not find_changes(synced.landing, synced.lake, synced.settings)
 
 
 def test_whatever_is_damaged_comes_back(synced):
