@@ -20,8 +20,6 @@ from pyspark.sql import DataFrame, SparkSession
 from spotify_assets import transforms
 from spotify_assets.engine.session import spark_session
 from spotify_assets.ingest.history import IngestResult, ingest
-from spotify_assets.ingest.metadata_rows import table_of
-from spotify_assets.ingest.responses import KINDS, mirror_metadata, mirror_playlists
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
@@ -30,6 +28,7 @@ from spotify_assets.refresh.frames import LakeFrames
 from spotify_assets.sandbox.mariadb import MariaDB, running_mariadb
 from spotify_assets.sandbox.s3_servers import AWS, running_s3
 from spotify_assets.settings import PREFIX, Settings, load_settings
+from spotify_assets_tests.faults.direct import compute_run
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -210,22 +209,8 @@ class World:
         runs = plan.plan_runs(staleness.stale(self.lake, self.settings), self.settings)
         frames = self.frames
         for run in runs:
-            for table in self._mirrored(run):
-                if tables and table not in tables:
-                    continue
-                keys = run.keys if TABLES[table].is_partitioned else ()
-                frames.write(table, frames.compute(table, keys), keys)
+            compute_run(run, self.settings, frames, tables)
         return runs
-
-    def _mirrored(self, run: plan.PlannedRun) -> list[str]:
-        """Write the run's tables that mirror landed responses; the others remain."""
-        remaining = [table for table in run.tables if table not in lineage.captured_tables()]
-        if {"raw_playlists", "raw_playlist_files"} & set(run.tables):
-            mirror_playlists(self.landing, self.lake, self.settings, run.keys)
-        for kind in KINDS:
-            if table_of(kind) in run.tables:
-                mirror_metadata(self.landing, self.lake, self.settings, kind)
-        return remaining
 
     def sync(self, *tables: str) -> None:
         """Read what is landed and compute what is stale, or of that these tables only (and mirrors of responses).

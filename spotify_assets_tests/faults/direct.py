@@ -1,6 +1,6 @@
 """What a sync's runs do, without Dagster: on a tiny lake, its events take most of a sync's time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from spotify_assets.ingest.history import UnusedFile, ingest
 from spotify_assets.ingest.metadata_rows import table_of
@@ -15,6 +15,20 @@ from spotify_assets.settings import Settings
 from spotify_assets.targets import publishing
 from spotify_assets.targets.publishing import Refresh
 from spotify_assets.targets.registry import targets
+
+
+def compute_run(run: PlannedRun, settings: Settings, frames: LakeFrames, tables: Collection[str] = ()) -> None:
+    """Mirror landed responses and compute the tables of a planned run, of these all or only some."""
+    landing, lake = LandingZone(settings.landing_uri), Lake(settings.lake_uri)
+    if {"raw_playlists", "raw_playlist_files"} & {*run.tables}:
+        mirror_playlists(landing, lake, settings, run.keys)
+    for kind in KINDS:
+        if table_of(kind) in run.tables:
+            mirror_metadata(landing, lake, settings, kind)
+    for table in run.tables:
+        if table not in lineage.captured_tables() and (not tables or table in tables):
+            keys = run.keys if TABLES[table].is_partitioned else ()
+            frames.write(table, frames.compute(table, keys), keys)
 
 
 class DirectRuns:
@@ -32,16 +46,7 @@ class DirectRuns:
 
     def refresh(self, run: PlannedRun) -> None:
         """Compute the tables of a planned run."""
-        if {"raw_playlists", "raw_playlist_files"} & {*run.tables}:
-            mirror_playlists(self._landing, self._lake, self._settings, run.keys)
-        for kind in KINDS:
-            if table_of(kind) in run.tables:
-                mirror_metadata(self._landing, self._lake, self._settings, kind)
-        frames = LakeFrames.of(self._settings)
-        for table in run.tables:
-            if table not in lineage.captured_tables():
-                keys = run.keys if TABLES[table].is_partitioned else ()
-                frames.write(table, frames.compute(table, keys), keys)
+        compute_run(run, self._settings, LakeFrames.of(self._settings))
 
     def publish(self, target: str, refreshes: Sequence[Refresh], *, full: bool) -> None:
         """Write tables to a target."""
