@@ -10,8 +10,10 @@ from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.dataset
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from spotify_assets.lake.commits import carry_forward
 from spotify_assets.lake.damage import (
@@ -32,6 +34,22 @@ from spotify_assets.storage import Bucket, engine_environment, is_s3, plain_path
 TABLE_PROPERTIES = {"delta.logRetentionDuration": "interval 3650 days"}
 # Of so few tables, each is listed by itself.
 FEW_TABLES = 4
+
+
+class _LakeTable(DeltaTable):
+    """A Delta table whose files on disk are read by Arrow's own file system.
+
+    By default Arrow calls back into Python for each file, from threads that may still do so when the interpreter ends:
+    one of ten processes that had read a table aborted ("terminate called without an active exception"), or hung.
+    """
+
+    def to_pyarrow_dataset(
+        self, partitions: Any = None, filesystem: Any = None, *args: Any, **options: Any
+    ) -> pyarrow.dataset.Dataset:
+        uri = self.table_uri
+        if filesystem is None and not is_s3(uri):
+            filesystem = SubTreeFileSystem(unquote(uri.removeprefix("file://")), LocalFileSystem())
+        return super().to_pyarrow_dataset(partitions, filesystem, *args, **options)
 
 
 @dataclass(frozen=True)
@@ -83,7 +101,7 @@ class Lake:
                     raise
         try:
             with translate_log_errors(table):
-                opened = DeltaTable(self.plain_uri(table), storage_options=options)
+                opened = _LakeTable(self.plain_uri(table), storage_options=options)
         except TableNotFoundError:
             return None
         self._opened[table] = (options, opened)
@@ -175,7 +193,7 @@ class Lake:
 
     def at_version(self, table: str, version: int) -> DeltaTable:
         """The table in the given Delta version."""
-        return DeltaTable(self.plain_uri(table), version=version, storage_options=storage_options(self.uri))
+        return _LakeTable(self.plain_uri(table), version=version, storage_options=storage_options(self.uri))
 
     def write(self, table: str, rows: Any, **options: Any) -> None:
         """Write rows by `deltalake.write_deltalake`, to which the options are passed."""

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 from deltalake.exceptions import CommitFailedError
+from pyarrow.fs import PyFileSystem
 
 from spotify_assets.lake import commits, tables
 from spotify_assets.lake.tables import Lake
@@ -190,3 +191,9 @@ def test_dropping_history_keeps_the_latest_version_and_the_state_of_windows(lake
     assert [path.name for path in files if secret.encode() in path.read_bytes()] == []
     assert len([path for path in files if path.suffix == ".parquet" and "checkpoint" not in path.name]) == 1
     assert commits.window_states(Lake(lake.uri).open("dim_listener")) == state
+
+
+def test_files_on_disk_are_read_without_callbacks_into_python(tmp_path):
+    """Such a callback while the interpreter ends aborts the process."""
+    read = Lake(str(tmp_path / "lake")).ensure("raw_files").to_pyarrow_dataset()
+    assert not isinstance(read.filesystem, PyFileSystem)
