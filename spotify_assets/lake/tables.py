@@ -36,11 +36,11 @@ TABLE_PROPERTIES = {"delta.logRetentionDuration": "interval 3650 days"}
 FEW_TABLES = 4
 
 
-class _LakeTable(DeltaTable):
+class _OpenedTable(DeltaTable):
     """A Delta table whose files on disk are read by Arrow's own file system.
 
-    By default Arrow calls back into Python for each file, from threads that may still do so when the interpreter ends:
-    one of ten processes that had read a table aborted ("terminate called without an active exception"), or hung.
+    With deltalake's, which S3 still needs, Arrow's threads call Python for each file. If the interpreter ends
+    meanwhile, the process aborts ("terminate called without an active exception"): 3 of 30 that had read a table did.
     """
 
     def to_pyarrow_dataset(
@@ -101,7 +101,7 @@ class Lake:
                     raise
         try:
             with translate_log_errors(table):
-                opened = _LakeTable(self.plain_uri(table), storage_options=options)
+                opened = _OpenedTable(self.plain_uri(table), storage_options=options)
         except TableNotFoundError:
             return None
         self._opened[table] = (options, opened)
@@ -193,7 +193,7 @@ class Lake:
 
     def at_version(self, table: str, version: int) -> DeltaTable:
         """The table in the given Delta version."""
-        return _LakeTable(self.plain_uri(table), version=version, storage_options=storage_options(self.uri))
+        return _OpenedTable(self.plain_uri(table), version=version, storage_options=storage_options(self.uri))
 
     def write(self, table: str, rows: Any, **options: Any) -> None:
         """Write rows by `deltalake.write_deltalake`, to which the options are passed."""
