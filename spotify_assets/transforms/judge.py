@@ -13,6 +13,8 @@ from spotify_assets.transforms.keys import CAST_BLANKS, content_key, id_from_uri
 from spotify_assets.windows import TimeWindow, floor_to_grain
 
 WHOLE_NUMBER = r"^[+-]?[0-9]+([.]0*)?\z"
+GROUPED_NUMBER = r"^[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+([.]0*)?\z"
+SCIENTIFIC_NUMBER = r"^[+-]?[0-9]([.][0-9]{0,15})?[eE][+]?0?[0-9]\z"
 # Its `ms_played` is estimated, from the time until the next play.
 ESTIMATED_FORMAT = "recently_played"
 MAX_FILE_ROWS = 1 << 40
@@ -157,10 +159,15 @@ def _apply_record_rules(records: DataFrame, settings: Settings) -> DataFrame:
 
 
 def _parse_whole_number(text: Column) -> Column:
-    """The text as bigint where it is a whole number (`60000.0` is one), else null."""
+    """The text as bigint where it is a whole number, as also `60000.0`, `200,000` and `2.0E5` are, else null."""
     trimmed = F.btrim(text, F.lit(CAST_BLANKS))
-    decimal = F.when(trimmed.rlike(WHOLE_NUMBER), F.regexp_replace(trimmed, r"[.]0*\z", ""))
-    return F.coalesce(trimmed.try_cast("bigint"), decimal.try_cast("bigint"))
+    digits = F.when(
+        trimmed.rlike(WHOLE_NUMBER) | trimmed.rlike(GROUPED_NUMBER), F.regexp_replace(trimmed, r"[.]0*\z|,", "")
+    )
+    scientific = F.when(trimmed.rlike(SCIENTIFIC_NUMBER), trimmed.try_cast("double"))
+    whole = F.when(scientific == F.floor(scientific), scientific.try_cast("bigint"))
+    # Spreadsheets and pandas write the last two; a number that is plain needs no pattern.
+    return F.coalesce(trimmed.try_cast("bigint"), digits.try_cast("bigint"), whole)
 
 
 def _finer_spans(files: DataFrame) -> DataFrame:
