@@ -321,7 +321,7 @@ def _is_only_touched(
     bound = latest_valid(file.landed_at, settings, now)
     depends_on_time = any(
         (row["undated_records"] and row["status"] == "read")
-        or (row["last_played_at"] and row["last_played_at"] > bound)
+        or (row["last_reported_at"] and row["last_reported_at"] > bound)
         for row in rows
     )
     try:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spotify_assets.ingest.placement import placed_times
 from spotify_assets.landing.zone import HistoryFile
 from spotify_assets.model import TABLES
 from spotify_assets.readers import read_history
@@ -23,6 +24,7 @@ from spotify_assets.windows import floor_to_grain
 
 MEGABYTE = 1_000_000
 CLOCK_SKEW = timedelta(days=1)
+Interval = tuple[datetime, datetime]
 
 
 @dataclass
@@ -38,8 +40,8 @@ class SourceRead:
         records: Number of records.
         undated: Number of records without a valid time.
         has_seconds: Whether any time has seconds other than 0.
-        first: Earliest valid time (UTC).
-        last: Latest valid time (UTC).
+        reported: Earliest and latest valid `reported_at` (UTC); None where it has none.
+        played: Earliest and latest `played_at` (UTC) of the records with a valid `reported_at`.
     """
 
     file: HistoryFile
@@ -50,8 +52,8 @@ class SourceRead:
     records: int = 0
     undated: int = 0
     has_seconds: bool = False
-    first: datetime | None = None
-    last: datetime | None = None
+    reported: Interval | None = None
+    played: Interval | None = None
 
 
 def latest_valid(landed_at: datetime, settings: Settings, now: datetime) -> datetime:
@@ -113,7 +115,9 @@ def records(read: SourceRead, source: Source, settings: Settings) -> Iterator[pa
             for table in tables:
                 if not len(table):
                     continue
-                _update_interval(read, table, start, bound)
+                offline_at, played_at = placed_times(table, read.source_format, start)
+                table = table.append_column("offline_at", offline_at).append_column("played_at", played_at)
+                _update_intervals(read, table, start, bound)
                 yield _raw_plays_table(read, table)
     except (NoHistoryError, UnreadableError, FileNotFoundError):
         raise
@@ -124,16 +128,23 @@ def records(read: SourceRead, source: Source, settings: Settings) -> Iterator[pa
         raise UnreadableError(f"its reading failed ({type(error).__name__})") from error
 
 
-def _update_interval(read: SourceRead, table: pa.Table, start: datetime, bound: datetime) -> None:
-    """Add some records to the interval of valid times and to the number of records without one."""
-    played_at = table["played_at"]
-    valid = played_at.filter(pc.and_(pc.greater_equal(played_at, start), pc.less_equal(played_at, bound)))
+def _update_intervals(read: SourceRead, table: pa.Table, start: datetime, bound: datetime) -> None:
+    """Add some records to the intervals of valid times and to the number of records without one."""
+    reported_at = table["reported_at"]
+    valid = table.select(["reported_at", "played_at"]).filter(
+        pc.and_(pc.greater_equal(reported_at, start), pc.less_equal(reported_at, bound))
+    )
     read.undated += len(table) - len(valid)
     read.has_seconds |= bool(pc.any(table["has_seconds"]).as_py())
     if len(valid):
-        extremes = pc.min_max(valid).as_py()
-        read.first = min(filter(None, [read.first, extremes["min"]]))
-        read.last = max(filter(None, [read.last, extremes["max"]]))
+        read.reported = _widened(read.reported, valid["reported_at"])
+        read.played = _widened(read.played, valid["played_at"])
+
+
+def _widened(interval: Interval | None, times: pa.ChunkedArray) -> Interval:
+    """The interval that includes these times, too."""
+    first, last = pc.min_max(times).as_py().values()
+    return (min(first, interval[0]), max(last, interval[1])) if interval else (first, last)
 
 
 def _raw_plays_table(read: SourceRead, table: pa.Table) -> pa.Table:
@@ -163,7 +174,7 @@ def _unreadable_record(read: SourceRead, detail: str) -> pa.Table:
     """The record of a file that can't be read; it holds the reason."""
     read.status, read.detail, read.source_format = "unreadable", detail, None
     read.records = read.undated = 1
-    read.first = read.last = None
+    read.reported = read.played = None
     row = {
         "listener": read.file.listener,
         "source_file": read.source,
@@ -176,6 +187,8 @@ def _unreadable_record(read: SourceRead, detail: str) -> pa.Table:
 
 def file_row(read: SourceRead, sha256: str, loaded_at: datetime, version: str) -> dict[str, Any]:
     """A row of `raw_files`."""
+    nothing = (None, None)
+    reported, played = (read.reported, read.played) if read.status == "read" else (None, None)
     return {
         "listener": read.file.listener,
         "source_file": read.source,
@@ -189,8 +202,8 @@ def file_row(read: SourceRead, sha256: str, loaded_at: datetime, version: str) -
         "records": read.records if read.status != "ignored" else 0,
         "undated_records": read.undated if read.status != "ignored" else 0,
         "is_minute_precise": read.status == "read" and not read.has_seconds,
-        "first_played_at": read.first if read.status == "read" else None,
-        "last_played_at": read.last if read.status == "read" else None,
+        **dict(zip(("first_reported_at", "last_reported_at"), reported or nothing, strict=True)),
+        **dict(zip(("first_played_at", "last_played_at"), played or nothing, strict=True)),
         "landed_at": read.file.landed_at,
         "loaded_at": loaded_at,
         "reader_version": version,

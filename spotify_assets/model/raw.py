@@ -83,12 +83,15 @@ raw_files = table(
     required("records", COUNT, "Records in `raw_plays`"),
     required("undated_records", COUNT, "Records among them without a valid time"),
     required("is_minute_precise", FLAG, "Whether all its times lack seconds"),
-    optional("first_played_at", TIME, "First valid time in it (UTC); null where it has none"),
-    optional("last_played_at", TIME, "Last valid time in it (UTC); null where it has none"),
+    optional("first_reported_at", TIME, "First valid time in it (UTC); null where it has none"),
+    optional("last_reported_at", TIME, "Last valid time in it (UTC); null where it has none"),
+    optional("first_played_at", TIME, "First `played_at` of its records with a valid time (UTC)"),
+    optional("last_played_at", TIME, "Last `played_at` of its records with a valid time (UTC)"),
     required("landed_at", TIME, "When the landed file was last modified (UTC)"),
     required("loaded_at", TIME, "When its records were read into `raw_plays` (UTC)"),
     required("reader_version", LABEL, "Version of the reader, and `SPOTIFY_ASSETS_PLAYS_START`, when it was read"),
     CheckConstraint("records >= undated_records", name="undated_within_records"),
+    CheckConstraint("first_reported_at <= last_reported_at", name="reported_in_order"),
     CheckConstraint("first_played_at <= last_played_at", name="interval_in_order"),
     landed="history",
 )
@@ -108,10 +111,21 @@ raw_plays = table(
     ),
     required("landed_at", TIME, "When the landed file was last modified (UTC)"),
     optional(
-        "played_at",
+        "reported_at",
         TIME,
         "`ts` as a time (UTC), valid or not; null where it has no accepted form. Parsed once, by the reader: "
-        "a file's interval and the rows of a month must agree on it",
+        "a file's intervals and the rows of a month must agree on it",
+    ),
+    optional(
+        "played_at",
+        TIME,
+        "End of the play (UTC): `reported_at`, or `offline_at` plus `ms_played` of a play that was reported late",
+    ),
+    optional(
+        "offline_at",
+        TIME,
+        "Start of the play by `offline_timestamp` (UTC); null where that is missing, or no time between "
+        "`SPOTIFY_ASSETS_PLAYS_START` and `reported_at`",
     ),
     *record_columns(),
     optional(

@@ -14,7 +14,7 @@ _TIME_OF_DAY = r"(?:[01]?\d|2[0-3]):\d\d?"
 _ISO_TIME = rf" *\d{{4}}-\d\d?-\d\d?(?:T| +){_TIME_OF_DAY}(?::\d\d?(?:\.\d+)?)?Z? *"
 _DAY_FIRST_TIME = rf" *(\d\d?)-(\d\d?)-(\d{{4}}) +({_TIME_OF_DAY}) *"
 # Fractions of a second are truncated to microseconds.
-PLAYED_AT_SQL = rf"""
+REPORTED_AT_SQL = rf"""
     try_cast(rtrim(CASE
         WHEN regexp_full_match(ts, '{_ISO_TIME}') THEN ts
         WHEN regexp_full_match(ts, '{_DAY_FIRST_TIME}') THEN regexp_replace(ts, '{_DAY_FIRST_TIME}', '\3-\2-\1 \4')
@@ -22,14 +22,14 @@ PLAYED_AT_SQL = rf"""
 
 # DuckDB scans the batches of an Arrow table in parallel.
 PARALLEL_ROWS = 32_768
-PLAYED_AT_TYPE = pa.timestamp("us", "UTC")
+REPORTED_AT_TYPE = pa.timestamp("us", "UTC")
 
 
 class RecordShaper:
     """Converts one file's records to the record schema.
 
     Its columns: text for each of `RECORD_NAMES`; `raw_record`, text, the reason why a record can't be read as a
-    play; `played_at`, `ts` as a UTC timestamp, null if it has no accepted format; `has_seconds`, whether `ts` has a
+    play; `reported_at`, `ts` as a UTC timestamp, null if it has no accepted format; `has_seconds`, whether `ts` has a
     seconds part.
     """
 
@@ -106,14 +106,15 @@ class RecordShaper:
         try:
             shaped = self._duckdb.execute(
                 f"""
-                SELECT *, {PLAYED_AT_SQL} AS played_at, length(ts) - length(replace(ts, ':', '')) > 1 AS has_seconds
+                SELECT *, {REPORTED_AT_SQL} AS reported_at,
+                    length(ts) - length(replace(ts, ':', '')) > 1 AS has_seconds
                 FROM (SELECT {text}, raw_record FROM {rows})
                 """
             ).to_arrow_table()
         finally:
             self._duckdb.unregister("landed")
-        played_at = shaped.schema.get_field_index("played_at")
-        return shaped.set_column(played_at, "played_at", shaped["played_at"].cast(PLAYED_AT_TYPE))
+        reported_at = shaped.schema.get_field_index("reported_at")
+        return shaped.set_column(reported_at, "reported_at", shaped["reported_at"].cast(REPORTED_AT_TYPE))
 
 
 def sample_fields(lines: pa.Array) -> list[list[str]]:

@@ -22,6 +22,8 @@ class ListedFile:
     listener: str
     source_file: str
     loaded_at: datetime
+    first_reported_at: datetime | None
+    last_reported_at: datetime | None
     first_played_at: datetime | None
     last_played_at: datetime | None
     has_undated: bool
@@ -169,13 +171,16 @@ class Stale:
 def listed_files(lake: Lake) -> list[ListedFile]:
     """Files in `raw_files` that have records."""
     columns = [
-        "listener", "source_file", "loaded_at", "first_played_at", "last_played_at", "undated_records", "records",
+        "listener", "source_file", "loaded_at", "first_reported_at", "last_reported_at", "first_played_at",
+        "last_played_at", "undated_records", "records",
     ]  # fmt: skip
     return [
         ListedFile(
             row["listener"],
             row["source_file"],
             row["loaded_at"],
+            row["first_reported_at"],
+            row["last_reported_at"],
             row["first_played_at"],
             row["last_played_at"],
             row["undated_records"] > 0,

@@ -68,11 +68,11 @@ def _join_files(raw_plays: DataFrame, raw_files: DataFrame) -> DataFrame:
     """Join each record with its file's row in the register.
 
     Adds `source_rank`, `position` (order by rank, file and row) and `finer_spans` (see `_finer_spans`). `played_at`
-    becomes null where it lies outside of the file's first and last valid time.
+    becomes null where `reported_at` lies outside of the file's first and last valid time.
     """
     rank = _source_rank(F.col("source_format"), F.col("is_minute_precise"))
     files = raw_files.where("status <> 'ignored'").select(
-        "listener", "source_file", rank.alias("source_rank"), "first_played_at", "last_played_at"
+        "listener", "source_file", rank.alias("source_rank"), "first_reported_at", "last_reported_at"
     )
     # Partitioned by a constant: engines warn of a window without partitions, and files are few.
     by_rank_and_file = Window.partitionBy(F.lit(1)).orderBy("source_rank", "source_file")
@@ -82,8 +82,8 @@ def _join_files(raw_plays: DataFrame, raw_files: DataFrame) -> DataFrame:
         .select(
             "source_file",
             "source_rank",
-            F.col("first_played_at").alias("file_first"),
-            F.col("last_played_at").alias("file_last"),
+            F.col("first_reported_at").alias("file_first"),
+            F.col("last_reported_at").alias("file_last"),
             "file_number",
             "finer_spans",
         )
@@ -91,7 +91,7 @@ def _join_files(raw_plays: DataFrame, raw_files: DataFrame) -> DataFrame:
     return broadcast_join(of_file, raw_plays, "source_file", "inner").withColumns(
         {
             "played_at": F.when(
-                F.col("played_at").between(F.col("file_first"), F.col("file_last")), F.col("played_at")
+                F.col("reported_at").between(F.col("file_first"), F.col("file_last")), F.col("played_at")
             ),
             "position": F.col("file_number") * F.lit(MAX_FILE_ROWS) + F.col("source_row"),
         }
@@ -151,7 +151,7 @@ def _apply_record_rules(records: DataFrame, settings: Settings) -> DataFrame:
             .when(ms_played < settings.min_ms_played, "too_short")
             .when(
                 F.col("finer_spans").isNotNull()
-                & F.exists("finer_spans", lambda span: F.col("played_at").between(span["first"], span["last"])),
+                & F.exists("finer_spans", lambda span: F.col("reported_at").between(span["first"], span["last"])),
                 "superseded",
             ),
         }
@@ -177,11 +177,11 @@ def _finer_spans(files: DataFrame) -> DataFrame:
     since coarser sources truncate seconds. Spans are joined by file rather than by a range of time: for a range join
     Sail builds its hash table from all plays of a listener.
     """
-    spans = files.where("first_played_at IS NOT NULL").select(
+    spans = files.where("first_reported_at IS NOT NULL").select(
         "listener",
         "source_rank",
-        F.date_trunc("minute", "first_played_at").alias("span_first"),
-        F.col("last_played_at").alias("span_last"),
+        F.date_trunc("minute", "first_reported_at").alias("span_first"),
+        F.col("last_reported_at").alias("span_last"),
     )
     finer = reduce(
         DataFrame.unionByName,

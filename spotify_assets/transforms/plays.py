@@ -39,6 +39,8 @@ def plays(
         ).alias("play_id"),
         "listener",
         "played_at",
+        "reported_at",
+        (F.col("played_at") < F.col("reported_at")).alias("played_at_is_corrected"),
         F.timestamp_micros(F.unix_micros("played_at") - ms_played * 1000).alias("started_at"),
         F.to_date(local).alias("local_date"),
         F.hour(local).alias("local_hour"),

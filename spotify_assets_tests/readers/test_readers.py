@@ -36,7 +36,7 @@ def test_extended_history_keeps_its_fields_as_text():
     assert row["ms_played"] == "60000.0"
     assert row["shuffle"] == "false"
     assert row["track_uri"] == "spotify:track:Song000000000000000000"
-    assert row["played_at"] == datetime(2024, 1, 31, 13, 37, tzinfo=UTC)
+    assert row["reported_at"] == datetime(2024, 1, 31, 13, 37, tzinfo=UTC)
     assert set(RECORD_FIELDS) < set(row)
 
 
@@ -64,7 +64,7 @@ def test_account_data(record, field):
     source_format, [row] = read(json.dumps([record]))
     assert source_format == "account_data"
     assert row[field]
-    assert (row["played_at"], row["has_seconds"]) == (datetime(2021, 4, 22, 5, 41, tzinfo=UTC), False)
+    assert (row["reported_at"], row["has_seconds"]) == (datetime(2021, 4, 22, 5, 41, tzinfo=UTC), False)
 
 
 def test_maven_csv():
@@ -82,7 +82,7 @@ def test_a_byte_order_mark_is_passed_over_even_mangled(start):
 def test_a_csv_saved_by_excel():
     text = f"{MAVEN_HEADER}\n{MAVEN_ROW}".replace(',"Say It, Just Say It",', ",Say,").replace(",", ";")
     _, rows = read(text.replace("2013-07-08 02:44:34", "08-07-2013 02:44"), "x.csv")
-    assert only(rows, "track_name", "played_at", "has_seconds") == [
+    assert only(rows, "track_name", "reported_at", "has_seconds") == [
         ("Say", datetime(2013, 7, 8, 2, 44, tzinfo=UTC), False)
     ]
 
@@ -96,7 +96,7 @@ def test_ndjson_and_parquet_of_the_same_columns(make, expected):
     for content, name in ((ndjson, "x.ndjson"), (buffer.getvalue(), "x.parquet")):
         source_format, rows = read(content, name)
         assert (source_format, len(rows)) == (expected, 2)
-        assert rows[1]["played_at"] == datetime(2021, 4, 22, 5, 43, tzinfo=UTC)
+        assert rows[1]["reported_at"] == datetime(2021, 4, 22, 5, 43, tzinfo=UTC)
 
 
 def test_parquet_times_with_any_zone_and_unit_are_utc():
@@ -106,7 +106,7 @@ def test_parquet_times_with_any_zone_and_unit_are_utc():
         table = pa.table({"ts": pa.array([value], type_), "ms_played": [1], "track_name": ["x"]})
         buffer = io.BytesIO()
         parquet.write_table(table, buffer)
-        assert only(read(buffer.getvalue(), "x.parquet")[1], "played_at", "has_seconds") == [(moment, True)]
+        assert only(read(buffer.getvalue(), "x.parquet")[1], "reported_at", "has_seconds") == [(moment, True)]
 
 
 def test_a_record_that_is_no_record_says_what_it_is_and_not_what_is_in_it():

@@ -28,7 +28,7 @@ def test_a_play():
     assert only([row], *told) == [
         ("2024-01-31T13:37:00.123Z", "200000", f"spotify:track:{id_of('A')}", "A", "Band", "Album", None)
     ]
-    assert row["played_at"] == datetime(2024, 1, 31, 13, 37, 0, 123_000, tzinfo=UTC)
+    assert row["reported_at"] == datetime(2024, 1, 31, 13, 37, 0, 123_000, tzinfo=UTC)
     assert (row["reason_end"], row["platform"], row["shuffle"]) == (None, None, None)
 
 

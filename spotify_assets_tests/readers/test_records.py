@@ -47,8 +47,8 @@ FIRST = "2024-01-31 13:37:00"
 )
 def test_accepted_times(text, expected):
     lines = pa.array([json.dumps({"ts": text, "ms_played": 1})])
-    [played_at] = RecordShaper("extended").from_json(lines)["played_at"].to_pylist()
-    assert played_at == (None if expected is None else utc(expected))
+    [reported_at] = RecordShaper("extended").from_json(lines)["reported_at"].to_pylist()
+    assert reported_at == (None if expected is None else utc(expected))
 
 
 GUARDED = dedent("""

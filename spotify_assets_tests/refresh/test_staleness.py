@@ -140,9 +140,9 @@ def test_records_of_a_file_are_spread_over_its_time():
     of_plays = windows("plays", load_settings(plays_start="2024-01-01"), utc("2024-12-31 00:00:00"))
     loaded = utc("2025-01-01 00:00:00")
     files = [
-        ListedFile("anna", "a", loaded, utc("2024-02-01 00:00:00"), utc("2024-03-31 23:59:59"), False, 60),
-        ListedFile("anna", "b", loaded, utc("2024-03-05 00:00:00"), utc("2024-03-05 00:00:00"), False, 7),
-        ListedFile("anna", "c", loaded, None, None, True, 5),
+        ListedFile("anna", "a", loaded, *2 * (utc("2024-02-01 00:00:00"), utc("2024-03-31 23:59:59")), False, 60),
+        ListedFile("anna", "b", loaded, *4 * (utc("2024-03-05 00:00:00"),), False, 7),
+        ListedFile("anna", "c", loaded, None, None, None, None, True, 5),
     ]
     records = {key: round(count) for key, count in staleness._records_by_key(files, of_plays).items() if count}
     assert records == {"2024-02-01": 29, "2024-03-01": 38}

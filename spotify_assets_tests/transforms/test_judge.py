@@ -21,6 +21,7 @@ def record(row=0, played_at=NOON, **more):
         "source_row": row,
         "source_format": "extended",
         "landed_at": LANDED_AT,
+        "reported_at": utc(played_at) if played_at else None,
         "played_at": utc(played_at) if played_at else None,
         "ts": played_at,
         "ms_played": "200000",
@@ -41,6 +42,8 @@ def listed(
         "status": "read",
         "source_format": source_format,
         "is_minute_precise": source_format == "account_data",
+        "first_reported_at": utc(first),
+        "last_reported_at": utc(last),
         "first_played_at": utc(first),
         "last_played_at": utc(last),
         "records": 1,
@@ -75,9 +78,9 @@ def test_a_good_record_is_kept(reasons):
 def test_reasons_of_the_record_alone(reasons):
     cases = [
         ({"raw_record": "number, 1 characters: is no object"}, "unreadable"),
-        ({"played_at": None}, "bad_timestamp"),
-        ({"played_at": utc("2023-12-31 23:59:59")}, "bad_timestamp"),
-        ({"played_at": utc("2025-06-01 00:00:00")}, "bad_timestamp"),
+        ({"reported_at": None}, "bad_timestamp"),
+        ({"reported_at": utc("2023-12-31 23:59:59")}, "bad_timestamp"),
+        ({"reported_at": utc("2025-06-01 00:00:00")}, "bad_timestamp"),
         ({"track_uri": None, "track_name": None}, "no_content"),
         ({"track_uri": "spotify:local:Band:Album:Song:200", "track_name": " \t\u00a0"}, "no_content"),
         ({"ms_played": None}, "bad_duration"),
@@ -113,8 +116,8 @@ def test_reasons_of_the_record_alone(reasons):
 
 def test_the_first_rule_that_is_broken_is_the_reason(reasons):
     broken = [
-        {"raw_record": "x", "played_at": None, "track_uri": None, "track_name": None, "ms_played": None},
-        {"played_at": None, "track_uri": None, "track_name": None, "ms_played": None},
+        {"raw_record": "x", "reported_at": None, "track_uri": None, "track_name": None, "ms_played": None},
+        {"reported_at": None, "track_uri": None, "track_name": None, "ms_played": None},
         {"track_uri": None, "track_name": None, "ms_played": None},
     ]
     found = reasons([record(row) | fields for row, fields in enumerate(broken)])
@@ -134,7 +137,7 @@ def test_a_repeated_record_is_kept_once_the_first_by_file_and_row(reasons):
 @pytest.mark.parametrize(
     "other",
     [
-        {"played_at": utc("2024-01-31 12:00:01")},
+        {"reported_at": utc("2024-01-31 12:00:01"), "played_at": utc("2024-01-31 12:00:01")},
         {"ms_played": "200001"},
         {"track_uri": "spotify:track:3J3n32GeLmMjwuAzyhcSNe"},
     ],
@@ -260,7 +263,7 @@ def test_records_of_files_that_are_not_listed_are_left_out(frame):
 
 
 def test_a_rejected_record_keeps_its_raw_fields_and_goes_to_its_time_or_to_the_start(frame):
-    records = [record(0, ms_played="10", track_name=" Song "), record(1) | {"played_at": None, "ts": "soon"}]
+    records = [record(0, ms_played="10", track_name=" Song "), record(1) | {"reported_at": None, "ts": "soon"}]
     rows = transforms.rejected_plays(
         frame("raw_plays", records), frame("raw_files", [listed()]), settings=load_settings()
     ).collect()

@@ -67,13 +67,13 @@ def every_record_once(context: dg.AssetCheckExecutionContext, lake: LakeResource
 
     record = ["source_file", "source_row"]
     listed = window_rows("raw_files", context, lake).where("records > 0")
-    raw = F.broadcast(listed.select("source_file", "first_played_at", "last_played_at")).join(
-        window_rows("raw_plays", context, lake).select(*record, "played_at"), "source_file"
+    raw = F.broadcast(listed.select("source_file", "first_reported_at", "last_reported_at")).join(
+        window_rows("raw_plays", context, lake).select(*record, "reported_at", "played_at"), "source_file"
     )
     window = run_window("plays", context, lake)
     if window is not None:
         is_valid = F.coalesce(
-            F.col("played_at").between(F.col("first_played_at"), F.col("last_played_at")), F.lit(False)
+            F.col("reported_at").between(F.col("first_reported_at"), F.col("last_reported_at")), F.lit(False)
         )
         within = is_valid & (F.col("played_at") >= window.start) & (F.col("played_at") < window.end)
         raw = raw.where(within | ~is_valid if window.is_first else within)
