@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Grain = Literal["daily", "weekly", "monthly"]
+DateOrder = Literal["day_first", "month_first"]
 PREFIX = "SPOTIFY_ASSETS_"
 # Options of PyMySQL that name a file or, `ssl_capath`, a folder.
 MYSQL_FILES = frozenset({"ssl_ca", "ssl_cert", "ssl_key", "ssl_capath", "read_default_file"})
@@ -111,6 +112,11 @@ class Settings(BaseSettings):
     )
     plays_grain: Grain = Field("monthly", description="Partitions of plays: `daily`, `weekly` or `monthly`")
     min_ms_played: int = Field(500, ge=0, description="Shorter plays are rejected as `too_short` (ms)")
+    date_order: DateOrder | None = Field(
+        None,
+        description="Order of day and month in files whose dates can be read in both, as 5/1/2024: `day_first` or "
+        "`month_first`; unset, such records are rejected, and the file is named",
+    )
     timezone: str = Field("UTC", description="Time zone of local dates and hours, as `Europe/Stockholm`")
     timezones: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict, description="Time zones by listener: `anna=Europe/Stockholm,ben=America/Lima`"

@@ -98,7 +98,7 @@ def print_unused(console: Console, unused: Sequence[UnusedFile], count: int) -> 
     """Print how many files were not used, and why the first of them."""
     if not count:
         return
-    console.print(f"[yellow]![/] {_files(count)} not used:")
+    console.print(f"[yellow]![/] {_files(count)} not used, or only in part:")
     _print_some(console, list(map(str, unused)), count)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from spotify_assets.cli.interrupts import raise_if_stopped
 from spotify_assets.cli.outcome import Progress, RunFailedError, Synced
-from spotify_assets.ingest.history import find_changes
+from spotify_assets.ingest.history import STANDING_STATUSES, find_changes
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
@@ -85,7 +85,7 @@ class Runner:
             self.done.landing = changes.summary()
             raise_if_stopped()
         else:
-            self.done.unused = [file for file in changes.unused if file.status == "passed over"]
+            self.done.unused = [file for file in changes.unused if file.status in STANDING_STATUSES]
             self.done.unused_count = len(self.done.unused)
         self._refresh()
         self.done.is_computed = True

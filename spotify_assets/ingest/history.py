@@ -8,7 +8,7 @@ changed either table, or if their numbers of records differ, the files in questi
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,10 +35,12 @@ from spotify_assets.ingest.history_rows import (
 from spotify_assets.lake.commits import WHOLE, commit_metadata, version_number, window_states, window_versions
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.overrides import DateOrders, read_date_orders
 from spotify_assets.landing.zone import HistoryFile, LandingZone, file_sha256
 from spotify_assets.model import TABLES
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError, is_passing
 from spotify_assets.readers.sources import Source
+from spotify_assets.readers.times import AMBIGUOUS_DATES
 from spotify_assets.refresh import lineage, repair
 from spotify_assets.settings import Settings
 from spotify_assets.storage import OutsideStorageError, StoredFile
@@ -53,11 +55,12 @@ ReadProgress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class UnusedFile:
-    """A file of the landing zone, or a member of an archive, that adds no plays.
+    """A file of the landing zone, or a member of an archive, of which not all is used.
 
     Attributes:
         source: Path below the landing zone.
         status: `unreadable` (its content is wrong), `not read yet` (it can't be read now; the next run tries again),
+            `ambiguous` (it is read, but for dates that could be two days), `line skipped` (of a file of overrides),
             `passed over` (it is where nothing is read) or `ignored` (it is something else than listening history).
         reason: Why, for the person who can act.
     """
@@ -71,7 +74,9 @@ class UnusedFile:
 
 
 # From what somebody should look at, to what an export holds besides.
-UNUSED_STATUSES = ("not read yet", "unreadable", "passed over", "ignored")
+UNUSED_STATUSES = ("not read yet", "unreadable", "ambiguous", "line skipped", "passed over", "ignored")
+# What every sync tells, also if nothing changed: a person can mend it.
+STANDING_STATUSES = ("ambiguous", "line skipped", "passed over")
 
 
 def unused_first(unused: Iterable[UnusedFile]) -> list[UnusedFile]:
@@ -112,7 +117,8 @@ class Changes:
         changed: Paths of those of `to_read` that are listed already, and changed.
         again: Paths of those of `to_read` that are listed, didn't change, and whose records are missing.
         files: Number of history files in the landing zone.
-        unused: Files that are listed, but hold no history or can't be read; and files that are never read.
+        unused: Files that are listed, but hold no history or can't be read, or not wholly; and those never read.
+        date_orders: Orders of day and month that apply to the files.
         mismatch: What is wrong with the raw tables.
     """
 
@@ -124,6 +130,7 @@ class Changes:
     files: int = 0
     unused: list[UnusedFile] = field(default_factory=list)
     mismatch: Mismatch = field(default_factory=Mismatch)
+    date_orders: DateOrders = field(default_factory=DateOrders)
 
     def __bool__(self) -> bool:
         return bool(self.to_read or self.touched or self.deleted or self.mismatch)
@@ -156,14 +163,32 @@ class IngestResult:
         return {file.source: file.reason for file in self.unused if file.status == "unreadable"}
 
 
-def reader_version(settings: Settings, statuses: Iterable[str]) -> str:
+def reader_version(
+    landed_file: str, results: Collection[tuple[str, str | None]], settings: Settings, orders: DateOrders
+) -> str:
     """Version of everything but a file's content that determines its rows: code, start of plays.
 
-    For unreadable files it includes the size limits, so that they are read again after a limit is raised.
+    For unreadable files it includes the size limits, so that they are read again after a limit is raised; for files
+    whose dates don't show the order of day and month, the setting for it; for those with a line about it, the line.
+
+    Args:
+        landed_file: Path of the file.
+        results: Status and detail of each of its sources.
+        settings: Start of plays, and size limits.
+        orders: Orders of day and month.
     """
     start = floor_to_grain(settings.plays_start, settings.plays_grain)
-    limits = f" up to {settings.max_json_mb}/{settings.max_unzipped_mb} MB" if "unreadable" in statuses else ""
-    return f"{lineage.code_version('raw_plays')} from {start:%Y-%m-%d}{limits}"
+    is_unreadable = any(status == "unreadable" for status, _ in results)
+    limits = f" up to {settings.max_json_mb}/{settings.max_unzipped_mb} MB" if is_unreadable else ""
+    dates = orders.version(
+        landed_file, depends_on_default=any(status == "read" and detail is not None for status, detail in results)
+    )
+    return f"{lineage.code_version('raw_plays')} from {start:%Y-%m-%d}{limits}{dates}"
+
+
+def _version_now(rows: Sequence[Mapping[str, Any]], settings: Settings, orders: DateOrders) -> str:
+    """The version that a landed file would be read with now, by its rows of `raw_files`."""
+    return reader_version(rows[0]["landed_file"], [(row["status"], row["detail"]) for row in rows], settings, orders)
 
 
 def find_changes(
@@ -185,7 +210,7 @@ def find_changes(
     for row in lake.read("raw_files").to_pylist() if "raw_files" not in mismatch.damaged else []:
         listed.setdefault(row["landed_file"], []).append(row)
     repair.require_landing_zone(landing, lake)
-    changes = Changes(mismatch=mismatch)
+    changes = Changes(mismatch=mismatch, date_orders=read_date_orders(landing, settings))
     present = set()
     now = datetime.now(UTC)
     strays: dict[str, str] = {}
@@ -196,7 +221,7 @@ def find_changes(
             file.size,
             file.landed_at,
             file.etag or None,
-            reader_version(settings, [row["status"] for row in rows]),
+            _version_now(rows, settings, changes.date_orders),
         ]:
             if mismatch.concerns(rows):
                 changes.to_read.append(file)
@@ -204,7 +229,7 @@ def find_changes(
             continue
         if settled_before and file.landed_at > settled_before and file.landed_at <= now:
             continue
-        if rows and not mismatch.concerns(rows) and _is_only_touched(file, rows, landing, settings, now):
+        if rows and not mismatch.concerns(rows) and _is_only_touched(file, rows, landing, settings, changes, now):
             changes.touched.append(file)
             continue
         changes.to_read.append(file)
@@ -216,6 +241,7 @@ def find_changes(
     changes.unused = unused_first(
         [
             *(UnusedFile(path, "passed over", reason) for path, reason in strays.items()),
+            *_skipped_lines(changes.date_orders, present),
             *_unused_rows(row for path in present - unread for row in listed.get(path, ())),
         ]
     )
@@ -223,8 +249,22 @@ def find_changes(
 
 
 def _unused_rows(rows: Iterable[dict[str, Any]]) -> Iterator[UnusedFile]:
-    """The rows of `raw_files` that are not read."""
-    return (UnusedFile(row["source_file"], row["status"], row["detail"]) for row in rows if row["status"] != "read")
+    """The rows of `raw_files` that are not read, or not wholly."""
+    found = (unused_source(row["source_file"], row["status"], row["detail"]) for row in rows)
+    return (unused for unused in found if unused)
+
+
+def unused_source(source: str, status: str, detail: str | None) -> UnusedFile | None:
+    """A source that is not read, or not wholly, as `raw_files` lists it; None for any other."""
+    if status != "read":
+        return UnusedFile(source, status, detail or "")
+    return UnusedFile(source, "ambiguous", detail) if detail and detail.startswith(AMBIGUOUS_DATES) else None
+
+
+def _skipped_lines(orders: DateOrders, present: Iterable[str]) -> Iterator[UnusedFile]:
+    """Lines of overrides that have no effect."""
+    for problem in (*orders.problems, *orders.unmatched(present)):
+        yield UnusedFile(problem.path, "line skipped", problem.reason)
 
 
 def known_digests(lake: Lake, listener: str) -> dict[StoredFile, str]:
@@ -312,10 +352,15 @@ def _count_rows(delta: DeltaTable) -> int:
 
 
 def _is_only_touched(
-    file: HistoryFile, rows: list[dict[str, Any]], landing: LandingZone, settings: Settings, now: datetime
+    file: HistoryFile,
+    rows: list[dict[str, Any]],
+    landing: LandingZone,
+    settings: Settings,
+    changes: Changes,
+    now: datetime,
 ) -> bool:
     """Whether only the time of modification changed, and no record becomes valid or invalid by it."""
-    version = reader_version(settings, [row["status"] for row in rows])
+    version = _version_now(rows, settings, changes.date_orders)
     if rows[0]["size"] != file.size or rows[0]["reader_version"] != version:
         return False
     bound = latest_valid(file.landed_at, settings, now)
@@ -355,13 +400,13 @@ def ingest(
     unread: dict[str, str] = {}
     listed = changes.changed | changes.again
     for group in _groups(changes.to_read):
-        reads += _read_group(group, listed, unread, landing, lake, settings, progress)
+        reads += _read_group(group, listed, unread, landing, lake, settings, changes.date_orders, progress)
     if listed:
         # An archive may have lost members.
         _remove_unlisted_records(lake)
     if changes.touched:
         _update_touched(lake, changes.touched)
-    strays = [file for file in changes.unused if file.status == "passed over"]
+    standing = [file for file in changes.unused if file.status in STANDING_STATUSES]
     return IngestResult(
         changes,
         len(changes.to_read) - len(unread),
@@ -372,8 +417,8 @@ def ingest(
                     UnusedFile(path, "not read yet", f"{reason}; the next sync tries again")
                     for path, reason in unread.items()
                 ),
-                *(UnusedFile(read.source, read.status, read.detail or "") for read in reads if read.status != "read"),
-                *strays,
+                *filter(None, (unused_source(read.source, read.status, read.detail) for read in reads)),
+                *standing,
             ]
         ),
     )
@@ -421,6 +466,7 @@ def _read_group(
     landing: LandingZone,
     lake: Lake,
     settings: Settings,
+    orders: DateOrders,
     progress: ReadProgress,
 ) -> list[SourceRead]:
     """Read files, commit their records to `raw_plays`, and then add the files to `raw_files`.
@@ -440,9 +486,9 @@ def _read_group(
                 for read, source in parts:
                     if file.size > STREAMED_BYTES and source.open:
                         _unlist(lake, {file.path} & listed)
-                        _stream(read, source, lake, settings)
+                        _stream(read, source, lake, settings, orders)
                     else:
-                        tables += all_records(read, source, settings)
+                        tables += all_records(read, source, settings, orders)
                     of_file.append(read)
         except FileNotFoundError:
             continue  # deleted after it was listed; the next run handles it
@@ -462,13 +508,11 @@ def _read_group(
     if collected:
         _replace_rows(lake, "raw_plays", "source_file", {read.source for read in reads}, collected)
     loaded_at = datetime.now(UTC)
-    statuses: dict[str, list[str]] = {}
+    results: dict[str, list[tuple[str, str | None]]] = {}
     for read in reads:
-        statuses.setdefault(read.file.path, []).append(read.status)
-    rows = [
-        file_row(read, digests[read.file.path], loaded_at, reader_version(settings, statuses[read.file.path]))
-        for read in reads
-    ]
+        results.setdefault(read.file.path, []).append((read.status, read.detail))
+    versions = {path: reader_version(path, of_file, settings, orders) for path, of_file in results.items()}
+    rows = [file_row(read, digests[read.file.path], loaded_at, versions[read.file.path]) for read in reads]
     _replace_rows(
         lake,
         "raw_files",
@@ -479,7 +523,7 @@ def _read_group(
     return reads
 
 
-def _stream(read: SourceRead, source: Source, lake: Lake, settings: Settings) -> None:
+def _stream(read: SourceRead, source: Source, lake: Lake, settings: Settings, orders: DateOrders) -> None:
     """Commit the records of a large source while they are read, in one commit.
 
     Where reading fails at any record, only those of `failure_records` are committed.
@@ -488,7 +532,7 @@ def _stream(read: SourceRead, source: Source, lake: Lake, settings: Settings) ->
 
     def batches() -> Iterator[pa.RecordBatch]:
         try:
-            for table in records(read, source, settings):
+            for table in records(read, source, settings, orders):
                 yield from table.to_batches()
         except (NoHistoryError, UnreadableError, OSError, MemoryError) as error:
             failure.append(error)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spotify_assets.ingest.placement import placed_times
+from spotify_assets.landing.overrides import DateOrders
 from spotify_assets.landing.zone import HistoryFile
 from spotify_assets.model import TABLES
 from spotify_assets.readers import read_history
@@ -36,7 +37,7 @@ class SourceRead:
         source: Path of the source, as in `raw_plays.source_file`.
         source_format: Format of its content; None where it isn't known.
         status: `read`, `ignored` (no listening history) or `unreadable`.
-        detail: Why it is ignored or unreadable.
+        detail: Why it is ignored or unreadable; of a file that is read, what its dates depend on besides.
         records: Number of records.
         undated: Number of records without a valid time.
         has_seconds: Whether any time has seconds other than 0.
@@ -79,10 +80,10 @@ def unreadable_file(file: HistoryFile, reason: str) -> tuple[SourceRead, list[pa
     return read, failure_records(read, UnreadableError(reason))
 
 
-def all_records(read: SourceRead, source: Source, settings: Settings) -> list[pa.Table]:
+def all_records(read: SourceRead, source: Source, settings: Settings, orders: DateOrders) -> list[pa.Table]:
     """All records of a small source; where reading fails at any record, only those of `failure_records`."""
     try:
-        return list(records(read, source, settings))
+        return list(records(read, source, settings, orders))
     except (NoHistoryError, UnreadableError) as error:
         return failure_records(read, error)
 
@@ -95,7 +96,7 @@ def failure_records(read: SourceRead, error: NoHistoryError | UnreadableError) -
     return [_unreadable_record(read, str(error))]
 
 
-def records(read: SourceRead, source: Source, settings: Settings) -> Iterator[pa.Table]:
+def records(read: SourceRead, source: Source, settings: Settings, orders: DateOrders) -> Iterator[pa.Table]:
     """The records of a source in the shape of `raw_plays`, noting in `read` what passes.
 
     Raises:
@@ -111,14 +112,18 @@ def records(read: SourceRead, source: Source, settings: Settings) -> Iterator[pa
     read.records = 0
     try:
         with source.open() as stream:
-            read.source_format, tables = read_history(stream, source.name, settings.max_json_mb * MEGABYTE)
-            for table in tables:
+            history = read_history(
+                stream, source.name, settings.max_json_mb * MEGABYTE, orders.of(source.name), orders.default
+            )
+            read.source_format = history.source_format
+            for table in history.tables:
                 if not len(table):
                     continue
                 offline_at, played_at = placed_times(table, read.source_format, start)
                 table = table.append_column("offline_at", offline_at).append_column("played_at", played_at)
                 _update_intervals(read, table, start, bound)
                 yield _raw_plays_table(read, table)
+            read.detail = history.detail
     except (NoHistoryError, UnreadableError, FileNotFoundError):
         raise
     except Exception as error:

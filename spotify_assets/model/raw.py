@@ -79,7 +79,12 @@ raw_files = table(
         "`read`, `ignored` (no history) or `unreadable`",
         info={"accepted": ("read", "ignored", "unreadable")},
     ),
-    optional("detail", TEXT, "Why it was ignored or can't be read; null for a file that was read"),
+    optional(
+        "detail",
+        TEXT,
+        "Why it was ignored or can't be read; of a file that was read, how its dates were taken, where they don't "
+        "show the order of day and month; else null",
+    ),
     required("records", COUNT, "Records in `raw_plays`"),
     required("undated_records", COUNT, "Records among them without a valid time"),
     required("is_minute_precise", FLAG, "Whether all its times lack seconds"),

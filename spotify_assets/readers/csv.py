@@ -15,13 +15,13 @@ from pyarrow import csv as arrow_csv
 
 from spotify_assets.readers.errors import NoHistoryError
 from spotify_assets.readers.formats import detect_format
-from spotify_assets.readers.records import RecordShaper
+from spotify_assets.readers.records import Shaping
 from spotify_assets.readers.text import read_line_blocks
 
 DELIMITERS = (",", ";", "\t")
 
 
-def read_csv(stream: BinaryIO) -> tuple[str, Iterator[pa.Table]]:
+def read_csv(stream: BinaryIO, shaping: Shaping) -> tuple[str, Iterator[pa.Table]]:
     """Detect the format from the header line and read the records; see `read_history`.
 
     Raises:
@@ -36,7 +36,7 @@ def read_csv(stream: BinaryIO) -> tuple[str, Iterator[pa.Table]]:
         columns = [name.strip().strip('"') for name in names]
         source_format = detect_format(columns)
         if source_format is not None:
-            shaper = RecordShaper(source_format)
+            shaper = shaping(source_format)
             lines = chain([first.slice(1)], blocks)
             return source_format, (shaper.from_columns(_split_lines(block, columns, delimiter)) for block in lines)
     raise NoHistoryError("text whose first line is no header of listening history")

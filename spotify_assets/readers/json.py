@@ -13,7 +13,7 @@ import pyarrow as pa
 from spotify_assets.readers import recently_played
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets.readers.formats import RECENTLY_PLAYED, detect_format
-from spotify_assets.readers.records import RecordShaper, sample_fields
+from spotify_assets.readers.records import Shaping, sample_fields
 from spotify_assets.readers.scratch import duckdb_cursor
 from spotify_assets.readers.text import decode_utf8, read_line_blocks, strip_bom
 
@@ -40,7 +40,7 @@ def detect_lines_format(lines: pa.Array) -> str | None:
     return next(filter(None, map(detect_format, sample_fields(lines.slice(0, SAMPLED_RECORDS)))), None)
 
 
-def read_json_array(stream: BinaryIO, max_bytes: int) -> tuple[str, Iterator[pa.Table]]:
+def read_json_array(stream: BinaryIO, max_bytes: int, shaping: Shaping) -> tuple[str, Iterator[pa.Table]]:
     """Detect the format of a JSON array and read its records; see `read_history`.
 
     Raises:
@@ -52,9 +52,9 @@ def read_json_array(stream: BinaryIO, max_bytes: int) -> tuple[str, Iterator[pa.
     source_format = detect_lines_format(records)
     if source_format is None:
         if plays := recently_played.find_plays(parse_json(text)):
-            return _shape_recent_plays(plays)
+            return _shape_recent_plays(plays, shaping)
         raise NoHistoryError(f"a JSON array of {len(records):,} elements, none of them a play")
-    return source_format, iter([RecordShaper(source_format).from_json(records)])
+    return source_format, iter([shaping(source_format).from_json(records)])
 
 
 def _elements(text: str) -> pa.Array:
@@ -98,7 +98,7 @@ def _parse_finite(text: str) -> float | str:
     return number if isfinite(number) else text
 
 
-def read_json_object_or_lines(stream: BinaryIO, max_bytes: int) -> tuple[str, Iterator[pa.Table]]:
+def read_json_object_or_lines(stream: BinaryIO, max_bytes: int, shaping: Shaping) -> tuple[str, Iterator[pa.Table]]:
     """Detect the format of NDJSON, or of a page of recently played tracks, and read its records; see `read_history`.
 
     Raises:
@@ -109,21 +109,21 @@ def read_json_object_or_lines(stream: BinaryIO, max_bytes: int) -> tuple[str, It
     first = next(blocks, pa.array([], pa.string()))
     source_format = detect_lines_format(first)
     if source_format is not None:
-        shaper = RecordShaper(source_format)
+        shaper = shaping(source_format)
         return source_format, (shaper.from_json(block) for block in chain([first], blocks))
     if sample_fields(first.slice(0, 1)) and len(first) > 1:
         raise NoHistoryError("NDJSON, none of its first records a play")
     stream.seek(0)
     document = parse_json(read_text(stream, max_bytes))
     if plays := recently_played.find_plays(document):
-        return _shape_recent_plays(plays)
+        return _shape_recent_plays(plays, shaping)
     keys = ", ".join(_field_names(document))
     raise NoHistoryError(f"a JSON object, no list of plays (its fields: {keys})")
 
 
-def _shape_recent_plays(items: list[Any]) -> tuple[str, Iterator[pa.Table]]:
+def _shape_recent_plays(items: list[Any], shaping: Shaping) -> tuple[str, Iterator[pa.Table]]:
     table = recently_played.plays_table(items)
-    return RECENTLY_PLAYED, iter([RecordShaper(RECENTLY_PLAYED).from_columns(table)])
+    return RECENTLY_PLAYED, iter([shaping(RECENTLY_PLAYED).from_columns(table)])
 
 
 def _field_names(document: Iterable[str]) -> list[str]:

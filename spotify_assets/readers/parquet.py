@@ -8,12 +8,12 @@ from pyarrow import parquet
 
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError, is_passing
 from spotify_assets.readers.formats import FIELDS, detect_format
-from spotify_assets.readers.records import RecordShaper
+from spotify_assets.readers.records import RecordShaper, Shaping
 
 BATCH_ROWS = 250_000
 
 
-def read_parquet(stream: BinaryIO) -> tuple[str, Iterator[pa.Table]]:
+def read_parquet(stream: BinaryIO, shaping: Shaping) -> tuple[str, Iterator[pa.Table]]:
     """Detect the format from the column names and read the records; see `read_history`.
 
     Raises:
@@ -30,7 +30,7 @@ def read_parquet(stream: BinaryIO) -> tuple[str, Iterator[pa.Table]]:
     if source_format is None:
         raise NoHistoryError("Parquet whose columns are no listening history's")
     known = [name for name in file.schema_arrow.names if name in FIELDS[source_format]]
-    return source_format, _read_batches(file, known, RecordShaper(source_format))
+    return source_format, _read_batches(file, known, shaping(source_format))
 
 
 def _read_batches(file: parquet.ParquetFile, columns: list[str], shaper: RecordShaper) -> Iterator[pa.Table]:

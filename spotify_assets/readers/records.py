@@ -1,24 +1,17 @@
 """Converts records from an export's own fields to the record schema: text columns and the parsed time."""
 
+from collections.abc import Callable
+
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spotify_assets.model.raw import RECORD_NAMES
 from spotify_assets.readers.formats import FIELDS
 from spotify_assets.readers.scratch import duckdb_cursor
+from spotify_assets.readers.times import EXPORT_TIME_SQL, DateEvidence, parse_times
+from spotify_assets.settings import DateOrder
 
-# Accepted times, all UTC: ISO 8601 with `T` or blanks, and Excel's day-first one without seconds. They are matched
-# before the cast, as it also accepts `24:00`, years of five digits and `infinity`. DuckDB's `strptime` is no
-# alternative: where a text ends before its format does, it reads past the text's end, and if that is the end of a page
-# of memory, the process dies (DuckDB 1.5.5; one of 60 syncs did).
-_TIME_OF_DAY = r"(?:[01]?\d|2[0-3]):\d\d?"
-_ISO_TIME = rf" *\d{{4}}-\d\d?-\d\d?(?:T| +){_TIME_OF_DAY}(?::\d\d?(?:\.\d+)?)?Z? *"
-_DAY_FIRST_TIME = rf" *(\d\d?)-(\d\d?)-(\d{{4}}) +({_TIME_OF_DAY}) *"
-# Fractions of a second are truncated to microseconds.
-REPORTED_AT_SQL = rf"""
-    try_cast(rtrim(CASE
-        WHEN regexp_full_match(ts, '{_ISO_TIME}') THEN ts
-        WHEN regexp_full_match(ts, '{_DAY_FIRST_TIME}') THEN regexp_replace(ts, '{_DAY_FIRST_TIME}', '\3-\2-\1 \4')
-    END) AS TIMESTAMP)"""
+Shaping = Callable[[str], "RecordShaper"]
 
 # DuckDB scans the batches of an Arrow table in parallel.
 PARALLEL_ROWS = 32_768
@@ -31,9 +24,18 @@ class RecordShaper:
     Its columns: text for each of `RECORD_NAMES`; `raw_record`, text, the reason why a record can't be read as a
     play; `reported_at`, `ts` as a UTC timestamp, null if it has no accepted format; `has_seconds`, whether `ts` has a
     seconds part.
+
+    Args:
+        source_format: Format of the records.
+        date_order: Order of day and month in dates such as 5/1/2024; if it is None, they have no time.
+        dates: What the records show about this order is added to it.
     """
 
-    def __init__(self, source_format: str) -> None:
+    def __init__(
+        self, source_format: str, date_order: DateOrder | None = None, dates: DateEvidence | None = None
+    ) -> None:
+        self._date_order = date_order
+        self._dates = DateEvidence() if dates is None else dates
         self._export_fields = {field: export_field for export_field, field in FIELDS[source_format].items()}
         self._duckdb = duckdb_cursor()
 
@@ -106,15 +108,28 @@ class RecordShaper:
         try:
             shaped = self._duckdb.execute(
                 f"""
-                SELECT *, {REPORTED_AT_SQL} AS reported_at,
+                SELECT *, {EXPORT_TIME_SQL} AS reported_at,
                     length(ts) - length(replace(ts, ':', '')) > 1 AS has_seconds
                 FROM (SELECT {text}, raw_record FROM {rows})
                 """
             ).to_arrow_table()
         finally:
             self._duckdb.unregister("landed")
+        shaped = self._with_other_times(shaped)
         reported_at = shaped.schema.get_field_index("reported_at")
         return shaped.set_column(reported_at, "reported_at", shaped["reported_at"].cast(REPORTED_AT_TYPE))
+
+    def _with_other_times(self, shaped: pa.Table) -> pa.Table:
+        """Parse those times that are not spelled as Spotify's exports do. Others need no second look."""
+        if shaped["reported_at"].null_count == shaped["ts"].null_count:
+            return shaped
+        is_other = pc.and_(pc.is_null(shaped["reported_at"]), pc.is_valid(shaped["ts"])).combine_chunks()
+        parsed = parse_times(shaped["ts"].filter(is_other), self._date_order, self._dates)
+        for name in ("reported_at", "has_seconds"):
+            known, other = shaped[name].combine_chunks(), parsed[name].combine_chunks()
+            column = shaped.schema.get_field_index(name)
+            shaped = shaped.set_column(column, name, pc.replace_with_mask(known, is_other, other))
+        return shaped
 
 
 def sample_fields(lines: pa.Array) -> list[list[str]]:

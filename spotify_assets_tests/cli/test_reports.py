@@ -66,7 +66,7 @@ def test_of_many_files_that_are_not_used_the_first_are_named(console):
     unused = [UnusedFile(f"history/anna/{number}.json", "unreadable", "[cut] off") for number in range(12)]
     reports.print_unused(console, unused[:11], 12)
     lines = said(console)
-    assert lines[:2] == ["! 12 files not used:", "unreadable: history/anna/0.json ([cut] off)"]
+    assert lines[:2] == ["! 12 files not used, or only in part:", "unreadable: history/anna/0.json ([cut] off)"]
     assert lines[10:] == ["unreadable: history/anna/9.json ([cut] off)", "and 2 more"]
 
 

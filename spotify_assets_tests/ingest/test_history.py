@@ -229,6 +229,54 @@ def test_a_larger_limit_rereads_files_that_were_too_large(world):
     assert not world.ingest().changes
 
 
+def days(world):
+    """Status and days of each file's records; None for a record without a time."""
+    reported = {}
+    for row in world.rows("raw_plays"):
+        day = row["reported_at"] and f"{row['reported_at']:%m-%d}"
+        reported.setdefault(row["source_file"].split("/", 2)[2], []).append(day)
+    return reported
+
+
+def test_dates_that_could_be_two_days_are_told_until_a_line_or_a_setting_decides(world):
+    def csv(*times):
+        return "\n".join(["ts,ms_played,track_name", *(f"{time},200000,Song" for time in times)])
+
+    world.land("anna/unsure.csv", csv("5/1/2024 10:00", "6/1/2024 10:00"))
+    world.land("anna/sure.csv", csv("5/1/2024 10:00", "1/13/2024 10:00"))
+    world.land("anna/x.zip", zipped({"in.csv": csv("7/1/2024 10:00")}))
+    world.land("anna/iso.csv", csv("2024-05-01 10:00:00"))
+    told = [file.source for file in world.ingest().unused if file.status == "ambiguous"]
+    assert told == ["history/anna/unsure.csv", "history/anna/x.zip!in.csv"]
+    known = {"iso.csv": ["05-01"], "sure.csv": ["05-01", "01-13"]}
+    assert days(world) == {"unsure.csv": [None, None], "x.zip!in.csv": [None], **known}
+    changes = world.ingest().changes
+    assert not changes
+    assert [file.source for file in changes.unused] == told
+    assert "5/1/2024 is 5 January or 1 May; 2 records" in changes.unused[0].reason
+
+    world.overrides = {"date_order": "day_first"}
+    assert [file.path for file in world.ingest().changes.to_read] == ["history/anna/unsure.csv", "history/anna/x.zip"]
+    assert days(world) == {"unsure.csv": ["01-05", "01-06"], "x.zip!in.csv": ["01-07"], **known}
+    assert not world.ingest().changes
+
+    lines = b"source_file,order\nhistory/anna/unsure.csv,month_first\nhistory/anna/no.csv,month_first\n"
+    world.landing.land("overrides/date_order.csv", lines)
+    result = world.ingest()
+    assert [file.path for file in result.changes.to_read] == ["history/anna/unsure.csv"]
+    assert [str(file) for file in result.unused] == [
+        "line skipped: overrides/date_order.csv (line 3: there is no file 'history/anna/no.csv' in the landing zone)"
+    ]
+    assert days(world)["unsure.csv"] == ["05-01", "06-01"]
+    assert not world.ingest().changes
+
+    world.overrides = {}
+    world.landing.remove(["overrides/date_order.csv"])
+    world.ingest()
+    assert days(world) == {"unsure.csv": [None, None], "x.zip!in.csv": [None], **known}
+    assert not world.ingest().changes
+
+
 NOW = datetime(2025, 3, 1, tzinfo=UTC)
 A_DAY = timedelta(days=1)
 
@@ -342,7 +390,11 @@ def test_a_disk_that_fails_half_way_is_no_fault_of_the_file(world, monkeypatch, 
     world.land(f"anna/x.{kind}", content)
     with monkeypatch.context() as failing:
         failing.setattr(ingest_module, "file_sha256", lambda opener: "0" * 64)
-        failing.setattr(Folder, "open", lambda self, path: BadSector(content))
+        failing.setattr(
+            Folder,
+            "open",
+            lambda self, path, opens=Folder.open: BadSector(content) if "x." in path else opens(self, path),
+        )
         assert [status for status, _ in unused(world.ingest()).values()] == ["not read yet"]
     assert files(world) == {}
     world.ingest()

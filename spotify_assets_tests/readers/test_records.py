@@ -22,12 +22,9 @@ FIRST = "2024-01-31 13:37:00"
         ("2024-01-31T13:37:00.123456789Z", "2024-01-31 13:37:00.123456"),
         (" 2024-01-31  13:37 ", FIRST),
         ("2024-1-31 13:37", FIRST),
-        ("31-01-2024 13:37", FIRST),
-        ("1-2-2024 3:04", "2024-02-01 03:04:00"),
-        ("31-12-9999 23:59", "9999-12-31 23:59:00"),
+        ("9999-12-31 23:59", "9999-12-31 23:59:00"),
         ("2024-01-31T13:37:00.5Z", "2024-01-31 13:37:00.500000"),
         ("2024-02-30 13:37", None),
-        ("30-02-2024 13:37", None),
         ("2024-01-31 24:00", None),
         ("2024-01-31 23:59:60", None),
         ("2024-01-31", None),
@@ -38,7 +35,6 @@ FIRST = "2024-01-31 13:37:00"
         ("2024", None),
         ("", None),
         (None, None),
-        (1706708220, None),
         ("infinity", None),
         ("epoch", None),
         ("2024-01-31 13:37\x00", None),
@@ -55,6 +51,7 @@ GUARDED = dedent("""
     import ctypes, json, mmap
     import pyarrow as pa
     from spotify_assets.readers.records import RecordShaper, sample_fields
+    from spotify_assets.readers.times import DateEvidence, parse_times
 
     libc = ctypes.CDLL(None, use_errno=True)
 
@@ -78,6 +75,10 @@ GUARDED = dedent("""
     times += [time.replace("T", " ") for time in times[:6]] + ["31-01-2024 13:37"[:length] for length in range(13, 17)]
     for text in times:
         shaper.from_columns(pa.table({"ts": guarded(text)}))
+    others = ["2024-05-31 14:00:00+02:00", "5/31/2024 11:59:59 PM"]
+    others += ["31 May 2024, 12:00", "1717156800000", "31.5.2024 12:00"]
+    for text in (other[:length] for other in others for length in range(9, len(other) + 1)):
+        parse_times(pa.chunked_array([guarded(text)]), "month_first", DateEvidence())
     for name in ("Song of thirteen letters", "Sa\\u030angen om tretton bokst\\u00e4ver", "12345678901234567"):
         shaper.from_columns(pa.table({"ts": guarded(whole), "ms_played": guarded(name)}))
     line = json.dumps({"ts": whole, "ms_played": 12345678901, "master_metadata_track_name": "L\\u00e5t " * 9})
