@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.readers.csv import DELIMITERS
 from spotify_assets.readers.errors import UnreadableError
-from spotify_assets.readers.text import decode_utf8, strip_bom
+from spotify_assets.readers.text import TextStream, decode_utf8, read_full, strip_bom
 from spotify_assets.readers.times import DATE_ORDERS
 from spotify_assets.settings import DateOrder, Settings
 from spotify_assets.storage import OutsideStorageError, StorageError
 
 OVERRIDES = "overrides"
+# Of a file of overrides.
+MAX_BYTES = 64 << 20
 DATE_ORDER_FILE = f"{OVERRIDES}/date_order.csv"
 
 
@@ -98,7 +100,10 @@ def override_rows(
     """
     try:
         with landing.open(path) as stream:
-            text = strip_bom(decode_utf8(stream.read()))
+            content = read_full(TextStream(stream), MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise UnreadableError(f"it has more than {MAX_BYTES >> 20} MB")
+        text = strip_bom(decode_utf8(content))
     except FileNotFoundError:
         return
     except UnreadableError as error:

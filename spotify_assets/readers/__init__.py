@@ -4,6 +4,7 @@ The format is detected from a file's content. Its name only decides what a file 
 with the suffix of a data file, else ignored.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,13 +16,14 @@ import pyarrow as pa
 from spotify_assets.readers import csv, json, parquet
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets.readers.records import RecordShaper, Shaping
-from spotify_assets.readers.text import BOM, MANGLED_BOM
+from spotify_assets.readers.text import TextStream
 from spotify_assets.readers.times import DateEvidence
 from spotify_assets.settings import DateOrder
 
-DATA_SUFFIXES = frozenset({".json", ".ndjson", ".csv", ".parquet", ".zip"})
-JSON_SUFFIXES = frozenset({".json", ".ndjson"})
-HEAD_BYTES = 4096
+DATA_SUFFIXES = frozenset({".json", ".ndjson", ".jsonl", ".csv", ".tsv", ".parquet", ".zip"})
+JSON_SUFFIXES = frozenset({".json", ".ndjson", ".jsonl"})
+# What no text begins with.
+CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 Tables = Iterator[pa.Table]
 
 
@@ -113,23 +115,26 @@ def _order_dates(
 
 def _detect_and_parse(stream: BinaryIO, name: str, max_json_bytes: int, shaping: Shaping) -> tuple[str, Tables]:
     """The format, and the records as shaped by what `shaping` gives for it. Raises what `read_history` raises."""
-    head = stream.read(HEAD_BYTES)
+    magic = stream.read(4)
     stream.seek(0)
     try:
-        if head.startswith(b"PAR1"):
+        if magic == b"PAR1":
             return parquet.read_parquet(stream, shaping)
-        if not head.strip():
+        text = TextStream(stream)
+        start = text.start().lstrip()
+        if not start:
             raise UnreadableError("it is empty")
-        if b"\x00" in head:
-            raise UnreadableError("it is no text, and no Parquet")
-        start = head.decode("utf-8", "replace").removeprefix(BOM).removeprefix(MANGLED_BOM).lstrip()
-        if start.startswith("["):
-            return json.read_json_array(stream, max_json_bytes, shaping)
+        if "\0" in start.rstrip("\0") or CONTROLS.search(start[:16]):
+            of_utf16 = "; if it is UTF-16, save it as UTF-8" if start[1::2].strip("\0") == "" else ""
+            raise UnreadableError(f"it is no text, and no Parquet{of_utf16}")
         if start.startswith("{"):
-            return json.read_json_object_or_lines(stream, max_json_bytes, shaping)
+            return json.read_json_object_or_lines(text, max_json_bytes, shaping)
+        if start.startswith("[") or json.has_javascript_prefix(start):
+            return json.read_json_document(text, max_json_bytes, shaping)
         if PurePosixPath(name).suffix.lower() in JSON_SUFFIXES:
-            raise UnreadableError("it is no JSON: it starts with neither [ nor {")
-        return csv.read_csv(stream, shaping)
+            page = ", but with <, as web pages do" if start.startswith("<") else ""
+            raise UnreadableError(f"it is no JSON: it starts with neither [ nor {{{page}")
+        return csv.read_csv(text, shaping)
     except UnreadableError as error:
         if has_data_suffix(name):
             raise

@@ -5,9 +5,9 @@ line rather than the rest of the file.
 """
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,30 +16,43 @@ from pyarrow import csv as arrow_csv
 from spotify_assets.readers.errors import NoHistoryError
 from spotify_assets.readers.formats import detect_format
 from spotify_assets.readers.records import Shaping
-from spotify_assets.readers.text import read_line_blocks
+from spotify_assets.readers.text import TextStream, read_line_blocks
 
 DELIMITERS = (",", ";", "\t")
+# Excel's first line in a CSV with another separator than a comma.
+SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
 
 
-def read_csv(stream: BinaryIO, shaping: Shaping) -> tuple[str, Iterator[pa.Table]]:
+def read_csv(stream: TextStream, shaping: Shaping) -> tuple[str, Iterator[pa.Table]]:
     """Detect the format from the header line and read the records; see `read_history`.
 
     Raises:
-        NoHistoryError: The first line is not a known header.
-        UnreadableError: The file is not UTF-8 text.
+        NoHistoryError: The first line, or the one after `sep=;`, is not a known header.
+        UnreadableError: The file is no text.
     """
     blocks = read_line_blocks(stream)
     first = next(blocks, pa.array([], pa.string()))
+    delimiters: Sequence[str] = DELIMITERS
+    if len(first) and (told := SEPARATOR_LINE.fullmatch(first[0].as_py())):
+        first, delimiters = first.slice(1), told[1]
+        first = first if len(first) else next(blocks, first)
     header = first[0].as_py() if len(first) else ""
-    for delimiter in DELIMITERS:
-        names = next(csv.reader([header], delimiter=delimiter), [])
-        columns = [name.strip().strip('"') for name in names]
-        source_format = detect_format(columns)
-        if source_format is not None:
-            shaper = shaping(source_format)
+    for delimiter in delimiters:
+        columns = header_names(header, delimiter)
+        if detected := detect_format(columns):
+            shaper = shaping(*detected)
             lines = chain([first.slice(1)], blocks)
-            return source_format, (shaper.from_columns(_split_lines(block, columns, delimiter)) for block in lines)
+            return detected.name, (shaper.from_columns(_split_lines(block, columns, delimiter)) for block in lines)
     raise NoHistoryError("text whose first line is no header of listening history")
+
+
+def header_names(header: str, delimiter: str) -> list[str]:
+    """The names in a header line, without quotes and blanks around them; a name that occurs again gets a number."""
+    names: list[str] = []
+    for name in next(csv.reader([header], delimiter=delimiter), []):
+        name = name.strip().strip("\"'").strip()
+        names.append(name if name not in names else f"{name} {len(names)}")
+    return names
 
 
 def _split_lines(lines: pa.Array, columns: list[str], delimiter: str) -> pa.Table:

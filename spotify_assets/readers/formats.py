@@ -3,7 +3,9 @@
 Spotify describes its exports at https://support.spotify.com/article/understanding-my-data/.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 EXTENDED = {
     "ts": "ts",
@@ -63,6 +65,8 @@ FIELDS = {
     "maven_csv": MAVEN_CSV,
     RECENTLY_PLAYED: {name: name for name in RECENTLY_PLAYED_FIELDS},
 }
+# Field names are put into SQL, and into paths of JSON.
+NO_PLAIN_NAME = re.compile(r"[^A-Za-z0-9_ ]")
 # A format is detected by all fields of the first set and any field of the second. Order matters: an extended export
 # could also pass for the Maven CSV.
 IDENTIFYING_FIELDS = {
@@ -72,10 +76,35 @@ IDENTIFYING_FIELDS = {
 }
 
 
-def detect_format(fields: Iterable[str]) -> str | None:
-    """The format with these field names; None if they are not those of a listening history."""
-    present = set(fields)
+class DetectedFormat(NamedTuple):
+    """A format, and its fields as a file spells them."""
+
+    name: str
+    spelled: Mapping[str, str]
+
+
+def detect_format(fields: Iterable[str]) -> DetectedFormat | None:
+    """The format with these field names; None if they are not those of a listening history.
+
+    Upper and lower case, blanks and underscores make no difference: spreadsheets and people change them.
+    """
+    fields = list(fields)
+    present = {_plain(field) for field in fields}
     for name, (all_of, any_of) in IDENTIFYING_FIELDS.items():
-        if all_of <= present and any_of & present:
-            return name
+        if present.issuperset(map(_plain, all_of)) and not present.isdisjoint(map(_plain, any_of)):
+            return DetectedFormat(name, spelled_fields(name, fields))
     return None
+
+
+def spelled_fields(source_format: str, fields: Iterable[str]) -> dict[str, str]:
+    """Fields of a format, as these names spell them: each as the format does, else as the first that is equal."""
+    by_plain: dict[str, str] = {}
+    for field in fields:
+        if field in FIELDS[source_format] or not NO_PLAIN_NAME.search(field):
+            plain = _plain(field)
+            by_plain[plain] = field if field in FIELDS[source_format] else by_plain.get(plain, field)
+    return {field: by_plain[_plain(field)] for field in FIELDS[source_format] if _plain(field) in by_plain}
+
+
+def _plain(field: str) -> str:
+    return field.replace("_", "").replace(" ", "").casefold()

@@ -3,30 +3,36 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from math import isfinite
-from typing import Any, BinaryIO
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from spotify_assets.readers import recently_played
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
-from spotify_assets.readers.formats import RECENTLY_PLAYED, detect_format
+from spotify_assets.readers.formats import RECENTLY_PLAYED, DetectedFormat, detect_format, spelled_fields
 from spotify_assets.readers.records import Shaping, sample_fields
 from spotify_assets.readers.scratch import duckdb_cursor
-from spotify_assets.readers.text import decode_utf8, read_line_blocks, strip_bom
+from spotify_assets.readers.text import Readable, TextStream, decode_utf8, read_full, read_line_blocks, strip_bom
 
 SAMPLED_RECORDS = 1000
+BLANKS = re.compile(r"\s*")
+# What stands in front of JSON in a script, and what servers put there so that it can't be run as one.
+JAVASCRIPT_PREFIX = re.compile(
+    r"""(?:\)\]\}',?|(?:(?:var|let|const)\s+)?[A-Za-z_$][\w$]*(?:\.[\w$]+|\[["'\w$]+\])*\s*=)\s*(?=[\[{])"""
+)
 
 
-def read_text(stream: BinaryIO, max_bytes: int) -> str:
+def read_text(stream: Readable, max_bytes: int) -> str:
     """Read a whole file as text, without its byte order mark.
 
     Raises:
-        UnreadableError: The file is larger than `max_bytes`, or not UTF-8.
+        UnreadableError: The file is larger than `max_bytes`, or no text.
     """
-    content = stream.read(max_bytes + 1)
+    content = read_full(stream, max_bytes + 1)
     if len(content) > max_bytes:
         raise UnreadableError(
             f"it is a JSON document of more than {max_bytes / 1e6:,.0f} MB; split it, make it NDJSON "
@@ -35,38 +41,68 @@ def read_text(stream: BinaryIO, max_bytes: int) -> str:
     return strip_bom(decode_utf8(content))
 
 
-def detect_lines_format(lines: pa.Array) -> str | None:
+def has_javascript_prefix(start: str) -> bool:
+    """Whether a file starts as a script does that assigns JSON to a variable."""
+    return bool(JAVASCRIPT_PREFIX.match(start))
+
+
+def _without_javascript(text: str) -> str:
+    text = text.strip("\0 \t\r\n")
+    prefix = JAVASCRIPT_PREFIX.match(text)
+    return text[prefix.end() :].rstrip(" \t\r\n;") if prefix else text
+
+
+def detect_lines_format(lines: pa.Array) -> DetectedFormat | None:
     """Format of the first record, among the first 1,000 lines, that has a known one; None if no record has."""
-    return next(filter(None, map(detect_format, sample_fields(lines.slice(0, SAMPLED_RECORDS)))), None)
+    sample = sample_fields(lines.slice(0, SAMPLED_RECORDS))
+    if first := next(filter(None, map(detect_format, sample)), None):
+        # It may lack fields of others.
+        fields = dict.fromkeys(chain(first.spelled.values(), chain.from_iterable(sample)))
+        return DetectedFormat(first.name, spelled_fields(first.name, fields))
+    return None
 
 
-def read_json_array(stream: BinaryIO, max_bytes: int, shaping: Shaping) -> tuple[str, Iterator[pa.Table]]:
-    """Detect the format of a JSON array and read its records; see `read_history`.
+def read_json_document(stream: TextStream, max_bytes: int, shaping: Shaping) -> tuple[str, Iterator[pa.Table]]:
+    """Detect the format of a file that is JSON as a whole and read its records; see `read_history`.
+
+    It may be an array of records, several arrays one after the other, one record, or pages of recently played tracks;
+    in front may be what a script assigns it to, as in `var plays = [...];`.
 
     Raises:
         NoHistoryError: No record has a known format.
         UnreadableError: The file can't be parsed, or is larger than `max_bytes`.
     """
-    text = read_text(stream, max_bytes)
+    text = _without_javascript(read_text(stream, max_bytes))
     records = _elements(text)
-    source_format = detect_lines_format(records)
-    if source_format is None:
-        if plays := recently_played.find_plays(parse_json(text)):
-            return _shape_recent_plays(plays, shaping)
-        raise NoHistoryError(f"a JSON array of {len(records):,} elements, none of them a play")
-    return source_format, iter([shaping(source_format).from_json(records)])
+    if detected := detect_lines_format(records):
+        return detected.name, iter([shaping(*detected).from_json(records)])
+    documents = parse_documents(text)
+    document = documents[0] if len(documents) == 1 else _flatten(documents)
+    if plays := recently_played.find_plays(document):
+        table = recently_played.plays_table(plays)
+        return RECENTLY_PLAYED, iter([shaping(RECENTLY_PLAYED, {}).from_columns(table)])
+    if isinstance(document, dict):
+        raise NoHistoryError(f"a JSON object, no list of plays (its fields: {', '.join(_field_names(document))})")
+    raise NoHistoryError(f"a JSON array of {len(records):,} elements, none of them a play")
 
 
 def _elements(text: str) -> pa.Array:
-    """The elements of a JSON array, each as JSON text."""
+    """The elements of all JSON arrays in a text, and objects outside of arrays, each as JSON text."""
     try:
-        rows = duckdb_cursor().execute("SELECT unnest(json_extract($1::JSON, '$[*]')) AS line", [text])
+        rows = duckdb_cursor().execute(
+            "SELECT unnest(if(json_type(json) = 'ARRAY', json_extract(json, '$[*]'), [json])) AS line "
+            "FROM (SELECT $1::JSON AS json)",
+            [text],
+        )
         return rows.to_arrow_table()["line"].combine_chunks()
     except duckdb.Error:
-        # Python's parser reports the position of an error, and accepts NaN and lone surrogates, which DuckDB rejects.
-        elements = parse_json(text)
-        lines = (json.dumps(element, ensure_ascii=False) for element in elements)
+        # Python's parser reports the position of an error, and accepts several documents, NaN, and lone surrogates.
+        lines = (json.dumps(element, ensure_ascii=False) for element in _flatten(parse_documents(text)))
         return pa.array([line.encode("utf-8", "replace").decode() for line in lines], pa.string())
+
+
+def _flatten(documents: list[Any]) -> list[Any]:
+    return [element for one in documents for element in (one if isinstance(one, list) else [one])]
 
 
 def parse_json(text: str) -> Any:
@@ -75,8 +111,28 @@ def parse_json(text: str) -> Any:
     Raises:
         UnreadableError: The text is not valid JSON; the message has the position and never quotes the text.
     """
-    try:
+    with _translate_errors(text):
         return json.loads(text, parse_constant=str, parse_float=_parse_finite)
+
+
+def parse_documents(text: str) -> list[Any]:
+    """Parse JSON documents that follow each other, as when somebody joins files; raises as `parse_json`."""
+    decoder = json.JSONDecoder(parse_constant=str, parse_float=_parse_finite)
+    documents: list[Any] = []
+    position = 0
+    with _translate_errors(text):
+        while position < len(text):
+            document, position = decoder.raw_decode(text, position)
+            documents.append(document)
+            position += len(blanks[0]) if (blanks := BLANKS.match(text, position)) else 0
+    return documents
+
+
+@contextmanager
+def _translate_errors(text: str) -> Iterator[None]:
+    """Raise what a JSON parser raises as UnreadableError."""
+    try:
+        yield
     except json.JSONDecodeError as error:
         cut = (
             " (was the download cut off?)"
@@ -98,8 +154,8 @@ def _parse_finite(text: str) -> float | str:
     return number if isfinite(number) else text
 
 
-def read_json_object_or_lines(stream: BinaryIO, max_bytes: int, shaping: Shaping) -> tuple[str, Iterator[pa.Table]]:
-    """Detect the format of NDJSON, or of a page of recently played tracks, and read its records; see `read_history`.
+def read_json_object_or_lines(stream: TextStream, max_bytes: int, shaping: Shaping) -> tuple[str, Iterator[pa.Table]]:
+    """Detect the format of NDJSON, or of a JSON object, and read its records; see `read_history`.
 
     Raises:
         NoHistoryError: The file is another JSON object, or NDJSON whose lines have no known format.
@@ -107,23 +163,13 @@ def read_json_object_or_lines(stream: BinaryIO, max_bytes: int, shaping: Shaping
     """
     blocks = read_line_blocks(stream)
     first = next(blocks, pa.array([], pa.string()))
-    source_format = detect_lines_format(first)
-    if source_format is not None:
-        shaper = shaping(source_format)
-        return source_format, (shaper.from_json(block) for block in chain([first], blocks))
+    if detected := detect_lines_format(first):
+        shaper = shaping(*detected)
+        return detected.name, (shaper.from_json(block) for block in chain([first], blocks))
     if sample_fields(first.slice(0, 1)) and len(first) > 1:
         raise NoHistoryError("NDJSON, none of its first records a play")
-    stream.seek(0)
-    document = parse_json(read_text(stream, max_bytes))
-    if plays := recently_played.find_plays(document):
-        return _shape_recent_plays(plays, shaping)
-    keys = ", ".join(_field_names(document))
-    raise NoHistoryError(f"a JSON object, no list of plays (its fields: {keys})")
-
-
-def _shape_recent_plays(items: list[Any], shaping: Shaping) -> tuple[str, Iterator[pa.Table]]:
-    table = recently_played.plays_table(items)
-    return RECENTLY_PLAYED, iter([shaping(RECENTLY_PLAYED).from_columns(table)])
+    stream.rewind()
+    return read_json_document(stream, max_bytes, shaping)
 
 
 def _field_names(document: Iterable[str]) -> list[str]:

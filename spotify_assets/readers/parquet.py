@@ -7,7 +7,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError, is_passing
-from spotify_assets.readers.formats import FIELDS, detect_format
+from spotify_assets.readers.formats import detect_format
 from spotify_assets.readers.records import RecordShaper, Shaping
 
 BATCH_ROWS = 250_000
@@ -26,11 +26,10 @@ def read_parquet(stream: BinaryIO, shaping: Shaping) -> tuple[str, Iterator[pa.T
         if is_passing(error):
             raise
         raise _broken(error) from None
-    source_format = detect_format(file.schema_arrow.names)
-    if source_format is None:
+    detected = detect_format(file.schema_arrow.names)
+    if detected is None:
         raise NoHistoryError("Parquet whose columns are no listening history's")
-    known = [name for name in file.schema_arrow.names if name in FIELDS[source_format]]
-    return source_format, _read_batches(file, known, shaping(source_format))
+    return detected.name, _read_batches(file, list(detected.spelled.values()), shaping(*detected))
 
 
 def _read_batches(file: parquet.ParquetFile, columns: list[str], shaper: RecordShaper) -> Iterator[pa.Table]:

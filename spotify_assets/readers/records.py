@@ -1,6 +1,6 @@
 """Converts records from an export's own fields to the record schema: text columns and the parsed time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +11,7 @@ from spotify_assets.readers.scratch import duckdb_cursor
 from spotify_assets.readers.times import EXPORT_TIME_SQL, DateEvidence, parse_times
 from spotify_assets.settings import DateOrder
 
-Shaping = Callable[[str], "RecordShaper"]
+Shaping = Callable[[str, Mapping[str, str]], "RecordShaper"]
 
 # DuckDB scans the batches of an Arrow table in parallel.
 PARALLEL_ROWS = 32_768
@@ -27,16 +27,24 @@ class RecordShaper:
 
     Args:
         source_format: Format of the records.
+        spelled: Fields of the format that the file spells otherwise, as it does.
         date_order: Order of day and month in dates such as 5/1/2024; if it is None, they have no time.
         dates: What the records show about this order is added to it.
     """
 
     def __init__(
-        self, source_format: str, date_order: DateOrder | None = None, dates: DateEvidence | None = None
+        self,
+        source_format: str,
+        spelled: Mapping[str, str] | None = None,
+        date_order: DateOrder | None = None,
+        dates: DateEvidence | None = None,
     ) -> None:
         self._date_order = date_order
         self._dates = DateEvidence() if dates is None else dates
-        self._export_fields = {field: export_field for export_field, field in FIELDS[source_format].items()}
+        self._export_fields = {
+            field: (spelled or {}).get(export_field, export_field)
+            for export_field, field in FIELDS[source_format].items()
+        }
         self._duckdb = duckdb_cursor()
 
     def from_json(self, lines: pa.Array) -> pa.Table:

@@ -1,7 +1,8 @@
-"""Lines of a UTF-8 file as Arrow arrays, in bounded memory."""
+"""Text files as UTF-8, and their lines as Arrow arrays, in bounded memory."""
 
+import codecs
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,10 +10,65 @@ import pyarrow.compute as pc
 from spotify_assets.readers.errors import UnreadableError
 
 BLOCK_BYTES = 8 << 20
+HEAD_BYTES = 4096
 MAX_LINE_BYTES = 64 << 20
 BOM = "\ufeff"
 # A UTF-8 byte order mark that a program has read as Latin-1 and written as UTF-8.
 MANGLED_BOM = "ï»¿"
+UTF16_BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+class Readable(Protocol):
+    """What gives bytes: a file, or a `TextStream`."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end only."""
+
+
+class TextStream:
+    """A text file as UTF-8, whether it is that or UTF-16 with a byte order mark, without NUL bytes in front.
+
+    Excel saves "Unicode text" as UTF-16; a disk that was full, or a program that was killed, leaves NUL bytes.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._head = b""
+        self._encoding: str | None = None
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Go back to the start."""
+        self._stream.seek(0)
+        head = self._stream.read(HEAD_BYTES)
+        while head and not head.strip(b"\0"):
+            head = self._stream.read(HEAD_BYTES)
+        self._encoding = UTF16_BOMS.get(head[:2])
+        self._decoder = codecs.getincrementaldecoder(self._encoding)() if self._encoding else None
+        self._head = head[2:] if self._encoding else head.lstrip(b"\0")
+
+    def start(self) -> str:
+        """The first characters of the file, without a byte order mark. Only before something is read."""
+        return strip_bom(self._head.decode(self._encoding or "utf-8", "replace"))
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes as UTF-8, about as many as `size`; none at the end only.
+
+        Raises:
+            UnreadableError: The file has a byte order mark of UTF-16, and is not UTF-16.
+        """
+        while True:
+            block = self._head + self._stream.read(max(size - len(self._head), 0))
+            self._head = b""
+            if self._decoder is None:
+                return block
+            try:
+                text = self._decoder.decode(block, final=not block)
+            except UnicodeDecodeError:
+                raise UnreadableError("it is no whole UTF-16 text; save it as UTF-8") from None
+            if text or not block:
+                return text.encode()
 
 
 def decode_utf8(block: bytes, offset: int = 0) -> str:
@@ -35,31 +91,47 @@ def strip_bom(text: str) -> str:
     return text.removeprefix(BOM).removeprefix(MANGLED_BOM)
 
 
-def read_line_blocks(stream: BinaryIO) -> Iterator[pa.Array]:
+def read_line_blocks(stream: Readable) -> Iterator[pa.Array]:
     """All lines that are not blank, in arrays of about 8 MB.
+
+    Lines end with LF or CRLF, or with CR where the first block has no LF.
 
     Raises:
         UnreadableError: The file is not UTF-8, or a line is longer than 64 MB.
     """
-    rest, offset = b"", 0
-    while block := stream.read(BLOCK_BYTES):
-        whole, newline, tail = (rest + block).rpartition(b"\n")
-        if not newline:
+    rest, offset, end = b"", 0, b""
+    while True:
+        block = read_full(stream, BLOCK_BYTES)
+        end = end or (b"\r" if b"\r" in block and b"\n" not in block else b"\n")
+        if len(block) < BLOCK_BYTES:
+            if rest or block:
+                yield _split_block(rest + block, offset, end)
+            return
+        whole, found, tail = (rest + block).rpartition(end)
+        if not found:
             rest = rest + block
             if len(rest) > MAX_LINE_BYTES:
                 raise UnreadableError(f"a line is longer than {MAX_LINE_BYTES >> 20} MB")
             continue
-        yield _split_block(whole, offset)
+        yield _split_block(whole, offset, end)
         offset += len(whole) + 1
         rest = tail
-    if rest:
-        yield _split_block(rest, offset)
 
 
-def _split_block(block: bytes, offset: int) -> pa.Array:
+def read_full(stream: Readable, size: int) -> bytes:
+    """At least `size` bytes; fewer at the end only."""
+    blocks: list[bytes] = []
+    left = size
+    while left > 0 and (block := stream.read(left)):
+        blocks.append(block)
+        left -= len(block)
+    return b"".join(blocks)
+
+
+def _split_block(block: bytes, offset: int, end: bytes) -> pa.Array:
     text = decode_utf8(block, offset)
     if offset == 0:
         text = strip_bom(text)
-    lines = pc.split_pattern(pa.array([text], pa.string()), "\n").flatten()
+    lines = pc.split_pattern(pa.array([text], pa.string()), end.decode()).flatten()
     lines = pc.utf8_rtrim(lines, "\r")
     return lines.filter(pc.not_equal(pc.utf8_length(pc.utf8_trim_whitespace(lines)), 0))

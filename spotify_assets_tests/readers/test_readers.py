@@ -207,3 +207,155 @@ def test_blocks_of_a_large_file_lose_no_line(monkeypatch):
     lines = [json.dumps(account("2021-04-22 05:41", track=f"Söng {number}")) for number in range(200)]
     _, rows = read("\n".join(lines), "x.ndjson")
     assert [row["track_name"] for row in rows] == [f"Söng {number}" for number in range(200)]
+
+
+PLAYS = [account("2021-04-22 05:41", track="One"), account("2021-04-22 05:43", track="Två")]
+
+
+def names(content, name="x.json"):
+    return [row["track_name"] for row in read(content, name)[1]]
+
+
+HEADER = "ts,ms_played,track_name"
+ROW = "2024-01-31 13:37:00,200000,Song"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("form", ["sep={}", '"sep={}"', "SEP={} "])
+def test_a_line_may_name_the_delimiter(delimiter, form):
+    lines = [
+        form.format(delimiter),
+        *(line.replace(",", delimiter) for line in ("ts,ms_played,track_name", ROW)),
+    ]
+    assert names("\r\n".join(lines), "x.csv") == ["Song"]
+
+
+ROW = "2024-01-31 13:37:00,200000,Song"
+
+
+def test_a_line_that_names_a_delimiter_and_nothing_else_is_no_history():
+    for content in ("sep=;", "sep=;\n", "sep=;\n\n", "sep=;\nts,ms_played,track_name\n", "sep=\n", "sep=ab\n"):
+        with pytest.raises(NoHistoryError):
+            read(content, "x.csv")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "TS,MS_PLAYED,TRACK_NAME",
+        " Ts , Ms_Played ,Track Name",
+        '"ts","ms played","trackName"',
+        "'ts','ms_played','track_name'",
+    ],
+)
+def test_names_of_columns_in_another_case_or_with_blanks(header):
+    source_format, [row] = read(f"{header}\n{ROW}", "x.csv")
+    assert (source_format, row["ms_played"], row["track_name"]) == ("maven_csv", "200000", "Song")
+
+
+def test_keys_and_columns_of_ndjson_and_parquet_in_another_case():
+    upper = [{key.upper(): value for key, value in play.items()} for play in PLAYS]
+    assert names("\n".join(map(json.dumps, upper)), "x.ndjson") == ["One", "Två"]
+    buffer = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(upper), buffer)
+    assert names(buffer.getvalue(), "x.parquet") == ["One", "Två"]
+
+
+def test_a_key_that_the_first_record_lacks_is_read_from_the_others_as_spelled():
+    episode = {"ENDTIME": "2021-04-22 05:42", "MSPLAYED": 1, "EPISODENAME": "E", "PODCASTNAME": "P"}
+    record = {key.upper(): value for key, value in PLAYS[0].items()}
+    _, rows = read("\n".join(map(json.dumps, [record, episode])), "x.ndjson")
+    assert only(rows, "track_name", "episode_name", "show_name") == [("One", None, None), (None, "E", "P")]
+
+
+def test_a_column_that_occurs_twice_counts_once_and_hostile_names_are_no_columns():
+    source_format, [row] = read(f'ts,ms_played,track_name,TS,"t\'; --"\n{ROW},garbage,x', "x.csv")
+    assert (source_format, row["ts"]) == ("maven_csv", "2024-01-31 13:37:00")
+    hostile = {
+        "ts') --": 1,
+        'm"s': 1,
+        "$.x": 1,
+        "": 1,
+        "ts": "2024-01-31 13:37:00",
+        "ms_played": 1,
+        "track_name": "Song",
+    }
+    assert names(json.dumps(hostile)) == ["Song"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_in_blocks(monkeypatch, encoding):
+    monkeypatch.setattr(
+        "spotify_assets.readers.text.BLOCK_BYTES", 1001
+    )  # a character lies on both sides of a block's end
+    mark = "\ufeff".encode(encoding)
+    table = "\r\n".join(["ts\tms_played\ttrack_name", *(f"2024-01-31 13:37:00\t1\tSöng {n} 🎵" for n in range(500))])
+    assert names(mark + table.encode(encoding), "x.txt") == [f"Söng {number} 🎵" for number in range(500)]
+    for text in (json.dumps(PLAYS, ensure_ascii=False), "\n".join(map(json.dumps, PLAYS))):
+        assert names(mark + text.encode(encoding)) == ["One", "Två"]
+
+
+def test_utf_16_that_is_cut_off_or_has_no_mark_says_so():
+    text = f"ts,ms_played,track_name\n{ROW}\n"
+    with pytest.raises(UnreadableError, match="no whole UTF-16 text"):
+        read(b"\xff\xfe" + text.encode("utf-16-le")[:-1], "x.csv")
+    for encoding in ("utf-16-le", "utf-16-be"):
+        with pytest.raises(UnreadableError, match="save it as UTF-8"):
+            read(text.encode(encoding), "x.csv")
+
+
+@pytest.mark.parametrize("block_bytes", [50, 8 << 20])
+def test_lines_that_end_with_cr(monkeypatch, block_bytes):
+    monkeypatch.setattr("spotify_assets.readers.text.BLOCK_BYTES", block_bytes)
+    lines = ["ts,ms_played,track_name", *(f"2024-01-31 13:37:00,1,Song {number}" for number in range(20)), ""]
+    for end in ("\r", "\n", "\r\n"):
+        assert names(end.join(lines), "x.csv") == [f"Song {number}" for number in range(20)]
+    assert names("\r".join(map(json.dumps, PLAYS)), "x.ndjson") == ["One", "Två"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\0" + json.dumps(PLAYS),
+        "\0" * 10_000 + json.dumps(PLAYS, indent=2) + "\0" * 100,
+        "\0\ufeff" + "\n".join(map(json.dumps, PLAYS)),
+        "window.YTD.history.part0 = " + json.dumps(PLAYS),
+        'window["plays"][0]=' + json.dumps(PLAYS) + ";",
+        "var plays = \n" + json.dumps(PLAYS, indent=1) + " ;\n",
+        ")]}',\n" + json.dumps(PLAYS),
+        json.dumps(PLAYS[:1]) + json.dumps(PLAYS[1:]),
+        json.dumps(PLAYS[:1], indent=2) + "\n\n" + json.dumps(PLAYS[1:], indent=2) + "\n",
+        "[]" + json.dumps(PLAYS),
+        "\n".join(json.dumps(play, indent=2) for play in PLAYS),
+        json.dumps(PLAYS[0], indent=2) + json.dumps(PLAYS[1:]),
+    ],
+)
+def test_json_with_something_in_front_or_after_it(content):
+    assert names(content) == ["One", "Två"]
+    assert names(content, "history") == ["One", "Två"]
+
+
+def test_one_play_a_file():
+    for text in (json.dumps(PLAYS[0]), json.dumps(PLAYS[0], indent=2), "const play = " + json.dumps(PLAYS[0])):
+        assert names(text) == ["One"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("\0" * 20_000, "it is empty"),
+        ("plays = ", "starts with neither"),
+        ("<html><body>Sign in</body></html>", "with <, as web pages do"),
+        ("var plays = [{", "no valid JSON.*cut off"),
+        (json.dumps(PLAYS) + "," + json.dumps(PLAYS), "no valid JSON: Expecting value in line 1, column"),
+        (json.dumps(PLAYS) + '[{"endTime": ', "no valid JSON.*cut off"),
+        ("\x01\x02\x03", "no text"),
+    ],
+)
+def test_json_that_cannot_be_read_says_what_it_is(content, message):
+    with pytest.raises(UnreadableError, match=message):
+        read(content)
+
+
+def test_control_characters_in_a_name_are_text():
+    assert names("ts,ms_played,track_name\n2024-01-31 13:37:00,1,a\x02b\n", "x.csv") == ["a\x02b"]

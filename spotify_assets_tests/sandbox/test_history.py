@@ -35,7 +35,7 @@ def test_any_number_of_plays(plays):
 
 def test_it_has_the_keys_of_todays_exports(history):
     assert len(history.column_names) == 23
-    assert detect_format(history.column_names) == "extended"
+    assert detect_format(history.column_names).name == "extended"
 
 
 def test_it_is_believable(history):
