@@ -166,7 +166,7 @@ class Settings(BaseSettings):
         description="Largest JSON array that is read (MB, unzipped); NDJSON may have any size",
     )
     max_unzipped_mb: int = Field(
-        20_000, ge=1, description="Largest unpacked size of a zip (MB); a larger one is refused as a zip bomb"
+        20_000, ge=1, description="Largest unpacked size of an archive (MB); a larger one is refused as a zip bomb"
     )
     max_records_a_run: int = Field(
         10_000_000,

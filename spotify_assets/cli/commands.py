@@ -53,8 +53,8 @@ def cli(debug: bool) -> None:
 def import_(paths: tuple[Path, ...], listener: str) -> None:
     """Copy exports into the landing zone, and sync.
 
-    PATHS are zips as Spotify sends them, folders, or files. A file never replaces another one of its name, and the
-    same content is not copied twice. Fails if none of the files holds listening history.
+    PATHS are zips as Spotify sends them, other archives, folders, or files. A file never replaces another one of its
+    name, and the same content is not copied twice. Fails if none of the files holds listening history.
     """
     from spotify_assets.cli import reports
     from spotify_assets.ingest.history import known_digests, use_of

@@ -59,11 +59,11 @@ def record_columns() -> list[Column]:
 raw_files = table(
     "raw_files",
     "raw",
-    "One row per landed file, or per member of a landed zip: what it is, and the first and last time in it. "
+    "One row per landed file, or per member of a landed archive: what it is, and the first and last time in it. "
     "Records of files that are not listed here are ignored.",
     listener(),
-    required("source_file", TEXT, "Path below the landing zone; in a zip `<zip>!<member>`", primary_key=True),
-    required("landed_file", TEXT, "Path of the landed file itself (of the zip, for its members)"),
+    required("source_file", TEXT, "Path below the landing zone; in an archive `<archive>!<member>`", primary_key=True),
+    required("landed_file", TEXT, "Path of the landed file itself (of the archive, for its members)"),
     required("sha256", KEY, "SHA-256 of the landed file's content"),
     required("size", COUNT, "Size of the landed file (bytes)"),
     optional("etag", LABEL, "S3's tag of the landed file's content; null on disk"),
@@ -106,7 +106,7 @@ raw_plays = table(
     "raw",
     "One row per record of every file below `landing/history`: a mirror, everything as text, not validated.",
     listener(),
-    required("source_file", TEXT, "Path below the landing zone; in a zip `<zip>!<member>`", primary_key=True),
+    required("source_file", TEXT, "Path below the landing zone; in an archive `<archive>!<member>`", primary_key=True),
     required("source_row", COUNT, "0-based ordinal in the file; -1 for a file that can't be read", primary_key=True),
     optional(
         "source_format",

@@ -14,13 +14,14 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from spotify_assets.readers import csv, json, parquet
+from spotify_assets.readers.archives import ARCHIVE_SUFFIXES
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets.readers.records import RecordShaper, Shaping
 from spotify_assets.readers.text import TextStream
 from spotify_assets.readers.times import DateEvidence
 from spotify_assets.settings import DateOrder
 
-DATA_SUFFIXES = frozenset({".json", ".ndjson", ".jsonl", ".csv", ".tsv", ".parquet", ".zip"})
+DATA_SUFFIXES = frozenset({".json", ".ndjson", ".jsonl", ".csv", ".tsv", ".parquet", *ARCHIVE_SUFFIXES})
 JSON_SUFFIXES = frozenset({".json", ".ndjson", ".jsonl"})
 # What no text begins with.
 CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")

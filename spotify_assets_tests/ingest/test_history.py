@@ -410,7 +410,7 @@ def test_a_disk_that_fails_at_the_end_of_a_zip_is_no_fault_of_the_zip():
             return super().read(size)
 
     content = zipped({"a.json": []})
-    with sources("a.zip", lambda: BadEnd(content), 10) as parts, pytest.raises(OSError, match="Input/output error"):
+    with pytest.raises(OSError, match="Input/output error"), sources("a.zip", lambda: BadEnd(content), 10) as parts:
         list(parts)
 
 
