@@ -288,16 +288,24 @@ def frame(spark: SparkSession) -> Any:
 
 @pytest.fixture
 def computed(frame: Any, spark: SparkSession) -> Any:
-    """What a table's transform gives for some of its inputs; those that are left out are empty."""
+    """What a table's transform gives for some of its inputs.
+
+    Of those that are left out, dimensions are computed from the given ones, and other tables are empty.
+    """
 
     def compute(table: str, **inputs: Any) -> DataFrame:
-        upstreams = lineage.upstreams(table)
-        tables = [inputs.pop(name) if name in inputs else frame(name, []) for name in upstreams]
+        given = {name: rows for name, rows in inputs.items() if name in TABLES}
+        options = {name: value for name, value in inputs.items() if name not in TABLES}
         if lineage.takes(table, "settings"):
-            inputs.setdefault("settings", load_settings())
+            options.setdefault("settings", load_settings())
         if lineage.takes(table, "spark"):
-            inputs["spark"] = spark
-        return getattr(transforms, table)(*tables, **inputs)
+            options["spark"] = spark
+        for name in lineage.upstreams(table):
+            if name not in given:
+                is_dimension = TABLES[name].layer == "dimensions"
+                rows = compute(name, **given).collect() if is_dimension else []
+                given[name] = frame(name, [row.asDict() for row in rows])
+        return getattr(transforms, table)(*[given[name] for name in lineage.upstreams(table)], **options)
 
     return compute
 

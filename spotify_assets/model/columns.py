@@ -43,6 +43,10 @@ NOT_APPLICABLE = "not_applicable"
 UNKNOWN_NUMBER = -1
 NOT_APPLICABLE_NUMBER = -2
 
+# Why keys of names have one canonical key, in order of precedence; what links albums is their artist's canonical key.
+MERGED_BY = ("id", "isrc", "artist", "override")
+NOT_MERGED = ("none", UNKNOWN, NOT_APPLICABLE)
+
 CONTENT_TYPES = ("track", "episode", "audiobook")
 PLAYLIST_CONTENT_TYPES = ("track", "episode", "local", "removed")
 
@@ -86,6 +90,27 @@ def table(
     laid_out = [required("month", DAY, f"First day of the UTC month of `{window}`")] if window else []
     info = {"layer": layer, "window": window, "landed": landed}
     return Table(name, metadata, *parts, *laid_out, comment=comment, info=info)
+
+
+def canonical_columns(key_column: str, table_name: str, evidence: tuple[str, ...], what: str) -> list[Column]:
+    """The canonical key of a dimension's row, and why it is that.
+
+    Args:
+        key_column: Primary key of the dimension.
+        table_name: The dimension.
+        evidence: Of `MERGED_BY`, what can link its keys.
+        what: What a key stands for.
+    """
+    canonical = f"The key that metrics count the {what} under: of the name that was played last, of all its names"
+    return [
+        hash_key(f"canonical_{key_column}", canonical, f"{table_name}.{key_column}"),
+        required(
+            "merged_by",
+            LABEL,
+            f"What links it with other names of the {what}; `none` where no other name is known",
+            info={"accepted": (*evidence, *NOT_MERGED)},
+        ),
+    ]
 
 
 def listener() -> Column:

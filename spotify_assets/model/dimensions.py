@@ -14,6 +14,7 @@ from spotify_assets.model.columns import (
     NUMBER,
     TEXT,
     TIME,
+    canonical_columns,
     first_and_last_play,
     hash_key,
     key,
@@ -110,6 +111,7 @@ dim_artist = table(
     optional("artist_id", LABEL, "Spotify's id, latest seen; null where no response has it"),
     optional("image_url", TEXT, "Address of an image; null where unknown"),
     optional("genres", TEXT, "Genres, with commas; null where unknown"),
+    *canonical_columns("artist_key", "dim_artist", ("id",), "artist"),
     *[optional(column.name, TIME, column.comment or "") for column in first_and_last_play("artist")],
 )
 
@@ -128,7 +130,25 @@ dim_album = table(
     optional("image_url", TEXT, "Address of the cover; null where unknown"),
     optional("label", TEXT, "Record label; null where unknown"),
     optional("genres", TEXT, "Genres, with commas; null where unknown"),
+    *canonical_columns("album_key", "dim_album", ("artist",), "album"),
     *[optional(column.name, TIME, column.comment or "") for column in first_and_last_play("album")],
+)
+
+dim_recording = table(
+    "dim_recording",
+    "dimensions",
+    "One row per recording by normalized artist and track name. Recordings that share a track id or an ISRC are one: "
+    "they have one canonical recording.",
+    dimension_key(
+        "recording_key",
+        "Hash of the normalized artist and track names (of `track_key` where one is missing)",
+        type_=HASH,
+        autoincrement=False,
+    ),
+    *canonical_columns("recording_key", "dim_recording", ("id", "isrc"), "recording"),
+    key("canonical_track_key", "The canonical recording's most played id"),
+    required("track_name", TEXT, "Of the canonical recording, latest spelling played"),
+    required("artist_name", TEXT, "The album's artist, of the canonical recording, latest spelling played"),
 )
 
 dim_track = table(
@@ -142,8 +162,12 @@ dim_track = table(
     optional("album_name", TEXT, "Latest seen; null where no play has one"),
     hash_key("artist_key", "The album's artist", "dim_artist.artist_key"),
     hash_key("album_key", "The album", "dim_album.album_key"),
-    hash_key("recording_key", "Hash of the latest normalized names: ids of one recording share it"),
-    key("canonical_track_key", "The recording's most played id", "dim_track.track_key"),
+    hash_key(
+        "recording_key",
+        "Hash of the latest normalized names: ids of one recording share it",
+        "dim_recording.recording_key",
+    ),
+    key("canonical_track_key", "The canonical recording's most played id", "dim_track.track_key"),
     *recording_columns(),
     optional("disc_number", NUMBER, "Disc that it is on; null where unknown"),
     optional("track_number", NUMBER, "Number on that disc; null where unknown"),

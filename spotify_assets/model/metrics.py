@@ -112,8 +112,8 @@ daily_listening = table(
     local_date(),
     *play_measures(),
     *music_and_spoken(),
-    required("tracks", COUNT, "Different recordings"),
-    required("artists", COUNT, "Different artists of tracks"),
+    required("tracks", COUNT, "Different canonical recordings"),
+    required("artists", COUNT, "Different canonical artists of tracks"),
     CheckConstraint("plays = music_plays + spoken_plays", name="music_and_spoken_are_all_plays"),
     CheckConstraint("tracks <= music_plays", name="tracks_within_plays"),
 )
@@ -155,21 +155,21 @@ def all_time_measures(what: str) -> list[Column | CheckConstraint]:
 track_metrics = table(
     "track_metrics",
     "metrics",
-    "One row per listener and recording; tracks only, all time.",
+    "One row per listener and canonical recording; tracks only, all time.",
     by_listener(),
-    hash_key("recording_key", "The recording", primary_key=True),
+    hash_key("recording_key", "The canonical recording", "dim_recording.recording_key", primary_key=True),
     key("track_key", "The recording's most played id", "dim_track.track_key"),
-    required("track_name", TEXT, "Latest spelling seen"),
-    required("artist_name", TEXT, "The album's artist, latest spelling seen"),
+    required("track_name", TEXT, "As in `dim_recording`"),
+    required("artist_name", TEXT, "The album's artist, as in `dim_recording`"),
     *all_time_measures("recording"),
 )
 
 artist_metrics = table(
     "artist_metrics",
     "metrics",
-    "One row per listener and artist; tracks only, all time.",
+    "One row per listener and canonical artist; tracks only, all time.",
     by_listener(),
-    hash_key("artist_key", "The album's artist", "dim_artist.artist_key", primary_key=True),
+    hash_key("artist_key", "The album's artist, canonical", "dim_artist.artist_key", primary_key=True),
     required("artist_name", TEXT, "As in `dim_artist`"),
     *all_time_measures("artist"),
 )
@@ -177,9 +177,9 @@ artist_metrics = table(
 album_metrics = table(
     "album_metrics",
     "metrics",
-    "One row per listener and album; tracks only, all time.",
+    "One row per listener and canonical album; tracks only, all time.",
     by_listener(),
-    hash_key("album_key", "The album", "dim_album.album_key", primary_key=True),
+    hash_key("album_key", "The album, canonical", "dim_album.album_key", primary_key=True),
     required("album_name", TEXT, "As in `dim_album`"),
     required("artist_name", TEXT, "As in `dim_album`"),
     *all_time_measures("album"),

@@ -14,6 +14,7 @@ from spotify_assets.transforms.dimensions import (
     dim_listener,
     dim_platform,
     dim_reason,
+    dim_recording,
     dim_time,
     dim_track,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "dim_platform",
     "dim_playlist",
     "dim_reason",
+    "dim_recording",
     "dim_time",
     "dim_track",
     "fct_playlist_tracks",

@@ -8,17 +8,32 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from spotify_assets.model import TABLES
-from spotify_assets.model.columns import NOT_APPLICABLE, NOT_APPLICABLE_NUMBER, UNKNOWN, UNKNOWN_NUMBER
+from spotify_assets.model.columns import (
+    MERGED_BY,
+    NOT_APPLICABLE,
+    NOT_APPLICABLE_NUMBER,
+    NOT_MERGED,
+    UNKNOWN,
+    UNKNOWN_NUMBER,
+)
 from spotify_assets.model.dimensions import REASONS
 from spotify_assets.settings import Settings
-from spotify_assets.transforms.aggregates import latest, latest_first_order
+from spotify_assets.transforms.aggregates import (
+    MAX_NAME_LENGTH,
+    MAX_SORTABLE,
+    SORTABLE_DIGITS,
+    latest,
+    latest_first_order,
+)
 from spotify_assets.transforms.calendar import date_key, iso_day_of_week
+from spotify_assets.transforms.identity import canonical_keys, links_of, seen_order
 from spotify_assets.transforms.joins import broadcast_join, union_by_name
-from spotify_assets.transforms.keys import SEPARATOR, album_key, artist_key, hash64
-from spotify_assets.transforms.metrics import canonical_track_keys
+from spotify_assets.transforms.keys import SEPARATOR, album_key, artist_key, hash64, normalize_name
 
 # Value of required date columns in default members.
 DEFAULT_MEMBER_DATE = date(1970, 1, 1)
+# Characters of an ISRC without hyphens (ISO 3901).
+ISRC_LENGTH = 12
 # The first match wins: the name of a web player also holds the operating system's.
 PLATFORM_WORDS = {
     "web": ("webplayer", "web_player", "web player"),
@@ -151,18 +166,83 @@ def dim_artist(monthly_content: DataFrame, track_catalogue: DataFrame, artist_me
     artists = _latest_attributes(
         "artist_key", from_plays, from_catalogue, "artist_name", "artist_id", "image_url", "genres"
     )
-    return add_default_members("dim_artist", artists)
+    seen = from_catalogue.select("artist_key", seen_order("seen_at", played=False)).unionByName(
+        _of_tracks(monthly_content).select("artist_key", seen_order("last_played_at", played=True))
+    )
+    links = [links_of(from_catalogue, "artist_id", "artist_key", "id"), _renamed_artists(monthly_content)]
+    return add_default_members("dim_artist", _with_canonical(artists, canonical_keys(links, seen, "artist_key")))
 
 
-def dim_album(monthly_content: DataFrame, track_catalogue: DataFrame, album_metadata: DataFrame) -> DataFrame:
+def _renamed_artists(monthly_content: DataFrame) -> DataFrame:
+    """Links of artists to their next name: that of the same track id, first played after the last play of the former.
+
+    Of several next names the first is taken: two artists that both follow a third stay two.
+    """
+    plays = _of_tracks(monthly_content)
+    by_artist = plays.groupBy("artist_key").agg(
+        F.min("first_played_at").alias("first"), F.max("last_played_at").alias("last")
+    )
+    with_id = plays.where(~F.col("content_key").startswith("name:")).select("content_key", "artist_key")
+    several = with_id.groupBy("content_key").agg(
+        F.min("artist_key").alias("one"), F.max("artist_key").alias("another")
+    )
+    bearers = (
+        broadcast_join(several.where("one <> another").select("content_key"), with_id, "content_key", "inner")
+        .distinct()
+        .join(by_artist, "artist_key")
+    )
+    # Times as text of one length, so that an array of names can be sorted by time.
+    first, last = (F.lpad(F.unix_micros(name).cast("string"), SORTABLE_DIGITS, "0") for name in ("first", "last"))
+    names = bearers.groupBy("content_key").agg(
+        F.array_sort(F.collect_list(F.concat_ws(" ", first, "artist_key"))).alias("names")
+    )
+    later = F.filter("names", lambda name: F.substring(name, 1, SORTABLE_DIGITS) > F.col("last"))
+    next_names = (
+        broadcast_join(names, bearers.withColumn("last", last), "content_key", "inner")
+        .select("artist_key", F.get(later, F.lit(0)).alias("next"))
+        .where("next IS NOT NULL")
+    )
+    return (
+        next_names.groupBy("artist_key")
+        .agg(F.min("next").alias("next"))
+        .select(
+            F.col("artist_key").alias("key"),
+            F.substring_index("next", " ", -1).cast("bigint").alias("linked"),
+            F.lit(MERGED_BY.index("id")).alias("evidence"),
+        )
+    )
+
+
+def _of_tracks(monthly_content: DataFrame) -> DataFrame:
+    """The rows of tracks whose artist is known."""
+    return monthly_content.where(~F.col("artist_key").isin(UNKNOWN_NUMBER, NOT_APPLICABLE_NUMBER))
+
+
+def _with_canonical(rows: DataFrame, canonical: DataFrame) -> DataFrame:
+    """Add `canonical_<key>` and `merged_by` to the rows of a dimension, by the result of `canonical_keys`."""
+    [key] = set(canonical.columns) - {"canonical_key", "merged_by"}
+    joined = broadcast_join(canonical, rows, key, "right")
+    return joined.withColumns(
+        {
+            f"canonical_{key}": F.coalesce("canonical_key", key),
+            "merged_by": F.coalesce("merged_by", F.lit("none")),
+        }
+    ).drop("canonical_key")
+
+
+def dim_album(
+    monthly_content: DataFrame, track_catalogue: DataFrame, album_metadata: DataFrame, dim_artist: DataFrame
+) -> DataFrame:
     """One row per album by normalized artist and album name, from plays, playlists and tracks in API responses.
 
-    An album that only appears in a response of its own is left out: `dim_artist` may lack its artist.
+    An album that only appears in a response of its own is left out: `dim_artist` may lack its artist. Albums of one
+    name by names of one artist have one canonical album.
 
     Args:
         monthly_content: Whole table.
         track_catalogue: Whole table.
         album_metadata: Whole table.
+        dim_artist: Whole table: canonical artists.
     """
     attributes = ("album_id", "album_type", "total_tracks", "release_date", "release_date_precision", "image_url")
     key = album_key(F.col("artist_name"), F.col("album_name"))
@@ -188,15 +268,93 @@ def dim_album(monthly_content: DataFrame, track_catalogue: DataFrame, album_meta
     albums = _latest_attributes(
         "album_key", from_plays, from_catalogue, "album_name", "artist_name", *attributes, "label", "genres"
     )
-    return add_default_members("dim_album", albums.withColumn("artist_key", artist_key(F.col("artist_name"))))
+    names = on_tracks.select(
+        "album_key", "album_name", "artist_name", seen_order("seen_at", played=False)
+    ).unionByName(from_plays.select("album_key", "album_name", "artist_name", seen_order("seen_at", played=True)))
+    merged = dim_artist.where(~F.col("merged_by").isin(*NOT_MERGED))
+    of_merged_artists = broadcast_join(
+        merged.select("artist_key", "canonical_artist_key"),
+        names.withColumn("artist_key", artist_key(F.col("artist_name"))),
+        "artist_key",
+        "inner",
+    ).select("album_key", hash64(F.col("canonical_artist_key"), normalize_name(F.col("album_name"))).alias("same"))
+    canonical = canonical_keys([links_of(of_merged_artists, "same", "album_key", "artist")], names, "album_key")
+    return add_default_members(
+        "dim_album", _with_canonical(albums.withColumn("artist_key", artist_key(F.col("artist_name"))), canonical)
+    )
 
 
-def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFrame:
+def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFrame:
+    """One row per recording, by normalized artist and track name, of plays, playlists and Web API responses.
+
+    Recordings that share a track id or an ISRC have one canonical recording: that of the latest play.
+
+    Args:
+        monthly_content: Whole table.
+        track_catalogue: Whole table.
+    """
+    names = ("track_name", "artist_name")
+    is_named = F.col("track_name").isNotNull() & F.col("artist_name").isNotNull()
+    played = monthly_content.where("content_type = 'track'").select(
+        "recording_key",
+        "content_key",
+        "plays",
+        *names,
+        seen_order("last_played_at", played=True, is_named=is_named),
+    )
+    known = track_catalogue.select(
+        "recording_key",
+        F.col("track_key").alias("content_key"),
+        F.lit(0).cast("bigint").alias("plays"),
+        *names,
+        seen_order("seen_at", played=False, is_named=is_named),
+    )
+    seen = known.unionByName(played)
+    ids = seen.where(~F.col("content_key").startswith("name:"))
+    isrc = F.regexp_replace(F.upper("isrc"), "[^0-9A-Z]", "")
+    isrcs = track_catalogue.select("recording_key", F.when(F.length(isrc) == ISRC_LENGTH, isrc).alias("isrc"))
+    links = [links_of(ids, "content_key", "recording_key", "id"), links_of(isrcs, "isrc", "recording_key", "isrc")]
+    linked = canonical_keys(links, seen, "recording_key")
+    own, canonical = F.col("recording_key"), F.coalesce("canonical_key", "recording_key")
+    tracks = (
+        broadcast_join(linked, seen, "recording_key", "right")
+        .select(
+            canonical.alias("canonical_recording_key"),
+            "content_key",
+            "plays",
+            *[
+                F.when(own == canonical, F.concat_ws("", "order", F.coalesce(name, F.lit(UNKNOWN)))).alias(name)
+                for name in names
+            ],
+        )
+        .groupBy("canonical_recording_key", "content_key")
+        .agg(F.sum("plays").alias("plays"), *[F.min(name).alias(name) for name in names])
+    )
+    # Tracks with a Spotify id come before tracks known by name; ties are broken by the smallest key.
+    most_played = F.concat_ws(
+        "", F.col("content_key").startswith("name:").cast("int"), MAX_SORTABLE - F.col("plays"), "content_key"
+    )
+    recordings = tracks.groupBy("canonical_recording_key").agg(
+        F.substring(F.min(most_played), 2 + SORTABLE_DIGITS, 64).alias("canonical_track_key"),
+        *[F.substring(F.min(name), 3 + SORTABLE_DIGITS, MAX_NAME_LENGTH).alias(name) for name in names],
+    )
+    is_of = F.col("canonical_key") == F.col("canonical_recording_key")
+    members = broadcast_join(linked, recordings, is_of, "right").withColumns(
+        {
+            "recording_key": F.coalesce("recording_key", "canonical_recording_key"),
+            "merged_by": F.coalesce("merged_by", F.lit("none")),
+        }
+    )
+    return add_default_members("dim_recording", members.drop("canonical_key"))
+
+
+def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame, dim_recording: DataFrame) -> DataFrame:
     """One row per track id (per name where a play has no id), from plays, playlists and Web API responses.
 
     Args:
         monthly_content: Whole table.
         track_catalogue: Whole table.
+        dim_recording: Whole table: the most played track of each recording.
     """
     names = ("track_name", "artist_name", "album_name")
     from_plays = (
@@ -255,7 +413,7 @@ def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFra
         track_catalogue.groupBy("track_key").agg(*[latest(name, "seen_at").alias(name) for name in attributes]),
         attributes,
     )
-    canonical = canonical_track_keys(monthly_content, track_catalogue)
+    canonical = dim_recording.select("recording_key", "canonical_track_key")
     with_attributes = broadcast_join(catalogue_attributes, tracks, "track_key", "right")
     return add_default_members("dim_track", with_attributes.join(canonical, "recording_key"))
 

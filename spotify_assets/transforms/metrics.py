@@ -6,10 +6,10 @@ Times are UTC; `date` and `hour` are in the listener's zone; `ms_played` is in m
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from spotify_assets.model.columns import UNKNOWN, UNKNOWN_NUMBER
+from spotify_assets.model.columns import UNKNOWN_NUMBER
 from spotify_assets.settings import Settings
-from spotify_assets.transforms.aggregates import MAX_SORTABLE, SORTABLE_DIGITS, latest
 from spotify_assets.transforms.calendar import iso_day_of_week
+from spotify_assets.transforms.identity import merge_keys
 from spotify_assets.transforms.keys import album_key, artist_key, spelling_key, track_only_key
 
 MEASURES = ("plays", "streams", "ms_played", "skips", "skips_known")
@@ -81,14 +81,19 @@ def monthly_content(plays: DataFrame, *, settings: Settings) -> DataFrame:
     )
 
 
-def daily_listening(hourly_listening: DataFrame, daily_track_plays: DataFrame) -> DataFrame:
+def daily_listening(
+    hourly_listening: DataFrame, daily_track_plays: DataFrame, dim_recording: DataFrame, dim_artist: DataFrame
+) -> DataFrame:
     """One row per listener and local date with a play; all content types.
 
     Args:
         hourly_listening: Whole table.
         daily_track_plays: Whole table.
+        dim_recording: Whole table: canonical recordings.
+        dim_artist: Whole table: canonical artists.
     """
-    distinct_counts = daily_track_plays.groupBy("listener", "date").agg(
+    tracks = merge_keys(merge_keys(daily_track_plays, dim_recording, "recording_key"), dim_artist, "artist_key")
+    distinct_counts = tracks.groupBy("listener", "date").agg(
         F.countDistinct("recording_key").alias("tracks"),
         F.countDistinct(F.when(F.col("artist_key") != UNKNOWN_NUMBER, F.col("artist_key"))).alias("artists"),
     )
@@ -106,65 +111,41 @@ def listening_clock(hourly_listening: DataFrame) -> DataFrame:
     return hourly_listening.groupBy("listener", day_of_week, "hour").agg(*_sums(MEASURES))
 
 
-def track_metrics(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFrame:
-    """One row per listener and recording; tracks only, all time.
+def track_metrics(monthly_content: DataFrame, dim_recording: DataFrame) -> DataFrame:
+    """One row per listener and canonical recording; tracks only, all time.
 
     Args:
         monthly_content: Whole table.
-        track_catalogue: Whole table: ids of recordings whose plays have names only.
+        dim_recording: Whole table: names, and the most played track.
     """
-    names = (
-        monthly_content.where("content_type = 'track'")
-        .groupBy("recording_key")
-        .agg(
-            F.coalesce(latest("track_name"), F.lit(UNKNOWN)).alias("track_name"),
-            F.coalesce(latest("artist_name"), F.lit(UNKNOWN)).alias("artist_name"),
-        )
+    recordings = dim_recording.select(
+        "recording_key", F.col("canonical_track_key").alias("track_key"), "track_name", "artist_name"
     )
-    ids = canonical_track_keys(monthly_content, track_catalogue).withColumnRenamed("canonical_track_key", "track_key")
-    return _totals(monthly_content, "recording_key").join(names, "recording_key").join(ids, "recording_key")
+    return _totals(monthly_content, dim_recording, "recording_key").join(recordings, "recording_key")
 
 
 def artist_metrics(monthly_content: DataFrame, dim_artist: DataFrame) -> DataFrame:
-    """One row per listener and artist; tracks only, all time. Plays without an artist are left out.
+    """One row per listener and canonical artist; tracks only, all time. Plays without an artist are left out.
 
     Args:
         monthly_content: Whole table.
         dim_artist: Whole table: names.
     """
     artists = dim_artist.select("artist_key", "artist_name")
-    return _totals(monthly_content.where(F.col("artist_key") != UNKNOWN_NUMBER), "artist_key").join(
-        artists, "artist_key"
-    )
+    known = monthly_content.where(F.col("artist_key") != UNKNOWN_NUMBER)
+    return _totals(known, dim_artist, "artist_key").join(artists, "artist_key")
 
 
 def album_metrics(monthly_content: DataFrame, dim_album: DataFrame) -> DataFrame:
-    """One row per listener and album; tracks only, all time. Plays without an album are left out.
+    """One row per listener and canonical album; tracks only, all time. Plays without an album are left out.
 
     Args:
         monthly_content: Whole table.
         dim_album: Whole table: names.
     """
     albums = dim_album.select("album_key", "album_name", "artist_name")
-    return _totals(monthly_content.where(F.col("album_key") != UNKNOWN_NUMBER), "album_key").join(albums, "album_key")
-
-
-def canonical_track_keys(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFrame:
-    """One row per recording: `canonical_track_key`, its most played track.
-
-    Tracks with a Spotify id come before tracks known by name; ties are broken by the smallest key.
-    """
-    played = monthly_content.where("content_type = 'track'").select("recording_key", "content_key", "plays")
-    known = track_catalogue.select(
-        "recording_key", F.col("track_key").alias("content_key"), F.lit(0).cast("bigint").alias("plays")
-    )
-    plays = known.unionByName(played).groupBy("recording_key", "content_key").agg(F.sum("plays").alias("plays"))
-    most_played = F.concat_ws(
-        "", F.col("content_key").startswith("name:").cast("int"), MAX_SORTABLE - F.col("plays"), "content_key"
-    )
-    return plays.groupBy("recording_key").agg(
-        F.substring(F.min(most_played), 2 + SORTABLE_DIGITS, 64).alias("canonical_track_key")
-    )
+    known = monthly_content.where(F.col("album_key") != UNKNOWN_NUMBER)
+    return _totals(known, dim_album, "album_key").join(albums, "album_key")
 
 
 def partition_start(settings: Settings) -> Column:
@@ -177,10 +158,10 @@ def partition_start(settings: Settings) -> Column:
     return start.alias("window_at")
 
 
-def _totals(monthly_content: DataFrame, by: str) -> DataFrame:
-    """One row per listener and value of `by`: all-time figures of tracks, with the rank by `ms_played`."""
+def _totals(monthly_content: DataFrame, dimension: DataFrame, by: str) -> DataFrame:
+    """One row per listener and canonical key `by`: all-time figures of tracks, with the rank by `ms_played`."""
     totals = (
-        monthly_content.where("content_type = 'track'")
+        merge_keys(monthly_content.where("content_type = 'track'"), dimension, by)
         .groupBy("listener", by)
         .agg(*_sums(MEASURES + SHUFFLE_MEASURES), *_combined_range())
     )

@@ -71,7 +71,7 @@ def test_daily_track_plays_sums_a_recording_by_day(partials):
     ]
 
 
-def test_a_local_day_that_straddles_two_partitions_is_summed_by_who_reads_it(partials):
+def test_a_local_day_that_straddles_two_partitions_is_summed_by_who_reads_it(partials, computed):
     day = date(2024, 2, 1)
     rows = [
         played("2024-01-31 23:30:00", local_date=day, local_hour=0),
@@ -79,7 +79,7 @@ def test_a_local_day_that_straddles_two_partitions_is_summed_by_who_reads_it(par
     ]
     found = partials(rows)
     assert found["daily_track_plays"].count() == 2
-    [row] = transforms.daily_listening(found["hourly_listening"], found["daily_track_plays"]).collect()
+    [row] = computed("daily_listening", **found).collect()
     assert (row["date"], row["plays"], row["tracks"], row["artists"]) == (day, 2, 1, 1)
 
 
@@ -97,10 +97,10 @@ def test_partial_aggregates_are_by_partition(partials, grain, windows):
     assert sorted(f"{row['window_at']:%Y-%m-%d}" for row in found) == windows
 
 
-def test_daily_listening_tells_music_from_spoken_word(partials):
+def test_daily_listening_tells_music_from_spoken_word(partials, computed):
     rows = [played("2024-01-31 12:00:00"), played("2024-01-31 13:00:00", "b", "Other"), episode("2024-01-31 14:00:00")]
     found = partials(rows)
-    [row] = transforms.daily_listening(found["hourly_listening"], found["daily_track_plays"]).collect()
+    [row] = computed("daily_listening", **found).collect()
     figures = (
         "plays",
         "ms_played",
@@ -114,9 +114,9 @@ def test_daily_listening_tells_music_from_spoken_word(partials):
     assert [row[name] for name in figures] == [3, 1_000_000, 2, 400_000, 1, 600_000, 2, 2]
 
 
-def test_a_day_of_podcasts_has_no_tracks(partials):
+def test_a_day_of_podcasts_has_no_tracks(partials, computed):
     found = partials([episode("2024-01-31 14:00:00")])
-    [row] = transforms.daily_listening(found["hourly_listening"], found["daily_track_plays"]).collect()
+    [row] = computed("daily_listening", **found).collect()
     assert (row["plays"], row["tracks"], row["artists"]) == (1, 0, 0)
 
 
@@ -162,8 +162,8 @@ def test_metrics_of_artists_and_albums(partials, computed):
     rows = [played("2024-01-31 12:00:00", "a", "Band"), played("2024-01-31 13:00:00", "b", "BAND "),
             played("2024-01-31 14:00:00", "c", None)]  # fmt: skip
     content = partials(rows)["monthly_content"]
-    artists = transforms.artist_metrics(content, computed("dim_artist", monthly_content=content)).collect()
-    albums = transforms.album_metrics(content, computed("dim_album", monthly_content=content)).collect()
+    artists = computed("artist_metrics", monthly_content=content).collect()
+    albums = computed("album_metrics", monthly_content=content).collect()
     assert [(row["artist_name"], row["total_plays"]) for row in artists] == [("BAND ", 2)]
     assert [(row["album_name"], row["artist_name"], row["total_plays"]) for row in albums] == [("Album", "BAND ", 2)]
 

@@ -40,13 +40,20 @@ def dim_artist(monthly_content: DataFrame, track_catalogue: DataFrame, artist_me
 
 
 @lake_table
-def dim_album(monthly_content: DataFrame, track_catalogue: DataFrame, album_metadata: DataFrame) -> DataFrame:
-    return transforms.dim_album(monthly_content, track_catalogue, album_metadata)
+def dim_album(
+    monthly_content: DataFrame, track_catalogue: DataFrame, album_metadata: DataFrame, dim_artist: DataFrame
+) -> DataFrame:
+    return transforms.dim_album(monthly_content, track_catalogue, album_metadata, dim_artist)
 
 
 @lake_table
-def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFrame:
-    return transforms.dim_track(monthly_content, track_catalogue)
+def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFrame:
+    return transforms.dim_recording(monthly_content, track_catalogue)
+
+
+@lake_table
+def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame, dim_recording: DataFrame) -> DataFrame:
+    return transforms.dim_track(monthly_content, track_catalogue, dim_recording)
 
 
 @lake_table

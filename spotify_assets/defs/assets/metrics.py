@@ -24,8 +24,10 @@ def monthly_content(plays: DataFrame, settings: dg.ResourceParam[Settings]) -> D
 
 
 @lake_table
-def daily_listening(hourly_listening: DataFrame, daily_track_plays: DataFrame) -> DataFrame:
-    return transforms.daily_listening(hourly_listening, daily_track_plays)
+def daily_listening(
+    hourly_listening: DataFrame, daily_track_plays: DataFrame, dim_recording: DataFrame, dim_artist: DataFrame
+) -> DataFrame:
+    return transforms.daily_listening(hourly_listening, daily_track_plays, dim_recording, dim_artist)
 
 
 @lake_table
@@ -34,8 +36,8 @@ def listening_clock(hourly_listening: DataFrame) -> DataFrame:
 
 
 @lake_table
-def track_metrics(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFrame:
-    return transforms.track_metrics(monthly_content, track_catalogue)
+def track_metrics(monthly_content: DataFrame, dim_recording: DataFrame) -> DataFrame:
+    return transforms.track_metrics(monthly_content, dim_recording)
 
 
 @lake_table

@@ -1,0 +1,120 @@
+"""Canonical keys: which keys of names are one recording, artist or album.
+
+Keys are hashes of names, so that they follow from a play alone. Links between them (a shared Spotify id, an ISRC) make
+connected components, and each component has one canonical key, by which metrics count.
+"""
+
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from spotify_assets.model.columns import MERGED_BY
+from spotify_assets.transforms.aggregates import latest_first_order
+from spotify_assets.transforms.joins import broadcast_join
+
+# Enough for a chain of 200 keys that are linked with the next only; components of real histories have up to 3 keys.
+ROUNDS = 10
+
+
+def links_of(rows: DataFrame, shared: str, key: str, evidence: str) -> DataFrame:
+    """Links between the keys that share a value: `key`, the smallest of these keys (`linked`), and `evidence`.
+
+    Args:
+        rows: Keys, and what they may share; rows of which either is null are passed over.
+        shared: Column of the value.
+        key: Column of the key.
+        evidence: One of `MERGED_BY`.
+    """
+    several = (
+        rows.where(F.col(shared).isNotNull())
+        .groupBy(shared)
+        .agg(F.min(key).alias("linked"), F.max(key).alias("largest"))
+        .where("linked <> largest")
+        .select(shared, "linked")
+    )
+    code = F.lit(MERGED_BY.index(evidence)).alias("evidence")
+    return (
+        broadcast_join(several, rows.select(shared, key), shared, "inner")
+        .select(F.col(key).alias("key"), "linked", code)
+        .where("key IS NOT NULL")
+        .distinct()
+    )
+
+
+def canonical_keys(links: list[DataFrame], seen: DataFrame, key: str) -> DataFrame:
+    """One row per linked key: `key`, the `canonical_key` of its component, and `merged_by`.
+
+    Args:
+        links: As by `links_of`, of one or more kinds.
+        seen: Keys with `order`, text that is smallest for the key to be taken; see `seen_order`.
+        key: Column of the key in `seen` and in the result.
+
+    Returns:
+        `merged_by` is the first of `MERGED_BY` that links the key with another one.
+    """
+    members = _components(reduce(DataFrame.unionByName, links))
+    orders = (
+        broadcast_join(members, seen.select(F.col(key).alias("key"), "order"), "key", "inner")
+        .groupBy("key", "component", "evidence")
+        .agg(F.min("order").alias("order"))
+        .withColumn("order", F.concat_ws(" ", "order", F.col("key").cast("string")))
+    )
+    first = F.min("order").over(Window.partitionBy("component"))
+    return orders.select(
+        F.col("key").alias(key),
+        F.substring_index(first, " ", -1).cast("bigint").alias("canonical_key"),
+        F.get(F.array(*map(F.lit, MERGED_BY)), F.col("evidence")).alias("merged_by"),
+    )
+
+
+def seen_order(seen_at: str, *, played: bool, is_named: Column | None = None) -> Column:
+    """Text that is smallest for what has a name, then for what was played, then for the latest."""
+    unnamed = F.lit("0") if is_named is None else F.when(is_named, "0").otherwise("1")
+    return F.concat_ws("", unnamed, F.lit("0" if played else "1"), latest_first_order(seen_at)).alias("order")
+
+
+def merge_keys(rows: DataFrame, dimension: DataFrame, key: str) -> DataFrame:
+    """The rows with each key replaced by its canonical one.
+
+    Args:
+        rows: Rows with the column `key`.
+        dimension: Whole dimension of that key, with `canonical_<key>`.
+        key: Column of the key.
+    """
+    canonical = f"canonical_{key}"
+    # Few keys have another canonical key, so the rows are joined with little.
+    merged = dimension.where(F.col(canonical) != F.col(key)).select(F.col(key).alias("merged_key"), canonical)
+    joined = broadcast_join(merged, rows, F.col("merged_key") == F.col(key), "right")
+    return joined.withColumn(key, F.coalesce(canonical, key)).drop("merged_key", canonical)
+
+
+def _components(links: DataFrame) -> DataFrame:
+    """One row per linked key: `key`, `component` (the smallest key that it is connected with) and `evidence`.
+
+    Hash-to-Min (Rastogi et al., "Finding connected components in Map-Reduce in logarithmic rounds", 2013): each key
+    tells all keys that it knows the smallest of them, and the smallest all others. A query refers to each round once,
+    so that its plan grows with the rounds and doesn't double with each; nothing is computed before it is written.
+    """
+    both_ways = links.unionByName(links.selectExpr("linked AS key", "key AS linked", "evidence"))
+    clusters = both_ways.groupBy("key").agg(
+        F.min("evidence").alias("evidence"), F.collect_set("linked").alias("members")
+    )
+    clusters = clusters.withColumn("members", F.array_union("members", F.array("key")))
+    for _ in range(ROUNDS):
+        smallest, to = F.array_min("members"), F.col("to")
+        told = F.when(to == smallest, F.col("members")).otherwise(F.array(smallest))
+        clusters = (
+            clusters.select("key", "evidence", "members", F.explode("members").alias("to"))
+            .select(
+                to.alias("key"),
+                F.when(to == F.col("key"), F.col("evidence")).alias("evidence"),
+                F.when(to == F.col("key"), F.array_union(told, F.array("key"))).otherwise(told).alias("members"),
+            )
+            .groupBy("key")
+            .agg(
+                F.min("evidence").alias("evidence"),
+                F.array_distinct(F.flatten(F.collect_list("members"))).alias("members"),
+            )
+        )
+    return clusters.select("key", F.array_min("members").alias("component"), "evidence")
