@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from benchmarks.engines import PARTIAL_AGGREGATES, TABLES
+from benchmarks.engines import OWN_TABLES, TABLES
 from benchmarks.sync import DagsterShare, NewMonth
 
 BIG = 10_000_000
@@ -134,7 +134,7 @@ def report(results: Results) -> str:
             "## The same job",
             "`raw_plays` of four listeners and ten years in, as Parquet; plays, dimensions, facts and metrics out, as "
             "Parquet. Sail and Spark run this project's transforms, and also write the partial aggregates "
-            f"({', '.join(f'`{table}`' for table in PARTIAL_AGGREGATES)}) that make a new month cheap; DuckDB, Polars "
+            f"({', '.join(f'`{table}`' for table in OWN_TABLES)}) that make a new month cheap; DuckDB, Polars "
             "and pandas run code written by hand for the same tables. Every run is a process of its own, engines "
             "take turns, and all must agree: plays and their ids, time, every day of every listener, every "
             "dimension's size, the most heard tracks. Time is the median, and excludes the start of interpreter and "
@@ -197,7 +197,7 @@ def _by_table(results: Results, plays: int) -> str:
         times = [run.seconds[table] for run in results.of(engine, plays) if table in run.seconds]
         return f"{median(times):.2f}" if times else "-"
 
-    tables = [TABLES[0], *PARTIAL_AGGREGATES, *TABLES[1:]]
+    tables = [TABLES[0], *OWN_TABLES, *TABLES[1:]]
     return _table(["table", *engines], [[table, *[cell(engine, table) for engine in engines]] for table in tables])
 
 

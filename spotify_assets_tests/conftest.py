@@ -293,8 +293,12 @@ def computed(frame: Any, spark: SparkSession) -> Any:
     Of those that are left out, dimensions are computed from the given ones, and other tables are empty.
     """
 
+    def held(table: str, rows: DataFrame) -> DataFrame:
+        """The rows, collected: a transform that refers to them several times doesn't compute them each time."""
+        return frame(table, [row.asDict() for row in rows.select(*TABLES[table].columns).collect()])
+
     def compute(table: str, **inputs: Any) -> DataFrame:
-        given = {name: rows for name, rows in inputs.items() if name in TABLES}
+        given = {name: held(name, rows) for name, rows in inputs.items() if name in TABLES}
         options = {name: value for name, value in inputs.items() if name not in TABLES}
         if lineage.takes(table, "settings"):
             options.setdefault("settings", load_settings())
@@ -303,8 +307,7 @@ def computed(frame: Any, spark: SparkSession) -> Any:
         for name in lineage.upstreams(table):
             if name not in given:
                 is_dimension = TABLES[name].layer == "dimensions"
-                rows = compute(name, **given).collect() if is_dimension else []
-                given[name] = frame(name, [row.asDict() for row in rows])
+                given[name] = held(name, compute(name, **given)) if is_dimension else frame(name, [])
         return getattr(transforms, table)(*[given[name] for name in lineage.upstreams(table)], **options)
 
     return compute

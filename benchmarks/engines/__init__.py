@@ -21,8 +21,9 @@ TABLES = (
     "dim_episode",
     "track_metrics",
 )
-# Tables that only this project's transforms write, so that dimensions and metrics need not read all plays again.
-PARTIAL_AGGREGATES = ("hourly_listening", "monthly_content")
+# Tables that only this project's transforms write: partial aggregates, so that dimensions and metrics need not read
+# all plays again, and canonical recordings.
+OWN_TABLES = ("hourly_listening", "monthly_content", "dim_recording")
 ENGINES = ("sail", "spark", "duckdb", "polars", "pandas")
 
 MIN_MS_PLAYED = 500

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from benchmarks.engines import PARTIAL_AGGREGATES
+from benchmarks.engines import OWN_TABLES
 from benchmarks.engines import TABLES as BENCHMARKED
 from spotify_assets import transforms
 from spotify_assets.engine.session import spark_session
@@ -24,7 +24,7 @@ def run(session: SparkSession, history: Path, output: Path) -> Iterator[str]:
     settings = load_settings()
     frames = {name: session.read.parquet(str(history / name)) for name in ("raw_plays", "raw_files")}
     for table in lineage.computed_tables():
-        if table not in BENCHMARKED + PARTIAL_AGGREGATES:
+        if table not in BENCHMARKED + OWN_TABLES:
             continue
         options = {"settings": settings} if lineage.takes(table, "settings") else {}
         for name in lineage.upstreams(table):

@@ -15,7 +15,7 @@ from spotify_assets_tests.targets.published import FILES, answers_of_the_lake, c
 
 MORE = {
     "anna/2022.json": [
-        extended(f"2022-{month:02d}-0{day}T0{hour}:13:37Z", 190_000 + hour, f"Song {day}", f"Band {hour}",
+        extended(f"2022-{month:02d}-0{day}T0{hour}:13:37Z", 190_000 + hour, f"Song {day} {hour}", f"Band {hour}",
                  skipped=day == 2)
         for month in (1, 6, 12)
         for day in (1, 2, 3)
@@ -92,7 +92,7 @@ def test_what_they_answer(world):
             ("ben", "track", 2, 1, 1, 50.0, 50.0),
         ]
         forgotten = ask("SELECT track_name, artist_name FROM forgotten_favourites")
-        assert sorted(forgotten) == [(f"Song {song}", f"Band {band}") for song in (1, 2, 3) for band in (4, 8)]
+        assert sorted(forgotten) == [(f"Song {song} {band}", f"Band {band}") for song in (1, 2, 3) for band in (4, 8)]
         assert ask("SELECT month_start, entered, dropped FROM playlist_turnover") == [(date(2024, 1, 1), 1, 1)]
 
 
