@@ -20,7 +20,19 @@ from spotify_assets.model.columns import (
     table,
 )
 
-SOURCE_FORMATS = ("extended", "account_data", "maven_csv", "recently_played")
+# Formats by rank: 1 tells most of a play, and its time to the second. A CSV without seconds ranks as account data.
+SOURCE_RANKS = {
+    "extended": 1,
+    "maven_csv": 1,
+    "account_data": 2,
+    "lastfm": 3,
+    "listenbrainz": 3,
+    "recently_played": 4,
+}
+MINUTE_PRECISE_RANK = 2
+SOURCE_FORMATS = tuple(SOURCE_RANKS)
+# Formats without a duration: `ms_played` is estimated, from the track's length or the time until the next play.
+ESTIMATED_FORMATS = ("lastfm", "listenbrainz", "recently_played")
 
 # The record schema, common to all formats: the fields of exports as text, one name each.
 RECORD_FIELDS = {

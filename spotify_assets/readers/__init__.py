@@ -17,6 +17,7 @@ from spotify_assets.readers import csv, json, parquet
 from spotify_assets.readers.archives import ARCHIVE_SUFFIXES
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets.readers.records import RecordShaper, Shaping
+from spotify_assets.readers.scrobbles import SCROBBLE_FORMATS, estimate_lengths
 from spotify_assets.readers.text import TextStream
 from spotify_assets.readers.times import DateEvidence
 from spotify_assets.settings import DateOrder
@@ -59,8 +60,8 @@ def read_history(
     """Detect the format of a file of listening history and read its records.
 
     Args:
-        stream: The file, at its start; seekable. It is read a second time where its dates depend on an order of day
-            and month, which only the whole file shows.
+        stream: The file, at its start; seekable. It is read a second time where records depend on the whole file:
+            dates on the order of day and month, lengths of scrobbles on the time of the next.
         name: File name; only the suffix is used.
         max_json_bytes: Largest JSON document to read, in bytes; NDJSON is read in blocks and has no limit.
         date_order: Order of day and month in the file, whatever its dates show.
@@ -71,17 +72,23 @@ def read_history(
         UnreadableError: The file has the suffix of a data file and can't be read. The iterator of tables may raise it,
             too.
     """
-    dates = DateEvidence()
 
     def parse(order: DateOrder | None, dates: DateEvidence | None = None) -> tuple[str, Tables]:
         stream.seek(0)
         shaping = partial(RecordShaper, date_order=order, dates=dates)
         return _detect_and_parse(stream, name, max_json_bytes, shaping)
 
-    source_format, tables = parse(date_order, dates)
-    records = HistoryRecords(source_format, tables)
-    if date_order is None:
-        records.tables = _order_dates(records, tables, dates, default_order, lambda order: parse(order)[1])
+    def read(records: HistoryRecords) -> Tables:
+        dates = DateEvidence()
+        records.source_format, tables = parse(date_order, dates)
+        if date_order is not None:
+            return tables
+        return _order_dates(records, tables, dates, default_order, lambda order: parse(order)[1])
+
+    records = HistoryRecords("")
+    records.tables = read(records)
+    if records.source_format in SCROBBLE_FORMATS:
+        records.tables = estimate_lengths(records.tables, partial(read, records))
     return records
 
 

@@ -6,7 +6,7 @@ line rather than the rest of the file.
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import pyarrow as pa
@@ -14,11 +14,15 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from spotify_assets.readers.errors import NoHistoryError
-from spotify_assets.readers.formats import detect_format
+from spotify_assets.readers.formats import LASTFM, DetectedFormat, detect_format
 from spotify_assets.readers.records import Shaping
 from spotify_assets.readers.text import TextStream, read_line_blocks
 
 DELIMITERS = (",", ";", "\t")
+# Columns of https://benjaminbenben.com/lastfm-to-csv, which writes no header, and the time in the last one.
+SCROBBLE_COLUMNS = ["artist", "album", "track", "date"]
+SCROBBLE_TIME = re.compile(r"\d\d? [A-Z][a-z]{2} \d{4},? \d\d:\d\d")
+SAMPLED_LINES = 20
 # Excel's first line in a CSV with another separator than a comma.
 SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
 
@@ -39,18 +43,33 @@ def read_csv(stream: TextStream, shaping: Shaping) -> tuple[str, Iterator[pa.Tab
     header = first[0].as_py() if len(first) else ""
     for delimiter in delimiters:
         columns = header_names(header, delimiter)
-        if detected := detect_format(columns):
-            shaper = shaping(*detected)
-            lines = chain([first.slice(1)], blocks)
-            return detected.name, (shaper.from_columns(_split_lines(block, columns, delimiter)) for block in lines)
+        if detected := detect_format(columns, is_flat=True):
+            return _shape_lines(detected, chain([first.slice(1)], blocks), columns, delimiter, shaping)
+        if any(_is_scrobble(line, delimiter) for line in first.slice(0, SAMPLED_LINES).to_pylist()):
+            detected = DetectedFormat(LASTFM, {})
+            return _shape_lines(detected, chain([first], blocks), SCROBBLE_COLUMNS, delimiter, shaping)
     raise NoHistoryError("text whose first line is no header of listening history")
+
+
+def _shape_lines(
+    detected: DetectedFormat, blocks: Iterable[pa.Array], columns: list[str], delimiter: str, shaping: Shaping
+) -> tuple[str, Iterator[pa.Table]]:
+    shaper = shaping(*detected)
+    return detected.name, (shaper.from_columns(_split_lines(block, columns, delimiter)) for block in blocks)
+
+
+def _is_scrobble(line: str, delimiter: str) -> bool:
+    """Whether a line is artist, album, track and time, as an exporter of Last.fm writes them without a header."""
+    values = next(csv.reader([line], delimiter=delimiter), [])
+    return len(values) == len(SCROBBLE_COLUMNS) and bool(SCROBBLE_TIME.fullmatch(values[-1]))
 
 
 def header_names(header: str, delimiter: str) -> list[str]:
     """The names in a header line, without quotes and blanks around them; a name that occurs again gets a number."""
     names: list[str] = []
     for name in next(csv.reader([header], delimiter=delimiter), []):
-        name = name.strip().strip("\"'").strip()
+        # An exporter of Last.fm writes `Date#` and the name of the user.
+        name = re.sub(r"^(date)#.*", r"\1", name.strip().strip("\"'").strip(), flags=re.IGNORECASE)
         names.append(name if name not in names else f"{name} {len(names)}")
     return names
 

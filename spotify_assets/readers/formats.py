@@ -55,6 +55,39 @@ MAVEN_CSV = {
     "skipped": "skipped",
 }
 
+LASTFM = "lastfm"
+# Of exporters of https://www.last.fm: https://mainstream.ghan.nl (`uts`), https://lastfmstats.com and
+# https://benjaminbenben.com/lastfm-to-csv (`date`).
+LASTFM_EXPORT = {
+    "uts": "ts",
+    "date": "ts",
+    "utc_time": "ts",
+    "artist": "artist_name",
+    "album": "album_name",
+    "track": "track_name",
+}
+LISTENBRAINZ = "listenbrainz"
+# https://listenbrainz.readthedocs.io/en/latest/users/json.html. Dots lead into an object.
+LISTENBRAINZ_EXPORT = {
+    "listened_at": "ts",
+    "track_metadata.track_name": "track_name",
+    "track_metadata.artist_name": "artist_name",
+    "track_metadata.release_name": "album_name",
+    "track_metadata.additional_info.duration_ms": "ms_played",
+    "track_metadata.additional_info.duration": "ms_played",
+    "track_metadata.additional_info.spotify_id": "track_uri",
+    "track_metadata.additional_info.origin_url": "track_uri",
+}
+_TRACK = r"^((?:spotify:track:|https?://open[.]spotify[.]com/(?:[a-z-]+/)?track/)?[0-9A-Za-z]{{22}})(?:[?].*)?$"
+# Players put addresses of other services, and of people's own servers, where one of Spotify's may be.
+SPOTIFY_LINK = f"nullif(regexp_extract({{}}, '{_TRACK}', 1), '')"
+# DuckDB's expressions for fields of exports that don't hold a field of the record as it is.
+FIELD_SQL = {
+    "track_metadata.additional_info.spotify_id": SPOTIFY_LINK,
+    "track_metadata.additional_info.origin_url": SPOTIFY_LINK,
+    "track_metadata.additional_info.duration": "CAST(CAST(try_cast({} AS DOUBLE) * 1000 AS BIGINT) AS VARCHAR)",
+}
+
 RECENTLY_PLAYED = "recently_played"
 # Fields that `recently_played` derives from the Web API's objects.
 RECENTLY_PLAYED_FIELDS = ("ts", "ms_played", "track_uri", "track_name", "artist_name", "album_name")
@@ -63,6 +96,8 @@ FIELDS = {
     "extended": EXTENDED,
     "account_data": ACCOUNT_DATA,
     "maven_csv": MAVEN_CSV,
+    LASTFM: LASTFM_EXPORT,
+    LISTENBRAINZ: LISTENBRAINZ_EXPORT,
     RECENTLY_PLAYED: {name: name for name in RECENTLY_PLAYED_FIELDS},
 }
 # Field names are put into SQL, and into paths of JSON.
@@ -73,6 +108,8 @@ IDENTIFYING_FIELDS = {
     "extended": ({"ts", "ms_played"}, {"master_metadata_track_name", "spotify_episode_uri", "episode_name"}),
     "account_data": ({"endTime", "msPlayed"}, {"trackName", "episodeName", "chapterName"}),
     "maven_csv": ({"ts", "ms_played"}, {"track_name", "spotify_track_uri"}),
+    LASTFM: ({"artist", "track"}, {"uts", "utc_time", "date"}),
+    LISTENBRAINZ: ({"listened_at", "track_metadata"}, {"track_metadata"}),
 }
 
 
@@ -83,14 +120,20 @@ class DetectedFormat(NamedTuple):
     spelled: Mapping[str, str]
 
 
-def detect_format(fields: Iterable[str]) -> DetectedFormat | None:
+def detect_format(fields: Iterable[str], *, is_flat: bool = False) -> DetectedFormat | None:
     """The format with these field names; None if they are not those of a listening history.
 
     Upper and lower case, blanks and underscores make no difference: spreadsheets and people change them.
+
+    Args:
+        fields: Field names.
+        is_flat: Whether fields can't hold objects, so that formats with such fields are none.
     """
     fields = list(fields)
     present = {_plain(field) for field in fields}
     for name, (all_of, any_of) in IDENTIFYING_FIELDS.items():
+        if is_flat and any("." in field for field in FIELDS[name]):
+            continue
         if present.issuperset(map(_plain, all_of)) and not present.isdisjoint(map(_plain, any_of)):
             return DetectedFormat(name, spelled_fields(name, fields))
     return None

@@ -11,9 +11,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from spotify_assets.readers import recently_played
+from spotify_assets.readers import recently_played, scrobbles
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
-from spotify_assets.readers.formats import RECENTLY_PLAYED, DetectedFormat, detect_format, spelled_fields
+from spotify_assets.readers.formats import LASTFM, RECENTLY_PLAYED, DetectedFormat, detect_format, spelled_fields
 from spotify_assets.readers.records import Shaping, sample_fields
 from spotify_assets.readers.scratch import duckdb_cursor
 from spotify_assets.readers.text import Readable, TextStream, decode_utf8, read_full, read_line_blocks, strip_bom
@@ -65,8 +65,8 @@ def detect_lines_format(lines: pa.Array) -> DetectedFormat | None:
 def read_json_document(stream: TextStream, max_bytes: int, shaping: Shaping) -> tuple[str, Iterator[pa.Table]]:
     """Detect the format of a file that is JSON as a whole and read its records; see `read_history`.
 
-    It may be an array of records, several arrays one after the other, one record, or pages of recently played tracks;
-    in front may be what a script assigns it to, as in `var plays = [...];`.
+    It may be an array of records, several arrays one after the other, one record, or pages of recently played tracks,
+    of Spotify's or Last.fm's API; in front may be what a script assigns it to, as in `var plays = [...];`.
 
     Raises:
         NoHistoryError: No record has a known format.
@@ -81,6 +81,8 @@ def read_json_document(stream: TextStream, max_bytes: int, shaping: Shaping) -> 
     if plays := recently_played.find_plays(document):
         table = recently_played.plays_table(plays)
         return RECENTLY_PLAYED, iter([shaping(RECENTLY_PLAYED, {}).from_columns(table)])
+    if played := scrobbles.find_scrobbles(document):
+        return LASTFM, iter([shaping(LASTFM, {}).from_columns(scrobbles.lastfm_table(played))])
     if isinstance(document, dict):
         raise NoHistoryError(f"a JSON object, no list of plays (its fields: {', '.join(_field_names(document))})")
     raise NoHistoryError(f"a JSON array of {len(records):,} elements, none of them a play")
@@ -166,7 +168,11 @@ def read_json_object_or_lines(stream: TextStream, max_bytes: int, shaping: Shapi
     if detected := detect_lines_format(first):
         shaper = shaping(*detected)
         return detected.name, (shaper.from_json(block) for block in chain([first], blocks))
-    if sample_fields(first.slice(0, 1)) and len(first) > 1:
+    if (
+        sample_fields(first.slice(0, 1))
+        and len(first) > 1
+        and not scrobbles.find_scrobbles(parse_json(first[0].as_py()))
+    ):
         raise NoHistoryError("NDJSON, none of its first records a play")
     stream.rewind()
     return read_json_document(stream, max_bytes, shaping)

@@ -26,7 +26,7 @@ def read_parquet(stream: BinaryIO, shaping: Shaping) -> tuple[str, Iterator[pa.T
         if is_passing(error):
             raise
         raise _broken(error) from None
-    detected = detect_format(file.schema_arrow.names)
+    detected = detect_format(file.schema_arrow.names, is_flat=True)
     if detected is None:
         raise NoHistoryError("Parquet whose columns are no listening history's")
     return detected.name, _read_batches(file, list(detected.spelled.values()), shaping(*detected))

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spotify_assets.model.raw import RECORD_NAMES
-from spotify_assets.readers.formats import FIELDS
+from spotify_assets.readers.formats import FIELD_SQL, FIELDS
 from spotify_assets.readers.scratch import duckdb_cursor
 from spotify_assets.readers.times import EXPORT_TIME_SQL, DateEvidence, parse_times
 from spotify_assets.settings import DateOrder
@@ -41,15 +41,17 @@ class RecordShaper:
     ) -> None:
         self._date_order = date_order
         self._dates = DateEvidence() if dates is None else dates
-        self._export_fields = {
-            field: (spelled or {}).get(export_field, export_field)
-            for export_field, field in FIELDS[source_format].items()
-        }
+        # Of each field of the record the fields of the export that may hold it, the best first.
+        self._export_fields: dict[str, list[str]] = {}
+        for export_field, field in FIELDS[source_format].items():
+            self._export_fields.setdefault(field, []).append((spelled or {}).get(export_field, export_field))
         self._duckdb = duckdb_cursor()
 
     def from_json(self, lines: pa.Array) -> pa.Table:
         """Convert one JSON record per line. A line that is not an object with a known field gets a `raw_record`."""
-        paths = ", ".join(f"""'$."{export_field}"'""" for export_field in self._export_fields.values())
+        every = [export_field for export_fields in self._export_fields.values() for export_field in export_fields]
+        paths = ", ".join("'$." + ".".join(f'"{part}"' for part in name.split(".")) + "'" for name in every)
+        values = {name: f"fields[{index}]" for index, name in enumerate(every, 1)}
         return self._shape(
             pa.table({"line": lines}),
             f"""(
@@ -67,7 +69,7 @@ class RecordShaper:
                     FROM (SELECT line, if(json_valid(line), line, NULL) AS json FROM landed)
                 )
             )""",
-            {field: f"fields[{index}]" for index, field in enumerate(self._export_fields, 1)},
+            {field: _first_of(names, values) for field, names in self._export_fields.items()},
         )
 
     def from_columns(self, landed: pa.Table) -> pa.Table:
@@ -98,9 +100,9 @@ class RecordShaper:
             landed,
             "landed",
             {
-                field: as_text(export_field)
-                for field, export_field in self._export_fields.items()
-                if export_field in types
+                field: _first_of(present, {name: as_text(name) for name in present})
+                for field, names in self._export_fields.items()
+                if (present := [name for name in names if name in types])
             },
         )
 
@@ -138,6 +140,12 @@ class RecordShaper:
             column = shaped.schema.get_field_index(name)
             shaped = shaped.set_column(column, name, pc.replace_with_mask(known, is_other, other))
         return shaped
+
+
+def _first_of(names: list[str], values: Mapping[str, str]) -> str:
+    """SQL for the first of some fields of an export that is not null."""
+    expressions = [FIELD_SQL.get(name, "{}").format(values[name]) for name in names]
+    return expressions[0] if len(expressions) == 1 else f"coalesce({', '.join(expressions)})"
 
 
 def sample_fields(lines: pa.Array) -> list[list[str]]:

@@ -7,6 +7,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from spotify_assets.model.cleaned import MAX_MS_PLAYED
+from spotify_assets.model.raw import MINUTE_PRECISE_RANK, SOURCE_RANKS
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.joins import broadcast_join
 from spotify_assets.transforms.keys import CAST_BLANKS, content_key, id_from_uri, trim_to_null
@@ -15,11 +16,9 @@ from spotify_assets.windows import TimeWindow, floor_to_grain
 WHOLE_NUMBER = r"^[+-]?[0-9]+([.]0*)?\z"
 GROUPED_NUMBER = r"^[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+([.]0*)?\z"
 SCIENTIFIC_NUMBER = r"^[+-]?[0-9]([.][0-9]{0,15})?[eE][+]?0?[0-9]\z"
-# Its `ms_played` is estimated, from the time until the next play.
-ESTIMATED_FORMAT = "recently_played"
 MAX_FILE_ROWS = 1 << 40
 # Ranks of `_source_rank` that a finer source can supersede.
-COARSE_RANKS = (2, 3)
+COARSE_RANKS = sorted({MINUTE_PRECISE_RANK, *SOURCE_RANKS.values()} - {1})
 
 
 def judge_records(
@@ -60,8 +59,10 @@ def _candidates_of(window: TimeWindow, raw_plays: DataFrame, raw_files: DataFram
 
 def _source_rank(source_format: Column, is_minute_precise: Column) -> Column:
     """How precise a source's times are: 1 is the most precise."""
-    coarse = (source_format == "account_data") | ((source_format == "maven_csv") & is_minute_precise)
-    return F.when(source_format == ESTIMATED_FORMAT, 3).when(coarse, 2).otherwise(1)
+    rank = F.when((source_format == "maven_csv") & is_minute_precise, MINUTE_PRECISE_RANK)
+    for name, of_format in SOURCE_RANKS.items():
+        rank = rank.when(source_format == name, of_format)
+    return rank.otherwise(1)
 
 
 def _join_files(raw_plays: DataFrame, raw_files: DataFrame) -> DataFrame:

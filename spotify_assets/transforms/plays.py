@@ -5,8 +5,9 @@ from pyspark.sql import functions as F
 
 from spotify_assets.model.cleaned import STREAM_MS
 from spotify_assets.model.columns import LABEL_LENGTH
+from spotify_assets.model.raw import ESTIMATED_FORMATS
 from spotify_assets.settings import Settings
-from spotify_assets.transforms.judge import ESTIMATED_FORMAT, judge_records
+from spotify_assets.transforms.judge import judge_records
 from spotify_assets.transforms.keys import SEPARATOR, normalize_name, recording_key, trim_to_null
 from spotify_assets.windows import TimeWindow
 
@@ -60,7 +61,7 @@ def plays(
         F.col("clean_episode_name").alias("episode_name"),
         F.col("clean_show_name").alias("show_name"),
         ms_played.alias("ms_played"),
-        (F.col("source_format") == ESTIMATED_FORMAT).alias("ms_played_is_estimated"),
+        F.col("source_format").isin(*ESTIMATED_FORMATS).alias("ms_played_is_estimated"),
         (ms_played >= STREAM_MS).alias("is_stream"),
         _label(F.col("platform")).alias("platform"),
         _label(F.col("reason_start")).alias("reason_start"),

@@ -216,6 +216,10 @@ def test_gaps_between_better_files_are_not_covered(superseded):
         ("account_data", "recently_played", []),
         ("recently_played", "account_data", ["superseded"]),
         ("recently_played", "extended", ["superseded"]),
+        ("recently_played", "listenbrainz", ["superseded"]),
+        ("lastfm", "account_data", ["superseded"]),
+        ("lastfm", "listenbrainz", []),
+        ("account_data", "lastfm", []),
     ],
 )
 def test_which_source_is_better(superseded, source_format, better, expected):
@@ -229,12 +233,13 @@ def test_a_csv_of_minute_precision_is_coarse(superseded):
     assert superseded("2024-03-15 00:00:00", "maven_csv", spans, is_minute_precise=False) == []
 
 
-def test_recent_plays_repeat_each_other_whatever_their_length(frame):
+@pytest.mark.parametrize("source_format", ["recently_played", "lastfm", "listenbrainz"])
+def test_plays_of_estimated_length_repeat_each_other_whatever_it_is(frame, source_format):
     recent = [
-        record(row, source_format="recently_played", source_file=ACCOUNT, ms_played=ms_played)
+        record(row, source_format=source_format, source_file=ACCOUNT, ms_played=ms_played)
         for row, ms_played in enumerate(("200000", "150000"))
     ]
-    raw_files = frame("raw_files", [listed(ACCOUNT, "recently_played")])
+    raw_files = frame("raw_files", [listed(ACCOUNT, source_format)])
     kept = transforms.plays(frame("raw_plays", recent), raw_files, settings=load_settings()).collect()
     assert [(row["source_row"], row["ms_played_is_estimated"]) for row in kept] == [(0, True)]
 
