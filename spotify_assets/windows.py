@@ -35,6 +35,21 @@ class TimeWindow:
         return first is not None and last is not None and first < self.end and last >= self.start
 
 
+# Plays are placed up to 31 days before they are reported. What tells the same play is reported within a day.
+REPORTED_BEFORE = timedelta(days=1)
+REPORTED_AFTER = timedelta(days=32)
+REPORTED_AFTER_COARSE = timedelta(days=2)
+
+
+def reported_span(window: TimeWindow, is_finest: bool = True) -> TimeWindow:
+    """When the records are reported that decide what is kept of a window of `played_at`.
+
+    Those of coarse sources, whose plays are not placed, decide nothing of what is reported later (`is_finest` False).
+    """
+    after = REPORTED_AFTER if is_finest else REPORTED_AFTER_COARSE
+    return TimeWindow(window.start - REPORTED_BEFORE, window.end + after, window.is_first)
+
+
 def floor_to_grain(moment: datetime, grain: Grain) -> datetime:
     """Start of the day, ISO week (Monday) or month (UTC)."""
     day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

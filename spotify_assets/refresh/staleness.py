@@ -10,9 +10,10 @@ from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import Capture, LandingZone
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES, LakeTable
+from spotify_assets.model.raw import SOURCE_RANKS
 from spotify_assets.refresh import lineage, repair
 from spotify_assets.settings import Settings
-from spotify_assets.windows import TimeWindow, windows, windows_of
+from spotify_assets.windows import TimeWindow, reported_span, windows, windows_of
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,16 @@ class ListedFile:
     last_played_at: datetime | None
     has_undated: bool
     records: int
+    is_finest: bool = True
 
-    def meets(self, window: TimeWindow) -> bool:
+    def has_plays_of(self, window: TimeWindow) -> bool:
         """Whether a record of the file can belong to the window."""
         return window.meets(self.first_played_at, self.last_played_at) or (window.is_first and self.has_undated)
+
+    def decides(self, window: TimeWindow) -> bool:
+        """Whether a record of the file can decide what is kept of the window."""
+        span = reported_span(window, self.is_finest)
+        return span.meets(self.first_reported_at, self.last_reported_at) or (window.is_first and self.has_undated)
 
 
 @dataclass
@@ -106,10 +113,13 @@ class InputFingerprints:
 
     def _from_files(self, windows: list[TimeWindow]) -> dict[str, list[str]]:
         inputs: dict[str, list[str]] = {window_name(window): [] for window in windows}
-        for file in sorted(self.files(), key=lambda file: file.source_file):
+        files = sorted(self.files(), key=lambda file: file.source_file)
+        # What has no plays is empty, whatever is reported around it.
+        windows = [window for window in windows if any(file.has_plays_of(window) for file in files)]
+        for file in files:
             identity = f"{file.source_file}@{file.loaded_at.isoformat()}"
             for window in windows:
-                if file.meets(window):
+                if file.decides(window):
                     inputs[window_name(window)].append(identity)
         return inputs
 
@@ -172,7 +182,7 @@ def listed_files(lake: Lake) -> list[ListedFile]:
     """Files in `raw_files` that have records."""
     columns = [
         "listener", "source_file", "loaded_at", "first_reported_at", "last_reported_at", "first_played_at",
-        "last_played_at", "undated_records", "records",
+        "last_played_at", "undated_records", "records", "source_format",
     ]  # fmt: skip
     return [
         ListedFile(
@@ -185,6 +195,7 @@ def listed_files(lake: Lake) -> list[ListedFile]:
             row["last_played_at"],
             row["undated_records"] > 0,
             row["records"],
+            SOURCE_RANKS.get(row["source_format"], 1) == 1,
         )
         for row in lake.read("raw_files", columns).to_pylist()
         if row["records"]

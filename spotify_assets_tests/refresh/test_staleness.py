@@ -13,7 +13,7 @@ from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.refresh import lineage, staleness
 from spotify_assets.refresh.staleness import InputFingerprints, ListedFile, Stale
 from spotify_assets.settings import load_settings
-from spotify_assets.windows import windows
+from spotify_assets.windows import TimeWindow, windows
 from spotify_assets_tests.conftest import LANDED_AT, extended, utc
 
 UNPARTITIONED = {table for table in lineage.computed_tables() if not TABLES[table].is_partitioned}
@@ -42,7 +42,8 @@ def test_a_new_file_makes_its_months_stale_and_what_depends_on_them(synced):
     synced.ingest()
     found = stale(synced)
     assert set(found.windows) == {table for table in lineage.computed_tables() if TABLES[table].partitioning == PLAYS}
-    assert set(map(tuple, found.windows.values())) == {("2024-02-01", "2024-03-01")}
+    # A play of January may be reported in February.
+    assert set(map(tuple, found.windows.values())) == {("2024-01-01", "2024-02-01", "2024-03-01")}
     assert set(found.whole) == OF_PLAYS
 
 
@@ -56,7 +57,7 @@ def test_a_deleted_file_empties_its_month(synced):
 def test_a_record_without_a_time_concerns_the_first_month(synced):
     synced.land("anna/c.json", [extended("2024-02-10T00:00:00Z"), extended("soon")])
     synced.ingest()
-    assert stale(synced).keys(PLAYS) == ["2008-10-01", "2024-02-01"]
+    assert stale(synced).keys(PLAYS) == ["2008-10-01", "2024-01-01", "2024-02-01"]
     synced.refresh("rejected_plays")
     assert [(row["reason"], str(row["window_at"])) for row in synced.rows("rejected_plays")] == [
         ("bad_timestamp", "2008-10-01 00:00:00+00:00")
@@ -146,6 +147,36 @@ def test_records_of_a_file_are_spread_over_its_time():
     ]
     records = {key: round(count) for key, count in staleness._records_by_key(files, of_plays).items() if count}
     assert records == {"2024-02-01": 29, "2024-03-01": 38}
+
+
+@pytest.mark.parametrize(
+    ("reported", "is_finest", "has_plays", "decides"),
+    [
+        ("2024-01-30 23:59:59", True, False, False),
+        ("2024-01-31 00:00:00", True, False, True),
+        ("2024-02-10 00:00:00", True, True, True),
+        ("2024-04-01 23:59:59", True, False, True),  # of a play that was offline
+        ("2024-04-02 00:00:00", True, False, False),
+        ("2024-03-02 23:59:59", False, False, True),
+        ("2024-03-03 00:00:00", False, False, False),
+    ],
+)
+def test_which_files_a_month_depends_on(reported, is_finest, has_plays, decides):
+    february = TimeWindow(utc("2024-02-01 00:00:00"), utc("2024-03-01 00:00:00"))
+    file = ListedFile("anna", "a", LANDED_AT, *4 * (utc(reported),), False, 1, is_finest)
+    assert (file.has_plays_of(february), file.decides(february)) == (has_plays, decides)
+
+
+def test_a_late_report_makes_the_month_stale_in_which_it_was_played(synced):
+    began = int(utc("2024-01-20 12:00:00").timestamp())
+    late = extended("2024-02-15T00:00:00Z", track="Late", offline=True, offline_timestamp=began)
+    synced.land("anna/c.json", [late])
+    synced.ingest()
+    assert stale(synced).windows["plays"] == ["2024-01-01"]
+    synced.refresh("plays", "rejected_plays")
+    found = {(row["track_name"], str(row["played_at"]), row["played_at_is_corrected"]) for row in synced.rows("plays")}
+    assert ("Late", "2024-01-20 12:03:20+00:00", True) in found
+    assert not stale(synced).windows.get("plays")
 
 
 def test_any_stale_window_or_table_makes_something_stale():

@@ -17,9 +17,6 @@ WARN = dg.AssetCheckSeverity.WARN
 MAX_NAMED = 20
 # Shares of fewer records vary too much to be checked.
 MIN_SHARE_RECORDS = 200
-# If a coarser source has far more plays of a month than the better one that supersedes it, the latter is incomplete.
-SUPERSEDED_RATIO = 2.0
-SUPERSEDED_PLAYS = 50
 # Plays of a month compared with the median of the months around it.
 NEIGHBOURS = 3
 OUTLIER_RATIO = 5.0
@@ -165,12 +162,6 @@ def metrics_equal_facts(context: dg.AssetCheckExecutionContext, lake: LakeResour
             description="No reason rejects a larger share of records than SPOTIFY_ASSETS_MAX_REJECTED_SHARE.",
         ),
         dg.AssetCheckSpec(
-            "superseded_is_covered",
-            asset="rejected_plays",
-            additional_deps=["plays"],
-            description="No month has far more superseded plays than plays that supersede them.",
-        ),
-        dg.AssetCheckSpec(
             "months_like_their_neighbours",
             asset="plays",
             description="No month has far more or far fewer plays of a listener than the months around it.",
@@ -185,15 +176,10 @@ def listening_is_plausible(
 
     plays, rejected = window_rows("plays", context, lake), window_rows("rejected_plays", context, lake)
     reasons = {row["reason"]: row["count"] for row in rejected.groupBy("reason").count().collect()}
-    kept_by_month = plays.groupBy("listener", "month").agg(F.count(F.lit(1)).alias("plays"))
-    superseded = (
-        rejected.where("reason = 'superseded'").groupBy("listener", "month").agg(F.count(F.lit(1)).alias("superseded"))
-    )
-    months = kept_by_month.join(superseded, ["listener", "month"], "full").collect()
-    kept = sum(row["plays"] or 0 for row in months)
+    months = plays.groupBy("listener", "month").agg(F.count(F.lit(1)).alias("plays")).collect()
+    kept = sum(row["plays"] for row in months)
     results = [
         _rejected_share(reasons, kept, settings.max_rejected_share),
-        _superseded_is_covered(months),
         _months_like_their_neighbours(months, _around(months, context, lake)),
     ]
     wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
@@ -212,26 +198,10 @@ def _around(months: Sequence[Row], context: dg.AssetCheckExecutionContext, lake:
     return near.groupBy("listener", "month").agg(F.count(F.lit(1)).alias("plays")).collect()
 
 
-def _superseded_is_covered(months: Sequence[Row]) -> dg.AssetCheckResult:
-    holes = [
-        f"{row['month']:%Y-%m}: {row['superseded']:,} superseded by {row['plays'] or 0:,}"
-        for row in months
-        if (row["superseded"] or 0) > max(SUPERSEDED_PLAYS, SUPERSEDED_RATIO * (row["plays"] or 0))
-    ]
-    return dg.AssetCheckResult(
-        asset_key="rejected_plays",
-        check_name="superseded_is_covered",
-        passed=not holes,
-        severity=WARN,
-        description="The better source may be incomplete: " + "; ".join(sorted(holes)[:MAX_NAMED]) if holes else None,
-        metadata={"months": len(holes)},
-    )
-
-
 def _months_like_their_neighbours(months: Sequence[Row], around: Sequence[Row]) -> dg.AssetCheckResult:
     by_listener: dict[str, dict[date, int]] = {}
     for row in (*months, *around):
-        by_listener.setdefault(row["listener"], {})[row["month"]] = row["plays"] or 0
+        by_listener.setdefault(row["listener"], {})[row["month"]] = row["plays"]
     of_run = {row["month"] for row in months}
     odd = [text for of_months in by_listener.values() for text in outliers(of_months, of_run)]
     return dg.AssetCheckResult(

@@ -8,7 +8,7 @@ from deltalake import write_deltalake
 
 from spotify_assets.definitions import definitions
 from spotify_assets.defs.checks import history
-from spotify_assets_tests.conftest import account, extended
+from spotify_assets_tests.conftest import extended
 
 JANUARY = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-01-01"}
 
@@ -99,18 +99,6 @@ def test_a_high_share_of_rejected_records_warns(world, check):
     world.overrides = {"max_rejected_share": 0.2}
     found = check(world, "rejected_plays", "rejected_share")
     assert (found.passed, found.description) == (False, "too_short rejects 25% of records")
-
-
-def test_a_hole_in_the_better_source_warns(world, check):
-    world.land("anna/extended.json", [extended("2024-01-01T00:00:00Z"), extended("2024-01-31T00:00:00Z")])
-    coarse = [account(f"2024-01-{day:02d} 12:{minute:02d}") for day in range(2, 30) for minute in range(0, 60, 20)]
-    world.land("anna/account.json", coarse)
-    world.sync("plays", "rejected_plays")
-    found = check(world, "rejected_plays", "superseded_is_covered")
-    assert (found.passed, found.description) == (
-        False,
-        "The better source may be incomplete: 2024-01: 84 superseded by 2",
-    )
 
 
 def test_months_unlike_their_neighbours():
