@@ -86,7 +86,11 @@ def _told(records: DataFrame) -> DataFrame:
         F.col("clean_ms_played").alias("length"),
     )
     return told.withColumn(
-        "unit", hash64("listener", "source_rank", "at", *[_or_blank(name) for name in ("content_id", "names", "ms")])
+        "unit",
+        hash64(
+            *map(F.col, ("listener", "source_rank", "at")),
+            *[_or_blank(name) for name in ("content_id", "names", "ms")],
+        ),
     )
 
 
