@@ -108,7 +108,10 @@ def records(read: SourceRead, source: Source, settings: Settings, orders: DateOr
         raise source.error
     assert source.open is not None
     start = floor_to_grain(settings.plays_start, settings.plays_grain)
-    bound = latest_valid(read.file.landed_at, settings, datetime.now(UTC))
+    now = datetime.now(UTC)
+    bound = latest_valid(read.file.landed_at, settings, now)
+    # The same figures for a file whose date is not believed.
+    by_now = SourceRead(read.file, read.source)
     read.records = 0
     try:
         with source.open() as stream:
@@ -122,8 +125,12 @@ def records(read: SourceRead, source: Source, settings: Settings, orders: DateOr
                 offline_at, played_at = placed_times(table, read.source_format, start)
                 table = table.append_column("offline_at", offline_at).append_column("played_at", played_at)
                 _update_intervals(read, table, start, bound)
+                _update_intervals(by_now, table, start, now + CLOCK_SKEW)
                 yield _raw_plays_table(read, table)
             read.detail = history.detail
+            if 2 * (read.undated - by_now.undated) > read.records - by_now.undated:
+                # Most of its records contradict the file's date: it was set by a program, or by a wrong clock.
+                read.undated, read.reported, read.played = by_now.undated, by_now.reported, by_now.played
     except (NoHistoryError, UnreadableError, FileNotFoundError):
         raise
     except Exception as error:

@@ -169,6 +169,17 @@ def test_a_file_dated_before_plays_start_sets_no_bound(world):
     assert (row["last_played_at"], row["undated_records"]) == (datetime(2024, 1, 31, 13, 37, tzinfo=UTC), 1)
 
 
+@pytest.mark.parametrize(("contradicting", "undated"), [(1, 1), (2, 2), (3, 0)])
+def test_a_files_date_is_not_believed_where_most_of_its_records_contradict_it(world, contradicting, undated):
+    times = [f"2009-0{month}-01T00:00:00Z" for month in (1, 2)]
+    times += [f"2024-01-0{day}T00:00:00Z" for day in range(1, contradicting + 1)]
+    world.land("anna/x.json", [extended(time) for time in times], landed_at=datetime(2010, 1, 1, tzinfo=UTC))
+    world.ingest()
+    [row] = world.rows("raw_files")
+    assert row["undated_records"] == undated
+    assert row["last_reported_at"].year == (2009 if undated else 2024)
+
+
 def test_minute_precision_applies_to_whole_files(world):
     world.land("anna/minutes.csv", "ts,ms_played,track_name\n2024-01-01 00:00,1,a\n02-01-2024 00:00,1,a\n")
     world.land("anna/mixed.csv", "ts,ms_played,track_name\n2024-01-01 00:00,1,a\n2024-01-01 00:00:01,1,a\n")
