@@ -199,7 +199,7 @@ def print_status(console: Console, settings: Settings, *, show_all: bool = False
         of_listener = lines.setdefault(row["listener"], [])
         state = waiting.get(row["landed_file"]) or row["status"]
         name = _file_name(row["source_file"])
-        if state in ("ignored", "unreadable"):
+        if state in ("ignored", "unreadable") or (state == "read" and row["detail"]):
             notes.setdefault(row["listener"], []).append(f"{state}: {name} ({row['detail']})")
         if state != "ignored":
             numbers = (row["records"], row["kept"], row["rejected"])

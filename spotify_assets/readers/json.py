@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from math import isfinite
 from typing import Any
@@ -90,17 +90,13 @@ def read_json_document(stream: TextStream, max_bytes: int, shaping: Shaping) -> 
 
 def _elements(text: str) -> pa.Array:
     """The elements of all JSON arrays in a text, and objects outside of arrays, each as JSON text."""
-    try:
-        rows = duckdb_cursor().execute(
-            "SELECT unnest(if(json_type(json) = 'ARRAY', json_extract(json, '$[*]'), [json])) AS line "
-            "FROM (SELECT $1::JSON AS json)",
-            [text],
-        )
-        return rows.to_arrow_table()["line"].combine_chunks()
-    except duckdb.Error:
-        # Python's parser reports the position of an error, and accepts several documents, NaN, and lone surrogates.
-        lines = (json.dumps(element, ensure_ascii=False) for element in _flatten(parse_documents(text)))
-        return pa.array([line.encode("utf-8", "replace").decode() for line in lines], pa.string())
+    if text.startswith("["):
+        with suppress(duckdb.Error):
+            rows = duckdb_cursor().execute("SELECT unnest(json_extract($1::JSON, '$[*]')) AS line", [text])
+            return rows.to_arrow_table()["line"].combine_chunks()
+    # Python's parser reports the position of an error, and accepts several documents, NaN, and lone surrogates.
+    lines = (json.dumps(element, ensure_ascii=False) for element in _flatten(parse_documents(text)))
+    return pa.array([line.encode("utf-8", "replace").decode() for line in lines], pa.string())
 
 
 def _flatten(documents: list[Any]) -> list[Any]:
