@@ -21,6 +21,7 @@ from spotify_assets import transforms
 from spotify_assets.engine.session import spark_session
 from spotify_assets.ingest.history import IngestResult, ingest
 from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.corrections import CORRECTIONS
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import lineage, plan, repair, staleness
@@ -210,6 +211,9 @@ class World:
         frames = self.frames
         for run in runs:
             compute_run(run, self.settings, frames, tables)
+        if any(set(CORRECTIONS) & set(run.tables) for run in runs):
+            # Which months a line concerns is known once it is read.
+            runs += self.refresh(*tables)
         return runs
 
     def sync(self, *tables: str) -> None:

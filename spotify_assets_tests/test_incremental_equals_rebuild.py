@@ -50,16 +50,20 @@ def test_incremental_equals_rebuild(prepared):
 
     # Its first record is superseded by those of January.
     world.land("anna/account.json", [account("2024-01-31 12:00"), account("2024-03-10 12:00", track="Other")])
+    world.landing.land("overrides/exclusions.csv", b"what,value,listener\ntrack,Other,anna\n")
     sync_killed_after(world, 1)
 
     world.land("anna/february.json", [extended("2024-02-01T00:30:00Z", ms_played="long"), extended("soon"), 5])
     world.land("ben/cut.json", b"[{")
     (landed / "anna/june.json").unlink()
+    world.landing.land("overrides/merges.csv", b"kind,from,into\nartist,Band,Group\n")
     sync_killed_after(world, 8)
 
     (landed / "anna/january.json").unlink()
     replacement = [account("2024-01-31 12:00"), account("2024-05-10 12:00", track="Other")]
     world.land("anna/account.json", replacement, landed_at=LANDED_AT + timedelta(days=1))
+    world.landing.land("overrides/exclusions.csv", b"what,value,until\nperiod,,2024-02-01\nfood,,\n")
+    world.landing.land("overrides/merges.csv", b"kind,from,into\nrecording,band - song,Band - Other\n")
     world.overrides = {"timezones": {"anna": "Asia/Tokyo"}, "min_ms_played": 0}
     sync(world)
     incremental = world.everything()
@@ -67,4 +71,6 @@ def test_incremental_equals_rebuild(prepared):
     shutil.rmtree(world.settings.lake_uri)
     sync(world)
     assert incremental == world.everything()
-    assert {(row["played_at"].month, row["track_name"]) for row in incremental["plays"]} == {(1, "Song"), (5, "Other")}
+    assert {(row["played_at"].month, row["track_name"]) for row in incremental["plays"]} == {(5, "Other")}
+    excluded = [row for row in incremental["rejected_plays"] if row["reason"] == "excluded"]
+    assert [(row["played_at"].month, row["track_name"]) for row in excluded] == [(1, "Song")]

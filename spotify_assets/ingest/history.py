@@ -35,7 +35,8 @@ from spotify_assets.ingest.history_rows import (
 from spotify_assets.lake.commits import WHOLE, commit_metadata, version_number, window_states, window_versions
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
-from spotify_assets.landing.overrides import DateOrders, read_date_orders
+from spotify_assets.landing.corrections import correction_problems
+from spotify_assets.landing.overrides import DateOrders, OverrideProblem, read_date_orders
 from spotify_assets.landing.zone import HistoryFile, LandingZone, file_sha256
 from spotify_assets.model import TABLES
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError, is_passing
@@ -241,7 +242,8 @@ def find_changes(
     changes.unused = unused_first(
         [
             *(UnusedFile(path, "passed over", reason) for path, reason in strays.items()),
-            *_skipped_lines(changes.date_orders, present),
+            *_skipped_lines([*changes.date_orders.problems, *changes.date_orders.unmatched(present)]),
+            *_skipped_lines(correction_problems(landing)),
             *_unused_rows(row for path in present - unread for row in listed.get(path, ())),
         ]
     )
@@ -261,9 +263,9 @@ def unused_source(source: str, status: str, detail: str | None) -> UnusedFile | 
     return UnusedFile(source, "ambiguous", detail) if detail and detail.startswith(AMBIGUOUS_DATES) else None
 
 
-def _skipped_lines(orders: DateOrders, present: Iterable[str]) -> Iterator[UnusedFile]:
+def _skipped_lines(problems: Iterable[OverrideProblem]) -> Iterator[UnusedFile]:
     """Lines of overrides that have no effect."""
-    for problem in (*orders.problems, *orders.unmatched(present)):
+    for problem in problems:
         yield UnusedFile(problem.path, "line skipped", problem.reason)
 
 

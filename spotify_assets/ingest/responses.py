@@ -1,4 +1,4 @@
-"""Write landed responses of the Web API into the raw tables that mirror them, without calling the API."""
+"""Write landed responses of the Web API, and overrides, into the raw tables that mirror them; no request is sent."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from spotify_assets.ingest.metadata_rows import metadata_rows, table_of
+from spotify_assets.ingest.override_rows import override_table
 from spotify_assets.ingest.playlist_rows import snapshot_rows
 from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
@@ -77,6 +78,16 @@ def mirror_metadata(landing: LandingZone, lake: Lake, settings: Settings, kind: 
     rows = metadata_rows(landed, kind, settings.max_json_mb * MEGABYTE, result.unreadable)
     _write(lake, table, rows, fingerprints, None)
     return result
+
+
+def mirror_overrides(landing: LandingZone, lake: Lake, settings: Settings, table: str) -> None:
+    """Replace `raw_merges` or `raw_exclusions` by the lines of its file, in one commit.
+
+    Raises:
+        StorageError: The file can't be read now.
+    """
+    fingerprints = staleness.InputFingerprints(lake, settings).fingerprints(TABLES[table], [])
+    _write(lake, table, override_table(landing, table), fingerprints, None)
 
 
 def _write(lake: Lake, table: str, rows: pa.Table, fingerprints: dict[str, str], span: TimeWindow | None) -> None:

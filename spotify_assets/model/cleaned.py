@@ -30,6 +30,7 @@ REJECTION_REASONS = {
     "no_content": "names no track, audiobook or episode",
     "bad_duration": "has no usable `ms_played`: missing, not whole, negative or over 24 h",
     "too_short": "was played for less than `SPOTIFY_ASSETS_MIN_MS_PLAYED`",
+    "excluded": "was excluded by a line of `landing/overrides/exclusions.csv`",
     "superseded": "is of a coarser source, and a finer one of the same listener tells the same play",
     "duplicate": "repeats a record that is kept",
 }

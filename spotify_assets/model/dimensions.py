@@ -111,7 +111,7 @@ dim_artist = table(
     optional("artist_id", LABEL, "Spotify's id, latest seen; null where no response has it"),
     optional("image_url", TEXT, "Address of an image; null where unknown"),
     optional("genres", TEXT, "Genres, with commas; null where unknown"),
-    *canonical_columns("artist_key", "dim_artist", ("id",), "artist"),
+    *canonical_columns("artist_key", "dim_artist", ("id", "override"), "artist"),
     *[optional(column.name, TIME, column.comment or "") for column in first_and_last_play("artist")],
 )
 
@@ -130,22 +130,22 @@ dim_album = table(
     optional("image_url", TEXT, "Address of the cover; null where unknown"),
     optional("label", TEXT, "Record label; null where unknown"),
     optional("genres", TEXT, "Genres, with commas; null where unknown"),
-    *canonical_columns("album_key", "dim_album", ("artist",), "album"),
+    *canonical_columns("album_key", "dim_album", ("artist", "override"), "album"),
     *[optional(column.name, TIME, column.comment or "") for column in first_and_last_play("album")],
 )
 
 dim_recording = table(
     "dim_recording",
     "dimensions",
-    "One row per recording by normalized artist and track name. Recordings that share a track id or an ISRC are one: "
-    "they have one canonical recording.",
+    "One row per recording by normalized artist and track name. Recordings that share a track id or an ISRC, or "
+    "that a person merged, have one canonical recording.",
     dimension_key(
         "recording_key",
         "Hash of the normalized artist and track names (of `track_key` where one is missing)",
         type_=HASH,
         autoincrement=False,
     ),
-    *canonical_columns("recording_key", "dim_recording", ("id", "isrc"), "recording"),
+    *canonical_columns("recording_key", "dim_recording", ("id", "isrc", "override"), "recording"),
     key("canonical_track_key", "The canonical recording's most played id"),
     required("track_name", TEXT, "Of the canonical recording, latest spelling played"),
     required("artist_name", TEXT, "The album's artist, of the canonical recording, latest spelling played"),

@@ -153,6 +153,36 @@ raw_plays = table(
     landed="history",
 )
 
+# What a line of `overrides/merges.csv` merges, and what one of `overrides/exclusions.csv` names.
+MERGE_KINDS = ("recording", "artist", "album")
+EXCLUDED_KINDS = ("artist", "album", "track", "show", "device", "source_file", "period")
+EVERY_LISTENER = "*"
+
+raw_merges = table(
+    "raw_merges",
+    "raw",
+    "One row per line of `landing/overrides/merges.csv` that can be used: names that a person says are one.",
+    required("merge_id", KEY, "Hash of the columns that follow", primary_key=True),
+    required("kind", LABEL, "What is merged", info={"accepted": MERGE_KINDS}),
+    required("merged_from", TEXT, "Id, or name: of a recording or album `Artist - Title`"),
+    required("merged_into", TEXT, "Id or name of the one that it is counted under"),
+    landed="overrides/merges.csv",
+)
+
+raw_exclusions = table(
+    "raw_exclusions",
+    "raw",
+    "One row per line of `landing/overrides/exclusions.csv` that can be used: what a person excludes from `plays`.",
+    required("exclusion_id", KEY, "Hash of the columns that follow", primary_key=True),
+    required("listener", LABEL, f"Whose plays; `{EVERY_LISTENER}` for everybody's"),
+    required("what", LABEL, "What the value names", info={"accepted": EXCLUDED_KINDS}),
+    required("value", TEXT, "Name, or id of a track; empty for a period"),
+    optional("excluded_from", TIME, "Plays that end at this time or later (UTC); null for no limit"),
+    optional("excluded_until", TIME, "Plays that end before this time (UTC); null for no limit"),
+    CheckConstraint("excluded_from < excluded_until", name="excluded_in_order"),
+    landed="overrides/exclusions.csv",
+)
+
 CAPTURE_STATUSES = ("read", "replaced", "ignored", "unreadable")
 
 

@@ -16,6 +16,7 @@ from spotify_assets.lake import commits
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.maintenance import MaintenanceResult, maintain_lake
 from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.corrections import CORRECTIONS
 from spotify_assets.model import LAYOUT_COLUMN, PLAYS, TABLES, LakeTable
 from spotify_assets.refresh import lineage, staleness
 from spotify_assets.retry import COMMIT_CONFLICT, retry
@@ -161,7 +162,11 @@ class LakeFrames:
         current = staleness.InputFingerprints(self.lake, self.settings)
         fingerprints = current.fingerprints(table, [windows[key] for key in keys])
         for upstream in set(lineage.upstreams(table.name)) & set(self._view_versions):
-            self._view(upstream)
+            if upstream not in CORRECTIONS:
+                self._view(upstream)
+            elif self.lake.ensure(upstream).version() != self._view_versions[upstream]:
+                # Transforms have read its rows as they were: what they give is stale.
+                fingerprints = dict.fromkeys(fingerprints, "outdated")
         metadata = commits.commit_metadata(delta, token, fingerprints, span)
         # Without a predicate, Sail treats an overwrite of an empty table as an append: two at once double its rows.
         predicate = window_predicate(table, span) if span else "true"

@@ -21,6 +21,7 @@ RAW_ROW_MODULES = {
     "history": f"{PACKAGE}.ingest.history_rows",
     "playlists": f"{PACKAGE}.ingest.playlist_rows",
     "metadata": f"{PACKAGE}.ingest.metadata_rows",
+    "overrides": f"{PACKAGE}.ingest.override_rows",
 }
 # Code that assigns rows to windows. Every partitioned table depends on it.
 WINDOW_CODE = tuple(
@@ -63,7 +64,7 @@ class Lineage:
         return self._computed
 
     def captured_tables(self) -> tuple[str, ...]:
-        """Raw tables that mirror landed responses of the Web API; they are refreshed like computed tables."""
+        """Raw tables that mirror landed responses or overrides; they are refreshed like computed tables."""
         return self._captured
 
     def refreshed_tables(self) -> tuple[str, ...]:

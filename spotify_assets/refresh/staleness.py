@@ -3,14 +3,16 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from spotify_assets.lake.commits import EMPTY, WHOLE, TableState, version_number, window_name, window_states
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.corrections import CORRECTIONS, correction_rows
 from spotify_assets.landing.zone import Capture, LandingZone
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES, LakeTable
-from spotify_assets.model.raw import SOURCE_RANKS
+from spotify_assets.model.raw import EVERY_LISTENER, SOURCE_RANKS
 from spotify_assets.refresh import lineage, repair
 from spotify_assets.settings import Settings
 from spotify_assets.windows import TimeWindow, reported_span, windows, windows_of
@@ -96,12 +98,14 @@ class InputFingerprints:
         upstreams = lineage.upstreams(table.name)
         # An unpartitioned computed table has rows even without inputs, as the unknown member of a dimension.
         has_rows_without_inputs = table.landed_folder is None and not table.is_partitioned
-        if table.landed_folder is not None:
+        if table.name in CORRECTIONS:
+            inputs = self._from_overrides(table.name)
+        elif table.landed_folder is not None:
             inputs = self._from_captures(table.landed_folder, list(windows))
         elif not table.is_partitioned:
             inputs = {WHOLE: [f"{upstream}@{self._last_version(upstream)}" for upstream in upstreams]}
         elif "raw_plays" in upstreams:
-            inputs = self._from_files(list(windows))
+            inputs = self._from_files(list(windows), self._exclusions() if "raw_exclusions" in upstreams else [])
         else:
             names = map(window_name, windows)
             inputs = {name: self._from_windows(upstreams, name) for name in names}
@@ -111,7 +115,17 @@ class InputFingerprints:
             for name, parts in inputs.items()
         }
 
-    def _from_files(self, windows: list[TimeWindow]) -> dict[str, list[str]]:
+    def _from_overrides(self, table: str) -> dict[str, list[str]]:
+        """The ids of all lines, which are hashes: a note that changes, or the order of lines, changes nothing."""
+        landing = LandingZone(self.settings.landing_uri)
+        repair.require_landing_zone(landing, self.lake)
+        return {WHOLE: [next(iter(row.values())) for row in correction_rows(landing, table)]}
+
+    def _exclusions(self) -> list[dict[str, Any]]:
+        """Rows of `raw_exclusions`; its file isn't opened if it was never written."""
+        return self.lake.read("raw_exclusions").to_pylist() if self.state("raw_exclusions") else []
+
+    def _from_files(self, windows: list[TimeWindow], exclusions: list[dict[str, Any]]) -> dict[str, list[str]]:
         inputs: dict[str, list[str]] = {window_name(window): [] for window in windows}
         files = sorted(self.files(), key=lambda file: file.source_file)
         # What has no plays is empty, whatever is reported around it.
@@ -121,6 +135,11 @@ class InputFingerprints:
             for window in windows:
                 if file.decides(window):
                     inputs[window_name(window)].append(identity)
+        for line in sorted(exclusions, key=lambda line: str(line["exclusion_id"])):
+            files = [file for file in self.files() if line["listener"] in (EVERY_LISTENER, file.listener)]
+            for window in windows:
+                if _excludes_from(line, window) and any(file.decides(window) for file in files):
+                    inputs[window_name(window)].append(f"without {line['exclusion_id']}")
         return inputs
 
     def _from_captures(self, folder: str, windows: list[TimeWindow]) -> dict[str, list[str]]:
@@ -144,6 +163,13 @@ class InputFingerprints:
     def _last_version(self, table: str) -> str:
         versions = {written.version for written in self.state(table).values()}
         return max(versions, key=version_number, default="nothing")
+
+
+def _excludes_from(line: Mapping[str, Any], window: TimeWindow) -> bool:
+    """Whether a line of `raw_exclusions` can exclude plays that decide what is kept of the window."""
+    start, end, span = line["excluded_from"], line["excluded_until"], reported_span(window)
+    # A play may be reported a month late, and its exclusion decides by which record another one is told.
+    return (start is None or start < span.end) and (end is None or end > span.start - timedelta(days=32))
 
 
 def _hash_inputs(parts: Iterable[str]) -> str:

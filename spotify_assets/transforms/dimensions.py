@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -26,7 +27,14 @@ from spotify_assets.transforms.aggregates import (
     latest_first_order,
 )
 from spotify_assets.transforms.calendar import date_key, iso_day_of_week
-from spotify_assets.transforms.identity import canonical_keys, links_of, seen_order
+from spotify_assets.transforms.identity import (
+    artist_and_title,
+    canonical_keys,
+    links_of,
+    merge_links,
+    prefer,
+    seen_order,
+)
 from spotify_assets.transforms.joins import broadcast_join, union_by_name
 from spotify_assets.transforms.keys import SEPARATOR, album_key, artist_key, hash64, normalize_name
 
@@ -135,13 +143,16 @@ def dim_platform(hourly_listening: DataFrame) -> DataFrame:
     )
 
 
-def dim_artist(monthly_content: DataFrame, track_catalogue: DataFrame, artist_metadata: DataFrame) -> DataFrame:
+def dim_artist(
+    monthly_content: DataFrame, track_catalogue: DataFrame, artist_metadata: DataFrame, raw_merges: DataFrame
+) -> DataFrame:
     """One row per artist by normalized name, from plays, playlists and Web API responses.
 
     Args:
         monthly_content: Whole table.
         track_catalogue: Whole table.
         artist_metadata: Whole table.
+        raw_merges: Whole table: names that a person says are one.
     """
     from_plays = _latest_played_names(monthly_content, "artist_key", "artist_name")
     on_albums = track_catalogue.select(
@@ -170,7 +181,29 @@ def dim_artist(monthly_content: DataFrame, track_catalogue: DataFrame, artist_me
         _of_tracks(monthly_content).select("artist_key", seen_order("last_played_at", played=True))
     )
     links = [links_of(from_catalogue, "artist_id", "artist_key", "id"), _renamed_artists(monthly_content)]
-    return add_default_members("dim_artist", _with_canonical(artists, canonical_keys(links, seen, "artist_key")))
+    names = (F.col("artist_id"), normalize_name(F.col("artist_name")))
+    named = [artists.select("artist_key", name.alias("name")) for name in names]
+    canonical = _canonical_keys("artist", links, seen, named, raw_merges)
+    return add_default_members("dim_artist", _with_canonical(artists, canonical))
+
+
+def _canonical_keys(
+    kind: str, links: list[DataFrame], seen: DataFrame, named: list[DataFrame], raw_merges: DataFrame
+) -> DataFrame:
+    """`canonical_keys` by these links and those of `raw_merges`.
+
+    Args:
+        kind: Kind of what is merged.
+        links: Other links.
+        seen: Keys with their order, as of `canonical_keys`.
+        named: Keys and their names and ids, as of `merge_links`.
+        raw_merges: Whole table.
+    """
+    key = f"{kind}_key"
+    if merges := merge_links(raw_merges, kind, reduce(DataFrame.unionByName, named), key):
+        by_person, last = merges
+        links, seen = [*links, by_person], prefer(last, seen, key)
+    return canonical_keys(links, seen, key)
 
 
 def _renamed_artists(monthly_content: DataFrame) -> DataFrame:
@@ -231,7 +264,11 @@ def _with_canonical(rows: DataFrame, canonical: DataFrame) -> DataFrame:
 
 
 def dim_album(
-    monthly_content: DataFrame, track_catalogue: DataFrame, album_metadata: DataFrame, dim_artist: DataFrame
+    monthly_content: DataFrame,
+    track_catalogue: DataFrame,
+    album_metadata: DataFrame,
+    dim_artist: DataFrame,
+    raw_merges: DataFrame,
 ) -> DataFrame:
     """One row per album by normalized artist and album name, from plays, playlists and tracks in API responses.
 
@@ -243,6 +280,7 @@ def dim_album(
         track_catalogue: Whole table.
         album_metadata: Whole table.
         dim_artist: Whole table: canonical artists.
+        raw_merges: Whole table: names that a person says are one.
     """
     attributes = ("album_id", "album_type", "total_tracks", "release_date", "release_date_precision", "image_url")
     key = album_key(F.col("artist_name"), F.col("album_name"))
@@ -278,20 +316,27 @@ def dim_album(
         "artist_key",
         "inner",
     ).select("album_key", hash64(F.col("canonical_artist_key"), normalize_name(F.col("album_name"))).alias("same"))
-    canonical = canonical_keys([links_of(of_merged_artists, "same", "album_key", "artist")], names, "album_key")
+    links = [links_of(of_merged_artists, "same", "album_key", "artist")]
+    named = [
+        on_tracks.select("album_key", F.col("album_id").alias("name")),
+        names.select("album_key", artist_and_title("artist_name", "album_name").alias("name")),
+    ]
+    canonical = _canonical_keys("album", links, names, named, raw_merges)
     return add_default_members(
         "dim_album", _with_canonical(albums.withColumn("artist_key", artist_key(F.col("artist_name"))), canonical)
     )
 
 
-def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFrame:
+def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame, raw_merges: DataFrame) -> DataFrame:
     """One row per recording, by normalized artist and track name, of plays, playlists and Web API responses.
 
-    Recordings that share a track id or an ISRC have one canonical recording: that of the latest play.
+    Recordings that share a track id or an ISRC, or that a person merged, have one canonical recording: that of the
+    latest play, or what the person merged them into.
 
     Args:
         monthly_content: Whole table.
         track_catalogue: Whole table.
+        raw_merges: Whole table: names that a person says are one.
     """
     names = ("track_name", "artist_name")
     is_named = F.col("track_name").isNotNull() & F.col("artist_name").isNotNull()
@@ -314,7 +359,11 @@ def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame) -> Dat
     isrc = F.regexp_replace(F.upper("isrc"), "[^0-9A-Z]", "")
     isrcs = track_catalogue.select("recording_key", F.when(F.length(isrc) == ISRC_LENGTH, isrc).alias("isrc"))
     links = [links_of(ids, "content_key", "recording_key", "id"), links_of(isrcs, "isrc", "recording_key", "isrc")]
-    linked = canonical_keys(links, seen, "recording_key")
+    named = [
+        ids.select("recording_key", F.col("content_key").alias("name")),
+        seen.select("recording_key", artist_and_title("artist_name", "track_name").alias("name")),
+    ]
+    linked = _canonical_keys("recording", links, seen, named, raw_merges)
     own, canonical = F.col("recording_key"), F.coalesce("canonical_key", "recording_key")
     tracks = (
         broadcast_join(linked, seen, "recording_key", "right")

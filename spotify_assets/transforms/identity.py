@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from spotify_assets.model.columns import MERGED_BY
 from spotify_assets.transforms.aggregates import latest_first_order
 from spotify_assets.transforms.joins import broadcast_join
+from spotify_assets.transforms.keys import normalize_name
 
 # Enough for a chain of 200 keys that are linked with the next only; components of real histories have up to 3 keys.
 ROUNDS = 10
@@ -40,6 +41,44 @@ def links_of(rows: DataFrame, shared: str, key: str, evidence: str) -> DataFrame
         .where("key IS NOT NULL")
         .distinct()
     )
+
+
+def merge_links(raw_merges: DataFrame, kind: str, named: DataFrame, key: str) -> tuple[DataFrame, DataFrame] | None:
+    """Links by what a person merged, and the keys that the others are merged into; None if there are no lines.
+
+    Lines are read while the query is built, so that a lake without any joins nothing.
+
+    Args:
+        raw_merges: Whole table.
+        kind: Lines of this kind.
+        named: Keys, and a `name` or id of each, normalized: a key may have several.
+        key: Column of the key.
+    """
+    lines = raw_merges.where(F.col("kind") == kind).select("merge_id", "merged_from", "merged_into").collect()
+    if not lines:
+        return None
+    ends = [
+        (line[column], line["merge_id"], column == "merged_from")
+        for line in lines
+        for column in ("merged_from", "merged_into")
+    ]
+    told = raw_merges.sparkSession.createDataFrame(ends, "name string, merge_id string, is_from boolean")
+    spelled = told.unionByName(told.withColumn("name", normalize_name(F.col("name"))))
+    matched = broadcast_join(spelled, named.select(key, "name"), "name", "inner").select(key, "merge_id", "is_from")
+    last = matched.groupBy(key).agg(F.max("is_from").alias("is_from")).where(~F.col("is_from")).select(key)
+    return links_of(matched, "merge_id", key, "override"), last
+
+
+def prefer(last: DataFrame, seen: DataFrame, key: str) -> DataFrame:
+    """`seen` for `canonical_keys`, where these keys come before all others."""
+    first = F.concat_ws("", F.lit("!"), "order").alias("order")
+    return seen.select(key, "order").unionByName(broadcast_join(last, seen, key, "inner").select(key, first))
+
+
+def artist_and_title(artist: Column | str, title: Column | str) -> Column:
+    """How a person names a recording or album, normalized: `artist - title`."""
+    parts = (F.col(part) if isinstance(part, str) else part for part in (artist, title))
+    return F.concat(*[part for name in parts for part in (normalize_name(name), F.lit(" - "))][:-1])
 
 
 def canonical_keys(links: list[DataFrame], seen: DataFrame, key: str) -> DataFrame:

@@ -9,6 +9,7 @@ from spotify_assets.model.cleaned import MAX_MS_PLAYED
 from spotify_assets.model.raw import MINUTE_PRECISE_RANK, SOURCE_RANKS
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.duplicates import first_positions, reported_key
+from spotify_assets.transforms.exclude import excluded_files, is_excluded
 from spotify_assets.transforms.joins import broadcast_join
 from spotify_assets.transforms.keys import CAST_BLANKS, content_key, id_from_uri, trim_to_null
 from spotify_assets.transforms.supersede import superseded_positions
@@ -31,13 +32,18 @@ PLACEHOLDERS = {
 
 
 def judge_records(
-    raw_plays: DataFrame, raw_files: DataFrame, settings: Settings, window: TimeWindow | None = None
+    raw_plays: DataFrame,
+    raw_files: DataFrame,
+    raw_exclusions: DataFrame | None,
+    settings: Settings,
+    window: TimeWindow | None = None,
 ) -> DataFrame:
     """One row per landed record with its parsed values and its `reason`, null where the record is kept.
 
     Args:
         raw_plays: Records as landed.
         raw_files: Whole register of landed files. Records of files that it lacks, or ignores, are left out.
+        raw_exclusions: Whole table: what a person excludes; None for nothing.
         settings: `plays_start`, `plays_grain` and `min_ms_played`.
         window: Records whose `window_at` is in it; all records if None. They are judged beside those of
             `reported_span`: the result is the same for a window as for all records.
@@ -49,12 +55,16 @@ def judge_records(
     files = _used_files(raw_files)
     candidates = _candidates_of(window, raw_plays, raw_files) if window else raw_plays
 
+    excluded = is_excluded(raw_exclusions)
+
     def apply_rules(records: DataFrame, files: DataFrame) -> DataFrame:
-        return _apply_record_rules(_join_files(records, files), settings)
+        return _apply_record_rules(_join_files(records, files), settings, excluded)
 
     superseded = None
     if _have_several_ranks(files):
-        superseded = superseded_positions(candidates, files, apply_rules)
+        # A record that is excluded by its file tells no coarser one.
+        whole = excluded_files(raw_exclusions)
+        superseded = superseded_positions(candidates, files if whole is None else files.where(~whole), apply_rules)
     else:
         files = _fail_if_several_ranks(files)
     records = apply_rules(candidates, files)
@@ -147,7 +157,7 @@ def _join_files(raw_plays: DataFrame, files: DataFrame) -> DataFrame:
     )
 
 
-def _apply_record_rules(records: DataFrame, settings: Settings) -> DataFrame:
+def _apply_record_rules(records: DataFrame, settings: Settings, excluded: Column | None) -> DataFrame:
     """Add parsed values, keys, and `reason` by all rules that need only the record and its file."""
     start = floor_to_grain(settings.plays_start, settings.plays_grain)
     chapter_title, audiobook_title = _name("chapter_title"), _name("audiobook_title")
@@ -197,7 +207,8 @@ def _apply_record_rules(records: DataFrame, settings: Settings) -> DataFrame:
             .when(F.col("played_at").isNull(), "bad_timestamp")
             .when(F.col("content_type").isNull(), "no_content")
             .when(ms_played.isNull() | ~ms_played.between(0, MAX_MS_PLAYED), "bad_duration")
-            .when(ms_played < settings.min_ms_played, "too_short"),
+            .when(ms_played < settings.min_ms_played, "too_short")
+            .when(F.lit(False) if excluded is None else excluded, "excluded"),
         }
     )
 

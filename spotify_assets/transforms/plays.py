@@ -13,17 +13,23 @@ from spotify_assets.windows import TimeWindow
 
 
 def plays(
-    raw_plays: DataFrame, raw_files: DataFrame, *, settings: Settings, window: TimeWindow | None = None
+    raw_plays: DataFrame,
+    raw_files: DataFrame,
+    raw_exclusions: DataFrame | None = None,
+    *,
+    settings: Settings,
+    window: TimeWindow | None = None,
 ) -> DataFrame:
     """One row per kept play. Times are UTC, `local_*` are in the listener's zone, `ms_played` is in milliseconds.
 
     Args:
         raw_plays: Records as landed.
         raw_files: Whole register of landed files.
+        raw_exclusions: Whole table: what a person excludes; None for nothing.
         settings: Time zones by listener, and the limits of the rules.
         window: Plays of this window; all plays if None.
     """
-    kept = judge_records(raw_plays, raw_files, settings, window).where("reason IS NULL")
+    kept = judge_records(raw_plays, raw_files, raw_exclusions, settings, window).where("reason IS NULL")
     is_track = F.col("content_type") == "track"
     local = _local_time(F.col("played_at"), F.col("listener"), settings)
     ms_played = F.col("clean_ms_played")

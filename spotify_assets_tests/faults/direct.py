@@ -4,8 +4,9 @@ from collections.abc import Collection, Sequence
 
 from spotify_assets.ingest.history import UnusedFile, ingest
 from spotify_assets.ingest.metadata_rows import table_of
-from spotify_assets.ingest.responses import KINDS, mirror_metadata, mirror_playlists
+from spotify_assets.ingest.responses import KINDS, mirror_metadata, mirror_overrides, mirror_playlists
 from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.corrections import CORRECTIONS
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import lineage
@@ -25,6 +26,8 @@ def compute_run(run: PlannedRun, settings: Settings, frames: LakeFrames, tables:
     for kind in KINDS:
         if table_of(kind) in run.tables:
             mirror_metadata(landing, lake, settings, kind)
+    for table in {*CORRECTIONS} & {*run.tables}:
+        mirror_overrides(landing, lake, settings, table)
     for table in run.tables:
         if table not in lineage.captured_tables() and (not tables or table in tables):
             keys = run.keys if TABLES[table].is_partitioned else ()

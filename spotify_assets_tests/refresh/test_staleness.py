@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from spotify_assets.ingest.responses import mirror_overrides
 from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import Capture
@@ -244,3 +245,20 @@ def test_the_version_of_the_inputs_is_that_of_their_table(tmp_path):
     assert staleness.inputs_version(lake) == before
     lake.write("raw_files", TABLES["raw_files"].arrow_schema.empty_table(), mode="append")
     assert staleness.inputs_version(lake) == before[:-1] + "1"
+
+
+def test_a_line_of_exclusions_concerns_its_months_and_listeners_only(synced):
+    def months_after(content):
+        synced.landing.land("overrides/exclusions.csv", content.encode())
+        if stale(synced).whole:
+            assert "raw_exclusions" in stale(synced).whole
+            mirror_overrides(synced.landing, synced.lake, synced.settings, "raw_exclusions")
+        return stale(synced).windows.get("plays")
+
+    assert months_after("what,value,from,note\nartist,Band,2024-03-01,\n") == ["2024-03-01"]
+    mirrored = synced.lake.open("raw_exclusions").version()
+    assert months_after("what,value,note,from\n\nartist,Band,a note,2024-03-01\n") == ["2024-03-01"]
+    assert synced.lake.open("raw_exclusions").version() == mirrored
+    assert months_after("what,value\nartist,Band\n") == ["2024-01-01", "2024-03-01"]
+    assert months_after("what,value,listener\nartist,Band,ben\n") is None
+    assert not stale(synced)

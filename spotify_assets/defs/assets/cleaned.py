@@ -15,10 +15,11 @@ def plays(
     context: dg.AssetExecutionContext,
     raw_plays: DataFrame,
     raw_files: DataFrame,
+    raw_exclusions: DataFrame,
     settings: dg.ResourceParam[Settings],
 ) -> DataFrame:
     window = span_of(context.partition_keys, windows_of(TABLES["plays"], settings))
-    return transforms.plays(raw_plays, raw_files, settings=settings, window=window)
+    return transforms.plays(raw_plays, raw_files, raw_exclusions, settings=settings, window=window)
 
 
 @lake_table
@@ -36,7 +37,8 @@ def rejected_plays(
     context: dg.AssetExecutionContext,
     raw_plays: DataFrame,
     raw_files: DataFrame,
+    raw_exclusions: DataFrame,
     settings: dg.ResourceParam[Settings],
 ) -> DataFrame:
     window = span_of(context.partition_keys, windows_of(TABLES["rejected_plays"], settings))
-    return transforms.rejected_plays(raw_plays, raw_files, settings=settings, window=window)
+    return transforms.rejected_plays(raw_plays, raw_files, raw_exclusions, settings=settings, window=window)

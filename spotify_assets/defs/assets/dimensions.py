@@ -35,20 +35,26 @@ def dim_platform(hourly_listening: DataFrame) -> DataFrame:
 
 
 @lake_table
-def dim_artist(monthly_content: DataFrame, track_catalogue: DataFrame, artist_metadata: DataFrame) -> DataFrame:
-    return transforms.dim_artist(monthly_content, track_catalogue, artist_metadata)
+def dim_artist(
+    monthly_content: DataFrame, track_catalogue: DataFrame, artist_metadata: DataFrame, raw_merges: DataFrame
+) -> DataFrame:
+    return transforms.dim_artist(monthly_content, track_catalogue, artist_metadata, raw_merges)
 
 
 @lake_table
 def dim_album(
-    monthly_content: DataFrame, track_catalogue: DataFrame, album_metadata: DataFrame, dim_artist: DataFrame
+    monthly_content: DataFrame,
+    track_catalogue: DataFrame,
+    album_metadata: DataFrame,
+    dim_artist: DataFrame,
+    raw_merges: DataFrame,
 ) -> DataFrame:
-    return transforms.dim_album(monthly_content, track_catalogue, album_metadata, dim_artist)
+    return transforms.dim_album(monthly_content, track_catalogue, album_metadata, dim_artist, raw_merges)
 
 
 @lake_table
-def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame) -> DataFrame:
-    return transforms.dim_recording(monthly_content, track_catalogue)
+def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame, raw_merges: DataFrame) -> DataFrame:
+    return transforms.dim_recording(monthly_content, track_catalogue, raw_merges)
 
 
 @lake_table

@@ -17,9 +17,10 @@ from spotify_assets.escaping import escape_controls
 from spotify_assets.ingest import fetch
 from spotify_assets.ingest.history import UnusedFile, ingest
 from spotify_assets.ingest.metadata_rows import table_of
-from spotify_assets.ingest.responses import KINDS, MirrorResult, mirror_metadata, mirror_playlists
+from spotify_assets.ingest.responses import KINDS, MirrorResult, mirror_metadata, mirror_overrides, mirror_playlists
 from spotify_assets.lake.commits import window_name, window_states
 from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.corrections import CORRECTIONS, correction_problems
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
 from spotify_assets.refresh.plan import LANDED_ONLY
@@ -202,6 +203,22 @@ def read_metadata(
                 fetched=fetched.answers[kind],
                 still_unknown=fetched.left[kind],
             )
+
+
+@landed_tables(lambda _: {table: [] for table in CORRECTIONS}, can_subset=True)
+def read_overrides(
+    context: dg.AssetExecutionContext, landing: LandingResource, settings: dg.ResourceParam[Settings]
+) -> Iterator[dg.MaterializeResult]:
+    """Reads the lines of what a person merges and excludes; bad lines are skipped."""
+    lake = Lake(settings.lake_uri)
+    problems = correction_problems(landing.zone)
+    for problem in problems[:MAX_NAMED]:
+        context.log.warning(escape_controls(f"{problem.path}: {problem.reason}"))
+    for table, (path, _, _) in CORRECTIONS.items():
+        if dg.AssetKey(table) in context.selected_asset_keys:
+            mirror_overrides(landing.zone, lake, settings, table)
+            skipped = [escape_controls(problem.reason) for problem in problems if problem.path == path]
+            yield _mirror_result(lake, table, lines_skipped=len(skipped), skipped="; ".join(skipped[:MAX_NAMED]))
 
 
 @asset_where(

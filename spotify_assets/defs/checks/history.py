@@ -219,8 +219,9 @@ def _rejected_share(reasons: dict[str, int], kept: int, threshold: float) -> dg.
     if total < MIN_SHARE_RECORDS:
         threshold = 1.0
     shares = {reason: reasons.get(reason, 0) / total if total else 0.0 for reason in REJECTION_REASONS}
-    # Superseded records are kept from a better source.
-    high = {reason: share for reason, share in shares.items() if share > threshold and reason != "superseded"}
+    # Superseded records are kept from a better source, and a person excluded what is excluded.
+    expected = ("superseded", "excluded")
+    high = {reason: share for reason, share in shares.items() if share > threshold and reason not in expected}
     return dg.AssetCheckResult(
         asset_key="rejected_plays",
         check_name="rejected_share",

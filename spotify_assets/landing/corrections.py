@@ -1,0 +1,155 @@
+"""Lines of `overrides/merges.csv` and `overrides/exclusions.csv`. A bad line is told and skipped."""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from spotify_assets.landing.overrides import OVERRIDES, OverrideProblem, override_rows
+from spotify_assets.landing.zone import LandingZone
+from spotify_assets.model.raw import EVERY_LISTENER, EXCLUDED_KINDS, MERGE_KINDS
+
+MERGES_FILE = f"{OVERRIDES}/merges.csv"
+EXCLUSIONS_FILE = f"{OVERRIDES}/exclusions.csv"
+MERGES_HEADER = ("kind", "from", "into")
+EXCLUSIONS_HEADER = ("listener", "what", "value", "from", "until", "note")
+# Between artist and title, in the name of a recording or album.
+NAME_SEPARATOR = " - "
+ID_IN_URI = re.compile(r"(?:spotify:|https?://open[.]spotify[.]com/(?:[a-z-]+/)?)(\w+)[:/]([0-9A-Za-z]{22})(?:[?].*)?")
+BARE_ID = re.compile(r"[0-9A-Za-z]{22}")
+# Type in a URI of what is merged or excluded.
+URI_TYPES = {"recording": "track", "track": "track", "artist": "artist", "album": "album"}
+
+
+class BadLineError(ValueError):
+    """A line of overrides can't be used; the message says why."""
+
+
+def merge_row(line: dict[str, str]) -> dict[str, Any]:
+    """The row of `raw_merges` for a line's text by column.
+
+    Raises:
+        BadLineError: The line can't be used.
+    """
+    kind = line["kind"].lower()
+    if kind not in MERGE_KINDS:
+        raise BadLineError(
+            f"expected {', '.join(MERGE_KINDS[:-1])} or {MERGE_KINDS[-1]} as kind, got {line['kind']!r}"
+        )
+    ends = [_name_or_id(kind, line[column], column) for column in ("from", "into")]
+    if kind != "artist":
+        for end, column in zip(ends, ("from", "into"), strict=True):
+            if not BARE_ID.fullmatch(end) and NAME_SEPARATOR not in end:
+                raise BadLineError(f"expected an id, a link or 'Artist - Title' as {column}, got {end!r}")
+    if ends[0].lower() == ends[1].lower():
+        raise BadLineError("merges a name with itself")
+    return _with_id("merge_id", {"kind": kind, "merged_from": ends[0], "merged_into": ends[1]})
+
+
+def exclusion_row(line: dict[str, str]) -> dict[str, Any]:
+    """The row of `raw_exclusions` for a line's text by column; listener, from, until and note may be missing.
+
+    Raises:
+        BadLineError: The line can't be used.
+    """
+    what = line["what"].lower()
+    if what not in EXCLUDED_KINDS:
+        raise BadLineError(
+            f"expected {', '.join(EXCLUDED_KINDS[:-1])} or {EXCLUDED_KINDS[-1]} as what, got {line['what']!r}"
+        )
+    start, end = (_time(line.get(column, ""), column) for column in ("from", "until"))
+    if start and end and start >= end:
+        raise BadLineError(f"from {line['from']} is not before until {line['until']}")
+    if what == "period":
+        if not start and not end:
+            raise BadLineError("a period needs from or until")
+        value = ""
+    else:
+        value = _name_or_id(what, line["value"], "value")
+    if what == "artist" and value != line["value"].strip() and BARE_ID.fullmatch(value):
+        raise BadLineError("an artist is excluded by name: plays have no id of it")
+    if what == "album" and value != line["value"].strip() and BARE_ID.fullmatch(value):
+        raise BadLineError("an album is excluded by name: plays have no id of it")
+    listener = unicodedata.normalize("NFC", line.get("listener", "")) or EVERY_LISTENER
+    of_time = {"excluded_from": start, "excluded_until": end}
+    return _with_id("exclusion_id", {"listener": listener, "what": what, "value": value} | of_time)
+
+
+def _name_or_id(kind: str, text: str, column: str) -> str:
+    """The id in a URI or link, else the name, in Unicode's NFC as names of plays are."""
+    if not text:
+        raise BadLineError(f"has no {column}")
+    found = ID_IN_URI.fullmatch(text)
+    if not found:
+        return unicodedata.normalize("NFC", text)
+    if found[1] != URI_TYPES.get(kind):
+        raise BadLineError(f"expected the link of one {kind} as {column}, got that of one {found[1]}")
+    return found[2]
+
+
+def _time(text: str, column: str) -> datetime | None:
+    """A time (UTC where it has no offset); a day as `until` is included. None for empty text."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        is_day = "T" not in text and ":" not in text
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.astimezone(UTC) + timedelta(days=is_day and column == "until")
+    except (ValueError, OverflowError):
+        raise BadLineError(f"expected a day as 2024-12-31, or a time, as {column}, got {text!r}") from None
+
+
+def _with_id(name: str, row: dict[str, Any]) -> dict[str, Any]:
+    return {name: hashlib.sha256(repr(row).encode()).hexdigest()} | row
+
+
+# File, columns that it must have, and rows by table.
+CORRECTIONS: dict[str, tuple[str, tuple[str, ...], Callable[[dict[str, str]], dict[str, Any]]]] = {
+    "raw_merges": (MERGES_FILE, MERGES_HEADER, merge_row),
+    "raw_exclusions": (EXCLUSIONS_FILE, ("what", "value"), exclusion_row),
+}
+
+
+def correction_lines(
+    landing: LandingZone, table: str, problems: list[OverrideProblem]
+) -> Iterator[tuple[int, dict[str, str], dict[str, Any]]]:
+    """Number, text by column, and row of each line that can be used; others are added to `problems`.
+
+    Args:
+        landing: The landing zone.
+        table: `raw_merges` or `raw_exclusions`.
+        problems: Output.
+
+    Raises:
+        StorageError: The file can't be read now.
+    """
+    path, columns, shape = CORRECTIONS[table]
+    for number, line in override_rows(landing, path, columns, problems):
+        try:
+            yield number, line, shape(line)
+        except BadLineError as error:
+            problems.append(OverrideProblem(path, f"line {number}: {error}"))
+
+
+def correction_rows(landing: LandingZone, table: str) -> list[dict[str, Any]]:
+    """Different rows of `raw_merges` or `raw_exclusions`, as the landed file has them now, in order of their ids.
+
+    Comments, notes, and the order of lines don't change them.
+
+    Raises:
+        StorageError: The file can't be read now.
+    """
+    rows = {next(iter(row.values())): row for _, _, row in correction_lines(landing, table, [])}
+    return [rows[key] for key in sorted(rows)]
+
+
+def correction_problems(landing: LandingZone) -> list[OverrideProblem]:
+    """Lines and files of merges and exclusions that are skipped."""
+    problems: list[OverrideProblem] = []
+    for table in CORRECTIONS:
+        for _ in correction_lines(landing, table, problems):
+            pass
+    return problems
