@@ -17,6 +17,7 @@ from spotify_assets.settings import load_settings
 
 HISTORY = {"raw_files", "raw_plays"}
 SNAPSHOTS = {"raw_playlist_files", "raw_playlists"}
+OVERRIDES = {"raw_merges", "raw_exclusions"}
 METADATA = {"track_metadata", "album_metadata", "artist_metadata"}
 JUDGED = {"plays", "rejected_plays"}
 PARTITIONED = {name for name, table in TABLES.items() if table.is_partitioned}
@@ -74,7 +75,7 @@ def changed(package: Path) -> set[str]:
         ("ingest/history_rows.py", "timedelta(days=1)", "timedelta(days=2)", HISTORY),
         ("ingest/playlist_rows.py", '"replaced"', '"superseded"', SNAPSHOTS),
         ("ingest/metadata_rows.py", "for key in sorted(responses)", "for key in responses", METADATA),
-        ("ingest/columns.py", "range(len(rows))", "range(1, len(rows) + 1)", SNAPSHOTS | METADATA),
+        ("ingest/columns.py", "range(len(rows))", "range(1, len(rows) + 1)", SNAPSHOTS | METADATA | OVERRIDES),
         ("windows.py", "replace(day=1)", "replace(day=2)", PARTITIONED | HISTORY),
         ("windows.py", "{column} < ", "{column} <= ", PARTITIONED),
     ],
