@@ -217,6 +217,100 @@ def status(show_all: bool) -> None:
 
 
 @cli.command()
+@click.argument("kind", type=click.Choice(["recording", "artist", "album"]))
+@click.argument("from_", metavar="FROM")
+@click.argument("into", metavar="INTO")
+def merge(kind: str, from_: str, into: str) -> None:
+    """Count a recording, artist or album FROM under another one, INTO: write the line, and sync.
+
+    Each is Spotify's id, URI or link; the name of an artist; or 'Artist - Title' of a recording or album.
+    """
+    from spotify_assets.landing.corrections import MERGES_HEADER
+
+    _append("raw_merges", MERGES_HEADER, [{"kind": kind, "from": from_, "into": into}])
+
+
+@cli.command()
+@click.option("--artist", metavar="NAME", help="Name of an artist.")
+@click.option("--album", metavar="NAME", help="Its name, or 'Artist - Album'.")
+@click.option("--track", metavar="TRACK", help="Its id, URI or link, its name, or 'Artist - Track'.")
+@click.option("--show", metavar="NAME", help="Name of a podcast or audiobook.")
+@click.option("--device", metavar="NAME", help="As the column platform of plays has it.")
+@click.option("--source-file", metavar="PATH", help="Path below the landing zone.")
+@click.option("--playlist", metavar="ID", help="Each track of its latest snapshot.")
+@click.option("--listener", metavar="NAME", help="Whose plays; everybody's by default.")
+@click.option("--from", "from_", metavar="DAY", help="Plays since this day or time (UTC).")
+@click.option("--until", metavar="DAY", help="Plays until this day, included, or time (UTC).")
+@click.option("--note", metavar="TEXT", help="Why, for yourself.")
+def exclude(
+    playlist: str | None,
+    listener: str | None,
+    from_: str | None,
+    until: str | None,
+    note: str | None,
+    **named: str | None,
+) -> None:
+    """Leave plays out of every table but rejected_plays: write the line, and sync.
+
+    Give what to leave out, or only --from and --until for all plays of a time.
+    """
+    from spotify_assets.cli.overrides import lines_of_playlist
+    from spotify_assets.lake.tables import Lake
+    from spotify_assets.landing.corrections import EXCLUSIONS_HEADER
+
+    lines = [{"what": what, "value": value} for what, value in named.items() if value]
+    if playlist:
+        found = lines_of_playlist(Lake(settings().lake_uri), playlist)
+        if not found:
+            raise click.ClickException(f"the lake has no snapshot of a playlist {playlist!r} with tracks")
+        lines += found
+    if not lines:
+        if not from_ and not until:
+            raise click.UsageError("say what to exclude: --artist, ..., or --from and --until")
+        lines = [{"what": "period", "value": ""}]
+    shared = {"listener": listener or "*", "from": from_ or "", "until": until or ""} | (
+        {"note": note} if note else {}
+    )
+    _append("raw_exclusions", EXCLUSIONS_HEADER, [line | shared for line in lines])
+
+
+def _append(table: str, header: tuple[str, ...], lines: list[dict[str, str]]) -> None:
+    """Append lines of overrides, say where, and sync."""
+    from spotify_assets.cli.overrides import append_lines
+    from spotify_assets.landing.corrections import BadLineError
+
+    try:
+        path, count = append_lines(landing(), table, header, lines)
+    except BadLineError as error:
+        raise click.ClickException(str(error)) from None
+    where = f"{settings().landing_uri}/{path}"
+    what = f"{count:,} line{'s' * (count != 1)} added to" if count else "nothing new for"
+    console.print(f"{what} {plain(where)}; to undo it, delete what was added, and sync", soft_wrap=True)
+    run_sync()
+
+
+@cli.command()
+def overrides() -> None:
+    """List the lines of merges and exclusions, and those that are skipped. To remove one, delete it from its file."""
+    from spotify_assets.cli.overrides import usable_lines
+    from spotify_assets.cli.sql import run_query
+    from spotify_assets.lake.tables import Lake
+    from spotify_assets.landing.overrides import OverrideProblem
+
+    problems: list[OverrideProblem] = []
+    lines = usable_lines(landing(), problems)
+    for path, number, text in lines:
+        console.print(plain(f"{path}, line {number}: {text}"), soft_wrap=True)
+    for problem in problems:
+        console.print(f"[yellow]![/] {plain(problem.path)}: {plain(problem.reason)}", soft_wrap=True)
+    sql = "SELECT count(*) AS excluded FROM rejected_plays WHERE reason = 'excluded'"
+    [excluded] = run_query(Lake(settings().lake_uri), sql)["excluded"].to_pylist()
+    console.print(
+        f"{len(lines):,} lines in use, {len(problems):,} skipped; the last sync excluded {excluded:,} plays."
+    )
+
+
+@cli.command()
 def maintain() -> None:
     """Compact the lake's tables, and delete versions older than SPOTIFY_ASSETS_RETENTION_DAYS."""
     from spotify_assets.cli import reports

@@ -1,0 +1,105 @@
+"""Commands `merge`, `exclude` and `overrides`: write, check and list lines of overrides."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from spotify_assets.cli.sql import run_query
+from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.corrections import CORRECTIONS, BadLineError, correction_lines
+from spotify_assets.landing.overrides import OverrideProblem
+from spotify_assets.landing.zone import LandingZone
+from spotify_assets.readers.csv import DELIMITERS
+from spotify_assets.readers.text import TextStream, decode_utf8, read_full, strip_bom
+
+MAX_READ = 64 << 20
+
+
+def append_lines(
+    landing: LandingZone, table: str, header: Sequence[str], lines: Sequence[dict[str, str]]
+) -> tuple[str, int]:
+    """Append lines to the file of `raw_merges` or `raw_exclusions`; return its path, and how many were new.
+
+    The file keeps all that a person wrote: lines are added in the order of its own header, with its separator and line
+    breaks. It is replaced in one step. Lines that it has already, whatever their note, are not added again.
+
+    Args:
+        landing: The landing zone.
+        table: The table.
+        header: Header of a new file.
+        lines: Text by column.
+
+    Raises:
+        BadLineError: A line can't be used, or the file has no such header; nothing is written.
+    """
+    path, needed, shape = CORRECTIONS[table]
+    problems: list[OverrideProblem] = []
+    present = {next(iter(row.values())) for _, _, row in correction_lines(landing, table, problems)}
+    new = {next(iter(shape(line).values())): line for line in lines}
+    added = [line for key, line in new.items() if key not in present]
+    try:
+        with landing.open(path) as stream:
+            text = decode_utf8(read_full(TextStream(stream), MAX_READ))
+    except FileNotFoundError:
+        text = ""
+    columns, delimiter = list(header), ","
+    first = strip_bom(text).splitlines()[:1]
+    if text:
+        for delimiter in DELIMITERS:
+            columns = [name.strip().lower() for name in next(csv.reader(first, delimiter=delimiter), [])]
+            if set(needed) <= set(columns):
+                break
+        else:
+            raise BadLineError(f"the first line of {path} is not the header {','.join(header)}; correct it")
+    if lacking := sorted({name for line in added for name, value in line.items() if value} - set(columns)):
+        raise BadLineError(f"{path} has no column {lacking[0]}; add it to the first line")
+    end = "\r\n" if "\r\n" in text else "\n"
+    written = io.StringIO(newline="")
+    writer = csv.writer(written, delimiter=delimiter, lineterminator=end)
+    if not text:
+        writer.writerow(columns)
+    writer.writerows([line.get(name, "") for name in columns] for line in added)
+    if added:
+        separated = text if not text or text.endswith(("\n", "\r")) else text + end
+        landing.land(path, (separated + written.getvalue()).encode())
+    return path, len(added)
+
+
+def lines_of_playlist(lake: Lake, playlist: str) -> list[dict[str, str]]:
+    """A line of exclusions for each track of a playlist's latest snapshot in the lake; none if it has no snapshot."""
+    quoted = "'" + playlist.replace("'", "''") + "'"
+    tracks = run_query(
+        lake,
+        f"""
+        SELECT DISTINCT track_key, artist_name || ' - ' || track_name AS name FROM playlist_tracks
+        WHERE playlist_id = {quoted} AND track_key IS NOT NULL AND snapshot_date =
+            (SELECT max(snapshot_date) FROM playlist_tracks WHERE playlist_id = {quoted})
+        ORDER BY name, track_key
+        """,
+    ).to_pylist()
+    return [
+        {"what": "track", "value": row["name"] if row["track_key"].startswith("name:") else row["track_key"],
+         "note": f"{row['name']}, of playlist {playlist}"}
+        for row in tracks
+        if row["name"] or not row["track_key"].startswith("name:")
+    ]  # fmt: skip
+
+
+def usable_lines(landing: LandingZone, problems: list[OverrideProblem]) -> list[tuple[str, int, str]]:
+    """File, number and text of each line that can be used; others are added to `problems`."""
+    rows: list[tuple[str, int, str]] = []
+    for table, (path, _, _) in CORRECTIONS.items():
+        for number, _, row in correction_lines(landing, table, problems):
+            rows.append((path, number, _describe_line(row)))
+    return rows
+
+
+def _describe_line(row: dict[str, Any]) -> str:
+    if "kind" in row:
+        return f"{row['kind']} {row['merged_from']} is counted under {row['merged_into']}"
+    who = "" if row["listener"] == "*" else f" of {row['listener']}"
+    start, end = row["excluded_from"], row["excluded_until"]
+    since = f" from {start:%Y-%m-%d %H:%M}" if start else ""
+    until = f" before {end:%Y-%m-%d %H:%M}" if end else ""
+    return f"excluded: {row['what']} {row['value']}{who}{since}{until}".replace("  ", " ")
