@@ -255,9 +255,9 @@ def test_a_line_of_exclusions_concerns_its_months_and_listeners_only(synced):
             mirror_overrides(synced.landing, synced.lake, synced.settings, "raw_exclusions")
         return stale(synced).windows.get("plays")
 
-    assert months_after("what,value,from,note\nartist,Band,2024-03-01,\n") == ["2024-03-01"]
+    assert months_after("what,value,from,note\nartist,Band,2024-03-10,\n") == ["2024-03-01"]
     mirrored = synced.lake.open("raw_exclusions").version()
-    assert months_after("what,value,note,from\n\nartist,Band,a note,2024-03-01\n") == ["2024-03-01"]
+    assert months_after("what,value,note,from\n\nartist,Band,a note,2024-03-10\n") == ["2024-03-01"]
     assert synced.lake.open("raw_exclusions").version() == mirrored
     assert months_after("what,value\nartist,Band\n") == ["2024-01-01", "2024-03-01"]
     assert months_after("what,value,listener\nartist,Band,ben\n") is None
