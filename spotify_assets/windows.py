@@ -35,19 +35,15 @@ class TimeWindow:
         return first is not None and last is not None and first < self.end and last >= self.start
 
 
-# Plays are placed up to 31 days before they are reported. What tells the same play is reported within a day.
+# What tells the same play is reported within a day; plays are placed up to 31 days before they are reported.
 REPORTED_BEFORE = timedelta(days=1)
-REPORTED_AFTER = timedelta(days=32)
-REPORTED_AFTER_COARSE = timedelta(days=2)
+REPORTED_AFTER = timedelta(days=2)
+REPORTED_AFTER_CORRECTED = timedelta(days=32)
 
 
-def reported_span(window: TimeWindow, is_finest: bool = True) -> TimeWindow:
-    """When the records are reported that decide what is kept of a window of `played_at`.
-
-    Those of coarse sources, whose plays are not placed, decide nothing of what is reported later (`is_finest` False).
-    """
-    after = REPORTED_AFTER if is_finest else REPORTED_AFTER_COARSE
-    return TimeWindow(window.start - REPORTED_BEFORE, window.end + after, window.is_first)
+def reported_span(window: TimeWindow) -> TimeWindow:
+    """When the records are reported that decide what is kept of a window of `played_at`."""
+    return TimeWindow(window.start - REPORTED_BEFORE, window.end + REPORTED_AFTER_CORRECTED, window.is_first)
 
 
 def floor_to_grain(moment: datetime, grain: Grain) -> datetime:

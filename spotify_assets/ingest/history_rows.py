@@ -43,6 +43,8 @@ class SourceRead:
         has_seconds: Whether any time has seconds other than 0.
         reported: Earliest and latest valid `reported_at` (UTC); None where it has none.
         played: Earliest and latest `played_at` (UTC) of the records with a valid `reported_at`.
+        corrected: Number of these whose `played_at` is before `reported_at`.
+        corrected_until: Latest `reported_at` (UTC) of those; None where there is none.
     """
 
     file: HistoryFile
@@ -55,6 +57,8 @@ class SourceRead:
     has_seconds: bool = False
     reported: Interval | None = None
     played: Interval | None = None
+    corrected: int = 0
+    corrected_until: datetime | None = None
 
 
 def latest_valid(landed_at: datetime, settings: Settings, now: datetime) -> datetime:
@@ -131,6 +135,7 @@ def records(read: SourceRead, source: Source, settings: Settings, orders: DateOr
             if 2 * (read.undated - by_now.undated) > read.records - by_now.undated:
                 # Most of its records contradict the file's date: it was set by a program, or by a wrong clock.
                 read.undated, read.reported, read.played = by_now.undated, by_now.reported, by_now.played
+                read.corrected, read.corrected_until = by_now.corrected, by_now.corrected_until
     except (NoHistoryError, UnreadableError, FileNotFoundError):
         raise
     except Exception as error:
@@ -151,6 +156,11 @@ def _update_intervals(read: SourceRead, table: pa.Table, start: datetime, bound:
     if len(valid):
         read.reported = _widened(read.reported, valid["reported_at"])
         read.played = _widened(read.played, valid["played_at"])
+    corrected = valid["reported_at"].filter(pc.less(valid["played_at"], valid["reported_at"]))
+    if len(corrected):
+        read.corrected += len(corrected)
+        latest = pc.max(corrected).as_py()
+        read.corrected_until = max(latest, read.corrected_until or latest)
 
 
 def _widened(interval: Interval | None, times: pa.ChunkedArray) -> Interval:
@@ -186,7 +196,8 @@ def _unreadable_record(read: SourceRead, detail: str) -> pa.Table:
     """The record of a file that can't be read; it holds the reason."""
     read.status, read.detail, read.source_format = "unreadable", detail, None
     read.records = read.undated = 1
-    read.reported = read.played = None
+    read.reported = read.played = read.corrected_until = None
+    read.corrected = 0
     row = {
         "listener": read.file.listener,
         "source_file": read.source,
@@ -216,6 +227,8 @@ def file_row(read: SourceRead, sha256: str, loaded_at: datetime, version: str) -
         "is_minute_precise": read.status == "read" and not read.has_seconds,
         **dict(zip(("first_reported_at", "last_reported_at"), reported or nothing, strict=True)),
         **dict(zip(("first_played_at", "last_played_at"), played or nothing, strict=True)),
+        "corrected_records": read.corrected if read.status == "read" else 0,
+        "last_corrected_reported_at": read.corrected_until if read.status == "read" else None,
         "landed_at": read.file.landed_at,
         "loaded_at": loaded_at,
         "reader_version": version,

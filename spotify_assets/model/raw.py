@@ -104,12 +104,17 @@ raw_files = table(
     optional("last_reported_at", TIME, "Last valid time in it (UTC); null where it has none"),
     optional("first_played_at", TIME, "First `played_at` of its records with a valid time (UTC)"),
     optional("last_played_at", TIME, "Last `played_at` of its records with a valid time (UTC)"),
+    required("corrected_records", COUNT, "Records with a valid time whose `played_at` is before `reported_at`"),
+    optional("last_corrected_reported_at", TIME, "Last `reported_at` of these (UTC)"),
     required("landed_at", TIME, "When the landed file was last modified (UTC)"),
     required("loaded_at", TIME, "When its records were read into `raw_plays` (UTC)"),
     required("reader_version", LABEL, "Version of the reader, and `SPOTIFY_ASSETS_PLAYS_START`, when it was read"),
     CheckConstraint("records >= undated_records", name="undated_within_records"),
     CheckConstraint("first_reported_at <= last_reported_at", name="reported_in_order"),
     CheckConstraint("first_played_at <= last_played_at", name="interval_in_order"),
+    CheckConstraint(
+        "(corrected_records > 0) = (last_corrected_reported_at IS NOT NULL)", name="corrected_have_a_last_time"
+    ),
     landed="history",
 )
 

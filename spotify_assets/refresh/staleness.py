@@ -1,7 +1,8 @@
 """Find stale windows and tables: those whose inputs have another fingerprint than at the last write."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,15 @@ from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES, LakeTable
 from spotify_assets.model.raw import EVERY_LISTENER, SOURCE_RANKS
 from spotify_assets.refresh import lineage, repair
 from spotify_assets.settings import Settings
-from spotify_assets.windows import TimeWindow, reported_span, windows, windows_of
+from spotify_assets.windows import (
+    REPORTED_AFTER,
+    REPORTED_AFTER_CORRECTED,
+    REPORTED_BEFORE,
+    TimeWindow,
+    reported_span,
+    windows,
+    windows_of,
+)
 
 
 @dataclass(frozen=True)
@@ -32,15 +41,7 @@ class ListedFile:
     has_undated: bool
     records: int
     is_finest: bool = True
-
-    def has_plays_of(self, window: TimeWindow) -> bool:
-        """Whether a record of the file can belong to the window."""
-        return window.meets(self.first_played_at, self.last_played_at) or (window.is_first and self.has_undated)
-
-    def decides(self, window: TimeWindow) -> bool:
-        """Whether a record of the file can decide what is kept of the window."""
-        span = reported_span(window, self.is_finest)
-        return span.meets(self.first_reported_at, self.last_reported_at) or (window.is_first and self.has_undated)
+    last_corrected_reported_at: datetime | None = None
 
 
 @dataclass
@@ -126,21 +127,18 @@ class InputFingerprints:
         return self.lake.read("raw_exclusions").to_pylist() if self.state("raw_exclusions") else []
 
     def _from_files(self, windows: list[TimeWindow], exclusions: list[dict[str, Any]]) -> dict[str, list[str]]:
-        inputs: dict[str, list[str]] = {window_name(window): [] for window in windows}
-        files = sorted(self.files(), key=lambda file: file.source_file)
-        # What has no plays is empty, whatever is reported around it.
-        windows = [window for window in windows if any(file.has_plays_of(window) for file in files)]
-        for file in files:
-            identity = f"{file.source_file}@{file.loaded_at.isoformat()}"
-            for window in windows:
-                if file.decides(window):
-                    inputs[window_name(window)].append(identity)
+        windows = sorted(windows)
+        inputs: list[list[str]] = [[] for _ in windows]
+        listeners: list[set[str]] = [set() for _ in windows]
+        for file, number in deciding_files(self.files(), windows):
+            inputs[number].append(f"{file.source_file}@{file.loaded_at.isoformat()}")
+            listeners[number].add(file.listener)
         for line in sorted(exclusions, key=lambda line: str(line["exclusion_id"])):
-            files = [file for file in self.files() if line["listener"] in (EVERY_LISTENER, file.listener)]
-            for window in windows:
-                if _excludes_from(line, window) and any(file.decides(window) for file in files):
-                    inputs[window_name(window)].append(f"without {line['exclusion_id']}")
-        return inputs
+            for number, window in enumerate(windows):
+                is_concerned = listeners[number] and line["listener"] in (EVERY_LISTENER, *listeners[number])
+                if is_concerned and _excludes_from(line, window):
+                    inputs[number].append(f"without {line['exclusion_id']}")
+        return {window_name(window): parts for window, parts in zip(windows, inputs, strict=True)}
 
     def _from_captures(self, folder: str, windows: list[TimeWindow]) -> dict[str, list[str]]:
         by_window: dict[str, list[str]] = {window_name(window): [] for window in windows} or {WHOLE: []}
@@ -163,6 +161,45 @@ class InputFingerprints:
     def _last_version(self, table: str) -> str:
         versions = {written.version for written in self.state(table).values()}
         return max(versions, key=version_number, default="nothing")
+
+
+def deciding_files(files: Iterable[ListedFile], windows: Sequence[TimeWindow]) -> Iterator[tuple[ListedFile, int]]:
+    """Files that decide what is kept of a window, with the window's number, in order of `source_file`.
+
+    That are the files of a listener who has plays in the window which report in it, a day earlier, or 2 days later;
+    where plays in it were reported late, also files of the finest sources that report until 2 days after those.
+
+    Args:
+        files: Landed files.
+        windows: Windows in order of time that don't overlap.
+    """
+    starts, ends = [window.start for window in windows], [window.end for window in windows]
+
+    def meeting(first: datetime | None, last: datetime | None, has_undated: bool) -> set[int]:
+        is_undated = has_undated and bool(windows) and windows[0].is_first
+        within = range(bisect_right(ends, first), bisect_right(starts, last)) if first and last else ()
+        return {*within, *((0,) if is_undated else ())}
+
+    files = sorted(files, key=lambda file: file.source_file)
+    # What has no plays is empty, whatever is reported around it.
+    until: dict[tuple[str, int], datetime] = {}
+    for file in files:
+        for number in meeting(file.first_played_at, file.last_played_at, file.has_undated):
+            bound = ends[number] + REPORTED_AFTER
+            if late := file.last_corrected_reported_at:
+                bound = max(bound, min(late + REPORTED_AFTER, ends[number] + REPORTED_AFTER_CORRECTED))
+            key = file.listener, number
+            until[key] = max(bound, until.get(key, bound))
+    for file in files:
+        # A record of a coarser source decides nothing of what is reported later than it.
+        after = REPORTED_AFTER_CORRECTED if file.is_finest else REPORTED_AFTER
+        first, last = file.first_reported_at, file.last_reported_at
+        from_, to = (first - after, last + REPORTED_BEFORE) if first and last else (None, None)
+        for number in sorted(meeting(from_, to, file.has_undated)):
+            decided_until = until.get((file.listener, number))
+            has_undated = file.has_undated and windows[number].is_first
+            if decided_until and (first is None or first < decided_until or has_undated):
+                yield file, number
 
 
 def _excludes_from(line: Mapping[str, Any], window: TimeWindow) -> bool:
@@ -208,7 +245,7 @@ def listed_files(lake: Lake) -> list[ListedFile]:
     """Files in `raw_files` that have records."""
     columns = [
         "listener", "source_file", "loaded_at", "first_reported_at", "last_reported_at", "first_played_at",
-        "last_played_at", "undated_records", "records", "source_format",
+        "last_played_at", "undated_records", "records", "source_format", "last_corrected_reported_at",
     ]  # fmt: skip
     return [
         ListedFile(
@@ -222,6 +259,7 @@ def listed_files(lake: Lake) -> list[ListedFile]:
             row["undated_records"] > 0,
             row["records"],
             SOURCE_RANKS.get(row["source_format"], 1) == 1,
+            row["last_corrected_reported_at"],
         )
         for row in lake.read("raw_files", columns).to_pylist()
         if row["records"]

@@ -298,7 +298,7 @@ class TestMetadata:
         del api.catalogue.tracks[heard[0]]
         result = fetched(asking)
         assert result.answers["tracks"] == 5
-        asking.refresh("track_metadata", "track_catalogue", "dim_track")
+        asking.refresh("track_metadata", "track_catalogue", "dim_recording", "dim_track")
         unknown = [row["track_id"] for row in asking.rows("track_metadata") if not row["is_found"]]
         assert unknown == [heard[0]]
         assert heard[0] in {row["track_key"] for row in asking.rows("dim_track")}
@@ -320,7 +320,7 @@ class TestMetadata:
 
     def test_attributes_reach_the_dimensions(self, asking, api, heard):
         fetched(asking)
-        asking.refresh("track_catalogue", "dim_track", "dim_artist", "dim_album")
+        asking.refresh("track_catalogue", "dim_recording", "dim_track", "dim_artist", "dim_album")
         tracks = {row["track_key"]: row for row in asking.rows("dim_track")}
         for track_id in heard:
             known = api.catalogue.tracks[track_id]

@@ -183,7 +183,7 @@ def test_order_is_that_of_what_is_read_and_referred_to():
 
 
 def test_inputs_and_keywords_are_those_of_the_signature():
-    assert lineage.upstreams("plays") == ("raw_plays", "raw_files")
+    assert lineage.upstreams("plays") == ("raw_plays", "raw_files", "raw_exclusions")
     assert lineage.takes("plays", "window")
     assert not lineage.takes("plays", "spark")
     assert lineage.upstreams("raw_plays") == ()

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -43,8 +44,7 @@ def test_a_new_file_makes_its_months_stale_and_what_depends_on_them(synced):
     synced.ingest()
     found = stale(synced)
     assert set(found.windows) == {table for table in lineage.computed_tables() if TABLES[table].partitioning == PLAYS}
-    # A play of January may be reported in February.
-    assert set(map(tuple, found.windows.values())) == {("2024-01-01", "2024-02-01", "2024-03-01")}
+    assert set(map(tuple, found.windows.values())) == {("2024-02-01", "2024-03-01")}
     assert set(found.whole) == OF_PLAYS
 
 
@@ -58,7 +58,7 @@ def test_a_deleted_file_empties_its_month(synced):
 def test_a_record_without_a_time_concerns_the_first_month(synced):
     synced.land("anna/c.json", [extended("2024-02-10T00:00:00Z"), extended("soon")])
     synced.ingest()
-    assert stale(synced).keys(PLAYS) == ["2008-10-01", "2024-01-01", "2024-02-01"]
+    assert stale(synced).keys(PLAYS) == ["2008-10-01", "2024-02-01"]
     synced.refresh("rejected_plays")
     assert [(row["reason"], str(row["window_at"])) for row in synced.rows("rejected_plays")] == [
         ("bad_timestamp", "2008-10-01 00:00:00+00:00")
@@ -150,22 +150,41 @@ def test_records_of_a_file_are_spread_over_its_time():
     assert records == {"2024-02-01": 29, "2024-03-01": 38}
 
 
+FEBRUARY = TimeWindow(utc("2024-02-01 00:00:00"), utc("2024-03-01 00:00:00"))
+
+
+def deciding(*files):
+    return [file.source_file for file, _ in staleness.deciding_files(files, [FEBRUARY])]
+
+
 @pytest.mark.parametrize(
-    ("reported", "is_finest", "has_plays", "decides"),
+    ("reported", "late", "is_finest", "decides"),
     [
-        ("2024-01-30 23:59:59", True, False, False),
-        ("2024-01-31 00:00:00", True, False, True),
-        ("2024-02-10 00:00:00", True, True, True),
-        ("2024-04-01 23:59:59", True, False, True),  # of a play that was offline
-        ("2024-04-02 00:00:00", True, False, False),
-        ("2024-03-02 23:59:59", False, False, True),
-        ("2024-03-03 00:00:00", False, False, False),
+        ("2024-01-30 23:59:59", None, True, False),
+        ("2024-01-31 00:00:00", None, True, True),
+        ("2024-02-10 00:00:00", None, True, True),
+        ("2024-03-02 23:59:59", None, True, True),
+        ("2024-03-03 00:00:00", None, True, False),
+        ("2024-03-03 00:00:00", "2024-02-29 12:00:00", True, False),
+        ("2024-03-11 23:59:59", "2024-03-10 00:00:00", True, True),  # beside a play that was offline
+        ("2024-03-12 00:00:00", "2024-03-10 00:00:00", True, False),
+        ("2024-03-11 23:59:59", "2024-03-10 00:00:00", False, False),
+        ("2024-04-01 23:59:59", "2024-12-31 00:00:00", True, True),
+        ("2024-04-02 00:00:00", "2024-12-31 00:00:00", True, False),
     ],
 )
-def test_which_files_a_month_depends_on(reported, is_finest, has_plays, decides):
-    february = TimeWindow(utc("2024-02-01 00:00:00"), utc("2024-03-01 00:00:00"))
+def test_which_files_a_month_depends_on(reported, late, is_finest, decides):
+    of_february = ListedFile(
+        *("anna", "0", LANDED_AT, *4 * (utc("2024-02-10 00:00:00"),), False, 1, True, late and utc(late))
+    )
     file = ListedFile("anna", "a", LANDED_AT, *4 * (utc(reported),), False, 1, is_finest)
-    assert (file.has_plays_of(february), file.decides(february)) == (has_plays, decides)
+    assert deciding(of_february, file) == (["0", "a"] if decides else ["0"])
+    of_another = replace(file, listener="ben")
+    assert deciding(of_february, of_another) == (["0", "a"] if reported.startswith("2024-02") else ["0"])
+
+
+def test_a_month_without_plays_depends_on_no_file():
+    assert deciding(ListedFile("anna", "a", LANDED_AT, *4 * (utc("2024-03-01 12:00:00"),), False, 1)) == []
 
 
 def test_a_late_report_makes_the_month_stale_in_which_it_was_played(synced):
@@ -250,8 +269,7 @@ def test_the_version_of_the_inputs_is_that_of_their_table(tmp_path):
 def test_a_line_of_exclusions_concerns_its_months_and_listeners_only(synced):
     def months_after(content):
         synced.landing.land("overrides/exclusions.csv", content.encode())
-        if stale(synced).whole:
-            assert "raw_exclusions" in stale(synced).whole
+        if "raw_exclusions" in stale(synced).whole:
             mirror_overrides(synced.landing, synced.lake, synced.settings, "raw_exclusions")
         return stale(synced).windows.get("plays")
 
