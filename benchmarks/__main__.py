@@ -7,11 +7,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 from benchmarks import measure, sync
 from benchmarks.agreement import Figures, figures
 from benchmarks.engines import ENGINES
-from benchmarks.results import BIG, Results, Run, report, save
+from benchmarks.results import BIG, Results, Run, Superseding, report, save
 
 SIZES = (150_000, 1_000_000, BIG)
 SMALL = SIZES[0]
@@ -28,6 +29,9 @@ def main() -> None:
         for plays in options.sizes if "job" in options.parts else ():
             repeats = options.repeats or REPEATS.get(plays, 1)
             _same_job(Path(folder, str(plays)), plays, options.engines, repeats, results)
+            _save_report(results, options.report)
+        if "sources" in options.parts:
+            _sources(Path(folder), max(options.sizes), options.repeats or SHARE_REPEATS, results)
             _save_report(results, options.report)
         if "sync" in options.parts:
             _sync(Path(folder), options, results)
@@ -64,6 +68,32 @@ def _same_job(folder: Path, plays: int, engines: list[str], repeats: int, result
             outcome = run.failure or f"{run.total:.1f} s, {run.peak_bytes / 1e9:.1f} GB"
             _log(f"{plays:,} plays, {repeat + 1} of {repeats}, {engine}: {outcome}")
     shutil.rmtree(folder)
+
+
+def _sources(folder: Path, plays: int, repeats: int, results: Results) -> None:
+    """Time `plays` on one and on two sources in turn; both must give the same plays."""
+    _log(f"A history of {plays:,} plays from one source and from two")
+    made = {make: folder / make for make in ("make_raw_tables", "make_raw_tables_of_two_sources")}
+    for make, history in made.items():
+        history.mkdir()
+        measure.require(["-m", "benchmarks.history", make, str(plays), str(history)], history)
+        shutil.rmtree(history / "landing")
+        shutil.rmtree(history / "lake")
+    seconds: dict[str, list[float]] = {make: [] for make in made}
+    found: dict[str, Figures] = {}
+    for _ in range(repeats):
+        for make, history in made.items():
+            output = history / "output"
+            output.mkdir()
+            run = _run("sail", plays, history, output)
+            if run.failure:
+                raise measure.FailedError(f"sail: {run.failure}")
+            seconds[make].append(run.seconds["plays"])
+            found[make] = figures(output)
+            shutil.rmtree(output)
+    one, two = found
+    found[one].require_same(found[two], one, two)
+    results.superseding = Superseding(plays, *(median(times) for times in seconds.values()))
 
 
 def _run(engine: str, plays: int, folder: Path, output: Path) -> Run:
@@ -104,7 +134,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sizes", type=_numbers, help="plays, as 150000,1000000 (default: these and ten million)")
     parser.add_argument("--engines", type=_engines, default=list(ENGINES), help=f"of {','.join(ENGINES)}")
     parser.add_argument("--repeats", type=int, help="runs per engine (default: fewer for larger sizes)")
-    parser.add_argument("--parts", type=lambda text: text.split(","), default=["job", "sync"], help="of job,sync")
+    parser.add_argument(
+        "--parts", type=lambda text: text.split(","), default=["job", "sources", "sync"], help="of job,sources,sync"
+    )
     parser.add_argument("--sync-plays", type=int, help=f"plays before the new month (default {BIG:,}; 0: skip)")
     parser.add_argument("--quick", action="store_true", help=f"run once with {SMALL:,} plays and write no report")
     parser.add_argument("--report", type=Path, help="file to write (default: benchmarks/RESULTS.md)")
