@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python;
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-spark test-slow test-faults format ui bench docs spark-jars spark-cluster clean
+.PHONY: help setup demo test types tests test-spark test-slow test-faults format ui bench docs spark-jars spark-cluster clean
 
 help:  ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -22,8 +22,14 @@ demo: $(READY)  ## Create sample data, compute every table, and show the results
 test: $(READY)  ## Run the linter, the type checker, the import rules and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	@$(MAKE) --no-print-directory -j 2 types tests
+
+# Without its cache, mypy takes a minute on one core; tests leave some of the others.
+types:
+	$(BIN)/mypy
+
+tests:
 	$(BIN)/pytest
 
 test-spark: $(READY) $(JARS)  ## Test on Apache Spark, on a cluster on this machine (needs Java 17)
