@@ -128,6 +128,7 @@ def typed(raw: pd.DataFrame) -> pd.DataFrame:
             "ms_played": raw["ms_played"],
             "ms_played_is_estimated": False,
             "is_stream": raw["ms_played"] >= STREAM_MS,
+            "is_implausible": False,
             **{name: label(raw[name]) for name in ("platform", "reason_start", "reason_end")},
             **{name: flag(raw[name]) for name in ("shuffle", "skipped", "offline")},
             "incognito": flag(raw["incognito_mode"]),
@@ -141,7 +142,8 @@ def typed(raw: pd.DataFrame) -> pd.DataFrame:
 
 def facts(plays: pd.DataFrame) -> pd.DataFrame:
     is_track = plays["content_type"] == "track"
-    measured = ["ms_played", "ms_played_is_estimated", "is_stream", "skipped", "shuffle", "offline", "incognito"]
+    flags = ["ms_played_is_estimated", "is_stream", "is_implausible", "skipped", "shuffle", "offline", "incognito"]
+    measured = ["ms_played", *flags]
     return pd.DataFrame(
         {
             "play_id": plays["play_id"],

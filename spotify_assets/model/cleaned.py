@@ -73,6 +73,12 @@ plays = table(
     required("ms_played", COUNT, "How long it played (ms)"),
     required("ms_played_is_estimated", FLAG, "Whether `ms_played` is an estimate, since the source lacks it"),
     required("is_stream", FLAG, "Whether it played 30 seconds or more, Spotify's own threshold"),
+    required(
+        "is_implausible",
+        FLAG,
+        "Whether it can't have been heard so: it is one of three or more different plays of 30 minutes or more that a "
+        "source of the listener reports in one minute",
+    ),
     required("platform", TEXT, "Device, normalized, its first 255 characters; `unknown` where missing"),
     required("reason_start", LABEL, "Why the play began, normalized; `unknown` where missing"),
     required("reason_end", LABEL, "Why the play ended, normalized; `unknown` where missing"),

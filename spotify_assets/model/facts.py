@@ -38,6 +38,7 @@ fct_plays = table(
     required("ms_played", COUNT, "How long it played (ms)"),
     required("ms_played_is_estimated", FLAG, "Whether `ms_played` is an estimate, since the source lacks it"),
     required("is_stream", FLAG, "Whether it played 30 seconds or more"),
+    required("is_implausible", FLAG, "Whether it can't have been heard so, as in `plays`"),
     optional("skipped", FLAG, "Whether it was skipped; null where unknown"),
     optional("shuffle", FLAG, "Whether shuffle was on; null where unknown"),
     optional("offline", FLAG, "Whether it was played offline; null where unknown"),

@@ -137,8 +137,9 @@ class DateEvidence:
             one, two, year = map(int, re.findall(r"\d+", example))
             readings = f"{example} is {datetime(year, two, one):%-d %B} or {datetime(year, one, two):%-d %B}"
         return (
-            f"{AMBIGUOUS_DATES}: {readings}; {sum(self.counts.values()):,} records have no time before you write the "
-            f"file and {' or '.join(DATE_ORDERS)} into overrides/date_order.csv, or set SPOTIFY_ASSETS_DATE_ORDER"
+            f"{AMBIGUOUS_DATES}: {readings}; {sum(self.counts.values()):,} records are rejected until a line in "
+            f"overrides/date_order.csv gives the file's path and {' or '.join(DATE_ORDERS)}, or "
+            "SPOTIFY_ASSETS_DATE_ORDER is set"
         )
 
     def add(self, texts: pa.Array, shows: pa.Array) -> None:

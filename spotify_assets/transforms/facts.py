@@ -34,6 +34,7 @@ def fct_plays(plays: DataFrame) -> DataFrame:
         "ms_played",
         "ms_played_is_estimated",
         "is_stream",
+        "is_implausible",
         "skipped",
         "shuffle",
         "offline",

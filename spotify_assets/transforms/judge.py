@@ -10,7 +10,8 @@ from spotify_assets.model.raw import MINUTE_PRECISE_RANK, SOURCE_RANKS
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.duplicates import first_positions, reported_key
 from spotify_assets.transforms.exclude import excluded_files, is_excluded
-from spotify_assets.transforms.joins import broadcast_join
+from spotify_assets.transforms.implausible import implausible_keys
+from spotify_assets.transforms.joins import broadcast_join, union_by_name
 from spotify_assets.transforms.keys import CAST_BLANKS, content_key, id_from_uri, trim_to_null
 from spotify_assets.transforms.supersede import superseded_positions
 from spotify_assets.windows import TimeWindow, floor_to_grain, reported_span
@@ -37,6 +38,8 @@ def judge_records(
     raw_exclusions: DataFrame | None,
     settings: Settings,
     window: TimeWindow | None = None,
+    *,
+    flags_implausible: bool = False,
 ) -> DataFrame:
     """One row per landed record with its parsed values and its `reason`, null where the record is kept.
 
@@ -47,10 +50,11 @@ def judge_records(
         settings: `plays_start`, `plays_grain` and `min_ms_played`.
         window: Records whose `window_at` is in it; all records if None. They are judged beside those of
             `reported_span`: the result is the same for a window as for all records.
+        flags_implausible: Whether to look for implausible plays; else `is_implausible` is false.
 
     Returns:
         The columns of `raw_plays`; `window_at` (`played_at`, or `plays_start` for a record without a valid time);
-        `content_type`, `content_id`, `content_key`; the parsed `clean_*` values; `reason`.
+        `content_type`, `content_id`, `content_key`; the parsed `clean_*` values; `reason`; `is_implausible`.
     """
     files = _used_files(raw_files)
     candidates = _candidates_of(window, raw_plays, raw_files) if window else raw_plays
@@ -68,7 +72,8 @@ def judge_records(
     else:
         files = _fail_if_several_ranks(files)
     records = apply_rules(candidates, files)
-    judged = _mark_duplicates(records, superseded)
+    implausible = implausible_keys(candidates, files, apply_rules) if flags_implausible else None
+    judged = _mark_repeated(records, superseded, implausible)
     if window is None:
         return judged
     moment = "window_at" if window.is_first else "played_at"
@@ -124,10 +129,23 @@ def _fail_if_several_ranks(files: DataFrame) -> DataFrame:
     return files.withColumn("file_number", F.when(has_several, fail.cast("int")).otherwise(F.col("file_number")))
 
 
-def _mark_duplicates(records: DataFrame, superseded: DataFrame | None) -> DataFrame:
-    """Set the reasons `superseded`, at these positions, and `duplicate`."""
+def _mark_repeated(records: DataFrame, superseded: DataFrame | None, implausible: DataFrame | None) -> DataFrame:
+    """Set the reasons `superseded`, at these positions, and `duplicate`, and add `is_implausible`."""
     keyed = records.withColumn("reported_key", reported_key())
-    marked = broadcast_join(first_positions(records), keyed, "reported_key", "right")
+    marks, is_implausible = first_positions(records), F.lit(False)
+    if implausible is not None:
+        # In the same join: each takes time for every record.
+        marks = (
+            union_by_name(marks, implausible)
+            .groupBy("reported_key")
+            .agg(
+                F.min("first_position").alias("first_position"),
+                F.collect_set("source_rank").alias("implausible_ranks"),
+            )
+        )
+        of_rank = F.array_contains("implausible_ranks", F.col("source_rank"))
+        is_implausible = F.coalesce(of_rank, F.lit(False))
+    marked = broadcast_join(marks, keyed, "reported_key", "right").withColumn("is_implausible", is_implausible)
     is_repeated = F.col("position") > F.col("first_position")
     reason = F.when(is_repeated, "duplicate")
     if superseded is not None:

@@ -29,7 +29,8 @@ def plays(
         settings: Time zones by listener, and the limits of the rules.
         window: Plays of this window; all plays if None.
     """
-    kept = judge_records(raw_plays, raw_files, raw_exclusions, settings, window).where("reason IS NULL")
+    judged = judge_records(raw_plays, raw_files, raw_exclusions, settings, window, flags_implausible=True)
+    kept = judged.where("reason IS NULL")
     is_track = F.col("content_type") == "track"
     local = _local_time(F.col("played_at"), F.col("listener"), settings)
     ms_played = F.col("clean_ms_played")
@@ -69,6 +70,7 @@ def plays(
         ms_played.alias("ms_played"),
         F.col("source_format").isin(*ESTIMATED_FORMATS).alias("ms_played_is_estimated"),
         (ms_played >= STREAM_MS).alias("is_stream"),
+        "is_implausible",
         _label(F.col("platform")).alias("platform"),
         _label(F.col("reason_start")).alias("reason_start"),
         _label(F.col("reason_end")).alias("reason_end"),

@@ -131,7 +131,7 @@ def test_an_order_that_does_not_show_is_ambiguous_until_somebody_says_it():
     times = ["1/2/2024 10:00", "2024-03-04 10:00", "3/4/2024 10:00"]
     days, detail = read(*times)
     assert days == [None, "03-04", None]
-    assert detail.startswith("ambiguous dates: 1/2/2024 is 1 February or 2 January; 2 records have no time before you")
+    assert detail.startswith("ambiguous dates: 1/2/2024 is 1 February or 2 January; 2 records are rejected until a")
     assert read(*times, date_order="month_first") == (["01-02", "03-04", "03-04"], None)
     assert read(*times, default_order="day_first") == (
         ["02-01", "03-04", "04-03"],

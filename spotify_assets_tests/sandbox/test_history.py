@@ -53,6 +53,16 @@ def test_it_is_believable(history):
     assert 0.004 < repeated / len(history) < 0.02
 
 
+def test_some_plays_are_reported_hours_and_days_later_together(history):
+    offline = history.filter(history["offline"])
+    ends = offline["offline_timestamp"].to_numpy() + offline["ms_played"].to_numpy() // 1000
+    reported = pc.strptime(offline["ts"], "%Y-%m-%dT%H:%M:%SZ", "s").cast("int64").to_numpy()
+    late = reported - ends
+    assert 0.005 < (late > 60).sum() / len(history) < 0.015
+    assert late.max() > 12 * 3600
+    assert len(np.unique(reported[late > 60])) < 0.5 * (late > 60).sum()
+
+
 def test_exports_are_landed_once_and_the_same(tmp_path):
     def landed():
         return {path: (path.read_bytes(), path.stat().st_mtime) for path in tmp_path.rglob("*") if path.is_file()}

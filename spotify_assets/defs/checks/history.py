@@ -1,7 +1,8 @@
 """Checks of the listening history that the model does not imply."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 from pyspark.sql import DataFrame, Row
@@ -10,8 +11,10 @@ from spotify_assets.defs.checks.window import run_window, window_rows
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.escaping import markdown_code
 from spotify_assets.ingest.history import find_mismatch
+from spotify_assets.model import TABLES
 from spotify_assets.model.cleaned import REJECTION_REASONS
 from spotify_assets.settings import Settings
+from spotify_assets.windows import TimeWindow, window_predicate
 
 WARN = dg.AssetCheckSeverity.WARN
 MAX_NAMED = 20
@@ -21,6 +24,10 @@ MIN_SHARE_RECORDS = 200
 NEIGHBOURS = 3
 OUTLIER_RATIO = 5.0
 OUTLIER_PLAYS = 200
+DAY_HOURS = 24
+HOUR_MICROS = 60 * 60 * 1_000_000
+# In the real export that is known best 2 % of plays were offline.
+MAX_LATE_SHARE = 0.5
 
 PARTIAL_AGGREGATES = ("daily_track_plays", "hourly_listening", "monthly_content")
 
@@ -166,6 +173,16 @@ def metrics_equal_facts(context: dg.AssetCheckExecutionContext, lake: LakeResour
             asset="plays",
             description="No month has far more or far fewer plays of a listener than the months around it.",
         ),
+        dg.AssetCheckSpec(
+            "implausible_listening",
+            asset="plays",
+            description="No listener has more than 24 hours of plays within 24 hours, or is_implausible plays.",
+        ),
+        dg.AssetCheckSpec(
+            "plays_reported_late",
+            asset="plays",
+            description="Not most plays of a listener were reported late, and are placed before that.",
+        ),
     ],
     can_subset=True,
 )
@@ -174,16 +191,75 @@ def listening_is_plausible(
 ) -> Iterator[dg.AssetCheckResult]:
     from pyspark.sql import functions as F
 
-    plays, rejected = window_rows("plays", context, lake), window_rows("rejected_plays", context, lake)
+    rejected = window_rows("rejected_plays", context, lake)
     reasons = {row["reason"]: row["count"] for row in rejected.groupBy("reason").count().collect()}
-    months = plays.groupBy("listener", "month").agg(F.count(F.lit(1)).alias("plays")).collect()
+    months = _by_month(context, lake)
+    by = F.unix_micros("reported_at") - F.unix_micros("played_at")
+    late = window_rows("plays", context, lake).where("played_at_is_corrected").groupBy("listener")
+    late_plays = late.agg(
+        F.count(F.lit(1)).alias("late"), F.median(by).alias("median"), F.max(by).alias("longest")
+    ).collect()
     kept = sum(row["plays"] for row in months)
     results = [
         _rejected_share(reasons, kept, settings.max_rejected_share),
         _months_like_their_neighbours(months, _around(months, context, lake)),
+        _implausible_listening(months),
+        _plays_reported_late(late_plays, months),
     ]
     wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
     yield from (result for result in results if (result.asset_key, result.check_name) in wanted)
+
+
+def _by_month(context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager) -> Sequence[Row]:
+    """One row per listener and month of the run: `plays`, those that are `implausible`, and `most`.
+
+    `most` is the most time (microseconds) of plays `within_a_day`, 24 hours one after another, and the last `hour` of
+    these (since 1970).
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    run = run_window("plays", context, lake)
+    plays, is_of_run, first_hour = lake.frames.read("plays"), F.lit(True), None
+    if run is not None:
+        # Also the day before, so that 24 hours across the run's start are seen.
+        since = run.start - timedelta(hours=DAY_HOURS)
+        plays = plays.where(window_predicate(TABLES["plays"], TimeWindow(since, run.end, run.is_first)))
+        if not run.is_first:
+            is_of_run = F.col("played_at") >= run.start
+            first_hour = int(run.start.timestamp() * 1_000_000) // HOUR_MICROS
+    start, end, hour = F.col("start"), F.col("end"), F.col("hour")
+    counts = F.col("is_of_run") & (hour == F.floor(end / HOUR_MICROS))
+    by_hour = (
+        plays.select(
+            "listener",
+            "month",
+            "is_implausible",
+            is_of_run.alias("is_of_run"),
+            F.unix_micros("started_at").alias("start"),
+            F.unix_micros("played_at").alias("end"),
+        )
+        .withColumn("hour", F.explode(F.sequence(F.floor(start / HOUR_MICROS), F.floor(end / HOUR_MICROS))))
+        .groupBy("listener", "month", "hour")
+        .agg(
+            F.count_if(counts).alias("plays"),
+            F.count_if(counts & F.col("is_implausible")).alias("implausible"),
+            F.sum(F.least(end, (hour + 1) * HOUR_MICROS) - F.greatest(start, hour * HOUR_MICROS)).alias("time"),
+        )
+    )
+    of_day = Window.partitionBy("listener").orderBy("hour").rangeBetween(1 - DAY_HOURS, 0)
+    is_judged = F.lit(True) if first_hour is None else hour >= first_hour
+    return (
+        by_hour.withColumn("within_a_day", F.sum("time").over(of_day))
+        .groupBy("listener", "month")
+        .agg(
+            F.sum("plays").alias("plays"),
+            F.sum("implausible").alias("implausible"),
+            F.max(F.when(is_judged, F.struct("within_a_day", "hour"))).alias("most"),
+        )
+        .where("plays > 0")
+        .collect()
+    )
 
 
 def _around(months: Sequence[Row], context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager) -> Sequence[Row]:
@@ -211,6 +287,44 @@ def _months_like_their_neighbours(months: Sequence[Row], around: Sequence[Row]) 
         severity=WARN,
         description="; ".join(sorted(odd)[:MAX_NAMED]) or None,
         metadata={"months": len(odd)},
+    )
+
+
+def _implausible_listening(months: Sequence[Row]) -> dg.AssetCheckResult:
+    found = []
+    for row in sorted(months, key=lambda row: (row["listener"], row["month"])):
+        if row["most"] and row["most"]["within_a_day"] > DAY_HOURS * HOUR_MICROS:
+            until = datetime.fromtimestamp((row["most"]["hour"] + 1) * HOUR_MICROS // 1_000_000, UTC)
+            hours = f"{row['most']['within_a_day'] / HOUR_MICROS:,.1f} hours of plays"
+            found.append(f"{row['listener']}: {hours} in the {DAY_HOURS} hours until {until:%Y-%m-%d %H:%M} UTC")
+        if row["implausible"]:
+            found.append(f"{row['listener']}: {row['implausible']:,} is_implausible plays in {row['month']:%Y-%m}")
+    return dg.AssetCheckResult(
+        asset_key="plays",
+        check_name="implausible_listening",
+        passed=not found,
+        severity=WARN,
+        description="; ".join(found[:MAX_NAMED]) or None,
+        metadata={"is_implausible": sum(row["implausible"] for row in months), "found": len(found)},
+    )
+
+
+def _plays_reported_late(late: Sequence[Row], months: Sequence[Row]) -> dg.AssetCheckResult:
+    plays: Counter[str] = Counter()
+    for row in months:
+        plays[row["listener"]] += row["plays"]
+    lines = []
+    for row in sorted(late, key=lambda row: row["listener"]):
+        median, longest = (f"{row[name] / HOUR_MICROS:,.1f} hours" for name in ("median", "longest"))
+        share = f"{row['late']:,} of {plays[row['listener']]:,} plays"
+        lines.append(f"{row['listener']}: {share}, by {median} in the median and {longest} at most")
+    return dg.AssetCheckResult(
+        asset_key="plays",
+        check_name="plays_reported_late",
+        passed=all(row["late"] <= max(MAX_LATE_SHARE * plays[row["listener"]], MIN_SHARE_RECORDS) for row in late),
+        severity=WARN,
+        description="; ".join(lines[:MAX_NAMED]) or None,
+        metadata={"reported_late": sum(row["late"] for row in late), "plays": plays.total()},
     )
 
 

@@ -1,6 +1,6 @@
 """Checks as Dagster runs them, on worlds that break them."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import pytest
@@ -99,6 +99,34 @@ def test_a_high_share_of_rejected_records_warns(world, check):
     world.overrides = {"max_rejected_share": 0.2}
     found = check(world, "rejected_plays", "rejected_share")
     assert (found.passed, found.description) == (False, "too_short rejects 25% of records")
+
+
+def test_listening_that_cannot_be_and_what_was_reported_late(world, check):
+    hour = 3_600_000
+    burst = [extended(f"2024-02-03T12:00:{second:02d}Z", hour, f"Show {second}") for second in range(3)]
+    # From January's last hours on: 25 hours of plays within 24, and never more than 24 within January.
+    night = [
+        extended(f"{day}T{end:02d}:30:00Z", hour, f"Rain {number} {day}")
+        for number in range(2)
+        for day, end in [*[("2024-01-31", end) for end in range(19, 24)], *[("2024-02-01", end) for end in range(8)]]
+    ]
+    began = int(datetime(2024, 2, 10, 9, tzinfo=UTC).timestamp())
+    late = [
+        extended(f"2024-02-{12 + days}T09:03:20Z", track=f"Far {days}", offline=True, offline_timestamp=began)
+        for days in (0, 2)
+    ]
+    world.land("anna/a.json", burst + night + late)
+    world.sync("plays", "rejected_plays")
+    found = check(world, "plays", "implausible_listening")
+    hours = "anna: 26.0 hours of plays in the 24 hours until"
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert found.description == f"{hours} 2024-02-01 08:00 UTC; anna: 3 is_implausible plays in 2024-02"
+    assert check(world, "plays", "implausible_listening", JANUARY).passed
+    february = dict.fromkeys(JANUARY, "2024-02-01")
+    assert check(world, "plays", "implausible_listening", february).description == found.description
+    reported = check(world, "plays", "plays_reported_late")
+    assert reported.passed
+    assert reported.description == "anna: 2 of 31 plays, by 72.0 hours in the median and 96.0 hours at most"
 
 
 def test_months_unlike_their_neighbours():

@@ -39,8 +39,8 @@ def test_each_rule_is_counted(frame):
     good = {
         "play_id": "1", "listener": "anna", "content_type": "track", "content_key": "a", "track_key": "a",
         "recording_key": 1, "ms_played": 200_000, "ms_played_is_estimated": False, "is_stream": True,
-        "local_hour": 12, "platform": "android", "reason_start": "x", "reason_end": "x", "source_file": "f",
-        "source_row": 0, "played_at_is_corrected": False,
+        "is_implausible": False, "local_hour": 12, "platform": "android", "reason_start": "x", "reason_end": "x",
+        "source_file": "f", "source_row": 0, "played_at_is_corrected": False,
     }  # fmt: skip
     dated = played("2024-01-31 12:00:00")
     times = {name: dated[name] for name in ("played_at", "local_date", "month")}
