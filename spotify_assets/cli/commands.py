@@ -360,9 +360,13 @@ def verify() -> None:
 @listener_option
 @click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 def forget(listener: str, yes: bool) -> None:
-    """Delete a listener's landed files, and their data from lake and targets, including old versions."""
+    """Delete a listener's landed files, and their data from lake and targets, including old versions.
+
+    Lines of overrides that name the listener, or a file of theirs, are deleted, too.
+    """
     from spotify_assets.cli.instance import dagster_home
     from spotify_assets.cli.outcome import RunFailedError
+    from spotify_assets.cli.overrides import remove_lines_about
     from spotify_assets.cli.traces import remove_traces
     from spotify_assets.lake.damage import DamagedTableError
     from spotify_assets.lake.tables import Lake
@@ -387,11 +391,13 @@ def forget(listener: str, yes: bool) -> None:
             raise click.UsageError("forget asks before it deletes; without a terminal, say --yes")
         click.confirm(
             f"Delete {len(files):,} files below {settings().landing_uri}/history/{listener}, "
-            "and everything in the lake that came from them?",
+            "lines of overrides that name them, and everything in the lake that came from them?",
             abort=True,
         )
     unfinished.write(note, b"")
     landing().remove(files)
+    for path, count in remove_lines_about(landing(), listener).items():
+        console.print(f"{count:,} line{'s' * (count != 1)} removed from {plain(settings().landing_uri)}/{path}")
     remaining = []
     try:
         run_sync()

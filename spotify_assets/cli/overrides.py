@@ -2,14 +2,15 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from spotify_assets.cli.sql import run_query
 from spotify_assets.lake.tables import Lake
-from spotify_assets.landing.corrections import CORRECTIONS, BadLineError, correction_lines
-from spotify_assets.landing.overrides import OverrideProblem
-from spotify_assets.landing.zone import LandingZone
+from spotify_assets.landing.corrections import CORRECTIONS, EXCLUSIONS_FILE, BadLineError, correction_lines
+from spotify_assets.landing.overrides import DATE_ORDER_FILE, OverrideProblem
+from spotify_assets.landing.zone import HISTORY, LandingZone
 from spotify_assets.readers.csv import DELIMITERS
 from spotify_assets.readers.text import TextStream, decode_utf8, read_full, strip_bom
 
@@ -38,20 +39,10 @@ def append_lines(
     present = {next(iter(row.values())) for _, _, row in correction_lines(landing, table, problems)}
     new = {next(iter(shape(line).values())): line for line in lines}
     added = [line for key, line in new.items() if key not in present]
-    try:
-        with landing.open(path) as stream:
-            text = decode_utf8(read_full(TextStream(stream), MAX_READ))
-    except FileNotFoundError:
-        text = ""
-    columns, delimiter = list(header), ","
-    first = strip_bom(text).splitlines()[:1]
-    if text:
-        for delimiter in DELIMITERS:
-            columns = [name.strip().lower() for name in next(csv.reader(first, delimiter=delimiter), [])]
-            if set(needed) <= set(columns):
-                break
-        else:
-            raise BadLineError(f"the first line of {path} is not the header {','.join(header)}; correct it")
+    text = _text_of(landing, path)
+    columns, delimiter = _columns_of(text, needed) if text else (list(header), ",")
+    if not columns:
+        raise BadLineError(f"the first line of {path} is not the header {','.join(header)}; correct it")
     if lacking := sorted({name for line in added for name, value in line.items() if value} - set(columns)):
         raise BadLineError(f"{path} has no column {lacking[0]}; add it to the first line")
     end = "\r\n" if "\r\n" in text else "\n"
@@ -64,6 +55,56 @@ def append_lines(
         separated = text if not text or text.endswith(("\n", "\r")) else text + end
         landing.land(path, (separated + written.getvalue()).encode())
     return path, len(added)
+
+
+def remove_lines_about(landing: LandingZone, listener: str) -> dict[str, int]:
+    """Remove the lines of exclusions and orders of dates that name a listener or their files: how many, by path.
+
+    All other lines stay as they are written.
+    """
+    removed: dict[str, int] = {}
+    listener = unicodedata.normalize("NFC", listener)
+    for path, needed in ((EXCLUSIONS_FILE, ("what", "value")), (DATE_ORDER_FILE, ("source_file", "order"))):
+        text = _text_of(landing, path)
+        columns, delimiter = _columns_of(text, needed)
+        if not columns:
+            continue
+        lines = list(io.StringIO(text, newline=""))
+        reader = csv.reader(lines, delimiter=delimiter)
+        next(reader)
+        kept, begin = lines[: reader.line_num], reader.line_num
+        for values in reader:
+            row = {
+                name: unicodedata.normalize("NFC", value.strip()) for name, value in zip(columns, values, strict=False)
+            }
+            files = (row.get("value", ""), row.get("source_file", ""))
+            if row.get("listener") == listener or any(file.startswith(f"{HISTORY}/{listener}/") for file in files):
+                removed[path] = removed.get(path, 0) + 1
+            else:
+                kept += lines[begin : reader.line_num]
+            begin = reader.line_num
+        if path in removed:
+            landing.land(path, "".join(kept).encode())
+    return removed
+
+
+def _text_of(landing: LandingZone, path: str) -> str:
+    """The file's text; empty where there is none."""
+    try:
+        with landing.open(path) as stream:
+            return decode_utf8(read_full(TextStream(stream), MAX_READ))
+    except FileNotFoundError:
+        return ""
+
+
+def _columns_of(text: str, needed: Sequence[str]) -> tuple[list[str], str]:
+    """Names of the columns, in lower case, and the separator; no names where the first line is no such header."""
+    first = strip_bom(text).splitlines()[:1]
+    for delimiter in DELIMITERS:
+        columns = [name.strip().lower() for name in next(csv.reader(first, delimiter=delimiter), [])]
+        if set(needed) <= set(columns):
+            return columns, delimiter
+    return [], ","
 
 
 def lines_of_playlist(lake: Lake, playlist: str) -> list[dict[str, str]]:

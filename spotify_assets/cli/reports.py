@@ -20,6 +20,7 @@ from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.maintenance import HOURS_PER_DAY, LONGEST_WRITE_HOURS, MaintenanceResult, TableSize
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.copy_in import CopyResult
+from spotify_assets.landing.corrections import unknown_overrides
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.model.cleaned import REJECTION_REASONS
@@ -206,15 +207,24 @@ def print_status(console: Console, settings: Settings, *, show_all: bool = False
             of_listener.append((name, state, *numbers, row["first"], row["last"]))
     for path in sorted(set(waiting) - listed):
         lines.setdefault(path.split("/")[1], []).append((_file_name(path), "new", None, None, None, None, None))
+    late = {} if "plays" in damaged else _late_plays(lake)
     names = ("file", "state", "records", "kept", "rejected", "from", "until")
     for listener, of_listener in sorted(lines.items()):
         print_rows(console, names, _shortened(of_listener, most), title=listener, is_report=True)
         _print_notes(console, notes.get(listener, []), most)
+        if listener in late:
+            late_plays, median, most = late[listener]
+            share = f"{late_plays:,} of {sum(line[3] or 0 for line in of_listener):,} plays were reported late"
+            placed = f"placed when they were heard: {median:,.1f} hours earlier in the median, {most:,.1f} at most"
+            console.print(f"  [dim]{share}, and are {placed}[/]", soft_wrap=True)
     has_playlists = _print_playlists(console, lake, most, damaged)
     _print_login(console, settings)
     if not lines and not has_playlists:
         console.print("\nNothing is landed yet: spotify-assets import PATH --listener NAME, or spotify-assets demo.")
-    if strays := landing.strays():
+    if skipped := [f"{file.source}: {file.reason}" for file in changes.unused if file.status == "line skipped"]:
+        console.print("[yellow]Skipped lines of overrides:[/]")
+        _print_notes(console, skipped, most)
+    if strays := landing.strays() | unknown_overrides(landing):
         console.print("[yellow]Never read:[/]")
         _print_notes(console, [f"{path}: {reason}" for path, reason in strays.items()], most)
     for error in damaged.values():
@@ -235,6 +245,23 @@ def print_status(console: Console, settings: Settings, *, show_all: bool = False
     if last := SyncLog(settings.lake_uri).last():
         style = "[dim]" if last.outcome == SUCCEEDED or last.is_running else "[yellow]"
         console.print(f"{style}Last sync[/] {plain(last)}", soft_wrap=True)
+
+
+def _late_plays(lake: Lake) -> dict[str, tuple[int, float, float]]:
+    """By listener: how many plays are placed before their report, and by how many hours: the median, and the most."""
+    plays = lake.open("plays")
+    if plays is None or "played_at_is_corrected" not in {field.name for field in plays.schema().fields}:
+        return {}  # of a version before
+    rows = run_query(
+        lake,
+        """
+        WITH late AS (
+            SELECT listener, date_diff('second', played_at, reported_at) / 3600 AS hours
+            FROM plays WHERE played_at_is_corrected)
+        SELECT listener, count(*) AS plays, median(hours) AS median, max(hours) AS most FROM late GROUP BY ALL
+        """,
+    ).to_pylist()
+    return {row["listener"]: (row["plays"], row["median"], row["most"]) for row in rows}
 
 
 def _shortened(lines: Sequence[tuple], most: int) -> Sequence[tuple]:

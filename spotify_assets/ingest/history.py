@@ -35,7 +35,7 @@ from spotify_assets.ingest.history_rows import (
 from spotify_assets.lake.commits import WHOLE, commit_metadata, version_number, window_states, window_versions
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
-from spotify_assets.landing.corrections import correction_problems
+from spotify_assets.landing.corrections import correction_problems, unknown_overrides
 from spotify_assets.landing.overrides import DateOrders, OverrideProblem, read_date_orders
 from spotify_assets.landing.zone import HistoryFile, LandingZone, file_sha256
 from spotify_assets.model import TABLES
@@ -236,6 +236,7 @@ def find_changes(
         changes.to_read.append(file)
         if rows:
             changes.changed.add(file.path)
+    strays |= unknown_overrides(landing)
     changes.deleted = sorted(set(listed) - present)
     changes.files = len(present)
     unread = {file.path for file in changes.to_read}

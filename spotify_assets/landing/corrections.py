@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from spotify_assets.landing.overrides import OVERRIDES, OverrideProblem, override_rows
+from spotify_assets.landing.overrides import DATE_ORDER_FILE, OVERRIDES, OverrideProblem, override_rows
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model.raw import EVERY_LISTENER, EXCLUDED_KINDS, MERGE_KINDS
 
 MERGES_FILE = f"{OVERRIDES}/merges.csv"
 EXCLUSIONS_FILE = f"{OVERRIDES}/exclusions.csv"
+KNOWN_FILES = (DATE_ORDER_FILE, EXCLUSIONS_FILE, f"{OVERRIDES}/genres.csv", MERGES_FILE)
 MERGES_HEADER = ("kind", "from", "into")
 EXCLUSIONS_HEADER = ("listener", "what", "value", "from", "until", "note")
 # Between artist and title, in the name of a recording or album.
@@ -153,3 +154,10 @@ def correction_problems(landing: LandingZone) -> list[OverrideProblem]:
         for _ in correction_lines(landing, table, problems):
             pass
     return problems
+
+
+def unknown_overrides(landing: LandingZone) -> dict[str, str]:
+    """Paths below `overrides` that are never read, with the reason; hidden and partial files are left out."""
+    names = ", ".join(path.rpartition("/")[2] for path in KNOWN_FILES)
+    found = sorted(file.path for file in landing.captures(OVERRIDES) if file.path not in KNOWN_FILES)
+    return dict.fromkeys(found, f"files of overrides are called {names}")

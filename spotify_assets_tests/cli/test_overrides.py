@@ -1,8 +1,12 @@
+import json
+
 import pytest
 
-from spotify_assets.cli.overrides import append_lines, usable_lines
+from spotify_assets.cli import commands
+from spotify_assets.cli.overrides import append_lines, remove_lines_about, usable_lines
 from spotify_assets.landing.corrections import EXCLUSIONS_HEADER, BadLineError
 from spotify_assets.landing.zone import LandingZone
+from spotify_assets_tests.conftest import extended
 
 PATH = "overrides/exclusions.csv"
 LINE = {"listener": "*", "what": "artist", "value": "Band, The"}
@@ -46,3 +50,33 @@ def test_lines_are_listed_and_bad_ones_told(tmp_path):
     problems = []
     assert usable_lines(LandingZone(str(tmp_path)), problems) == [(PATH, 3, "excluded: artist Band")]
     assert len(problems) == 1
+
+
+def test_lines_about_a_listener_are_removed_and_others_stay(tmp_path):
+    landing = LandingZone(str(tmp_path))
+    others = '\ufeffWhat;Value;Listener;Note\r\nartist;A;*;"two\r\nlines"\r\nsource_file;history/annabel/x.json;;\r\n'
+    landing.land(PATH, f"{others}artist;A;anna;\r\nsource_file;history/anna/x.json;;\r\n".encode())
+    landing.land("overrides/date_order.csv", b"source_file,order\nhistory/anna/x.csv,day_first\n")
+    assert remove_lines_about(landing, "anna") == {PATH: 2, "overrides/date_order.csv": 1}
+    assert (tmp_path / PATH).read_bytes().decode() == others
+    assert (tmp_path / "overrides/date_order.csv").read_text() == "source_file,order\n"
+    assert remove_lines_about(landing, "anna") == {}
+
+
+def test_plays_are_excluded_and_artists_merged_by_commands(run, tmp_path, monkeypatch):
+    plays = [
+        extended(f"2024-01-0{day}T12:00:00Z", artist=artist) for day, artist in enumerate(("Old", "New", "Rain"), 1)
+    ]
+    LandingZone(str(tmp_path / "data/landing")).land("history/anna/a.json", json.dumps(plays).encode())
+    with monkeypatch.context() as without_sync:
+        without_sync.setattr(commands, "run_sync", lambda: None)
+        assert "1 line added to" in run("merge", "artist", "Old", "New")
+    excluded = run("exclude", "--artist", "Rain", "--note", "sleep")
+    assert "rejected: excluded" in excluded
+    counted = run("query", "SELECT artist_name, total_plays FROM artist_metrics", "--format", "csv")
+    assert counted.split() == ["artist_name,total_plays", "New,2"]
+    assert run("overrides").splitlines() == [
+        "overrides/merges.csv, line 2: artist Old is counted under New",
+        "overrides/exclusions.csv, line 2: excluded: artist Rain",
+        "2 lines in use, 0 skipped; the last sync excluded 1 plays.",
+    ]

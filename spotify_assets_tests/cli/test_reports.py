@@ -6,7 +6,9 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from rich.console import Console
 
 from spotify_assets.cli import reports
@@ -284,3 +286,27 @@ def test_tables_are_emptied_and_what_is_lost_is_told(console, synced):
 
 def test_totals(synced):
     assert {name: count for name, count in reports.totals(synced.lake).items() if count} == {"landed": 2, "kept": 2}
+
+
+def test_plays_that_were_reported_late(lake):
+    def placed(number, hours):
+        at = datetime(2024, 1, 31, 12, tzinfo=UTC)
+        row = dict.fromkeys(TABLES["plays"].columns) | {"play_id": str(number), "listener": "anna"}
+        return row | {"played_at": at, "reported_at": at + timedelta(hours=hours), "played_at_is_corrected": hours > 0}
+
+    plays = pa.Table.from_pylist([placed(*row) for row in enumerate((0, 2, 5, 50))], TABLES["plays"].arrow_schema)
+    write_deltalake(lake.table_uri("plays"), plays)
+    assert reports._late_plays(lake) == {"anna": (3, 5.0, 50.0)}
+
+
+def test_status_names_what_of_overrides_is_not_used(console, settings):
+    overrides = Path(settings.landing_uri, "overrides")
+    overrides.mkdir(parents=True)
+    for name in ("exclusions.csv", "exclusion.csv"):
+        (overrides / name).write_text("what,value\nfood,pie\n")
+    reports.print_status(console, settings)
+    lines = [line for line in said(console) if line.startswith("overrides/")]
+    assert [line.partition(",")[0] for line in lines] == [
+        "overrides/exclusions.csv: line 2: expected artist",
+        "overrides/exclusion.csv: files of overrides are called date_order.csv",
+    ]

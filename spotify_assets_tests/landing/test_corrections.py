@@ -6,6 +6,7 @@ from spotify_assets.landing.corrections import (
     correction_rows,
     exclusion_row,
     merge_row,
+    unknown_overrides,
 )
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets_tests.conftest import utc
@@ -91,3 +92,10 @@ def test_bad_lines_are_told_with_their_number(tmp_path):
         ("overrides/exclusions.csv",
          "line 3: expected artist, album, track, show, device, source_file or period as what, got 'food'"),
     ]  # fmt: skip
+
+
+def test_a_file_of_an_unknown_name_is_told(tmp_path):
+    for name in ("merges.csv", "genres.csv", "exclusion.csv", ".hidden", "merges.csv.tmp"):
+        landing = land(tmp_path, name, "what,value\n")
+    names = "date_order.csv, exclusions.csv, genres.csv, merges.csv"
+    assert unknown_overrides(landing) == {"overrides/exclusion.csv": f"files of overrides are called {names}"}
