@@ -213,9 +213,9 @@ def print_status(console: Console, settings: Settings, *, show_all: bool = False
         print_rows(console, names, _shortened(of_listener, most), title=listener, is_report=True)
         _print_notes(console, notes.get(listener, []), most)
         if listener in late:
-            late_plays, median, most = late[listener]
+            late_plays, median, longest = late[listener]
             share = f"{late_plays:,} of {sum(line[3] or 0 for line in of_listener):,} plays were reported late"
-            placed = f"placed when they were heard: {median:,.1f} hours earlier in the median, {most:,.1f} at most"
+            placed = f"placed when they were heard: {median:,.1f} hours earlier in the median, {longest:,.1f} at most"
             console.print(f"  [dim]{share}, and are {placed}[/]", soft_wrap=True)
     has_playlists = _print_playlists(console, lake, most, damaged)
     _print_login(console, settings)

@@ -77,7 +77,7 @@ plays = table(
         "is_implausible",
         FLAG,
         "Whether it can't have been heard so: it is one of three or more different plays of 30 minutes or more that a "
-        "source of the listener reports in one minute",
+        "source of the listener reports in one minute, and is not placed earlier",
     ),
     required("platform", TEXT, "Device, normalized, its first 255 characters; `unknown` where missing"),
     required("reason_start", LABEL, "Why the play began, normalized; `unknown` where missing"),

@@ -25,7 +25,8 @@ def implausible_keys(
 
     Such is a record of `LONG_PLAY_MS` or more whose listener has, among the records of its rank that break no rule by
     themselves, `BURST_PLAYS` or more of that length, different in content or length, reported in the same minute
-    (UTC).
+    (UTC). Records that are placed earlier neither count nor are implausible: they were reported together, and heard
+    one after another. So a month's plays are flagged by what is reported in that month.
 
     Minutes with so many long records are counted while the query is built, without names and rules: mostly there are
     none, and the query is as without this. To read all columns for it took 9 % longer.
@@ -40,8 +41,10 @@ def implausible_keys(
     long = raw_plays.where(_may_be_long(F.col("ms_played")))
     of_file = files.select("source_file", "source_rank", "first_reported_at", "last_reported_at")
     crowded = (
-        broadcast_join(of_file, long.select("source_file", "listener", "reported_at"), "source_file", "inner")
-        .where("reported_at BETWEEN first_reported_at AND last_reported_at")
+        broadcast_join(
+            of_file, long.select("source_file", "listener", "reported_at", "played_at"), "source_file", "inner"
+        )
+        .where("played_at = reported_at AND reported_at BETWEEN first_reported_at AND last_reported_at")
         .groupBy("listener", "source_rank", minute)
         .agg(F.count(F.lit(1)).alias("records"))
         .where(F.col("records") >= BURST_PLAYS)
@@ -52,7 +55,9 @@ def implausible_keys(
         return None
     if len(minutes) <= MAX_MINUTES:
         long = long.where(reduce(Column.__or__, map(_is_within, minutes)))
-    judged = apply_rules(long, files).where(F.col("reason").isNull() & (F.col("clean_ms_played") >= LONG_PLAY_MS))
+    judged = apply_rules(long.where("played_at = reported_at"), files).where(
+        F.col("reason").isNull() & (F.col("clean_ms_played") >= LONG_PLAY_MS)
+    )
     different = F.size(F.collect_set(F.xxhash64("content_key", "clean_ms_played")))
     return (
         judged.select("*", minute, reported_key().alias("reported_key"))

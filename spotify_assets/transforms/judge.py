@@ -144,7 +144,7 @@ def _mark_repeated(records: DataFrame, superseded: DataFrame | None, implausible
             )
         )
         of_rank = F.array_contains("implausible_ranks", F.col("source_rank"))
-        is_implausible = F.coalesce(of_rank, F.lit(False))
+        is_implausible = F.coalesce(of_rank & (F.col("played_at") == F.col("reported_at")), F.lit(False))
     marked = broadcast_join(marks, keyed, "reported_key", "right").withColumn("is_implausible", is_implausible)
     is_repeated = F.col("position") > F.col("first_position")
     reason = F.when(is_repeated, "duplicate")
