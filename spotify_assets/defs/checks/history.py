@@ -112,6 +112,17 @@ def every_record_once(context: dg.AssetCheckExecutionContext, lake: LakeResource
     )
 
 
+@dg.asset_check(
+    asset="track_metrics",
+    name="track_keys_once",
+    description="No two rows of a listener share a track_key: all ids and names of a recording are one row.",
+)
+def track_keys_once(lake: LakeResource) -> dg.AssetCheckResult:
+    shared = lake.frames.read("track_metrics").groupBy("listener", "track_key").count().where("count > 1")
+    keys = sorted({row["track_key"] for row in shared.limit(MAX_NAMED).collect()})
+    return dg.AssetCheckResult(passed=not keys, description=", ".join(map(markdown_code, keys)) or None)
+
+
 def _totals_check_name(table: str) -> str:
     return f"{table}_has_its_totals"
 

@@ -90,6 +90,15 @@ def test_a_check_is_the_first_to_use_the_engine(synced, check, monkeypatch, name
     assert check(synced, "fct_plays", name).passed
 
 
+def test_two_rows_of_one_track_are_noticed(synced, check):
+    assert check(synced, "track_metrics", "track_keys_once").passed
+    rows = synced.lake.read("track_metrics")
+    write_deltalake(synced.lake.table_uri("track_metrics"), rows.slice(0, 1), mode="append")
+    found = check(synced, "track_metrics", "track_keys_once")
+    assert not found.passed
+    assert rows["track_key"][0].as_py() in found.description
+
+
 def test_a_high_share_of_rejected_records_warns(world, check):
     short = [extended(f"2024-01-31T13:37:{second:02d}Z", 100) for second in range(60)]
     kept = [extended(f"2024-01-{day:02d}T13:{minute:02d}:00Z") for day in range(1, 4) for minute in range(60)]
