@@ -104,11 +104,11 @@ def test_a_new_month_replaces_that_month(target, world):
 
 def test_a_month_that_became_empty_is_emptied(target, world):
     publish(world, target)
-    (world.root / "landing/history/anna/2024-02.json").unlink()
+    (world.root / "landing/history/ben/2024-03.json").unlink()
     world.sync()
     done = publish(world, target)
-    assert spans(done["fct_plays"]) == "2024-02-01 to 2024-03-01"
-    assert read(target, "SELECT count(*) FROM fct_plays WHERE month = '2024-02-01'") == [(0,)]
+    assert spans(done["fct_plays"]) == "2024-03-01 to 2024-04-01"
+    assert read(target, "SELECT count(*) FROM fct_plays WHERE month = '2024-03-01'") == [(0,)]
     assert_equal_to_the_lake(target, world)
 
 
