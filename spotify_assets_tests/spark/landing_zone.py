@@ -45,7 +45,7 @@ TIMES = (
 
 def land_everything(landing: LandingZone) -> None:
     """Land it all: five months of plays, and playlists of three days."""
-    for path, content in (*_history(), *_hostile_history(), *_playlists(), *_metadata()):
+    for path, content in (*_history(), *_hostile_history(), *_playlists(), *_metadata(), *_overrides()):
         landing.land(path, content if isinstance(content, bytes) else json.dumps(content).encode("utf-8", "replace"))
 
 
@@ -154,6 +154,12 @@ def _metadata() -> Iterator[tuple[str, Any]]:
             line(body["id"], body, moment) for moment in ("2024-05-01T00:00:00Z", "0001-01-01T00:00:00Z", "soon")
         ]
         yield f"metadata/{kind}/a.ndjson", "".join([*lines, line("0" * 22, None)]).encode("utf-8", "replace")
+
+
+def _overrides() -> Iterator[tuple[str, Any]]:
+    yield "overrides/merges.csv", b"kind,from,into\nartist,\xce\x91\xce\xa3 \xce\x92\xce\xa3,Band\nbroken\n"
+    exclusions = "listener,what,value,from,until,note\n*,artist,100%,,,\nemma,period,,2024-04-10,2024-04-12,away\n"
+    yield "overrides/exclusions.csv", exclusions.encode()
 
 
 def _zipped(name: str, content: bytes) -> bytes:
