@@ -16,7 +16,6 @@ from spotify_assets.lake import commits
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.maintenance import MaintenanceResult, maintain_lake
 from spotify_assets.lake.tables import Lake
-from spotify_assets.landing.corrections import CORRECTIONS
 from spotify_assets.model import LAYOUT_COLUMN, PLAYS, TABLES, LakeTable
 from spotify_assets.refresh import lineage, staleness
 from spotify_assets.retry import COMMIT_CONFLICT, retry
@@ -62,6 +61,8 @@ class LakeFrames:
     settings: Settings
     session: "Callable[[], SparkSession]"
     _view_versions: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
+    # Of tables whose transforms asked their inputs: the versions of these.
+    _asked_versions: dict[str, dict[str, int]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -109,6 +110,7 @@ class LakeFrames:
             keys: Consecutive partition keys; empty for an unpartitioned table.
         """
         from spotify_assets import transforms
+        from spotify_assets.transforms.asking import noted_questions
 
         options: dict[str, Any] = {}
         if lineage.takes(name, "settings"):
@@ -117,8 +119,12 @@ class LakeFrames:
             options["spark"] = self.session()
         if lineage.takes(name, "window"):
             options["window"] = span_of(keys, windows_of(TABLES[name], self.settings))
-        inputs = [self.read(upstream, keys) for upstream in lineage.upstreams(name)]
-        computed: DataFrame = getattr(transforms, name)(*inputs, **options)
+        upstreams = lineage.upstreams(name)
+        inputs = [self.read(upstream, keys) for upstream in upstreams]
+        versions = {upstream: self._view_versions[upstream] for upstream in upstreams}
+        with noted_questions() as questions:
+            computed: DataFrame = getattr(transforms, name)(*inputs, **options)
+        self._asked_versions[name] = versions if questions else {}
         return computed
 
     def write(self, name: str, frame: "DataFrame", keys: Sequence[str]) -> Mapping[str, Any]:
@@ -161,12 +167,13 @@ class LakeFrames:
         windows = windows_of(table, self.settings)
         current = staleness.InputFingerprints(self.lake, self.settings)
         fingerprints = current.fingerprints(table, [windows[key] for key in keys])
-        for upstream in set(lineage.upstreams(table.name)) & set(self._view_versions):
-            if upstream not in CORRECTIONS:
-                self._view(upstream)
-            elif self.lake.ensure(upstream).version() != self._view_versions[upstream]:
-                # Transforms have read its rows as they were: what they give is stale.
+        if asked := self._asked_versions.get(table.name):
+            # Answers are of these versions: of later ones, the rows could be wrong, and are computed again.
+            if any(self.lake.ensure(upstream).version() != version for upstream, version in asked.items()):
                 fingerprints = dict.fromkeys(fingerprints, "outdated")
+        else:
+            for upstream in set(lineage.upstreams(table.name)) & set(self._view_versions):
+                self._view(upstream)
         metadata = commits.commit_metadata(delta, token, fingerprints, span)
         # Without a predicate, Sail treats an overwrite of an empty table as an append: two at once double its rows.
         predicate = window_predicate(table, span) if span else "true"

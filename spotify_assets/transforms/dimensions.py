@@ -184,12 +184,12 @@ def dim_artist(
     names = (F.col("artist_id"), normalize_name(F.col("artist_name")))
     named = [artists.select("artist_key", name.alias("name")) for name in names]
     canonical = _canonical_keys("artist", links, seen, named, raw_merges)
-    return add_default_members("dim_artist", _with_canonical(artists, canonical))
+    return add_default_members("dim_artist", _with_canonical(artists, "artist_key", canonical))
 
 
 def _canonical_keys(
     kind: str, links: list[DataFrame], seen: DataFrame, named: list[DataFrame], raw_merges: DataFrame
-) -> DataFrame:
+) -> DataFrame | None:
     """`canonical_keys` by these links and those of `raw_merges`.
 
     Args:
@@ -251,9 +251,10 @@ def _of_tracks(monthly_content: DataFrame) -> DataFrame:
     return monthly_content.where(~F.col("artist_key").isin(UNKNOWN_NUMBER, NOT_APPLICABLE_NUMBER))
 
 
-def _with_canonical(rows: DataFrame, canonical: DataFrame) -> DataFrame:
-    """Add `canonical_<key>` and `merged_by` to the rows of a dimension, by the result of `canonical_keys`."""
-    [key] = set(canonical.columns) - {"canonical_key", "merged_by"}
+def _with_canonical(rows: DataFrame, key: str, canonical: DataFrame | None) -> DataFrame:
+    """Add `canonical_<key>` and `merged_by` to rows that have the key, by the result of `canonical_keys`."""
+    if canonical is None:
+        return rows.withColumns({f"canonical_{key}": F.col(key), "merged_by": F.lit("none")})
     joined = broadcast_join(canonical, rows, key, "right")
     return joined.withColumns(
         {
@@ -323,7 +324,8 @@ def dim_album(
     ]
     canonical = _canonical_keys("album", links, names, named, raw_merges)
     return add_default_members(
-        "dim_album", _with_canonical(albums.withColumn("artist_key", artist_key(F.col("artist_name"))), canonical)
+        "dim_album",
+        _with_canonical(albums.withColumn("artist_key", artist_key(F.col("artist_name"))), "album_key", canonical),
     )
 
 
@@ -364,15 +366,15 @@ def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame, raw_me
         seen.select("recording_key", artist_and_title("artist_name", "track_name").alias("name")),
     ]
     linked = _canonical_keys("recording", links, seen, named, raw_merges)
-    own, canonical = F.col("recording_key"), F.coalesce("canonical_key", "recording_key")
+    is_canonical = F.col("recording_key") == F.col("canonical_recording_key")
     tracks = (
-        broadcast_join(linked, seen, "recording_key", "right")
+        _with_canonical(seen, "recording_key", linked)
         .select(
-            canonical.alias("canonical_recording_key"),
+            "canonical_recording_key",
             "content_key",
             "plays",
             *[
-                F.when(own == canonical, F.concat_ws("", "order", F.coalesce(name, F.lit(UNKNOWN)))).alias(name)
+                F.when(is_canonical, F.concat_ws("", "order", F.coalesce(name, F.lit(UNKNOWN)))).alias(name)
                 for name in names
             ],
         )
@@ -387,14 +389,21 @@ def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame, raw_me
         F.substring(F.min(most_played), 2 + SORTABLE_DIGITS, 64).alias("canonical_track_key"),
         *[F.substring(F.min(name), 3 + SORTABLE_DIGITS, MAX_NAME_LENGTH).alias(name) for name in names],
     )
-    is_of = F.col("canonical_key") == F.col("canonical_recording_key")
-    members = broadcast_join(linked, recordings, is_of, "right").withColumns(
-        {
-            "recording_key": F.coalesce("recording_key", "canonical_recording_key"),
-            "merged_by": F.coalesce("merged_by", F.lit("none")),
-        }
-    )
-    return add_default_members("dim_recording", members.drop("canonical_key"))
+    own = F.col("canonical_recording_key")
+    if linked is None:
+        members = recordings.withColumns({"recording_key": own, "merged_by": F.lit("none")})
+    else:
+        members = (
+            broadcast_join(linked, recordings, F.col("canonical_key") == own, "right")
+            .withColumns(
+                {
+                    "recording_key": F.coalesce("recording_key", own),
+                    "merged_by": F.coalesce("merged_by", F.lit("none")),
+                }
+            )
+            .drop("canonical_key")
+        )
+    return add_default_members("dim_recording", members)
 
 
 def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame, dim_recording: DataFrame) -> DataFrame:

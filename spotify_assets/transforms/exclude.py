@@ -7,6 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spotify_assets.model.raw import EVERY_LISTENER
+from spotify_assets.transforms.asking import ask
 from spotify_assets.transforms.identity import artist_and_title
 from spotify_assets.transforms.keys import normalize_name
 
@@ -23,7 +24,7 @@ def is_excluded(raw_exclusions: DataFrame | None) -> Column | None:
     if raw_exclusions is None:
         return None
     limits = [F.unix_micros(name).alias(name) for name in ("excluded_from", "excluded_until")]
-    lines = raw_exclusions.orderBy("exclusion_id").select("listener", "what", *limits, "value").collect()
+    lines = ask(raw_exclusions.orderBy("exclusion_id").select("listener", "what", *limits, "value"))
     values: dict[tuple[str, str, int | None, int | None], list[str]] = defaultdict(list)
     for listener, what, start, end, value in lines:
         values[listener, what, start, end].append(value)
@@ -35,7 +36,7 @@ def excluded_files(raw_exclusions: DataFrame | None) -> Column | None:
     """Whether a person excluded the whole file of a row of `raw_files`; None where there are no such lines."""
     if raw_exclusions is None:
         return None
-    lines = raw_exclusions.where("what = 'source_file' AND excluded_from IS NULL AND excluded_until IS NULL").collect()
+    lines = ask(raw_exclusions.where("what = 'source_file' AND excluded_from IS NULL AND excluded_until IS NULL"))
     conditions = [_condition(line["listener"], "source_file", None, None, [line["value"]]) for line in lines]
     return F.coalesce(reduce(Column.__or__, conditions), F.lit(False)) if conditions else None
 
@@ -67,8 +68,9 @@ def _names_one_of(what: str, values: list[str]) -> list[Column]:
         return [normalize_name(F.col("clean_album_name")).isin(*normalized), artist_and_album.isin(*normalized)]
     if what == "source_file":
         return [F.col("source_file").isin(*values), F.substring_index("source_file", "!", 1).isin(*values)]
-    column = {"artist": "clean_artist_name", "show": "clean_show_name", "device": "platform"}[what]
-    return [normalize_name(F.col(column)).isin(*normalized)]
+    of_show = F.when(F.col("content_type") != "track", F.col("creator_name"))
+    named = {"artist": F.col("clean_artist_name"), "show": of_show, "device": F.col("platform")}[what]
+    return [normalize_name(named).isin(*normalized)]
 
 
 def _or_false(condition: Column) -> Column:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from spotify_assets.model.columns import MERGED_BY
 from spotify_assets.transforms.aggregates import latest_first_order
+from spotify_assets.transforms.asking import ask
 from spotify_assets.transforms.joins import broadcast_join
 from spotify_assets.transforms.keys import normalize_name
 
@@ -54,7 +55,7 @@ def merge_links(raw_merges: DataFrame, kind: str, named: DataFrame, key: str) ->
         named: Keys, and a `name` or id of each, normalized: a key may have several.
         key: Column of the key.
     """
-    lines = raw_merges.where(F.col("kind") == kind).select("merge_id", "merged_from", "merged_into").collect()
+    lines = ask(raw_merges.where(F.col("kind") == kind).select("merge_id", "merged_from", "merged_into"))
     if not lines:
         return None
     ends = [
@@ -81,8 +82,8 @@ def artist_and_title(artist: Column | str, title: Column | str) -> Column:
     return F.concat(*[part for name in parts for part in (normalize_name(name), F.lit(" - "))][:-1])
 
 
-def canonical_keys(links: list[DataFrame], seen: DataFrame, key: str) -> DataFrame:
-    """One row per linked key: `key`, the `canonical_key` of its component, and `merged_by`.
+def canonical_keys(links: list[DataFrame], seen: DataFrame, key: str) -> DataFrame | None:
+    """One row per linked key: `key`, the `canonical_key` of its component, and `merged_by`; None if there is no link.
 
     Args:
         links: As by `links_of`, of one or more kinds.
@@ -93,7 +94,10 @@ def canonical_keys(links: list[DataFrame], seen: DataFrame, key: str) -> DataFra
         `merged_by` is the first of `MERGED_BY` that links the key with another one.
     """
     all_links = reduce(DataFrame.unionByName, links)
-    members = _components(all_links) if _have_chains(all_links) else _stars(all_links)
+    have_chains = _have_chains(all_links)
+    if have_chains is None:
+        return None
+    members = _components(all_links) if have_chains else _stars(all_links)
     orders = (
         broadcast_join(members, seen.select(F.col(key).alias("key"), "order"), "key", "inner")
         .groupBy("key", "component", "evidence")
@@ -134,24 +138,23 @@ def _with_hubs(links: DataFrame) -> DataFrame:
     return links.unionByName(links.selectExpr("linked AS key", "linked", "evidence"))
 
 
-def _have_chains(links: DataFrame) -> bool:
-    """Whether a key is linked with several others, so that components have to be searched for.
+def _have_chains(links: DataFrame) -> bool | None:
+    """Whether a key is linked with several others, so that components have to be searched for; None without links.
 
-    Few lakes have such keys, and most have no links at all. To ask first saves planning `ROUNDS` aggregates, half a
-    second of each dimension.
+    Few lakes have such keys, and small ones have no links at all. To ask first saves planning `ROUNDS` aggregates,
+    half a second of each dimension.
     """
     hubs = _with_hubs(links).groupBy("key").agg((F.min("linked") < F.max("linked")).alias("has_several"))
-    return bool(hubs.where("has_several").limit(1).collect())
+    [row] = ask(hubs.agg(F.max("has_several").alias("have_chains")))
+    found: bool | None = row["have_chains"]
+    return found
 
 
 def _stars(links: DataFrame) -> DataFrame:
-    """As `_components`, where each key is linked with one key: that is its component.
-
-    The write fails if there is a chain since `_have_chains` was asked.
-    """
-    fail = F.raise_error(F.lit("another process wrote further links meanwhile: run the same command again"))
-    hub = F.when(F.min("linked") < F.max("linked"), fail.cast("bigint")).otherwise(F.min("linked"))
-    return _with_hubs(links).groupBy("key").agg(hub.alias("component"), F.min("evidence").alias("evidence"))
+    """As `_components`, where each key is linked with one key: that is its component."""
+    return (
+        _with_hubs(links).groupBy("key").agg(F.min("linked").alias("component"), F.min("evidence").alias("evidence"))
+    )
 
 
 def _components(links: DataFrame) -> DataFrame:

@@ -7,6 +7,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from spotify_assets.transforms.asking import ask
 from spotify_assets.transforms.duplicates import reported_key
 from spotify_assets.transforms.joins import broadcast_join
 from spotify_assets.transforms.supersede import MINUTE
@@ -50,7 +51,7 @@ def implausible_keys(
         .where(F.col("records") >= BURST_PLAYS)
         .select("minute")
     )
-    minutes = sorted({row["minute"] for row in crowded.collect()})
+    minutes = sorted({row["minute"] for row in ask(crowded)})
     if not minutes:
         return None
     if len(minutes) <= MAX_MINUTES:

@@ -1,5 +1,7 @@
 """Natural and surrogate keys. They depend on the record alone, so runs and engines agree on them."""
 
+from functools import reduce
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
@@ -35,17 +37,15 @@ def hash64(*parts: Column) -> Column:
     return F.xxhash64(*parts)
 
 
-def id_from_uri(uri: Column, kind: str) -> Column:
+def id_from_uri(uri: Column, *kinds: str) -> Column:
     """The id in `spotify:<kind>:<id>`, in a link to open.spotify.com, or alone; null if there is none."""
-    prefix = f"spotify:{kind}:"
-    bare = (
-        F.when(uri.startswith(prefix), F.substring(uri, len(prefix) + 1, 64))
-        .when(
-            uri.contains("open.spotify.com/"),
-            F.regexp_extract(uri, f"open[.]spotify[.]com/(?:[a-z-]+/)?{kind}/([0-9A-Za-z]+)", 1),
-        )
-        .otherwise(uri)
-    )
+    cases = [
+        (uri.startswith(prefix), F.substring(uri, len(prefix) + 1, 64))
+        for prefix in (f"spotify:{kind}:" for kind in kinds)
+    ]
+    link = f"open[.]spotify[.]com/(?:[a-z-]+/)?(?:{'|'.join(kinds)})/([0-9A-Za-z]+)"
+    cases.append((uri.contains("open.spotify.com/"), F.regexp_extract(uri, link, 1)))
+    bare = reduce(lambda chosen, case: chosen.when(*case), cases[1:], F.when(*cases[0])).otherwise(uri)
     return F.when(bare.rlike(BARE_ID), bare)
 
 

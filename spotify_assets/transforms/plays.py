@@ -59,14 +59,14 @@ def plays(
             F.concat_ws("", F.when(is_track, "spotify:track:").otherwise("spotify:episode:"), F.col("content_id")),
         ).alias("content_uri"),
         F.when(is_track, F.col("content_key")).alias("track_key"),
-        F.when(
-            is_track, recording_key(F.col("clean_artist_name"), F.col("clean_track_name"), F.col("content_key"))
-        ).alias("recording_key"),
-        F.when(is_track, F.col("clean_track_name")).alias("track_name"),
-        F.when(is_track, F.col("clean_artist_name")).alias("artist_name"),
+        F.when(is_track, recording_key(F.col("creator_name"), F.col("title"), F.col("content_key"))).alias(
+            "recording_key"
+        ),
+        F.when(is_track, F.col("title")).alias("track_name"),
+        F.when(is_track, F.col("creator_name")).alias("artist_name"),
         F.when(is_track, F.col("clean_album_name")).alias("album_name"),
-        F.col("clean_episode_name").alias("episode_name"),
-        F.col("clean_show_name").alias("show_name"),
+        F.when(~is_track, F.col("title")).alias("episode_name"),
+        F.when(~is_track, F.col("creator_name")).alias("show_name"),
         ms_played.alias("ms_played"),
         F.col("source_format").isin(*ESTIMATED_FORMATS).alias("ms_played_is_estimated"),
         (ms_played >= STREAM_MS).alias("is_stream"),

@@ -67,10 +67,8 @@ def _files_that_meet(files: DataFrame) -> tuple[DataFrame, DataFrame]:
 
 def _told(records: DataFrame) -> DataFrame:
     """What records with a valid time tell: when, what and how long; `unit` is equal for records of one play."""
-    is_track = F.col("content_type") == "track"
-    whose = F.when(is_track, F.col("clean_artist_name")).otherwise(F.col("clean_show_name"))
-    title = F.when(is_track, F.col("clean_track_name")).otherwise(F.col("clean_episode_name"))
-    names = F.concat_ws(SEPARATOR, normalize_name(F.coalesce(whose, F.lit(""))), normalize_name(title))
+    creator = F.coalesce("creator_name", F.lit(""))
+    names = F.concat_ws(SEPARATOR, normalize_name(creator), normalize_name(F.col("title")))
     is_estimated = F.col("source_format").isin(*ESTIMATED_FORMATS)
     at = F.unix_micros("reported_at")
     told = records.where("played_at IS NOT NULL").select(
@@ -81,7 +79,7 @@ def _told(records: DataFrame) -> DataFrame:
         at.alias("at"),
         F.when(F.col("is_minute_precise"), F.lit(MINUTE - 1)).otherwise(F.lit(0)).alias("width"),
         "content_id",
-        F.when(title.isNotNull(), names).alias("names"),
+        F.when(F.col("title").isNotNull(), names).alias("names"),
         F.when(~is_estimated, F.col("clean_ms_played")).alias("ms"),
         F.col("clean_ms_played").alias("length"),
     )

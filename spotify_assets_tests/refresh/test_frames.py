@@ -92,6 +92,21 @@ def test_inputs_are_read_as_they_are_when_their_fingerprint_is_taken(landed):
     assert "hourly_listening" not in staleness.stale(landed.lake, settings).windows
 
 
+def test_a_transform_that_asked_its_inputs_is_outdated_when_they_changed_before_its_write(landed):
+    """That two names share an id is known only once the query is built: it looks for no links."""
+    manager = landed.frames
+    artists = manager.compute("dim_artist")
+    landed.land("anna/b.json", [extended("2024-03-30T13:37:00Z", artist="Renamed")])
+    landed.ingest()
+    landed.refresh("plays", "monthly_content")
+    manager.write("dim_artist", artists, ())
+    assert "dim_artist" in staleness.stale(landed.lake, landed.settings).whole
+    landed.refresh()
+    merged = {row["artist_name"]: row["merged_by"] for row in landed.rows("dim_artist")}
+    assert (merged["Band"], merged["Renamed"]) == ("id", "id")
+    assert not staleness.stale(landed.lake, landed.settings)
+
+
 def test_a_table_of_an_older_shape_takes_the_models_and_is_computed_anew(landed):
     import pyarrow as pa
     from deltalake import write_deltalake

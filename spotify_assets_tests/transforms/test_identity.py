@@ -3,7 +3,6 @@ from itertools import pairwise
 import pytest
 
 from spotify_assets.landing.corrections import merge_row
-from spotify_assets.transforms import identity
 from spotify_assets_tests.conftest import utc
 from spotify_assets_tests.transforms.test_metrics import partials, played
 
@@ -254,14 +253,3 @@ def test_a_person_merges_artists_and_their_albums(content, computed, frame):
     assert set(artists_by_name(computed, **inputs).values()) == {("The Band", "override")}
     [album] = computed("album_metrics", **inputs).collect()
     assert (album["album_name"], album["artist_name"], album["total_plays"]) == ("Album", "Band", 3)
-
-
-def test_a_chain_that_another_process_wrote_meanwhile_fails_the_write(content, canonical, monkeypatch):
-    """Where none was seen when the query was built."""
-    monkeypatch.setattr(identity, "_have_chains", lambda links: False)
-    pairs = [(1, "a"), (2, "a"), (2, "b"), (3, "b")]
-    two = [played("2024-01-01 10:00:00", track, recording_key=key) for key, track in pairs[:2]]
-    assert canonical("dim_recording", monthly_content=content(two)) == {1: (1, "id"), 2: (1, "id")}
-    chain = [played("2024-01-01 10:00:00", track, recording_key=key) for key, track in pairs[1:] + pairs[:1]]
-    with pytest.raises(Exception, match="run the same command again"):
-        canonical("dim_recording", monthly_content=content(chain))
