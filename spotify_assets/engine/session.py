@@ -27,6 +27,7 @@ SESSION_SETTINGS = {
 # session that sets it is warned.
 EMBEDDED_SETTINGS = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
 REACH_SECONDS = 10
+SESSION_SECONDS = 365 * 24 * 60 * 60
 
 _starting = Lock()
 _opening = Lock()
@@ -96,6 +97,8 @@ def embedded_remote() -> str:
         if not _embedded:
             # Sail logs every session and every hint that it ignores. It reads the variable on import.
             os.environ.setdefault("RUST_LOG", "error")
+            # It ends a session that is idle for 15 minutes, such as a notebook's: the next query would fail.
+            os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(SESSION_SECONDS))
             from pysail.spark import SparkConnectServer
 
             server = SparkConnectServer()

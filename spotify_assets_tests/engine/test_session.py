@@ -1,8 +1,14 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from spotify_assets.defs.resources.spark import SparkResource
 from spotify_assets.engine.session import embedded_remote, spark_session
 from spotify_assets.settings import load_settings
+
+TIMEOUT = "SAIL_SPARK__SESSION_TIMEOUT_SECS"
 
 
 def test_the_embedded_engine_is_started_once(spark):
@@ -30,6 +36,27 @@ def test_each_engine_has_a_session_of_its_own(spark):
         again.stop()
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize(("seconds", "answers"), [("1", False), ("", True)])
+def test_a_session_outlives_a_pause(seconds, answers):
+    """Sail would end it after 15 minutes; with a second, one sees that the variable is what decides."""
+    program = f"""
+import os, time
+from spotify_assets.engine.session import SESSION_SECONDS, spark_session
+session = spark_session()
+assert int(os.environ["{TIMEOUT}"]) == {seconds or "SESSION_SECONDS"} > 0
+time.sleep(3)
+session.range(1).count()
+"""
+    environment = {name: value for name, value in os.environ.items() if name != TIMEOUT}
+    if seconds:
+        environment[TIMEOUT] = seconds
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode == 0) is answers, done.stderr
+    assert ("is not running" in done.stderr) is not answers
 
 
 def test_times_are_utc_wherever_it_runs(spark):
