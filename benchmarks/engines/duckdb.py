@@ -15,6 +15,7 @@ WITH typed AS (
     SELECT
         raw_plays.listener,
         played_at,
+        reported_at,
         try_cast(ms_played AS BIGINT) AS ms_played,
         CASE WHEN track_uri LIKE 'spotify:track:%' THEN substr(track_uri, 15) END AS track_id,
         CASE WHEN episode_uri LIKE 'spotify:episode:%' THEN substr(episode_uri, 17) END AS episode_id,
@@ -36,7 +37,7 @@ WITH typed AS (
         source_file,
         source_row
     FROM raw_plays JOIN raw_files USING (source_file)
-    WHERE played_at BETWEEN raw_files.first_played_at AND raw_files.last_played_at
+    WHERE reported_at BETWEEN raw_files.first_reported_at AND raw_files.last_reported_at
 ),
 keyed AS (
     SELECT
@@ -59,6 +60,8 @@ SELECT
     sha256(concat_ws(chr(31), listener, epoch_us(played_at), content_key, ms_played)) AS play_id,
     listener,
     played_at,
+    reported_at,
+    played_at < reported_at AS played_at_is_corrected,
     played_at - to_milliseconds(ms_played) AS started_at,
     played_at::DATE AS local_date,
     hour(played_at)::INTEGER AS local_hour,

@@ -18,9 +18,10 @@ DAY = pd.ArrowDtype(pa.date32())
 TIME = pd.ArrowDtype(pa.timestamp("us", "UTC"))
 HASH = pd.ArrowDtype(pa.uint64())
 RAW_COLUMNS = [
-    "listener", "source_file", "source_row", "played_at", "ms_played", "platform", "conn_country", "track_uri",
-    "track_name", "artist_name", "album_name", "episode_uri", "episode_name", "show_name", "audiobook_title",
-    "chapter_uri", "chapter_title", "reason_start", "reason_end", "shuffle", "skipped", "offline", "incognito_mode",
+    "listener", "source_file", "source_row", "played_at", "reported_at", "ms_played", "platform", "conn_country",
+    "track_uri", "track_name", "artist_name", "album_name", "episode_uri", "episode_name", "show_name",
+    "audiobook_title", "chapter_uri", "chapter_title", "reason_start", "reason_end", "shuffle", "skipped", "offline",
+    "incognito_mode",
 ]  # fmt: skip
 MEASURED = ["play_id", "is_stream", "ms_played", "skipped", "shuffle", "played_at"]
 MEASURES = {
@@ -67,15 +68,17 @@ def run(_: None, history: Path, output: Path) -> Iterator[str]:
 
 def kept_plays(history: Path) -> pd.DataFrame:
     files = pd.read_parquet(
-        history / "raw_files", columns=["source_file", "first_played_at", "last_played_at"], dtype_backend="pyarrow"
+        history / "raw_files",
+        columns=["source_file", "first_reported_at", "last_reported_at"],
+        dtype_backend="pyarrow",
     )
     raw = pd.read_parquet(history / "raw_plays", columns=RAW_COLUMNS, dtype_backend="pyarrow")
     raw = raw.merge(files, on="source_file")
     raw["ms_played"] = pd.to_numeric(raw["ms_played"], errors="coerce").astype("int64[pyarrow]")
     raw = raw[
-        raw["played_at"].between(raw["first_played_at"], raw["last_played_at"])
+        raw["reported_at"].between(raw["first_reported_at"], raw["last_reported_at"])
         & raw["ms_played"].between(MIN_MS_PLAYED, MAX_MS_PLAYED)
-    ].drop(columns=["first_played_at", "last_played_at"])
+    ].drop(columns=["first_reported_at", "last_reported_at"])
     for field in ("track_name", "artist_name", "album_name"):
         raw[field] = present(raw[field])
     raw["episode_name"] = present(raw["chapter_title"].fillna(raw["episode_name"]))
@@ -112,6 +115,8 @@ def typed(raw: pd.DataFrame) -> pd.DataFrame:
             "play_id": play_ids(raw),
             "listener": raw["listener"],
             "played_at": played_at,
+            "reported_at": raw["reported_at"],
+            "played_at_is_corrected": played_at < raw["reported_at"],
             "started_at": played_at - (raw["ms_played"] * 1000).astype("duration[us][pyarrow]"),
             "local_date": played_at.dt.date,
             "local_hour": played_at.dt.hour.astype("int32[pyarrow]"),

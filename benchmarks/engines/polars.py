@@ -55,14 +55,15 @@ def run(_: None, history: Path, output: Path) -> Iterator[str]:
 
 
 def kept_plays(raw_plays: pl.LazyFrame, raw_files: pl.LazyFrame) -> pl.LazyFrame:
-    files = raw_files.select("source_file", "first_played_at", "last_played_at")
+    files = raw_files.select("source_file", "first_reported_at", "last_reported_at")
     is_track = pl.col("content_type") == "track"
     typed = (
         raw_plays.join(files, on="source_file")
-        .filter(pl.col("played_at").is_between("first_played_at", "last_played_at"))
+        .filter(pl.col("reported_at").is_between("first_reported_at", "last_reported_at"))
         .select(
             "listener",
             "played_at",
+            "reported_at",
             pl.col("ms_played").cast(pl.Int64, strict=False),
             id_in("track_uri", "spotify:track:").alias("track_id"),
             id_in("episode_uri", "spotify:episode:").alias("episode_id"),
@@ -132,6 +133,8 @@ def kept_plays(raw_plays: pl.LazyFrame, raw_files: pl.LazyFrame) -> pl.LazyFrame
         .alias("play_id"),
         "listener",
         "played_at",
+        "reported_at",
+        (pl.col("played_at") < pl.col("reported_at")).alias("played_at_is_corrected"),
         (pl.col("played_at") - pl.duration(milliseconds="ms_played")).alias("started_at"),
         pl.col("played_at").dt.date().alias("local_date"),
         pl.col("played_at").dt.hour().cast(pl.Int32).alias("local_hour"),
