@@ -25,6 +25,8 @@ REPORT = Path(__file__).parent / "RESULTS.md"
 def main() -> None:
     options = _options()
     results = Results()
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=options.folder) as folder:
         for plays in options.sizes if "job" in options.parts else ():
             repeats = options.repeats or REPEATS.get(plays, 1)

@@ -16,6 +16,7 @@ WITH typed AS (
         raw_plays.listener,
         played_at,
         reported_at,
+        offline_at,
         try_cast(ms_played AS BIGINT) AS ms_played,
         CASE WHEN track_uri LIKE 'spotify:track:%' THEN substr(track_uri, 15) END AS track_id,
         CASE WHEN episode_uri LIKE 'spotify:episode:%' THEN substr(episode_uri, 17) END AS episode_id,
@@ -100,8 +101,12 @@ SELECT
 FROM keyed
 WHERE content_type IS NOT NULL
 QUALIFY row_number() OVER (
+    PARTITION BY listener, reported_at, content_key, ms_played ORDER BY source_file, source_row
+) = 1 AND row_number() OVER (
     PARTITION BY listener, played_at, content_key, ms_played ORDER BY source_file, source_row
-) = 1
+) = 1 AND (offline_at IS NULL OR row_number() OVER (
+    PARTITION BY listener, offline_at, content_key, ms_played ORDER BY source_file, source_row
+) = 1)
 """
 
 FCT_PLAYS = """

@@ -18,10 +18,10 @@ DAY = pd.ArrowDtype(pa.date32())
 TIME = pd.ArrowDtype(pa.timestamp("us", "UTC"))
 HASH = pd.ArrowDtype(pa.uint64())
 RAW_COLUMNS = [
-    "listener", "source_file", "source_row", "played_at", "reported_at", "ms_played", "platform", "conn_country",
-    "track_uri", "track_name", "artist_name", "album_name", "episode_uri", "episode_name", "show_name",
-    "audiobook_title", "chapter_uri", "chapter_title", "reason_start", "reason_end", "shuffle", "skipped", "offline",
-    "incognito_mode",
+    "listener", "source_file", "source_row", "played_at", "reported_at", "offline_at", "ms_played", "platform",
+    "conn_country", "track_uri", "track_name", "artist_name", "album_name", "episode_uri", "episode_name",
+    "show_name", "audiobook_title", "chapter_uri", "chapter_title", "reason_start", "reason_end", "shuffle",
+    "skipped", "offline", "incognito_mode",
 ]  # fmt: skip
 MEASURED = ["play_id", "is_stream", "ms_played", "skipped", "shuffle", "played_at"]
 MEASURES = {
@@ -100,7 +100,9 @@ def kept_plays(history: Path) -> pd.DataFrame:
         content_uri=prefix + content_id,
     )
     raw = raw[raw["content_type"] != ""]
-    raw = raw.drop_duplicates(["listener", "played_at", "content_key", "ms_played"], ignore_index=True)
+    same = ["listener", "content_key", "ms_played"]
+    raw = raw.drop_duplicates([*same, "reported_at"]).drop_duplicates([*same, "played_at"])
+    raw = raw[raw["offline_at"].isna() | ~raw.duplicated([*same, "offline_at"])].reset_index(drop=True)
     return typed(raw)
 
 

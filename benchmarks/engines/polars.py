@@ -64,6 +64,7 @@ def kept_plays(raw_plays: pl.LazyFrame, raw_files: pl.LazyFrame) -> pl.LazyFrame
             "listener",
             "played_at",
             "reported_at",
+            "offline_at",
             pl.col("ms_played").cast(pl.Int64, strict=False),
             id_in("track_uri", "spotify:track:").alias("track_id"),
             id_in("episode_uri", "spotify:episode:").alias("episode_id"),
@@ -124,7 +125,16 @@ def kept_plays(raw_plays: pl.LazyFrame, raw_files: pl.LazyFrame) -> pl.LazyFrame
             )
             .alias("content_key")
         )
+        .unique(["listener", "reported_at", "content_key", "ms_played"], keep="first")
         .unique(["listener", "played_at", "content_key", "ms_played"], keep="first")
+    )
+    # Few plays have a time at which they began.
+    began = typed.filter(pl.col("offline_at").is_not_null())
+    typed = pl.concat(
+        [
+            typed.filter(pl.col("offline_at").is_null()),
+            began.unique(["listener", "offline_at", "content_key", "ms_played"], keep="first"),
+        ]
     )
     both_names = pl.col("artist_name").is_not_null() & pl.col("track_name").is_not_null()
     return typed.select(
