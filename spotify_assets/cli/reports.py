@@ -63,13 +63,18 @@ TOTALS = """
 """
 
 
+# Of a lake that an earlier version wrote, the column is missing.
+LATE = " UNION ALL SELECT 'reported late', count(*) FROM plays WHERE played_at_is_corrected"
+
+
 def totals(lake: Lake) -> dict[str, int]:
-    """Count records landed, kept, and rejected by reason; playlist snapshots and items; and known metadata.
+    """Count records landed, kept, of these reported late, and rejected by reason; playlist snapshots and items; and
+    known metadata.
 
     Damaged tables count as empty.
     """
     try:
-        rows = run_query(lake, TOTALS)
+        rows = run_query(lake, TOTALS + LATE * _knows_late_plays(lake))
     except DamagedTableError:
         rows = run_query(lake, TOTALS, damaged=lake.damaged(TABLES))
     return {row["what"]: row["records"] for row in rows.to_pylist()}
@@ -131,7 +136,8 @@ def print_changes(console: Console, done: Synced, before: dict[str, int], after:
     table = Table(box=box.SIMPLE_HEAD)
     for name, justify in (("", "left"), ("now", "right"), ("change", "right")):
         table.add_column(name, justify=justify, no_wrap=name != "")  # type: ignore[arg-type]  # rich wants literals
-    plays = {"landed": "records landed", "kept": "kept"} | {name: f"rejected: {name}" for name in REJECTION_REASONS}
+    plays = {"landed": "records landed", "kept": "kept", "reported late": "kept: reported late, placed when heard"}
+    plays |= {name: f"rejected: {name}" for name in REJECTION_REASONS}
     others = {name: name for name in after if name not in plays}
     for labels in (plays, others):
         # Skip groups that did not change at all.
@@ -249,9 +255,8 @@ def print_status(console: Console, settings: Settings, *, show_all: bool = False
 
 def _late_plays(lake: Lake) -> dict[str, tuple[int, float, float]]:
     """By listener: how many plays are placed before their report, and by how many hours: the median, and the most."""
-    plays = lake.open("plays")
-    if plays is None or "played_at_is_corrected" not in {field.name for field in plays.schema().fields}:
-        return {}  # of a version before
+    if not _knows_late_plays(lake):
+        return {}
     rows = run_query(
         lake,
         """
@@ -262,6 +267,11 @@ def _late_plays(lake: Lake) -> dict[str, tuple[int, float, float]]:
         """,
     ).to_pylist()
     return {row["listener"]: (row["plays"], row["median"], row["most"]) for row in rows}
+
+
+def _knows_late_plays(lake: Lake) -> bool:
+    plays = lake.open("plays")
+    return plays is not None and "played_at_is_corrected" in {field.name for field in plays.schema().fields}
 
 
 def _shortened(lines: Sequence[tuple], most: int) -> Sequence[tuple]:

@@ -96,13 +96,14 @@ RUNS = [PlannedRun(("plays", "fct_plays"), ("2024-01-01", "2024-02-01")), Planne
 
 
 def test_a_sync_tells_what_is_more_and_what_is_less(console):
-    after = BEFORE | {"landed": 1_012, "kept": 1_011, "duplicate": 1}
+    after = BEFORE | {"landed": 1_012, "kept": 1_011, "reported late": 7, "duplicate": 1}
     reports.print_changes(console, Synced("1 new", RUNS), BEFORE, after)
     assert said(console) == [
         "Landing zone: 1 new. Computed: 3 tables, 2 partitions.",
         "now change",
         "records landed 1,012 +1,002",
         "kept 1,011 +1,003",
+        "kept: reported late, placed when heard 7 +7",
         "rejected: duplicate 1 -1",
     ]
 
@@ -297,6 +298,14 @@ def test_plays_that_were_reported_late(lake):
     plays = pa.Table.from_pylist([placed(*row) for row in enumerate((0, 2, 5, 50))], TABLES["plays"].arrow_schema)
     write_deltalake(lake.table_uri("plays"), plays)
     assert reports._late_plays(lake) == {"anna": (3, 5.0, 50.0)}
+    assert reports.totals(lake)["reported late"] == 3
+
+
+def test_plays_of_a_lake_from_before_late_plays_were_placed(lake):
+    older = pa.schema([field for field in TABLES["plays"].arrow_schema if field.name != "played_at_is_corrected"])
+    write_deltalake(lake.table_uri("plays"), older.empty_table())
+    assert reports._late_plays(lake) == {}
+    assert "reported late" not in reports.totals(lake)
 
 
 def test_status_names_what_of_overrides_is_not_used(console, settings):
