@@ -29,6 +29,7 @@ AGAIN = 2
 # What a command ends with, though it has nothing left to do.
 ENDS = ("is landed or known of", "none of these files holds listening history")
 MOVE_AWAY = "Move it away"
+DELETE = re.compile(r"former rows are in (.+), since tables of your own may be: delete it")
 HINT = re.compile(r"spotify-assets (repair [a-z_]+|publish [a-z]+|sync)")
 # After these, the lake isn't as it should be, and what follows would be found again and again.
 ENDING = {"lost", "doubled", "wrong", "stuck"}
@@ -182,6 +183,11 @@ class Episode:
                 hints.add(MOVE_AWAY)
                 self._note("as it says: the DuckDB file is moved away")
                 self.place.warehouse.unlink()
+            elif (kept := DELETE.search(ended.last_line)) and kept[1] not in hints:
+                hints.add(kept[1])
+                self._note(f"as it says: {kept[1]} deleted")
+                for path in kept[1].split(", "):
+                    Path(path).unlink()
             elif (attempts := attempts + 1) >= AGAIN:
                 yield Violation("stuck", f"{' '.join(arguments)}: {ended.last_line}")
                 return True
