@@ -305,9 +305,10 @@ def overrides() -> None:
         console.print(f"[yellow]![/] {plain(problem.path)}: {plain(problem.reason)}", soft_wrap=True)
     sql = "SELECT count(*) AS excluded FROM rejected_plays WHERE reason = 'excluded'"
     [excluded] = run_query(Lake(settings().lake_uri), sql)["excluded"].to_pylist()
-    console.print(
-        f"{len(lines):,} lines in use, {len(problems):,} skipped; the last sync excluded {excluded:,} plays."
+    in_use, plays = (
+        f"{count:,} {what}{'s' * (count != 1)}" for count, what in ((len(lines), "line"), (excluded, "play"))
     )
+    console.print(f"{in_use} in use, {len(problems):,} skipped; the last sync excluded {plays}.")
 
 
 @cli.command()

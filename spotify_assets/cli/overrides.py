@@ -9,12 +9,9 @@ from typing import Any
 from spotify_assets.cli.sql import run_query
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.corrections import CORRECTIONS, EXCLUSIONS_FILE, BadLineError, correction_lines
-from spotify_assets.landing.overrides import DATE_ORDER_FILE, OverrideProblem
+from spotify_assets.landing.overrides import DATE_ORDER_FILE, OverrideProblem, find_header, overrides_text
 from spotify_assets.landing.zone import HISTORY, LandingZone
-from spotify_assets.readers.csv import DELIMITERS
-from spotify_assets.readers.text import TextStream, decode_utf8, read_full, strip_bom
-
-MAX_READ = 64 << 20
+from spotify_assets.readers.errors import UnreadableError
 
 
 def append_lines(
@@ -40,7 +37,7 @@ def append_lines(
     new = {next(iter(shape(line).values())): line for line in lines}
     added = [line for key, line in new.items() if key not in present]
     text = _text_of(landing, path)
-    columns, delimiter = _columns_of(text, needed) if text else (list(header), ",")
+    columns, delimiter = find_header(text, needed) if text else (list(header), ",")
     if not columns:
         raise BadLineError(f"the first line of {path} is not the header {','.join(header)}; correct it")
     if lacking := sorted({name for line in added for name, value in line.items() if value} - set(columns)):
@@ -61,12 +58,15 @@ def remove_lines_about(landing: LandingZone, listener: str) -> dict[str, int]:
     """Remove the lines of exclusions and orders of dates that name a listener or their files: how many, by path.
 
     All other lines stay as they are written.
+
+    Raises:
+        BadLineError: A file can't be used.
     """
     removed: dict[str, int] = {}
     listener = unicodedata.normalize("NFC", listener)
     for path, needed in ((EXCLUSIONS_FILE, ("what", "value")), (DATE_ORDER_FILE, ("source_file", "order"))):
         text = _text_of(landing, path)
-        columns, delimiter = _columns_of(text, needed)
+        columns, delimiter = find_header(text, needed)
         if not columns:
             continue
         lines = list(io.StringIO(text, newline=""))
@@ -91,20 +91,9 @@ def remove_lines_about(landing: LandingZone, listener: str) -> dict[str, int]:
 def _text_of(landing: LandingZone, path: str) -> str:
     """The file's text; empty where there is none."""
     try:
-        with landing.open(path) as stream:
-            return decode_utf8(read_full(TextStream(stream), MAX_READ))
-    except FileNotFoundError:
-        return ""
-
-
-def _columns_of(text: str, needed: Sequence[str]) -> tuple[list[str], str]:
-    """Names of the columns, in lower case, and the separator; no names where the first line is no such header."""
-    first = strip_bom(text).splitlines()[:1]
-    for delimiter in DELIMITERS:
-        columns = [name.strip().lower() for name in next(csv.reader(first, delimiter=delimiter), [])]
-        if set(needed) <= set(columns):
-            return columns, delimiter
-    return [], ","
+        return overrides_text(landing, path) or ""
+    except UnreadableError as error:
+        raise BadLineError(f"{path} can't be used: {error}; correct it") from None
 
 
 def lines_of_playlist(lake: Lake, playlist: str) -> list[dict[str, str]]:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,11 +34,7 @@ def merge_row(line: dict[str, str]) -> dict[str, Any]:
     Raises:
         BadLineError: The line can't be used.
     """
-    kind = line["kind"].lower()
-    if kind not in MERGE_KINDS:
-        raise BadLineError(
-            f"expected {', '.join(MERGE_KINDS[:-1])} or {MERGE_KINDS[-1]} as kind, got {line['kind']!r}"
-        )
+    kind = _one_of(MERGE_KINDS, line, "kind")
     ends = [_name_or_id(kind, line[column], column) for column in ("from", "into")]
     if kind != "artist":
         for end, column in zip(ends, ("from", "into"), strict=True):
@@ -55,11 +51,7 @@ def exclusion_row(line: dict[str, str]) -> dict[str, Any]:
     Raises:
         BadLineError: The line can't be used.
     """
-    what = line["what"].lower()
-    if what not in EXCLUDED_KINDS:
-        raise BadLineError(
-            f"expected {', '.join(EXCLUDED_KINDS[:-1])} or {EXCLUDED_KINDS[-1]} as what, got {line['what']!r}"
-        )
+    what = _one_of(EXCLUDED_KINDS, line, "what")
     start, end = (_time(line.get(column, ""), column) for column in ("from", "until"))
     if start and end and start >= end:
         raise BadLineError(f"from {line['from']} is not before until {line['until']}")
@@ -69,13 +61,18 @@ def exclusion_row(line: dict[str, str]) -> dict[str, Any]:
         value = ""
     else:
         value = _name_or_id(what, line["value"], "value")
-    if what == "artist" and value != line["value"].strip() and BARE_ID.fullmatch(value):
-        raise BadLineError("an artist is excluded by name: plays have no id of it")
-    if what == "album" and value != line["value"].strip() and BARE_ID.fullmatch(value):
-        raise BadLineError("an album is excluded by name: plays have no id of it")
+    if what in ("artist", "album") and ID_IN_URI.fullmatch(line["value"]):
+        raise BadLineError(f"an {what} is excluded by name: plays have no id of it")
     listener = unicodedata.normalize("NFC", line.get("listener", "")) or EVERY_LISTENER
     of_time = {"excluded_from": start, "excluded_until": end}
     return _with_id("exclusion_id", {"listener": listener, "what": what, "value": value} | of_time)
+
+
+def _one_of(accepted: Sequence[str], line: dict[str, str], column: str) -> str:
+    """The line's text, in lower case, which is one of these."""
+    if (text := line[column].lower()) not in accepted:
+        raise BadLineError(f"expected {', '.join(accepted[:-1])} or {accepted[-1]} as {column}, got {line[column]!r}")
+    return text
 
 
 def _name_or_id(kind: str, text: str, column: str) -> str:

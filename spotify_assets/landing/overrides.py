@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spotify_assets.landing.zone import LandingZone
@@ -99,31 +99,18 @@ def override_rows(
         StorageError: The file can't be read now.
     """
     try:
-        with landing.open(path) as stream:
-            content = read_full(TextStream(stream), MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise UnreadableError(f"it has more than {MAX_BYTES >> 20} MB")
-        text = strip_bom(decode_utf8(content))
-    except FileNotFoundError:
-        return
+        text = overrides_text(landing, path)
     except UnreadableError as error:
         problems.append(OverrideProblem(path, f"it can't be used: {error}"))
         return
-    except (OSError, OutsideStorageError) as error:
-        # Without its lines, what was read by them would be read again without them.
-        raise StorageError(
-            f"{path} can't be read now: {(getattr(error, 'strerror', None) or str(error)).lower()}"
-        ) from None
-    rows: Iterator[list[str]] = iter(())
-    names: list[str] = []
-    for delimiter in DELIMITERS:
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        names = [name.strip().lower() for name in next(rows, [])]
-        if set(columns) <= set(names):
-            break
-    else:
+    if text is None:
+        return
+    names, delimiter = find_header(text, columns)
+    if not names:
         problems.append(OverrideProblem(path, f"its first line is not the header {','.join(columns)}"))
         return
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    next(rows)
     for line, values in enumerate(rows, start=2):
         if not any(value.strip() for value in values):
             continue
@@ -131,3 +118,35 @@ def override_rows(
             problems.append(OverrideProblem(path, f"line {line} has {len(values)} columns, not {len(names)}"))
             continue
         yield line, {name: value.strip() for name, value in zip(names, values, strict=True)}
+
+
+def overrides_text(landing: LandingZone, path: str) -> str | None:
+    """Text of a file of overrides, with its byte order mark; None if there is no file.
+
+    Raises:
+        UnreadableError: It is no UTF-8, or larger than `MAX_BYTES`.
+        StorageError: It can't be read now.
+    """
+    try:
+        with landing.open(path) as stream:
+            content = read_full(TextStream(stream), MAX_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except (OSError, OutsideStorageError) as error:
+        # Without its lines, what was read by them would be read again without them.
+        raise StorageError(
+            f"{path} can't be read now: {(getattr(error, 'strerror', None) or str(error)).lower()}"
+        ) from None
+    if len(content) > MAX_BYTES:
+        raise UnreadableError(f"it has more than {MAX_BYTES >> 20} MB")
+    return decode_utf8(content)
+
+
+def find_header(text: str, needed: Sequence[str]) -> tuple[list[str], str]:
+    """Names of the columns, in lower case, and the separator; no names where the first line lacks a needed one."""
+    for delimiter in DELIMITERS:
+        rows = csv.reader(io.StringIO(strip_bom(text), newline=""), delimiter=delimiter)
+        names = [name.strip().lower() for name in next(rows, [])]
+        if set(needed) <= set(names):
+            return names, delimiter
+    return [], ","

@@ -55,7 +55,8 @@ def judge_records(
 
     Returns:
         The columns of `raw_plays`; `window_at` (`played_at`, or `plays_start` for a record without a valid time);
-        `content_type`, `content_id`, `content_key`; the parsed `clean_*` values; `reason`; `is_implausible`.
+        `content_type`, `content_id`, `content_key`, `creator_name` (artist or show) and `title`; the parsed
+        `clean_*` values; `reason`; `is_implausible`.
     """
     files = _used_files(raw_files)
     candidates = _candidates_of(window, raw_plays, raw_files) if window else raw_plays

@@ -45,6 +45,16 @@ def test_a_bad_line_or_header_changes_nothing(tmp_path):
         assert (tmp_path / PATH).read_text() == before
 
 
+@pytest.mark.parametrize("change", [lambda landing: append_lines(landing, "raw_exclusions", EXCLUSIONS_HEADER, [LINE]),
+                                    lambda landing: remove_lines_about(landing, "anna")])  # fmt: skip
+def test_a_file_that_is_no_text_is_named_and_stays(tmp_path, change):
+    landing, content = LandingZone(str(tmp_path)), "what,value\nartist,Björk\n".encode("latin-1")
+    landing.land(PATH, content)
+    with pytest.raises(BadLineError, match=f"^{PATH} can't be used: .*; correct it$"):
+        change(landing)
+    assert (tmp_path / PATH).read_bytes() == content
+
+
 def test_lines_are_listed_and_bad_ones_told(tmp_path):
     append(tmp_path, "what,value\nfood,\n", {"what": "artist", "value": "Band"})
     problems = []
@@ -78,5 +88,5 @@ def test_plays_are_excluded_and_artists_merged_by_commands(run, tmp_path, monkey
     assert run("overrides").splitlines() == [
         "overrides/merges.csv, line 2: artist Old is counted under New",
         "overrides/exclusions.csv, line 2: excluded: artist Rain",
-        "2 lines in use, 0 skipped; the last sync excluded 1 plays.",
+        "2 lines in use, 0 skipped; the last sync excluded 1 play.",
     ]
