@@ -302,14 +302,20 @@ def _months_like_their_neighbours(months: Sequence[Row], around: Sequence[Row]) 
 
 
 def _implausible_listening(months: Sequence[Row]) -> dg.AssetCheckResult:
+    """Names the listener once for each kind: how many months it concerns, and the worst of these."""
     found = []
-    for row in sorted(months, key=lambda row: (row["listener"], row["month"])):
-        if row["most"] and row["most"]["within_a_day"] > DAY_HOURS * HOUR_MICROS:
-            until = datetime.fromtimestamp((row["most"]["hour"] + 1) * HOUR_MICROS // 1_000_000, UTC)
-            hours = f"{row['most']['within_a_day'] / HOUR_MICROS:,.1f} hours of plays"
-            found.append(f"{row['listener']}: {hours} in the {DAY_HOURS} hours until {until:%Y-%m-%d %H:%M} UTC")
-        if row["implausible"]:
-            found.append(f"{row['listener']}: {row['implausible']:,} is_implausible plays in {row['month']:%Y-%m}")
+    for listener in sorted({row["listener"] for row in months}):
+        own = [row for row in months if row["listener"] == listener]
+        full = [row["most"] for row in own if row["most"] and row["most"]["within_a_day"] > DAY_HOURS * HOUR_MICROS]
+        if full:
+            worst = max(full)
+            until = datetime.fromtimestamp((worst["hour"] + 1) * HOUR_MICROS // 1_000_000, UTC)
+            hours = f"{worst['within_a_day'] / HOUR_MICROS:,.1f} hours of plays in the {DAY_HOURS} hours"
+            found.append(f"{listener}: {hours} until {until:%Y-%m-%d %H:%M} UTC{_and_others(len(full))}")
+        flagged = [(row["implausible"], row["month"]) for row in own if row["implausible"]]
+        if flagged:
+            plays, month = max(flagged)
+            found.append(f"{listener}: {plays:,} is_implausible plays in {month:%Y-%m}{_and_others(len(flagged))}")
     return dg.AssetCheckResult(
         asset_key="plays",
         check_name="implausible_listening",
@@ -318,6 +324,11 @@ def _implausible_listening(months: Sequence[Row]) -> dg.AssetCheckResult:
         description="; ".join(found[:MAX_NAMED]) or None,
         metadata={"is_implausible": sum(row["implausible"] for row in months), "found": len(found)},
     )
+
+
+def _and_others(months: int) -> str:
+    others = months - 1
+    return f", and the like in {others:,} more month{'s' * (others != 1)}" if others else ""
 
 
 def _plays_reported_late(late: Sequence[Row], months: Sequence[Row]) -> dg.AssetCheckResult:

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import pytest
 from deltalake import write_deltalake
+from pyspark.sql import Row
 
 from spotify_assets.definitions import definitions
 from spotify_assets.defs.checks import history
@@ -136,6 +137,19 @@ def test_listening_that_cannot_be_and_what_was_reported_late(world, check):
     reported = check(world, "plays", "plays_reported_late")
     assert reported.passed
     assert reported.description == "anna: 2 of 31 plays, by 72.0 hours in the median and 96.0 hours at most"
+
+
+def test_of_many_implausible_months_the_worst_is_named():
+    def month(number, hours, implausible):
+        most = Row(within_a_day=hours * history.HOUR_MICROS, hour=24 * 30 * number)
+        return Row(listener="anna", month=date(2024, number, 1), plays=9, implausible=implausible, most=most)
+
+    found = history._implausible_listening([month(1, 25, 3), month(2, 43, 4), month(3, 26, 0), month(4, 24, 0)])
+    assert found.description == (
+        "anna: 43.0 hours of plays in the 24 hours until 1970-03-02 01:00 UTC, and the like in 2 more months; "
+        "anna: 4 is_implausible plays in 2024-02, and the like in 1 more month"
+    )
+    assert found.metadata["is_implausible"].value == 7
 
 
 def test_months_unlike_their_neighbours():
