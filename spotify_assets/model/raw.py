@@ -188,6 +188,77 @@ raw_exclusions = table(
     landed="overrides/exclusions.csv",
 )
 
+# Columns of the catalogue's raw tables, all text as the files have it.
+TRACK_NAMES = {
+    "track_id": "Spotify's id or URI of the track",
+    "track_name": "Name of the track",
+    "artist_names": "Names of its artists: one, or several as a list or with `;` or `,`",
+    "artist_count": "Number of its artists: with one, a `,` is part of the name",
+}
+RELEASE = {
+    "release_date": "When it was released: a year, month, day or time",
+    "release_year": "Year of release, where that is a column of its own",
+    "release_month": "Month of release (1 to 12), where that is a column of its own",
+    "release_day": "Day of the month of release, where that is a column of its own",
+}
+LENGTH = {"duration_ms": "Length (ms)", "duration_sec": "Length (seconds)"}
+PLACE_ON_ALBUM = {"track_number": "Number on its disc", "disc_number": "Disc that it is on"}
+CATALOG_FIELDS: dict[str, dict[str, str]] = {
+    "raw_catalog_artists": {
+        "artist_ids": "Spotify's id or URI of the artist, or of several",
+        "artist_names": "Name of the artist, or of several",
+        "popularity": "Spotify's popularity of the artist (0 to 100)",
+        "followers": "Followers",
+        "genres": "Genres: one, or several as a list or with `,` or `;`",
+    },
+    "raw_catalog_albums": {
+        "album_id": "Spotify's id or URI of the album",
+        "album_name": "Name of the album",
+        "artist_ids": "Spotify's id or URI of its artist, or of several",
+        "artist_names": "Name of its artist, or of several",
+        "album_type": "`album`, `single` or `compilation`",
+        "popularity": "Spotify's popularity of the album (0 to 100)",
+        "label": "Record label",
+        "total_tracks": "Tracks on the album",
+        **RELEASE,
+        "track_id": "Spotify's id or URI of a track on it",
+        "track_name": "Name of that track",
+        **PLACE_ON_ALBUM,
+        **LENGTH,
+    },
+    "raw_catalog_tracks": {
+        **TRACK_NAMES,
+        "artist_ids": "Spotify's ids or URIs of its artists, in the same order",
+        "album_id": "Spotify's id or URI of its album",
+        "album_name": "Name of its album",
+        **PLACE_ON_ALBUM,
+        **LENGTH,
+        **RELEASE,
+        "popularity": "Spotify's popularity of the track (0 to 100)",
+        "explicit": "Whether it is marked as explicit",
+        "isrc": "International Standard Recording Code",
+        "genres": "Genres of the track: one, or several as a list or with `,` or `;`",
+    },
+    "raw_catalog_features": {
+        **TRACK_NAMES,
+        **LENGTH,
+        "danceability": "How suitable it is for dancing (0 to 1, or a percentage)",
+        "energy": "Intensity and activity (0 to 1, or a percentage)",
+        "key": "Key: 0 is C, 1 is C sharp, ..., -1 is none; or its name",
+        "loudness": "Loudness (dB)",
+        "mode": "1 is major, 0 is minor; or its name",
+        "speechiness": "Share of spoken words (0 to 1, or a percentage)",
+        "acousticness": "Whether it is acoustic (0 to 1, or a percentage)",
+        "instrumentalness": "Whether it has no vocals (0 to 1, or a percentage)",
+        "liveness": "Whether it was recorded before an audience (0 to 1, or a percentage)",
+        "valence": "How positive it sounds (0 to 1, or a percentage)",
+        "tempo": "Tempo (beats per minute)",
+        "time_signature": "Beats in a bar",
+    },
+}
+# By value, as `RECORD_NAMES`.
+CATALOG_COLUMNS = {name: tuple(columns) for name, columns in CATALOG_FIELDS.items()}
+
 CAPTURE_STATUSES = ("read", "replaced", "ignored", "unreadable")
 
 

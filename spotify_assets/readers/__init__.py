@@ -4,7 +4,6 @@ The format is detected from a file's content. Its name only decides what a file 
 with the suffix of a data file, else ignored.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,14 +17,12 @@ from spotify_assets.readers.archives import ARCHIVE_SUFFIXES
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets.readers.records import RecordShaper, Shaping
 from spotify_assets.readers.scrobbles import SCROBBLE_FORMATS, estimate_lengths
-from spotify_assets.readers.text import TextStream
+from spotify_assets.readers.text import TextStream, require_text
 from spotify_assets.readers.times import DateEvidence
 from spotify_assets.settings import DateOrder
 
 DATA_SUFFIXES = frozenset({".json", ".ndjson", ".jsonl", ".csv", ".tsv", ".parquet", *ARCHIVE_SUFFIXES})
 JSON_SUFFIXES = frozenset({".json", ".ndjson", ".jsonl"})
-# What no text begins with.
-CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 Tables = Iterator[pa.Table]
 
 
@@ -129,12 +126,7 @@ def _detect_and_parse(stream: BinaryIO, name: str, max_json_bytes: int, shaping:
         if magic == b"PAR1":
             return parquet.read_parquet(stream, shaping)
         text = TextStream(stream)
-        start = text.start().lstrip()
-        if not start:
-            raise UnreadableError("it is empty")
-        if "\0" in start.rstrip("\0") or CONTROLS.search(start[:16]):
-            of_utf16 = "; if it is UTF-16, save it as UTF-8" if start[1::2].strip("\0") == "" else ""
-            raise UnreadableError(f"it is no text, and no Parquet{of_utf16}")
+        start = require_text(text)
         if start.startswith("{"):
             return json.read_json_object_or_lines(text, max_json_bytes, shaping)
         if start.startswith("[") or json.has_javascript_prefix(start):

@@ -55,7 +55,7 @@ def _shape_lines(
     detected: DetectedFormat, blocks: Iterable[pa.Array], columns: list[str], delimiter: str, shaping: Shaping
 ) -> tuple[str, Iterator[pa.Table]]:
     shaper = shaping(*detected)
-    return detected.name, (shaper.from_columns(_split_lines(block, columns, delimiter)) for block in blocks)
+    return detected.name, (shaper.from_columns(split_lines(block, columns, delimiter)) for block in blocks)
 
 
 def _is_scrobble(line: str, delimiter: str) -> bool:
@@ -74,7 +74,7 @@ def header_names(header: str, delimiter: str) -> list[str]:
     return names
 
 
-def _split_lines(lines: pa.Array, columns: list[str], delimiter: str) -> pa.Table:
+def split_lines(lines: pa.Array, columns: list[str], delimiter: str) -> pa.Table:
     """One row per line, in order. For a line that could not be split, `raw_record` is the reason."""
     problems: dict[int, str] = {}
     unbalanced = pc.equal(pc.bit_wise_and(pc.count_substring(lines, '"'), 1), 1)

@@ -1,7 +1,8 @@
 """Text files as UTF-8, and their lines as Arrow arrays, in bounded memory."""
 
 import codecs
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
 import pyarrow as pa
@@ -15,6 +16,8 @@ MAX_LINE_BYTES = 64 << 20
 BOM = "\ufeff"
 # A UTF-8 byte order mark that a program has read as Latin-1 and written as UTF-8.
 MANGLED_BOM = "ï»¿"
+# What no text begins with.
+CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 UTF16_BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
@@ -86,15 +89,49 @@ def decode_utf8(block: bytes, offset: int = 0) -> str:
         ) from None
 
 
+def decode_lines(block: bytes, offset: int = 0) -> str:
+    """Decode lines: each as UTF-8, or as Latin-1 (as Windows has it) where it is none. `offset` isn't used."""
+    try:
+        return block.decode("utf-8")
+    except UnicodeDecodeError:
+        return "\n".join(_decode_line(line) for line in block.split(b"\n"))
+
+
+def _decode_line(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("cp1252", "replace")
+
+
+def require_text(text: TextStream) -> str:
+    """The first characters of a text file, without white space before them. Only before something is read.
+
+    Raises:
+        UnreadableError: The file is empty, or no text.
+    """
+    start = text.start().lstrip()
+    if not start:
+        raise UnreadableError("it is empty")
+    if "\0" in start.rstrip("\0") or CONTROLS.search(start[:16]):
+        of_utf16 = "; if it is UTF-16, save it as UTF-8" if start[1::2].strip("\0") == "" else ""
+        raise UnreadableError(f"it is no text, and no Parquet{of_utf16}")
+    return start
+
+
 def strip_bom(text: str) -> str:
     """The text without a leading byte order mark, intact or mangled."""
     return text.removeprefix(BOM).removeprefix(MANGLED_BOM)
 
 
-def read_line_blocks(stream: Readable) -> Iterator[pa.Array]:
+def read_line_blocks(stream: Readable, decode: Callable[[bytes, int], str] = decode_utf8) -> Iterator[pa.Array]:
     """All lines that are not blank, in arrays of about 8 MB.
 
     Lines end with LF or CRLF, or with CR where the first block has no LF.
+
+    Args:
+        stream: The file.
+        decode: Decodes whole lines, given their position in the file.
 
     Raises:
         UnreadableError: The file is not UTF-8, or a line is longer than 64 MB.
@@ -105,7 +142,7 @@ def read_line_blocks(stream: Readable) -> Iterator[pa.Array]:
         end = end or (b"\r" if b"\r" in block and b"\n" not in block else b"\n")
         if len(block) < BLOCK_BYTES:
             if rest or block:
-                yield _split_block(rest + block, offset, end)
+                yield _split_block(rest + block, offset, end, decode)
             return
         whole, found, tail = (rest + block).rpartition(end)
         if not found:
@@ -113,7 +150,7 @@ def read_line_blocks(stream: Readable) -> Iterator[pa.Array]:
             if len(rest) > MAX_LINE_BYTES:
                 raise UnreadableError(f"a line is longer than {MAX_LINE_BYTES >> 20} MB")
             continue
-        yield _split_block(whole, offset, end)
+        yield _split_block(whole, offset, end, decode)
         offset += len(whole) + 1
         rest = tail
 
@@ -128,8 +165,8 @@ def read_full(stream: Readable, size: int) -> bytes:
     return b"".join(blocks)
 
 
-def _split_block(block: bytes, offset: int, end: bytes) -> pa.Array:
-    text = decode_utf8(block, offset)
+def _split_block(block: bytes, offset: int, end: bytes, decode: Callable[[bytes, int], str]) -> pa.Array:
+    text = decode(block, offset)
     if offset == 0:
         text = strip_bom(text)
     lines = pc.split_pattern(pa.array([text], pa.string()), end.decode()).flatten()
