@@ -1,6 +1,6 @@
 """Raw tables: landed files as they are, not validated."""
 
-from sqlalchemy import CheckConstraint, Column
+from sqlalchemy import CheckConstraint, Column, Table
 
 from spotify_assets.model.catalogue import album_columns, track_columns
 from spotify_assets.model.columns import (
@@ -258,6 +258,65 @@ CATALOG_FIELDS: dict[str, dict[str, str]] = {
 }
 # By value, as `RECORD_NAMES`.
 CATALOG_COLUMNS = {name: tuple(columns) for name, columns in CATALOG_FIELDS.items()}
+
+raw_catalog_files = table(
+    "raw_catalog_files",
+    "raw",
+    "One row per file below `landing/catalog`, or per member of an archive there: what it holds.",
+    required("source_file", TEXT, "Path below the landing zone; in an archive `<archive>!<member>`", primary_key=True),
+    required("landed_file", TEXT, "Path of the landed file itself (of the archive, for its members)"),
+    required("sha256", KEY, "SHA-256 of the landed file's content"),
+    required("size", COUNT, "Size of the landed file (bytes)"),
+    optional("etag", LABEL, "S3's tag of the landed file's content; null on disk"),
+    required(
+        "status",
+        LABEL,
+        "`read`, `ignored` (no catalogue) or `unreadable`",
+        info={"accepted": ("read", "ignored", "unreadable")},
+    ),
+    optional("detail", TEXT, "Why it was ignored or can't be read; else null"),
+    optional("feeds", TEXT, "Kinds of rows that it holds, with commas; null where it holds none"),
+    required("records", COUNT, "Rows in it, without header and blank lines"),
+    required("bad_records", COUNT, "Rows among them that can't be split into columns"),
+    required("landed_at", TIME, "When the landed file was last modified (UTC)"),
+    required("loaded_at", TIME, "When its rows were read (UTC)"),
+    required("reader_version", LABEL, "Version of the reader when it was read"),
+    CheckConstraint("records >= bad_records", name="bad_within_records"),
+    landed="catalog",
+)
+
+
+def _catalog_table(name: str, comment: str) -> Table:
+    """A raw table of the catalogue."""
+    return table(
+        name,
+        "raw",
+        comment,
+        required("source_file", TEXT, "File that it came from, as in `raw_catalog_files`", primary_key=True),
+        required("source_row", COUNT, "0-based ordinal in the file, without header and blank lines", primary_key=True),
+        *[optional(column, TEXT, meaning + ", as in the file") for column, meaning in CATALOG_FIELDS[name].items()],
+        optional("problem", TEXT, "Why the row can't be split into columns, which are null then; else null"),
+        landed="catalog",
+    )
+
+
+raw_catalog_artists = _catalog_table(
+    "raw_catalog_artists",
+    "One row per row of a catalogue file that tells something of artists: a mirror, everything as text.",
+)
+raw_catalog_albums = _catalog_table(
+    "raw_catalog_albums",
+    "One row per row of a catalogue file that tells something of an album, or of a track on it: a mirror, everything "
+    "as text.",
+)
+raw_catalog_tracks = _catalog_table(
+    "raw_catalog_tracks",
+    "One row per row of a catalogue file that tells something of a track: a mirror, everything as text.",
+)
+raw_catalog_features = _catalog_table(
+    "raw_catalog_features",
+    "One row per row of a catalogue file that has audio features of a track: a mirror, everything as text.",
+)
 
 CAPTURE_STATUSES = ("read", "replaced", "ignored", "unreadable")
 

@@ -22,6 +22,7 @@ RAW_ROW_MODULES = {
     "playlists": f"{PACKAGE}.ingest.playlist_rows",
     "metadata": f"{PACKAGE}.ingest.metadata_rows",
     "overrides": f"{PACKAGE}.ingest.override_rows",
+    "catalog": f"{PACKAGE}.ingest.catalog_rows",
 }
 # Code that assigns rows to windows. Every partitioned table depends on it.
 WINDOW_CODE = tuple(

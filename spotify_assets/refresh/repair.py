@@ -19,6 +19,7 @@ from spotify_assets.storage import StorageError, storage_at
 REGISTERS = {
     "history": {"raw_files": "landed_file", "raw_plays": "source_file"},
     "playlists": {"raw_playlist_files": "source_file", "raw_playlists": "source_file"},
+    "catalog": {"raw_catalog_files": "landed_file"},
 }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from spotify_assets.ingest.catalog import CATALOG_FILES, mirror_catalog
 from spotify_assets.ingest.history import UnusedFile, ingest
 from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.ingest.responses import KINDS, mirror_metadata, mirror_overrides, mirror_playlists
@@ -28,6 +29,8 @@ def compute_run(run: PlannedRun, settings: Settings, frames: LakeFrames, tables:
             mirror_metadata(landing, lake, settings, kind)
     for table in {*CORRECTIONS} & {*run.tables}:
         mirror_overrides(landing, lake, settings, table)
+    if CATALOG_FILES in run.tables:
+        mirror_catalog(landing, lake, settings)
     for table in run.tables:
         if table not in lineage.captured_tables() and (not tables or table in tables):
             keys = run.keys if TABLES[table].is_partitioned else ()

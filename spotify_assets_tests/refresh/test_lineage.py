@@ -19,6 +19,7 @@ HISTORY = {"raw_files", "raw_plays"}
 SNAPSHOTS = {"raw_playlist_files", "raw_playlists"}
 OVERRIDES = {"raw_merges", "raw_exclusions"}
 METADATA = {"track_metadata", "album_metadata", "artist_metadata"}
+CATALOG = {name for name in TABLES if name.startswith("raw_catalog_")}
 JUDGED = {"plays", "rejected_plays"}
 PARTITIONED = {name for name, table in TABLES.items() if table.is_partitioned}
 VERSIONS = """
@@ -65,13 +66,15 @@ def changed(package: Path) -> set[str]:
         ("transforms/judge.py", "[+-]?[0-9]", "[+]?[0-9]", JUDGED),
         ("transforms/plays.py", '"unknown"', '"missing"', {"plays"}),
         ("transforms/rejected_plays.py", '"month"', '"week"', {"rejected_plays"}),
-        ("readers/csv.py", '(",", ";"', '(";", ","', HISTORY),
+        ("readers/csv.py", '(",", ";"', '(";", ","', HISTORY | CATALOG),
         ("readers/times.py", "parts.month, parts.day", "parts.day, parts.month", HISTORY),
-        ("readers/archives.py", "BOMB_RATIO = 200", "BOMB_RATIO = 300", HISTORY),
-        ("readers/formats.py", '"msPlayed": "ms_played"', '"playedMs": "ms_played"', HISTORY),
+        ("readers/archives.py", "BOMB_RATIO = 200", "BOMB_RATIO = 300", HISTORY | CATALOG),
+        ("readers/formats.py", '"msPlayed": "ms_played"', '"playedMs": "ms_played"', HISTORY | CATALOG),
         ("readers/playlists.py", 'SPOTIFY_USER = "spotify"', 'SPOTIFY_USER = "Spotify"', SNAPSHOTS),
         ("readers/metadata.py", "NOT_FOUND = 404", "NOT_FOUND = 410", METADATA),
         ("readers/responses.py", "{22}", "{23}", HISTORY | SNAPSHOTS | METADATA),
+        ("readers/catalog.py", '"bpm"', '"beats"', CATALOG),
+        ("ingest/catalog_rows.py", "read.records += len(part)", "read.records += 1", CATALOG),
         ("ingest/history_rows.py", "timedelta(days=1)", "timedelta(days=2)", HISTORY),
         ("ingest/playlist_rows.py", '"replaced"', '"superseded"', SNAPSHOTS),
         ("ingest/metadata_rows.py", "for key in sorted(responses)", "for key in responses", METADATA),
@@ -95,6 +98,7 @@ def test_a_change_concerns_the_tables_whose_rows_depend_on_it(package, edit, fil
         ("transforms/keys.py", "ID_LENGTH = 22", "ID_LENGTH: int = (\n    22\n)"),
         ("ingest/history.py", "GROUP_FILES = 200", "GROUP_FILES = 100"),
         ("ingest/history.py", '"no change"', '"nothing"'),
+        ("ingest/catalog.py", 'READING = "reading"', 'READING = "being read"'),
         ("lake/tables.py", "3650 days", "3651 days"),
         ("landing/queue.py", "BATCH = 10", "BATCH = 5"),
         ("refresh/plan.py", "MAX_BRIDGED = 14", "MAX_BRIDGED = 15"),

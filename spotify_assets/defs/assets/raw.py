@@ -15,6 +15,7 @@ from spotify_assets.defs.resources.landing import LandingResource
 from spotify_assets.defs.resources.spotify import SpotifyResource
 from spotify_assets.escaping import escape_controls
 from spotify_assets.ingest import fetch
+from spotify_assets.ingest.catalog import CATALOG_TABLES, mirror_catalog
 from spotify_assets.ingest.history import UnusedFile, ingest
 from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.ingest.responses import KINDS, MirrorResult, mirror_metadata, mirror_overrides, mirror_playlists
@@ -219,6 +220,20 @@ def read_overrides(
             mirror_overrides(landing.zone, lake, settings, table)
             skipped = [escape_controls(problem.reason) for problem in problems if problem.path == path]
             yield _mirror_result(lake, table, lines_skipped=len(skipped), skipped="; ".join(skipped[:MAX_NAMED]))
+
+
+@landed_tables(lambda _: {table: [] for table in CATALOG_TABLES})
+def read_catalogue(
+    context: dg.AssetExecutionContext, landing: LandingResource, settings: dg.ResourceParam[Settings]
+) -> Iterator[dg.MaterializeResult]:
+    """Reads new and changed catalogue files, and drops rows of deleted ones."""
+    lake = Lake(settings.lake_uri)
+    mirrored = mirror_catalog(landing.zone, lake, settings, lambda line: context.log.info(escape_controls(line)))
+    for name, detail in list(mirrored.unused.items())[:MAX_NAMED]:
+        context.log.warning(escape_controls(f"{name} is not used: {detail}"))
+    figures = {"files_read": mirrored.files, "files_deleted": mirrored.deleted, "unused": len(mirrored.unused)}
+    for table in CATALOG_TABLES:
+        yield _mirror_result(lake, table, **figures)
 
 
 @asset_where(
