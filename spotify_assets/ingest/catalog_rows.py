@@ -102,7 +102,7 @@ def catalog_file_row(read: CatalogRead, sha256: str, loaded_at: datetime, versio
         "etag": read.file.etag or None,
         "status": read.status,
         "detail": read.detail,
-        "feeds": ", ".join(table.removeprefix(NAME_PREFIX) for table in read.tables) or None,
+        "feeds": [table.removeprefix(NAME_PREFIX) for table in read.tables],
         "records": read.records,
         "bad_records": read.bad_records,
         "landed_at": read.file.landed_at,

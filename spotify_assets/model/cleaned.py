@@ -13,8 +13,11 @@ from spotify_assets.model.columns import (
     LABEL,
     NUMBER,
     PLAYLIST_CONTENT_TYPES,
+    RATE,
     TEXT,
+    TEXTS,
     TIME,
+    hash_key,
     key,
     listener,
     optional,
@@ -165,4 +168,54 @@ track_catalogue = table(
     optional("artist_name", TEXT, "The album's artist, as in `plays`; else the track's first"),
     *track_columns(),
     required("seen_at", TIME, "Time of the latest response or snapshot with these names (UTC)"),
+)
+
+catalog_artists = table(
+    "catalog_artists",
+    "cleaned",
+    "One row per artist in catalogue files, by id, else by name. Of several files that know, the newest counts.",
+    key("catalog_artist_key", "Spotify's id; where there is only a name, `name:` and its hash", primary_key=True),
+    optional("artist_id", LABEL, "Spotify's id; null where there is only a name"),
+    optional("artist_name", TEXT, "Name of the artist; null where no file has it"),
+    hash_key("artist_key", "Hash of the normalized name, as in `dim_artist`"),
+    optional("popularity", NUMBER, "Spotify's popularity (0 to 100) when the file was made; null where unknown"),
+    optional("followers", COUNT, "Followers when the file was made; null where unknown"),
+    optional("popularity_source", TEXT, "File that popularity and followers are from; null where both are unknown"),
+    optional("genres", TEXTS, "Genres, in lower case; null where unknown"),
+    optional("genres_source", TEXT, "File that the genres are from; null where they are unknown"),
+    CheckConstraint("popularity BETWEEN 0 AND 100", name="artist_popularity_in_range"),
+    CheckConstraint("followers >= 0", name="followers_not_negative"),
+)
+
+SHARES = {
+    "danceability": "How suitable it is for dancing (0 to 1)",
+    "energy": "Intensity and activity (0 to 1)",
+    "speechiness": "Share of spoken words (0 to 1)",
+    "acousticness": "Whether it is acoustic (0 to 1)",
+    "instrumentalness": "Whether it has no vocals (0 to 1)",
+    "liveness": "Whether it was recorded before an audience (0 to 1)",
+    "valence": "How positive it sounds (0 to 1)",
+}
+
+catalog_features = table(
+    "catalog_features",
+    "cleaned",
+    "One row per track with audio features in catalogue files, by id, else by artist and name. Of several files that "
+    "have them, the newest counts.",
+    key("track_key", "Spotify's id; where there is only a name, `name:` and a hash of the names", primary_key=True),
+    optional("track_id", LABEL, "Spotify's id; null where there is only a name"),
+    optional("track_name", TEXT, "Name of the track; null where no file with features has it"),
+    optional("artist_name", TEXT, "Its first artist; null where no file with features has it"),
+    hash_key("recording_key", "Hash of the normalized artist and track names, as in `dim_recording`"),
+    *[optional(name, RATE, f"{comment}; null where unknown") for name, comment in SHARES.items()],
+    optional("loudness", RATE, "Loudness (dB); null where unknown"),
+    optional("tempo", RATE, "Beats per minute; null where unknown"),
+    optional("key", NUMBER, "Key (0 is C, 1 is C sharp, ..., 11 is B); null where unknown or none"),
+    optional("mode", NUMBER, "1 is major, 0 is minor; null where unknown"),
+    optional("time_signature", NUMBER, "Beats in a bar; null where unknown"),
+    required("features_source", TEXT, "File that the features are from"),
+    *[CheckConstraint(f"{name} BETWEEN 0 AND 1", name=f"{name}_in_range") for name in SHARES],
+    CheckConstraint("key BETWEEN 0 AND 11", name="key_in_range"),
+    CheckConstraint("mode IN (0, 1)", name="mode_in_range"),
+    CheckConstraint("tempo > 0", name="tempo_above_zero"),
 )

@@ -275,7 +275,7 @@ raw_catalog_files = table(
         info={"accepted": ("read", "ignored", "unreadable")},
     ),
     optional("detail", TEXT, "Why it was ignored or can't be read; else null"),
-    optional("feeds", TEXT, "Kinds of rows that it holds, with commas; null where it holds none"),
+    required("feeds", TEXTS, "Kinds of rows that it holds: `artists`, `albums`, `tracks`, `features`"),
     required("records", COUNT, "Rows in it, without header and blank lines"),
     required("bad_records", COUNT, "Rows among them that can't be split into columns"),
     required("landed_at", TIME, "When the landed file was last modified (UTC)"),

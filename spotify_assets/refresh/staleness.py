@@ -97,8 +97,12 @@ class InputFingerprints:
         computed table.
         """
         upstreams = lineage.upstreams(table.name)
-        # An unpartitioned computed table has rows even without inputs, as the unknown member of a dimension.
+        # An unpartitioned computed table has rows even without inputs, as the unknown member of a dimension. One that
+        # reads raw tables alone has none: a lake without catalogue files pays nothing for what follows from them.
         has_rows_without_inputs = table.landed_folder is None and not table.is_partitioned
+        if has_rows_without_inputs and upstreams and all(TABLES[upstream].landed_folder for upstream in upstreams):
+            has_rows_without_inputs = False
+            upstreams = tuple(upstream for upstream in upstreams if self.state(upstream))
         if table.name in CORRECTIONS:
             inputs = self._from_overrides(table.name)
         elif table.landed_folder is not None:

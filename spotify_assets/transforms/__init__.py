@@ -4,6 +4,7 @@ Positional parameters are the tables that a transform reads, by name; `spotify_a
 lineage from the signatures. Keyword-only parameters are settings. No Dagster and no I/O here.
 """
 
+from spotify_assets.transforms.catalog_files import catalog_artists, catalog_features
 from spotify_assets.transforms.catalogue import track_catalogue
 from spotify_assets.transforms.dimensions import (
     bridge_track_artist,
@@ -37,6 +38,8 @@ __all__ = [
     "album_metrics",
     "artist_metrics",
     "bridge_track_artist",
+    "catalog_artists",
+    "catalog_features",
     "daily_listening",
     "daily_track_plays",
     "dim_album",

@@ -33,6 +33,16 @@ def track_catalogue(playlist_tracks: DataFrame, track_metadata: DataFrame) -> Da
 
 
 @lake_table
+def catalog_artists(raw_catalog_artists: DataFrame, raw_catalog_files: DataFrame) -> DataFrame:
+    return transforms.catalog_artists(raw_catalog_artists, raw_catalog_files)
+
+
+@lake_table
+def catalog_features(raw_catalog_features: DataFrame, raw_catalog_files: DataFrame) -> DataFrame:
+    return transforms.catalog_features(raw_catalog_features, raw_catalog_files)
+
+
+@lake_table
 def rejected_plays(
     context: dg.AssetExecutionContext,
     raw_plays: DataFrame,

@@ -1,0 +1,178 @@
+"""Tables of what landed catalogue files tell: values that can't be read are null, and the newest file counts."""
+
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spotify_assets.model import TABLES
+from spotify_assets.model.cleaned import SHARES
+from spotify_assets.transforms.aggregates import SORTABLE_DIGITS, latest_first_order
+from spotify_assets.transforms.catalog_values import (
+    KEYS,
+    LIST_TEXT,
+    MODES,
+    artist_list,
+    genre_list,
+    named_or_number,
+    number,
+    share,
+    text_list,
+    told,
+    whole_number,
+    within,
+)
+from spotify_assets.transforms.joins import broadcast_join
+from spotify_assets.transforms.keys import SEPARATOR, artist_key, content_key, id_from_uri, recording_key
+
+# Record separator, between what a value is from and the value: it doesn't occur in paths or names.
+END_OF_PART = "\x1e"
+HIGHEST_POPULARITY = 100
+# Text of several artists, and of several ids. Sail can't push a filter with a lambda function down to a Delta table:
+# rows are told by their text, and groups by what their rows gave.
+SEVERAL = r"""^\[.*['"], ?['"].*\]\z|;"""
+SEVERAL_IDS = "[,;]"
+
+
+def catalog_artists(raw_catalog_artists: DataFrame, raw_catalog_files: DataFrame) -> DataFrame:
+    """One row per artist in catalogue files, by id, else by name.
+
+    Rows of several artists are passed over: what they tell can't be told apart.
+
+    Args:
+        raw_catalog_artists: Whole table.
+        raw_catalog_files: Whole table: when files were landed.
+    """
+    names = artist_list(F.col("artist_names"), F.lit(None).cast("string"))
+    ids = text_list(told(F.col("artist_ids")), ",;")
+    popularity = within(whole_number(F.col("popularity")), 0, HIGHEST_POPULARITY)
+    followers = whole_number(F.col("followers"))
+    genres = genre_list(told(F.col("genres")))
+    rows = (
+        _with_order(raw_catalog_artists, raw_catalog_files)
+        .where(~F.coalesce(F.col("artist_ids").rlike(SEVERAL_IDS), F.col("artist_names").rlike(SEVERAL), F.lit(False)))
+        .select(
+            # With an id it is the name of one, whatever it holds.
+            F.when(F.col("artist_ids").isNotNull() & ~F.col("artist_names").rlike(LIST_TEXT), F.col("artist_names"))
+            .otherwise(F.get(names, F.lit(0)))
+            .alias("artist_name"),
+            id_from_uri(F.get(ids, F.lit(0)), "artist").alias("artist_id"),
+            _packed(popularity, F.when(followers >= 0, followers)).alias("popularity"),
+            F.when(F.size(genres) > 0, F.array_join(genres, SEPARATOR)).alias("genres"),
+            "order",
+            "feeds",
+        )
+        .withColumn(
+            "catalog_artist_key", content_key(F.col("artist_id"), F.lit(None).cast("string"), F.col("artist_name"))
+        )
+    )
+    artists = rows.groupBy("catalog_artist_key").agg(
+        F.max("artist_id").alias("artist_id"),
+        F.first("feeds").alias("feeds"),
+        *[_newest(name).alias(name) for name in ("artist_name", "popularity", "genres")],
+    )
+    artists = artists.where("artist_id IS NOT NULL OR artist_name IS NOT NULL")
+    name = _value_of("artist_name")
+    genres = F.split(_value_of("genres"), SEPARATOR)
+    return artists.select(
+        "catalog_artist_key",
+        "artist_id",
+        name.alias("artist_name"),
+        artist_key(name).alias("artist_key"),
+        *_unpacked("catalog_artists", _value_of("popularity"), "popularity", "followers"),
+        _source_of("popularity").alias("popularity_source"),
+        _as_stored(genres, "feeds").alias("genres"),
+        _source_of("genres").alias("genres_source"),
+    )
+
+
+def catalog_features(raw_catalog_features: DataFrame, raw_catalog_files: DataFrame) -> DataFrame:
+    """One row per track with audio features in catalogue files, by id, else by artist and name.
+
+    Args:
+        raw_catalog_features: Whole table.
+        raw_catalog_files: Whole table: when files were landed.
+    """
+    artist = F.get(artist_list(F.col("artist_names"), F.col("artist_count")), F.lit(0))
+    tempo = number(F.col("tempo"))
+    values = {
+        **{name: share(F.col(name)) for name in SHARES},
+        "loudness": number(F.col("loudness")),
+        "tempo": F.when(tempo > 0, tempo),
+        "key": within(named_or_number(F.col("key"), KEYS), 0, 11),
+        "mode": within(named_or_number(F.col("mode"), MODES), 0, 1),
+        "time_signature": whole_number(F.col("time_signature")),
+    }
+    rows = (
+        _with_order(raw_catalog_features, raw_catalog_files)
+        .select(
+            id_from_uri(told(F.col("track_id")), "track").alias("track_id"),
+            F.col("track_name"),
+            artist.alias("artist_name"),
+            _packed(*values.values()).alias("features"),
+            "order",
+        )
+        .where("features IS NOT NULL")
+        .withColumn("track_key", content_key(*map(F.col, ("track_id", "artist_name", "track_name"))))
+    )
+    tracks = rows.groupBy("track_key").agg(
+        F.max("track_id").alias("track_id"),
+        *[_newest(name).alias(name) for name in ("track_name", "artist_name", "features")],
+    )
+    tracks = tracks.where("track_id IS NOT NULL OR (track_name IS NOT NULL AND artist_name IS NOT NULL)")
+    track_name, artist_name = _value_of("track_name"), _value_of("artist_name")
+    return tracks.select(
+        "track_key",
+        "track_id",
+        track_name.alias("track_name"),
+        artist_name.alias("artist_name"),
+        recording_key(artist_name, track_name, F.col("track_key")).alias("recording_key"),
+        *_unpacked("catalog_features", _value_of("features"), *values),
+        _source_of("features").alias("features_source"),
+    )
+
+
+def _with_order(rows: DataFrame, raw_catalog_files: DataFrame) -> DataFrame:
+    """Rows that could be split into columns, with `order`: text that begins with the file and is smallest for the row
+    that counts, that of the newest file, then of the first file by name, then the first row.
+    """
+    place = F.concat_ws(END_OF_PART, "source_file", F.lpad(F.col("source_row").cast("string"), SORTABLE_DIGITS, "0"))
+    files = raw_catalog_files.select("source_file", "landed_at", "feeds")
+    return broadcast_join(files, rows.where("problem IS NULL"), "source_file", "inner").withColumn(
+        "order", latest_first_order("landed_at", place, F.lit(END_OF_PART))
+    )
+
+
+def _newest(name: str) -> Column:
+    """Aggregate: what `_value_of` and `_source_of` take: the value of the row that counts, nulls apart."""
+    return F.min(F.when(F.col(name).isNotNull(), F.concat_ws("", "order", name)))
+
+
+def _value_of(name: str) -> Column:
+    # On Sail, the result of `substring_index` can neither be split nor be written.
+    return F.regexp_extract(name, f"{END_OF_PART}([^{END_OF_PART}]*)\\z", 1)
+
+
+def _source_of(name: str) -> Column:
+    return F.regexp_extract(name, f"^[0-9]{{{SORTABLE_DIGITS}}}([^{END_OF_PART}]*){END_OF_PART}", 1)
+
+
+def _packed(*values: Column) -> Column:
+    """Values as one text; null if all of them are null."""
+    is_any = reduce(Column.__or__, (value.isNotNull() for value in values))
+    return F.when(is_any, F.concat_ws(SEPARATOR, *[F.coalesce(value.cast("string"), F.lit("")) for value in values]))
+
+
+def _unpacked(table: str, packed: Column, *names: str) -> list[Column]:
+    """Columns of a table from `_packed` values."""
+    types = TABLES[table].spark_types
+    parts = F.split(packed, SEPARATOR)
+    return [
+        F.nullif(F.get(parts, F.lit(place)), F.lit("")).try_cast(types[name]).alias(name)
+        for place, name in enumerate(names)
+    ]
+
+
+def _as_stored(built: Column, like: str) -> Column:
+    """A list built here, typed as the column of a Delta table: Sail fails to write one that isn't."""
+    return F.when(F.lit(False), F.col(like)).otherwise(built)
