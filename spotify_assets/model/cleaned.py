@@ -1,8 +1,8 @@
 """Cleaned tables: landed records, kept or rejected; playlist items; the catalogue of tracks."""
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, Column
 
-from spotify_assets.model.catalogue import track_columns
+from spotify_assets.model.catalogue import recording_columns, release_columns, track_columns
 from spotify_assets.model.columns import (
     CONTENT_TYPES,
     COUNT,
@@ -24,7 +24,7 @@ from spotify_assets.model.columns import (
     required,
     table,
 )
-from spotify_assets.model.raw import SOURCE_FORMATS, record_columns
+from spotify_assets.model.raw import CATALOG_FIELDS, SOURCE_FORMATS, record_columns
 
 # In order of precedence: a record is rejected by the first rule that it breaks.
 REJECTION_REASONS = {
@@ -197,6 +197,19 @@ SHARES = {
     "valence": "How positive it sounds (0 to 1)",
 }
 
+
+def feature_columns() -> list[Column]:
+    """Audio features of a track."""
+    return [
+        *[optional(name, RATE, f"{comment}; null where unknown") for name, comment in SHARES.items()],
+        optional("loudness", RATE, "Loudness (dB); null where unknown"),
+        optional("tempo", RATE, "Beats per minute; null where unknown"),
+        optional("key", NUMBER, "Key (0 is C, 1 is C sharp, ..., 11 is B); null where unknown or none"),
+        optional("mode", NUMBER, "1 is major, 0 is minor; null where unknown"),
+        optional("time_signature", NUMBER, "Beats in a bar; null where unknown"),
+    ]
+
+
 catalog_features = table(
     "catalog_features",
     "cleaned",
@@ -207,15 +220,70 @@ catalog_features = table(
     optional("track_name", TEXT, "Name of the track; null where no file with features has it"),
     optional("artist_name", TEXT, "Its first artist; null where no file with features has it"),
     hash_key("recording_key", "Hash of the normalized artist and track names, as in `dim_recording`"),
-    *[optional(name, RATE, f"{comment}; null where unknown") for name, comment in SHARES.items()],
-    optional("loudness", RATE, "Loudness (dB); null where unknown"),
-    optional("tempo", RATE, "Beats per minute; null where unknown"),
-    optional("key", NUMBER, "Key (0 is C, 1 is C sharp, ..., 11 is B); null where unknown or none"),
-    optional("mode", NUMBER, "1 is major, 0 is minor; null where unknown"),
-    optional("time_signature", NUMBER, "Beats in a bar; null where unknown"),
+    *feature_columns(),
     required("features_source", TEXT, "File that the features are from"),
     *[CheckConstraint(f"{name} BETWEEN 0 AND 1", name=f"{name}_in_range") for name in SHARES],
     CheckConstraint("key BETWEEN 0 AND 11", name="key_in_range"),
     CheckConstraint("mode IN (0, 1)", name="mode_in_range"),
     CheckConstraint("tempo > 0", name="tempo_above_zero"),
+)
+
+# In order of precedence: a row of a catalogue file is left out of the join for the first that applies.
+CATALOG_REASONS = {
+    "unreadable": "the row can't be split into columns",
+    "bad_value": "its id, popularity, length or flag is none, or it has neither an id nor names",
+    "no_album": "no catalogue file has an album of the track",
+    "no_artist": "no catalogue file of artists has its artist",
+    "duplicate_id": "a newer file, or an earlier row, tells the track",
+}
+
+
+catalog_tracks = table(
+    "catalog_tracks",
+    "cleaned",
+    "One row per track in catalogue files of which they also have the artist and an album: the inner join of artist, "
+    "album and track. Of several albums that with the earliest release, then a single or compilation last.",
+    key("track_key", "Spotify's id; where there is only a name, `name:` and a hash of the names", primary_key=True),
+    optional("track_id", LABEL, "Spotify's id; null where there is only a name"),
+    optional("track_name", TEXT, "Name of the track; null where no file has it"),
+    optional("artist_ids", TEXTS, "Spotify's ids of its artists, in order; null where unknown"),
+    optional("artist_names", TEXTS, "Names of its artists, in order; null where unknown"),
+    required("catalog_artist_key", KEY, "Its first artist, as in `catalog_artists`"),
+    optional("artist_name", TEXT, "Name of that artist"),
+    optional("artist_popularity", NUMBER, "Spotify's popularity of that artist (0 to 100); null where unknown"),
+    optional("followers", COUNT, "Followers of that artist; null where unknown"),
+    optional("genres", TEXTS, "Genres of that artist, else of the track, in lower case; null where unknown"),
+    optional("album_id", LABEL, "Spotify's id of the album; null where there is only a name"),
+    optional("album_name", TEXT, "Name of the album"),
+    optional("album_type", LABEL, "`album`, `single` or `compilation`; null where unknown"),
+    optional("album_popularity", NUMBER, "Spotify's popularity of the album (0 to 100); null where unknown"),
+    optional("label", TEXT, "Record label; null where unknown"),
+    optional("total_tracks", NUMBER, "Tracks on the album; null where unknown"),
+    *release_columns(),
+    optional("track_number", NUMBER, "Number on its disc; null where unknown"),
+    optional("disc_number", NUMBER, "Disc that it is on; null where unknown"),
+    *recording_columns(),
+    optional("popularity", NUMBER, "Spotify's popularity of the track (0 to 100); null where unknown"),
+    *feature_columns(),
+    required("source_file", TEXT, "File that the track is from"),
+    required("source_row", COUNT, "Its row there, 0-based"),
+)
+
+catalog_tracks_rejects = table(
+    "catalog_tracks_rejects",
+    "cleaned",
+    "One row per row of `raw_catalog_tracks` that is not in `catalog_tracks`, with the first reason that applies.",
+    required("source_file", TEXT, "File that it came from", primary_key=True),
+    required("source_row", COUNT, "0-based ordinal in the file", primary_key=True),
+    required(
+        "reason",
+        LABEL,
+        "Why it is left out: " + "; ".join(f"`{reason}`: {meaning}" for reason, meaning in CATALOG_REASONS.items()),
+        info={"accepted": tuple(CATALOG_REASONS)},
+    ),
+    *[
+        optional(name, TEXT, meaning + ", as in the file")
+        for name, meaning in CATALOG_FIELDS["raw_catalog_tracks"].items()
+    ],
+    optional("problem", TEXT, "Why the row can't be split into columns; else null"),
 )

@@ -5,6 +5,7 @@ lineage from the signatures. Keyword-only parameters are settings. No Dagster an
 """
 
 from spotify_assets.transforms.catalog_files import catalog_artists, catalog_features
+from spotify_assets.transforms.catalog_join import catalog_tracks, catalog_tracks_rejects
 from spotify_assets.transforms.catalogue import track_catalogue
 from spotify_assets.transforms.dimensions import (
     bridge_track_artist,
@@ -40,6 +41,8 @@ __all__ = [
     "bridge_track_artist",
     "catalog_artists",
     "catalog_features",
+    "catalog_tracks",
+    "catalog_tracks_rejects",
     "daily_listening",
     "daily_track_plays",
     "dim_album",

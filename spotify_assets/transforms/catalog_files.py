@@ -51,7 +51,7 @@ def catalog_artists(raw_catalog_artists: DataFrame, raw_catalog_files: DataFrame
     followers = whole_number(F.col("followers"))
     genres = genre_list(told(F.col("genres")))
     rows = (
-        _with_position(raw_catalog_artists, raw_catalog_files)
+        with_position(raw_catalog_artists.where("problem IS NULL"), raw_catalog_files)
         .where(~F.coalesce(F.col("artist_ids").rlike(SEVERAL_IDS), F.col("artist_names").rlike(SEVERAL), F.lit(False)))
         .select(
             # With an id it is the name of one, whatever it holds.
@@ -71,21 +71,21 @@ def catalog_artists(raw_catalog_artists: DataFrame, raw_catalog_files: DataFrame
     artists = rows.groupBy("catalog_artist_key").agg(
         F.max("artist_id").alias("artist_id"),
         F.first("feeds").alias("feeds"),
-        *[_newest(name).alias(name) for name in ("artist_name", "popularity", "genres")],
+        *[newest(name).alias(name) for name in ("artist_name", "popularity", "genres")],
     )
     artists = artists.where("artist_id IS NOT NULL OR artist_name IS NOT NULL")
     artists = _with_source(artists, raw_catalog_files, "popularity", "popularity_source")
     artists = _with_source(artists, raw_catalog_files, "genres", "genres_source")
-    name = _value_of("artist_name")
-    genres = F.split(_value_of("genres"), SEPARATOR)
+    name = value_of("artist_name")
+    genres = F.split(value_of("genres"), SEPARATOR)
     return artists.select(
         "catalog_artist_key",
         "artist_id",
         name.alias("artist_name"),
         artist_key(name).alias("artist_key"),
-        *_unpacked("catalog_artists", _value_of("popularity"), "popularity", "followers"),
+        *_unpacked("catalog_artists", value_of("popularity"), "popularity", "followers"),
         "popularity_source",
-        _as_stored(genres, "feeds").alias("genres"),
+        as_stored(genres, "feeds").alias("genres"),
         "genres_source",
     )
 
@@ -109,7 +109,7 @@ def catalog_features(raw_catalog_features: DataFrame, raw_catalog_files: DataFra
     }
     types = TABLES["catalog_features"].spark_types
     rows = (
-        _with_position(raw_catalog_features, raw_catalog_files)
+        with_position(raw_catalog_features.where("problem IS NULL"), raw_catalog_files)
         .select(
             "position",
             id_from_uri(told(F.col("track_id")), "track").alias("track_id"),
@@ -125,10 +125,10 @@ def catalog_features(raw_catalog_features: DataFrame, raw_catalog_files: DataFra
         .agg(
             F.max("track_id").alias("track_id"),
             F.min("position").alias("position"),
-            *[_newest(name).alias(name) for name in ("track_name", "artist_name")],
+            *[newest(name).alias(name) for name in ("track_name", "artist_name")],
         )
         .where("track_id IS NOT NULL OR (track_name IS NOT NULL AND artist_name IS NOT NULL)")
-        .withColumns({name: _value_of(name) for name in ("track_name", "artist_name")})
+        .withColumns({name: value_of(name) for name in ("track_name", "artist_name")})
     )
     tracks = _with_source(tracks, raw_catalog_files, "position", "features_source")
     return (
@@ -141,15 +141,13 @@ def catalog_features(raw_catalog_features: DataFrame, raw_catalog_files: DataFra
     )
 
 
-def _with_position(rows: DataFrame, raw_catalog_files: DataFrame) -> DataFrame:
-    """Rows that could be split into columns, with `position`: smallest for the row that counts, which is that of the
+def with_position(rows: DataFrame, raw_catalog_files: DataFrame) -> DataFrame:
+    """The rows with `position`: smallest for the row that counts, which is that of the
     newest file, then of the first file by name, then the first row; and `feeds`.
     """
     position = F.lit(FIRST_POSITION) + F.col("file_number") * F.lit(MAX_FILE_ROWS) + F.col("source_row")
     files = _numbered(raw_catalog_files).select("source_file", "file_number", "feeds")
-    return broadcast_join(files, rows.where("problem IS NULL"), "source_file", "inner").withColumn(
-        "position", position
-    )
+    return broadcast_join(files, rows, "source_file", "inner").withColumn("position", position)
 
 
 def _numbered(raw_catalog_files: DataFrame) -> DataFrame:
@@ -160,7 +158,7 @@ def _numbered(raw_catalog_files: DataFrame) -> DataFrame:
 
 
 def _with_source(rows: DataFrame, raw_catalog_files: DataFrame, name: str, source: str) -> DataFrame:
-    """Add the file that a position is of, or that a value of `_newest` is from; null for null."""
+    """Add the file that a position is of, or that a value of `newest` is from; null for null."""
     position = F.substring(F.col(name).cast("string"), 1, POSITION_DIGITS).cast("bigint")
     number = F.floor((position - F.lit(FIRST_POSITION)) / F.lit(MAX_FILE_ROWS)).cast("bigint")
     files = _numbered(raw_catalog_files).select("file_number", F.col("source_file").alias(source))
@@ -170,12 +168,12 @@ def _with_source(rows: DataFrame, raw_catalog_files: DataFrame, name: str, sourc
     )
 
 
-def _newest(name: str) -> Column:
-    """Aggregate: what `_value_of` takes: the value of the row that counts, nulls apart."""
+def newest(name: str) -> Column:
+    """Aggregate: what `value_of` takes: the value of the row that counts, nulls apart."""
     return F.min(F.when(F.col(name).isNotNull(), F.concat_ws("", F.col("position").cast("string"), name)))
 
 
-def _value_of(name: str) -> Column:
+def value_of(name: str) -> Column:
     return F.substring(name, 1 + POSITION_DIGITS, MAX_NAME_LENGTH)
 
 
@@ -195,6 +193,6 @@ def _unpacked(table: str, packed: Column, *names: str) -> list[Column]:
     ]
 
 
-def _as_stored(built: Column, like: str) -> Column:
+def as_stored(built: Column, like: str) -> Column:
     """A list built here, typed as the column of a Delta table: Sail fails to write one that isn't."""
     return F.when(F.lit(False), F.col(like)).otherwise(built)

@@ -52,3 +52,28 @@ def rejected_plays(
 ) -> DataFrame:
     window = span_of(context.partition_keys, windows_of(TABLES["rejected_plays"], settings))
     return transforms.rejected_plays(raw_plays, raw_files, raw_exclusions, settings=settings, window=window)
+
+
+@lake_table
+def catalog_tracks(
+    raw_catalog_tracks: DataFrame,
+    raw_catalog_albums: DataFrame,
+    catalog_artists: DataFrame,
+    catalog_features: DataFrame,
+    raw_catalog_files: DataFrame,
+) -> DataFrame:
+    return transforms.catalog_tracks(
+        raw_catalog_tracks, raw_catalog_albums, catalog_artists, catalog_features, raw_catalog_files
+    )
+
+
+@lake_table
+def catalog_tracks_rejects(
+    raw_catalog_tracks: DataFrame,
+    raw_catalog_albums: DataFrame,
+    catalog_artists: DataFrame,
+    raw_catalog_files: DataFrame,
+) -> DataFrame:
+    return transforms.catalog_tracks_rejects(
+        raw_catalog_tracks, raw_catalog_albums, catalog_artists, raw_catalog_files
+    )
