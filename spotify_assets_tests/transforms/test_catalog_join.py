@@ -173,7 +173,8 @@ def test_nothing_of_nothing(join):
 ARTISTS_CSV = f"""id,name,artist_popularity,artist_genres,followers,genre_0
 {A1},Abba,70,"['pop', 'europop']",12,pop
 """
-ALBUMS_CSV = f"""track_name,track_id,track_number,duration_ms,album_type,artists,total_tracks,album_name,release_date,label,album_popularity,album_id,artist_id,artist_0,duration_sec
+ALBUMS_CSV = f"""track_name,track_id,track_number,duration_ms,album_type,artists,total_tracks,album_name,release_date,\
+label,album_popularity,album_id,artist_id,artist_0,duration_sec
 Dancing Queen,{T1},1,230000,album,[],10,Arrival,1976-10-11 00:00:00 UTC,Polar,60,{B1},{A1},Abba,230
 """
 TRACKS_CSV = f"id,track_popularity,explicit\n{T1},80,False\n{T2},1,True\n"
