@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import numpy as np
 import pyarrow.compute as pc
@@ -61,6 +62,39 @@ def test_some_plays_are_reported_hours_and_days_later_together(history):
     assert 0.005 < (late > 60).sum() / len(history) < 0.015
     assert late.max() > 12 * 3600
     assert len(np.unique(reported[late > 60])) < 0.5 * (late > 60).sum()
+
+
+def heard(history):
+    """Start and end of each play (ms since 1970), in order; of offline plays by `offline_timestamp`. None twice."""
+    columns = [history[name].to_pylist() for name in ("ts", "ms_played", "offline_timestamp")]
+    plays = set()
+    for ts, ms, offline in zip(*columns, strict=True):
+        reported = int(datetime.fromisoformat(ts).timestamp()) * 1000
+        end = reported if offline is None or reported - offline * 1000 - ms <= 60_000 else offline * 1000 + ms
+        plays.add((end - ms, end))
+    return sorted(plays)
+
+
+@pytest.mark.parametrize(
+    "listening",
+    [
+        Listening(3_000, FIRST, LAST),
+        Listening(3_000, datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC), podcast_share=0.15),
+    ],
+    ids=["six years", "a month"],
+)
+def test_plays_follow_one_another(listening):
+    plays = heard(extended_history(listening))
+    assert all(end <= start for (_, end), (start, _) in pairwise(plays))
+    assert listening.first.timestamp() * 1000 <= plays[0][0]
+    assert plays[-1][1] < listening.last.timestamp() * 1000
+
+
+def test_more_plays_than_fit_into_the_time_overlap():
+    day = Listening(3_000, datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC))
+    history = extended_history(day)
+    assert len(history) == 3_000
+    assert {ts[:10] for ts in history["ts"].to_pylist()} <= {"2024-01-01"}
 
 
 def test_exports_are_landed_once_and_the_same(tmp_path):
