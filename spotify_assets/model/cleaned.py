@@ -213,10 +213,10 @@ def feature_columns() -> list[Column]:
 catalog_features = table(
     "catalog_features",
     "cleaned",
-    "One row per track with audio features in catalogue files, by id, else by artist and name. Of several files that "
-    "have them, the newest counts.",
-    key("track_key", "Spotify's id; where there is only a name, `name:` and a hash of the names", primary_key=True),
-    optional("track_id", LABEL, "Spotify's id; null where there is only a name"),
+    "One row per id of a track with audio features in catalogue files, and one per artist and name. Of several files "
+    "that have them, the newest counts.",
+    key("track_key", "Spotify's id, or `name:` and a hash of the names", primary_key=True),
+    optional("track_id", LABEL, "Spotify's id; null in a row of names"),
     optional("track_name", TEXT, "Name of the track; null where no file with features has it"),
     optional("artist_name", TEXT, "Its first artist; null where no file with features has it"),
     hash_key("recording_key", "Hash of the normalized artist and track names, as in `dim_recording`"),
@@ -226,6 +226,54 @@ catalog_features = table(
     CheckConstraint("key BETWEEN 0 AND 11", name="key_in_range"),
     CheckConstraint("mode IN (0, 1)", name="mode_in_range"),
     CheckConstraint("tempo > 0", name="tempo_above_zero"),
+)
+
+
+def source(name: str, what: str) -> Column:
+    """The file that a group of attributes is from."""
+    return optional(f"{name}_source", TEXT, f"File that {what} from; null where unknown")
+
+
+catalog_albums = table(
+    "catalog_albums",
+    "cleaned",
+    "One row per id of an album in catalogue files, and one per artist and name. Of several files that know, the "
+    "newest counts.",
+    key("catalog_album_key", "Spotify's id, or `name:` and a hash of artist and name", primary_key=True),
+    optional("album_id", LABEL, "Spotify's id; null where no file has it"),
+    optional("album_name", TEXT, "Name of the album; null where no file has it"),
+    optional("album_artist_id", LABEL, "Spotify's id of its first artist; null where no file has it"),
+    optional("album_artist_name", TEXT, "Name of its first artist; null where no file has it"),
+    optional("album_type", LABEL, "`album`, `single` or `compilation`; null where unknown"),
+    optional("total_tracks", NUMBER, "Tracks on the album; null where unknown"),
+    *release_columns(),
+    source("release", "the release is"),
+    optional("label", TEXT, "Record label; null where unknown"),
+    source("label", "the label is"),
+    optional("popularity", NUMBER, "Spotify's popularity (0 to 100) when the file was made; null where unknown"),
+    source("popularity", "the popularity is"),
+    CheckConstraint("popularity BETWEEN 0 AND 100", name="album_popularity_in_range"),
+)
+
+catalog_track_metadata = table(
+    "catalog_track_metadata",
+    "cleaned",
+    "One row per id of a track in catalogue files, and one per artist and name. Of several files that know, the "
+    "newest counts.",
+    key("catalog_track_key", "Spotify's id, or `name:` and a hash of artist and name", primary_key=True),
+    optional("popularity", NUMBER, "Spotify's popularity (0 to 100) when the file was made; null where unknown"),
+    source("popularity", "the popularity is"),
+    optional("duration_ms", COUNT, "Length (ms); null where unknown"),
+    optional("explicit", FLAG, "Whether it is marked as explicit; null where unknown"),
+    source("recording", "length and `explicit` are"),
+    optional("isrc", LABEL, "International Standard Recording Code (ISO 3901); null where unknown"),
+    source("isrc", "the ISRC is"),
+    *release_columns(),
+    source("release", "the release is"),
+    optional("genres", TEXTS, "Genres of the track, in lower case; null where unknown"),
+    source("genres", "the genres are"),
+    CheckConstraint("popularity BETWEEN 0 AND 100", name="catalog_track_popularity_in_range"),
+    CheckConstraint("duration_ms >= 0", name="catalog_track_length_not_negative"),
 )
 
 # In order of precedence: a row of a catalogue file is left out of the join for the first that applies.

@@ -94,13 +94,13 @@ class InputFingerprints:
         """Fingerprint of the inputs, code and settings of each window, by window name.
 
         A window without inputs has the fingerprint `EMPTY`, except the one window (`WHOLE`) of an unpartitioned
-        computed table.
+        computed table that isn't a cleaned one.
         """
         upstreams = lineage.upstreams(table.name)
-        # An unpartitioned computed table has rows even without inputs, as the unknown member of a dimension. One that
-        # reads raw tables alone has none: a lake without catalogue files pays nothing for what follows from them.
+        # An unpartitioned computed table has rows even without inputs, as the unknown member of a dimension; a cleaned
+        # one has none: a lake without catalogue files pays nothing for what follows from them.
         has_rows_without_inputs = table.landed_folder is None and not table.is_partitioned
-        if has_rows_without_inputs and upstreams and all(TABLES[upstream].landed_folder for upstream in upstreams):
+        if has_rows_without_inputs and table.layer == "cleaned":
             has_rows_without_inputs = False
             upstreams = tuple(upstream for upstream in upstreams if self.state(upstream))
         if table.name in CORRECTIONS:

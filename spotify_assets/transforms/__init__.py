@@ -6,6 +6,7 @@ lineage from the signatures. Keyword-only parameters are settings. No Dagster an
 
 from spotify_assets.transforms.catalog_files import catalog_artists, catalog_features
 from spotify_assets.transforms.catalog_join import catalog_tracks, catalog_tracks_rejects
+from spotify_assets.transforms.catalog_metadata import catalog_albums, catalog_track_metadata
 from spotify_assets.transforms.catalogue import track_catalogue
 from spotify_assets.transforms.dimensions import (
     bridge_track_artist,
@@ -39,8 +40,10 @@ __all__ = [
     "album_metrics",
     "artist_metrics",
     "bridge_track_artist",
+    "catalog_albums",
     "catalog_artists",
     "catalog_features",
+    "catalog_track_metadata",
     "catalog_tracks",
     "catalog_tracks_rejects",
     "daily_listening",

@@ -23,7 +23,15 @@ from spotify_assets.transforms.catalog_values import (
     within,
 )
 from spotify_assets.transforms.joins import broadcast_join
-from spotify_assets.transforms.keys import SEPARATOR, artist_key, content_key, id_from_uri, recording_key
+from spotify_assets.transforms.keys import (
+    SEPARATOR,
+    artist_key,
+    content_key,
+    id_from_uri,
+    is_spotify_id,
+    name_key,
+    recording_key,
+)
 
 # A row's position, by newest file and row, is at least this: positions as text have one length, and sort alike.
 FIRST_POSITION = 1_000_000_000_000_000_000
@@ -59,7 +67,7 @@ def catalog_artists(raw_catalog_artists: DataFrame, raw_catalog_files: DataFrame
             .otherwise(F.get(names, F.lit(0)))
             .alias("artist_name"),
             id_from_uri(F.get(ids, F.lit(0)), "artist").alias("artist_id"),
-            _packed(popularity, F.when(followers >= 0, followers)).alias("popularity"),
+            packed(popularity, F.when(followers >= 0, followers)).alias("popularity"),
             F.when(F.size(genres) > 0, F.array_join(genres, SEPARATOR)).alias("genres"),
             "position",
             "feeds",
@@ -74,8 +82,8 @@ def catalog_artists(raw_catalog_artists: DataFrame, raw_catalog_files: DataFrame
         *[newest(name).alias(name) for name in ("artist_name", "popularity", "genres")],
     )
     artists = artists.where("artist_id IS NOT NULL OR artist_name IS NOT NULL")
-    artists = _with_source(artists, raw_catalog_files, "popularity", "popularity_source")
-    artists = _with_source(artists, raw_catalog_files, "genres", "genres_source")
+    artists = with_source(artists, raw_catalog_files, "popularity", "popularity_source")
+    artists = with_source(artists, raw_catalog_files, "genres", "genres_source")
     name = value_of("artist_name")
     genres = F.split(value_of("genres"), SEPARATOR)
     return artists.select(
@@ -83,7 +91,7 @@ def catalog_artists(raw_catalog_artists: DataFrame, raw_catalog_files: DataFrame
         "artist_id",
         name.alias("artist_name"),
         artist_key(name).alias("artist_key"),
-        *_unpacked("catalog_artists", value_of("popularity"), "popularity", "followers"),
+        *unpacked("catalog_artists", value_of("popularity"), "popularity", "followers"),
         "popularity_source",
         as_stored(genres, "feeds").alias("genres"),
         "genres_source",
@@ -91,7 +99,7 @@ def catalog_artists(raw_catalog_artists: DataFrame, raw_catalog_files: DataFrame
 
 
 def catalog_features(raw_catalog_features: DataFrame, raw_catalog_files: DataFrame) -> DataFrame:
-    """One row per track with audio features in catalogue files, by id, else by artist and name.
+    """One row per id of a track with audio features in catalogue files, and one per artist and name.
 
     Args:
         raw_catalog_features: Whole table.
@@ -120,24 +128,25 @@ def catalog_features(raw_catalog_features: DataFrame, raw_catalog_files: DataFra
         .where(F.coalesce(*[F.col(name).cast("double") for name in values]).isNotNull())
     )
     tracks = (
-        rows.select("*", content_key(*map(F.col, ("track_id", "artist_name", "track_name"))).alias("track_key"))
+        under_each_key(rows, "track_key", "track_id", "artist_name", "track_name")
         .groupBy("track_key")
         .agg(
-            F.max("track_id").alias("track_id"),
+            F.max(is_spotify_id(F.col("track_key"))).alias("has_id"),
             F.min("position").alias("position"),
             *[newest(name).alias(name) for name in ("track_name", "artist_name")],
         )
-        .where("track_id IS NOT NULL OR (track_name IS NOT NULL AND artist_name IS NOT NULL)")
+        .where("has_id IS NOT NULL")
         .withColumns({name: value_of(name) for name in ("track_name", "artist_name")})
+        .withColumn("track_id", F.when(F.col("has_id"), F.col("track_key")))
     )
-    tracks = _with_source(tracks, raw_catalog_files, "position", "features_source")
+    tracks = with_source(tracks, raw_catalog_files, "position", "features_source")
     return (
         tracks.withColumn(
             "recording_key", recording_key(F.col("artist_name"), F.col("track_name"), F.col("track_key"))
         )
         # By a number: texts of fourteen values, of which the smallest is taken, took three times as long.
         .join(rows.select("position", *values), "position")
-        .drop("position")
+        .drop("position", "has_id")
     )
 
 
@@ -146,22 +155,22 @@ def with_position(rows: DataFrame, raw_catalog_files: DataFrame) -> DataFrame:
     newest file, then of the first file by name, then the first row; and `feeds`.
     """
     position = F.lit(FIRST_POSITION) + F.col("file_number") * F.lit(MAX_FILE_ROWS) + F.col("source_row")
-    files = _numbered(raw_catalog_files).select("source_file", "file_number", "feeds")
+    files = _with_number(raw_catalog_files).select("source_file", "file_number", "feeds")
     return broadcast_join(files, rows, "source_file", "inner").withColumn("position", position)
 
 
-def _numbered(raw_catalog_files: DataFrame) -> DataFrame:
+def _with_number(raw_catalog_files: DataFrame) -> DataFrame:
     """The files with `file_number`, from the newest one; those of one time are in order of their names."""
     # Partitioned by a constant: engines warn of a window without partitions, and files are few.
     newest_first = Window.partitionBy(F.lit(1)).orderBy(F.desc("landed_at"), "source_file")
     return raw_catalog_files.withColumn("file_number", F.row_number().over(newest_first).cast("bigint"))
 
 
-def _with_source(rows: DataFrame, raw_catalog_files: DataFrame, name: str, source: str) -> DataFrame:
+def with_source(rows: DataFrame, raw_catalog_files: DataFrame, name: str, source: str) -> DataFrame:
     """Add the file that a position is of, or that a value of `newest` is from; null for null."""
     position = F.substring(F.col(name).cast("string"), 1, POSITION_DIGITS).cast("bigint")
     number = F.floor((position - F.lit(FIRST_POSITION)) / F.lit(MAX_FILE_ROWS)).cast("bigint")
-    files = _numbered(raw_catalog_files).select("file_number", F.col("source_file").alias(source))
+    files = _with_number(raw_catalog_files).select("file_number", F.col("source_file").alias(source))
     numbered = rows.withColumn("number", number)
     return broadcast_join(files, numbered, F.col("file_number") == F.col("number"), "right").drop(
         "file_number", "number"
@@ -177,14 +186,25 @@ def value_of(name: str) -> Column:
     return F.substring(name, 1 + POSITION_DIGITS, MAX_NAME_LENGTH)
 
 
-def _packed(*values: Column) -> Column:
+def under_each_key(rows: DataFrame, key: str, id_: str, artist: str, name: str) -> DataFrame:
+    """Each row under its id, and under its names: with `key`, as of `content_key`.
+
+    A key is null where the row has no id, or a name is missing. It can't be filtered by here, as names come from
+    lists: groups of null keys are to be dropped.
+    """
+    is_named = F.col(artist).isNotNull() & F.col(name).isNotNull()
+    by_name = F.when(is_named, name_key(F.col(artist), F.col(name)))
+    return rows.withColumn("by_name", by_name).select("*", F.explode(F.array(id_, "by_name")).alias(key))
+
+
+def packed(*values: Column) -> Column:
     """Values as one text; null if all of them are null."""
     is_any = reduce(Column.__or__, (value.isNotNull() for value in values))
     return F.when(is_any, F.concat_ws(SEPARATOR, *[F.coalesce(value.cast("string"), F.lit("")) for value in values]))
 
 
-def _unpacked(table: str, packed: Column, *names: str) -> list[Column]:
-    """Columns of a table from `_packed` values."""
+def unpacked(table: str, packed: Column, *names: str) -> list[Column]:
+    """Columns of a table from `packed` values."""
     types = TABLES[table].spark_types
     parts = F.split(packed, SEPARATOR)
     return [

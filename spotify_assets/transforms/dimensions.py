@@ -36,7 +36,7 @@ from spotify_assets.transforms.identity import (
     seen_order,
 )
 from spotify_assets.transforms.joins import broadcast_join, union_by_name
-from spotify_assets.transforms.keys import SEPARATOR, album_key, artist_key, hash64, normalize_name
+from spotify_assets.transforms.keys import SEPARATOR, album_key, artist_key, hash64, is_spotify_id, normalize_name
 
 # Value of required date columns in default members.
 DEFAULT_MEMBER_DATE = date(1970, 1, 1)
@@ -215,7 +215,7 @@ def _renamed_artists(monthly_content: DataFrame) -> DataFrame:
     by_artist = plays.groupBy("artist_key").agg(
         F.min("first_played_at").alias("first"), F.max("last_played_at").alias("last")
     )
-    with_id = plays.where(~F.col("content_key").startswith("name:")).select("content_key", "artist_key")
+    with_id = plays.where(is_spotify_id(F.col("content_key"))).select("content_key", "artist_key")
     several = with_id.groupBy("content_key").agg(
         F.min("artist_key").alias("one"), F.max("artist_key").alias("another")
     )
@@ -357,7 +357,7 @@ def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame, raw_me
         seen_order("seen_at", played=False, is_named=is_named),
     )
     seen = known.unionByName(played)
-    ids = seen.where(~F.col("content_key").startswith("name:"))
+    ids = seen.where(is_spotify_id(F.col("content_key")))
     isrc = F.regexp_replace(F.upper("isrc"), "[^0-9A-Z]", "")
     isrcs = track_catalogue.select("recording_key", F.when(F.length(isrc) == ISRC_LENGTH, isrc).alias("isrc"))
     links = [links_of(ids, "content_key", "recording_key", "id"), links_of(isrcs, "isrc", "recording_key", "isrc")]
@@ -439,9 +439,9 @@ def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame, dim_record
         artist_key(F.col("artist_name")).alias("artist_key"),
         album_key(F.col("artist_name"), F.col("album_name")).alias("album_key"),
         "recording_key",
-        F.when(
-            ~F.col("track_key").startswith("name:"), F.concat_ws("", F.lit("spotify:track:"), F.col("track_key"))
-        ).alias("track_uri"),
+        F.when(is_spotify_id(F.col("track_key")), F.concat_ws("", F.lit("spotify:track:"), F.col("track_key"))).alias(
+            "track_uri"
+        ),
         "seen_at",
     )
     by_spelling = union_by_name(from_catalogue, from_plays).withColumn(
@@ -501,7 +501,7 @@ def dim_episode(monthly_content: DataFrame, playlist_tracks: DataFrame) -> DataF
     from_playlists = playlist_tracks.where("episode_key IS NOT NULL").select(
         "episode_key",
         F.lit("episode").alias("content_type"),
-        F.when(~F.col("episode_key").startswith("name:"), uri).alias("episode_uri"),
+        F.when(is_spotify_id(F.col("episode_key")), uri).alias("episode_uri"),
         "episode_name",
         "show_name",
         *attributes,

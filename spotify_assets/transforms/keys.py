@@ -49,6 +49,11 @@ def id_from_uri(uri: Column, *kinds: str) -> Column:
     return F.when(bare.rlike(BARE_ID), bare)
 
 
+def is_spotify_id(key: Column) -> Column:
+    """Whether a natural key, as of `content_key`, is Spotify's id rather than a hash of names; null for null."""
+    return ~key.startswith("name:")
+
+
 def name_key(artist_or_show: Column, name: Column) -> Column:
     """Natural key of a track or episode without an id: `name:` and the MD5 of the normalized names."""
     names = F.concat_ws(SEPARATOR, normalize_name(artist_or_show), normalize_name(name))

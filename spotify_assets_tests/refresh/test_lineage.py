@@ -20,7 +20,7 @@ SNAPSHOTS = {"raw_playlist_files", "raw_playlists"}
 OVERRIDES = {"raw_merges", "raw_exclusions"}
 METADATA = {"track_metadata", "album_metadata", "artist_metadata"}
 CATALOG = {name for name in TABLES if name.startswith("raw_catalog_")}
-CATALOG_TOLD = {"catalog_artists", "catalog_features", "catalog_tracks", "catalog_tracks_rejects"}
+CATALOG_TOLD = {name for name in TABLES if name.startswith("catalog_") and TABLES[name].layer == "cleaned"}
 JUDGED = {"plays", "rejected_plays"}
 PARTITIONED = {name for name, table in TABLES.items() if table.is_partitioned}
 VERSIONS = """

@@ -18,10 +18,12 @@ from spotify_assets.settings import load_settings
 from spotify_assets.windows import TimeWindow, windows
 from spotify_assets_tests.conftest import LANDED_AT, extended, utc
 
-UNPARTITIONED = {table for table in lineage.computed_tables() if not TABLES[table].is_partitioned}
+WHOLE_TABLES = {table for table in lineage.computed_tables() if not TABLES[table].is_partitioned}
+# A cleaned table without inputs has no rows.
+UNPARTITIONED = {table for table in WHOLE_TABLES if TABLES[table].layer != "cleaned"}
 # They follow from no plays.
 STATIC = {"dim_time", "dim_reason"}
-OF_PLAYLISTS = {"track_catalogue", "dim_playlist", "playlist_changes", "playlist_track_tenure"}
+OF_PLAYLISTS = {"dim_playlist", "playlist_changes", "playlist_track_tenure"}
 OF_PLAYS = UNPARTITIONED - STATIC - OF_PLAYLISTS
 
 

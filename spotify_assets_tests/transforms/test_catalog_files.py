@@ -9,10 +9,10 @@ A1, A2 = "1" * 22, "2" * 22
 T1, T2 = "3" * 22, "4" * 22
 
 
-def files(**landed):
+def files(feeds=("artists",), **landed):
     """Rows of `raw_catalog_files`: files and the days they were landed."""
     return [
-        {"source_file": name, "landed_at": utc(f"{day} 00:00:00"), "feeds": ["artists"]}
+        {"source_file": name, "landed_at": utc(f"{day} 00:00:00"), "feeds": list(feeds)}
         for name, day in landed.items()
     ]
 
@@ -113,9 +113,9 @@ def test_genres_are_written_to_the_lake(world):
 def test_features_are_those_of_the_newest_file_by_id_or_name(features):
     shares = dict.fromkeys(SHARES, "0.5")
     rows = [
+        {"source_file": "old", "track_name": "Song", "artist_names": "A, B", "artist_count": "2", "energy": "80%"},
         {"source_file": "old", "track_id": T1, "track_name": "Song", "artist_names": "A;B", "tempo": "99", **shares},
         {"source_file": "new", "track_id": f"spotify:track:{T1}", "tempo": "120.5", "key": "-1", "mode": "1"},
-        {"source_file": "old", "track_name": "Song", "artist_names": "A, B", "artist_count": "2", "energy": "80%"},
         {"source_file": "old", "track_name": "Song", "energy": "0.8"},
         {"source_file": "old", "track_id": T2, "energy": "x", "tempo": "0"},
     ]

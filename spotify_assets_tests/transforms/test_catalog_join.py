@@ -45,10 +45,13 @@ def join(computed, frame):
             for table, of in (
                 ("catalog_artists", ("raw_catalog_artists", "raw_catalog_files")),
                 ("catalog_features", ("raw_catalog_features", "raw_catalog_files")),
+                ("catalog_albums", ("raw_catalog_albums", "raw_catalog_files")),
             )
         }
         given = raw | known
-        shared = ("raw_catalog_tracks", "raw_catalog_albums", "catalog_artists", "raw_catalog_files")
+        shared = (
+            "raw_catalog_tracks", "raw_catalog_albums", "catalog_albums", "catalog_artists", "raw_catalog_files",
+        )  # fmt: skip
         joined = computed("catalog_tracks", **{name: given[name] for name in (*shared, "catalog_features")}).collect()
         rejects = computed("catalog_tracks_rejects", **{name: given[name] for name in shared}).collect()
         assert len(joined) + len(rejects) == len(tracks)
@@ -186,7 +189,7 @@ def test_from_files_to_tables(world):
     for name, content in (("a", ARTISTS_CSV), ("b", ALBUMS_CSV), ("t", TRACKS_CSV), ("f", FEATURES_CSV)):
         world.landing.land(f"catalog/{name}.csv", content.encode())
     mirror_catalog(world.landing, world.lake, world.settings)
-    for table in ("catalog_artists", "catalog_features", "catalog_tracks", "catalog_tracks_rejects"):
+    for table in ("catalog_artists", "catalog_features", "catalog_albums", "catalog_tracks", "catalog_tracks_rejects"):
         world.frames.write(table, world.frames.compute(table), ())
     [track] = world.rows("catalog_tracks")
     assert (track["track_name"], track["album_name"], track["artist_name"]) == ("Dancing Queen", "Arrival", "Abba")

@@ -43,6 +43,18 @@ def catalog_features(raw_catalog_features: DataFrame, raw_catalog_files: DataFra
 
 
 @lake_table
+def catalog_albums(raw_catalog_albums: DataFrame, raw_catalog_files: DataFrame) -> DataFrame:
+    return transforms.catalog_albums(raw_catalog_albums, raw_catalog_files)
+
+
+@lake_table
+def catalog_track_metadata(
+    raw_catalog_tracks: DataFrame, raw_catalog_albums: DataFrame, raw_catalog_files: DataFrame
+) -> DataFrame:
+    return transforms.catalog_track_metadata(raw_catalog_tracks, raw_catalog_albums, raw_catalog_files)
+
+
+@lake_table
 def rejected_plays(
     context: dg.AssetExecutionContext,
     raw_plays: DataFrame,
@@ -58,12 +70,13 @@ def rejected_plays(
 def catalog_tracks(
     raw_catalog_tracks: DataFrame,
     raw_catalog_albums: DataFrame,
+    catalog_albums: DataFrame,
     catalog_artists: DataFrame,
     catalog_features: DataFrame,
     raw_catalog_files: DataFrame,
 ) -> DataFrame:
     return transforms.catalog_tracks(
-        raw_catalog_tracks, raw_catalog_albums, catalog_artists, catalog_features, raw_catalog_files
+        raw_catalog_tracks, raw_catalog_albums, catalog_albums, catalog_artists, catalog_features, raw_catalog_files
     )
 
 
@@ -71,9 +84,10 @@ def catalog_tracks(
 def catalog_tracks_rejects(
     raw_catalog_tracks: DataFrame,
     raw_catalog_albums: DataFrame,
+    catalog_albums: DataFrame,
     catalog_artists: DataFrame,
     raw_catalog_files: DataFrame,
 ) -> DataFrame:
     return transforms.catalog_tracks_rejects(
-        raw_catalog_tracks, raw_catalog_albums, catalog_artists, raw_catalog_files
+        raw_catalog_tracks, raw_catalog_albums, catalog_albums, catalog_artists, raw_catalog_files
     )
