@@ -435,13 +435,14 @@ def forget(listener: str, yes: bool) -> None:
 )
 @click.option("--remove", is_flag=True, help="Delete the landed sample files, and sync.")
 def demo(plays: int, remove: bool) -> None:
-    """Create sample exports and playlists, compute every table, and show the results.
+    """Create sample exports, catalogue files and playlists, compute every table, and show the results.
 
     Playlists and metadata come from a simulated Web API on this machine.
     """
     from spotify_assets.cli import reports
     from spotify_assets.sandbox.capture import capture_samples, remove_samples
     from spotify_assets.sandbox.exports import land_sample_exports
+    from spotify_assets.sandbox.sample_catalog import land_sample_catalog
 
     if remove:
         console.print(f"{remove_samples(settings()):,} sample files removed")
@@ -449,7 +450,9 @@ def demo(plays: int, remove: bool) -> None:
         return
     with console.status(f"Making exports with {plays:,} plays"):
         made = land_sample_exports(landing(), plays)
+        catalogue = land_sample_catalog(landing(), plays)
     console.print(f"Sample exports of [bold]{' and '.join(made)}[/] are in {settings().landing_uri}/history")
+    console.print(f"{len(catalogue)} catalogue files of their tracks are in {settings().landing_uri}/catalog/demo")
     run_sync()
     with console.status("Asking a stand-in for Spotify's Web API"):
         captured, fetched = capture_samples(settings(), plays)

@@ -133,8 +133,8 @@ class _ListenersFiles:
         """Paths for a file, the best one first, without those that are known to be taken."""
         folder = self._folder
         for part in name.parts[:-1]:
-            folder = next(path for path in _numbered(f"{folder}/{part}") if path not in self._taken)
-        for path in _numbered(f"{folder}/{name.name}"):
+            folder = next(path for path in _numbered_paths(f"{folder}/{part}") if path not in self._taken)
+        for path in _numbered_paths(f"{folder}/{name.name}"):
             if path not in self._taken and path not in self._folders:
                 yield path
 
@@ -158,7 +158,7 @@ def _sha256(source: Path) -> str:
     return file_sha256(lambda: source.open("rb"))
 
 
-def _numbered(path: str) -> Iterator[str]:
+def _numbered_paths(path: str) -> Iterator[str]:
     """The path, and then with numbers before the suffix, from 2: `a/b.json`, `a/b-2.json`, ..."""
     yield path
     whole = PurePosixPath(path)

@@ -15,6 +15,7 @@ from spotify_assets.landing.copy_in import listener_files
 from spotify_assets.landing.zone import PLAYLISTS, LandingZone
 from spotify_assets.readers.responses import remove_people
 from spotify_assets.sandbox.exports import LISTENERS
+from spotify_assets.sandbox.sample_catalog import FOLDER, sample_catalog
 from spotify_assets.sandbox.sample_playlists import USER, sample_playlists
 from spotify_assets.sandbox.spotify_api import StandIn
 from spotify_assets.settings import Settings
@@ -23,6 +24,7 @@ from spotify_assets.spotify import SpotifyClient
 DAYS_BEFORE = 6
 PREFIX = "demo-"
 BUDGET = 400
+FEWEST_PLAYS = 1_000
 
 
 def capture_samples(settings: Settings, plays: int) -> tuple[fetch.CaptureResult, fetch.FetchResult]:
@@ -47,7 +49,7 @@ def capture_samples(settings: Settings, plays: int) -> tuple[fetch.CaptureResult
 
 
 def remove_samples(settings: Settings) -> int:
-    """Remove the exports, playlists and metadata that the demo landed, and no other files.
+    """Remove the exports, catalogue files, playlists and metadata that the demo landed, and no other files.
 
     Returns:
         Number of files removed.
@@ -55,11 +57,13 @@ def remove_samples(settings: Settings) -> int:
     landing = LandingZone(settings.landing_uri)
     playlists = tuple(sample_playlists(datetime.now(UTC).date()))
     exports = [path for listener in LISTENERS for path in listener_files(listener, landing)]
+    names = {name for name, _ in sample_catalog(FEWEST_PLAYS)}  # they are the same for any number
+    catalogue = [one.path for one in landing.captures(FOLDER) if one.path.removeprefix(f"{FOLDER}/") in names]
     captures = [
         *[one for one in landing.captures(PLAYLISTS) if PurePosixPath(one.path).name.startswith(playlists)],
         *[one for one in landing.captures(fetch.METADATA) if PurePosixPath(one.path).name.startswith(PREFIX)],
     ]
-    return landing.remove([*exports, *[one.path for one in captures]])
+    return landing.remove([*exports, *catalogue, *[one.path for one in captures]])
 
 
 def _land_dumps(day: date, landing: LandingZone, settings: Settings, plays: int) -> None:

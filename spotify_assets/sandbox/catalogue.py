@@ -91,14 +91,14 @@ class Catalogue:
         return self._simple_track(track_id) | {
             "album": self._simple_album(artist, album),
             "external_ids": {"isrc": f"SE{ALPHABET[10 + number // 100_000]}0A{number % 25:02}{number % 100_000:05}"},
-            "popularity": _pick(track_id, "popularity", 101),
+            "popularity": pick(track_id, "popularity", 101),
         }
 
     def _simple_track(self, track_id: str) -> Document:
         title, artist, album = self._track_names[track_id]
         artists = [artist]
-        if _pick(track_id, "featured", 8) == 0:
-            featured = self._track_names[self._ids[_pick(track_id, "guest", len(self._ids))]][1]
+        if pick(track_id, "featured", 8) == 0:
+            featured = self._track_names[self._ids[pick(track_id, "guest", len(self._ids))]][1]
             artists += [featured] if featured != artist else []
         return _identity("track", track_id) | {
             "name": title,
@@ -106,7 +106,7 @@ class Catalogue:
             "available_markets": list(MARKETS),
             "disc_number": 1,
             "duration_ms": self._lengths[track_id],
-            "explicit": _pick(track_id, "explicit", 9) == 0,
+            "explicit": pick(track_id, "explicit", 9) == 0,
             "is_local": False,
             "preview_url": None,
             "track_number": self._tracks_of[artist, album].index(track_id) + 1,
@@ -117,10 +117,10 @@ class Catalogue:
         tracks = [self._simple_track(track_id) for track_id in self._tracks_of[artist, name]]
         return self._simple_album(artist, name) | {
             "copyrights": [{"text": f"(P) {artist}", "type": "P"}],
-            "external_ids": {"upc": f"{_pick(album_id, 'upc', 10**12):012}"},
+            "external_ids": {"upc": f"{pick(album_id, 'upc', 10**12):012}"},
             "genres": _genres(artist),
-            "label": LABELS[_pick(album_id, "label", len(LABELS))],
-            "popularity": _pick(album_id, "popularity", 101),
+            "label": LABELS[pick(album_id, "label", len(LABELS))],
+            "popularity": pick(album_id, "popularity", 101),
             "tracks": {
                 "href": f"https://api.spotify.com/v1/albums/{album_id}/tracks?offset=0&limit=50",
                 "items": tracks,
@@ -134,16 +134,16 @@ class Catalogue:
 
     def _simple_album(self, artist: str, name: str) -> Document:
         album_id = id_of("album", artist, name)
-        released = f"{1966 + _pick(album_id, 'year', 58)}-{1 + _pick(album_id, 'month', 12):02}"
-        released += f"-{1 + _pick(album_id, 'day', 28):02}"
+        released = f"{1966 + pick(album_id, 'year', 58)}-{1 + pick(album_id, 'month', 12):02}"
+        released += f"-{1 + pick(album_id, 'day', 28):02}"
         # Of old albums often no more than the year is known.
         precision = ("day", "day", "day", "day", "day", "day", "day", "month", "year", "year")[
-            _pick(album_id, "precision", 10)
+            pick(album_id, "precision", 10)
         ]
         total = len(self._tracks_of[artist, name])
         return _identity("album", album_id) | {
             "name": name,
-            "album_type": "single" if total == 1 else "compilation" if _pick(album_id, "type", 20) == 0 else "album",
+            "album_type": "single" if total == 1 else "compilation" if pick(album_id, "type", 20) == 0 else "album",
             "artists": [self._simple_artist(artist)],
             "available_markets": list(MARKETS),
             "images": _images(ALBUM_IMAGES, album_id),
@@ -155,10 +155,10 @@ class Catalogue:
     def _artist(self, artist_id: str) -> Document:
         name = self._artists[artist_id]
         return self._simple_artist(name) | {
-            "followers": {"href": None, "total": _pick(artist_id, "followers", 2_000_000)},
+            "followers": {"href": None, "total": pick(artist_id, "followers", 2_000_000)},
             "genres": _genres(name),
             "images": _images(ARTIST_IMAGES, artist_id),
-            "popularity": _pick(artist_id, "popularity", 101),
+            "popularity": pick(artist_id, "popularity", 101),
         }
 
     def _simple_artist(self, name: str) -> Document:
@@ -171,7 +171,7 @@ class Catalogue:
             "name": name,
             "audio_preview_url": None,
             "description": f"On {name[name.index(' ') + 1 :].lower()}.",
-            "duration_ms": 900_000 + _pick(episode_id, "duration", 4_500_000),
+            "duration_ms": 900_000 + pick(episode_id, "duration", 4_500_000),
             "explicit": False,
             "html_description": f"<p>On {name[name.index(' ') + 1 :].lower()}.</p>",
             "images": _images(SHOW_IMAGES, episode_id),
@@ -223,13 +223,13 @@ def _digest(*names: str) -> bytes:
     return hashlib.blake2b("\x1f".join(names).encode(), digest_size=16).digest()
 
 
-def _pick(key: str, what: str, below: int) -> int:
+def pick(key: str, what: str, below: int) -> int:
     """A deterministic pseudo-random number from 0 to `below` - 1."""
     return int.from_bytes(_digest(key, what), "big") % below
 
 
 def _genres(artist: str) -> list[str]:
-    first = _pick(artist, "genre", len(GENRES) + 2)
+    first = pick(artist, "genre", len(GENRES) + 2)
     return [GENRES[(first + step) % len(GENRES)] for step in range(2)] if first < len(GENRES) else []
 
 

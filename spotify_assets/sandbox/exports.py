@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,7 @@ def land_sample_exports(landing: LandingZone, plays: int) -> tuple[str, ...]:
     """
     anna, ben = LISTENERS
     annas = Listening(plays * 6 // 10, datetime(2019, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC), seed=1)
-    _land_file(landing, f"{anna}/my_spotify_data.zip", _zip_files(_anna(annas)))
+    land_sample(landing, f"{HISTORY}/{anna}/my_spotify_data.zip", zip_files(_anna(annas)))
     bens = Listening(
         plays - annas.plays,
         datetime(2020, 3, 1, tzinfo=UTC),
@@ -50,7 +50,7 @@ def land_sample_exports(landing: LandingZone, plays: int) -> tuple[str, ...]:
         podcast_share=0.15,
     )
     for name, content in _ben(bens):
-        _land_file(landing, f"{ben}/{name}", content)
+        land_sample(landing, f"{HISTORY}/{ben}/{name}", content)
     return LISTENERS
 
 
@@ -127,7 +127,8 @@ def format_export(document: Any) -> bytes:
     return json.dumps(document, ensure_ascii=False, indent=1).encode()
 
 
-def _zip_files(members: Iterator[tuple[str, bytes]]) -> bytes:
+def zip_files(members: Iterable[tuple[str, bytes]]) -> bytes:
+    """A zip of files by name, with the modification time `LANDED_AT`."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, data in members:
@@ -135,14 +136,13 @@ def _zip_files(members: Iterator[tuple[str, bytes]]) -> bytes:
     return content.getvalue()
 
 
-def _land_file(landing: LandingZone, path: str, content: bytes) -> None:
+def land_sample(landing: LandingZone, path: str, content: bytes) -> None:
     """Land a file with the modification time `LANDED_AT`, unless it exists with the same content."""
-    target = f"{HISTORY}/{path}"
-    with suppress(FileNotFoundError), landing.open(target) as stream:
+    with suppress(FileNotFoundError), landing.open(path) as stream:
         if stream.read() == content:
             return
     with tempfile.NamedTemporaryFile() as written:
         written.write(content)
         written.flush()
         os.utime(written.name, (LANDED_AT.timestamp(), LANDED_AT.timestamp()))
-        landing.copy_in(Path(written.name), target)
+        landing.copy_in(Path(written.name), path)

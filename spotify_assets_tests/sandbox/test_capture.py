@@ -3,15 +3,22 @@ from pathlib import Path
 
 from spotify_assets.sandbox.capture import capture_samples, remove_samples
 from spotify_assets.sandbox.exports import land_sample_exports
+from spotify_assets.sandbox.sample_catalog import land_sample_catalog
 from spotify_assets_tests.conftest import World
 
 
 def test_samples_are_captured_and_taken_away_again_and_nothing_else_is(world: World):
-    own = ["history/me/a.json", "playlists/2026-02-03/own.json", "metadata/tracks/2026-02-03/120000-abc.ndjson"]
+    own = [
+        "catalog/demo/mine.csv",
+        "history/me/a.json",
+        "playlists/2026-02-03/own.json",
+        "metadata/tracks/2026-02-03/120000-abc.ndjson",
+    ]
     for path in own:
         world.landing.land(path, b"[]")
     landing = Path(world.settings.landing_uri)
     land_sample_exports(world.landing, 2_000)
+    land_sample_catalog(world.landing, 2_000)
 
     captured, fetched = capture_samples(world.settings, 2_000)
 
