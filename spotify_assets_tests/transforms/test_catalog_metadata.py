@@ -13,7 +13,9 @@ def tell(computed, frame):
 
     def tell(table, register=ONE_FILE, **raw):
         rows = {
-            name: frame(name, [{"source_file": "a", "source_row": number} | row for number, row in enumerate(of_table)])
+            name: frame(
+                name, [{"source_file": "a", "source_row": number} | row for number, row in enumerate(of_table)]
+            )
             for name, of_table in raw.items()
         }
         key = f"{table.replace('_metadata', '').rstrip('s')}_key"
