@@ -22,6 +22,7 @@ from spotify_assets.model.columns import (
     listener,
     optional,
     required,
+    source_column,
     table,
 )
 from spotify_assets.model.raw import CATALOG_FIELDS, SOURCE_FORMATS, record_columns
@@ -198,6 +199,10 @@ SHARES = {
 }
 
 
+# Of a track, as columns.
+FEATURES = (*SHARES, "loudness", "tempo", "key", "mode", "time_signature")
+
+
 def feature_columns() -> list[Column]:
     """Audio features of a track."""
     return [
@@ -228,12 +233,6 @@ catalog_features = table(
     CheckConstraint("tempo > 0", name="tempo_above_zero"),
 )
 
-
-def source(name: str, what: str) -> Column:
-    """The file that a group of attributes is from."""
-    return optional(f"{name}_source", TEXT, f"File that {what} from; null where unknown")
-
-
 catalog_albums = table(
     "catalog_albums",
     "cleaned",
@@ -247,11 +246,11 @@ catalog_albums = table(
     optional("album_type", LABEL, "`album`, `single` or `compilation`; null where unknown"),
     optional("total_tracks", NUMBER, "Tracks on the album; null where unknown"),
     *release_columns(),
-    source("release", "the release is"),
+    source_column("release", "the release is"),
     optional("label", TEXT, "Record label; null where unknown"),
-    source("label", "the label is"),
+    source_column("label", "the label is"),
     optional("popularity", NUMBER, "Spotify's popularity (0 to 100) when the file was made; null where unknown"),
-    source("popularity", "the popularity is"),
+    source_column("popularity", "the popularity is"),
     CheckConstraint("popularity BETWEEN 0 AND 100", name="album_popularity_in_range"),
 )
 
@@ -262,16 +261,16 @@ catalog_track_metadata = table(
     "newest counts.",
     key("catalog_track_key", "Spotify's id, or `name:` and a hash of artist and name", primary_key=True),
     optional("popularity", NUMBER, "Spotify's popularity (0 to 100) when the file was made; null where unknown"),
-    source("popularity", "the popularity is"),
+    source_column("popularity", "the popularity is"),
     optional("duration_ms", COUNT, "Length (ms); null where unknown"),
     optional("explicit", FLAG, "Whether it is marked as explicit; null where unknown"),
-    source("recording", "length and `explicit` are"),
+    source_column("recording", "length and `explicit` are"),
     optional("isrc", LABEL, "International Standard Recording Code (ISO 3901); null where unknown"),
-    source("isrc", "the ISRC is"),
+    source_column("isrc", "the ISRC is"),
     *release_columns(),
-    source("release", "the release is"),
+    source_column("release", "the release is"),
     optional("genres", TEXTS, "Genres of the track, in lower case; null where unknown"),
-    source("genres", "the genres are"),
+    source_column("genres", "the genres are"),
     CheckConstraint("popularity BETWEEN 0 AND 100", name="catalog_track_popularity_in_range"),
     CheckConstraint("duration_ms >= 0", name="catalog_track_length_not_negative"),
 )

@@ -72,6 +72,12 @@ def optional(name: str, type_: Any, comment: str, **options: Any) -> Column:
     return Column(name, type_, nullable=True, comment=comment, **options)
 
 
+def source_column(group: str, what: str, *, or_api: bool = False) -> Column:
+    """Where a group of attributes is from: a catalogue file, or `api`, which also stands for captured playlists."""
+    place = "`api`, or the catalogue file," if or_api else "File"
+    return optional(f"{group}_source", TEXT, f"{place} that {what} from; null where unknown")
+
+
 def table(
     name: str, layer: str, comment: str, *parts: Any, window: str | None = None, landed: str | None = None
 ) -> Table:

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Column
 
 from spotify_assets.model.catalogue import recording_columns, release_columns
+from spotify_assets.model.cleaned import feature_columns
 from spotify_assets.model.columns import (
     COUNT,
     DAY,
@@ -20,6 +21,7 @@ from spotify_assets.model.columns import (
     key,
     optional,
     required,
+    source_column,
     table,
 )
 
@@ -46,9 +48,25 @@ REASONS = {
     "other": "A code that this list does not know; `plays` has it",
 }
 
+# In `*_source`: the Web API, in a response or a captured playlist.
+FROM_API = "api"
+
 PLATFORM_FAMILIES = (
     "android", "ios", "windows", "macos", "linux", "web", "speaker_or_tv", "other", "unknown", "not_applicable",
 )  # fmt: skip
+
+
+def release_year() -> Column:
+    return optional("release_year", NUMBER, "Year of release; null where unknown")
+
+
+def popularity_columns(what: str) -> list[Column]:
+    """Popularity, where Spotify or a catalogue file tells it."""
+    comment = f"Spotify's popularity of the {what} (0 to 100), latest known; null where unknown"
+    return [
+        optional("popularity", NUMBER, comment),
+        source_column("popularity", "the popularity is", or_api=True),
+    ]
 
 
 def dimension_key(name: str, comment: str, **options: Any) -> Column:
@@ -111,6 +129,9 @@ dim_artist = table(
     optional("artist_id", LABEL, "Spotify's id, latest seen; null where no response has it"),
     optional("image_url", TEXT, "Address of an image; null where unknown"),
     optional("genres", TEXT, "Genres, with commas; null where unknown"),
+    source_column("genres", "the genres are", or_api=True),
+    *popularity_columns("artist"),
+    optional("followers", COUNT, "Followers, from where the popularity is; null where unknown"),
     *canonical_columns("artist_key", "dim_artist", ("id", "override"), "artist"),
     *[optional(column.name, TIME, column.comment or "") for column in first_and_last_play("artist")],
 )
@@ -127,8 +148,12 @@ dim_album = table(
     optional("album_type", LABEL, "`album`, `single` or `compilation`; null where unknown"),
     optional("total_tracks", NUMBER, "Tracks on the album; null where unknown"),
     *release_columns(),
+    release_year(),
+    source_column("release", "the release is", or_api=True),
     optional("image_url", TEXT, "Address of the cover; null where unknown"),
     optional("label", TEXT, "Record label; null where unknown"),
+    source_column("label", "the label is", or_api=True),
+    *popularity_columns("album"),
     optional("genres", TEXT, "Genres, with commas; null where unknown"),
     *canonical_columns("album_key", "dim_album", ("artist", "override"), "album"),
     *[optional(column.name, TIME, column.comment or "") for column in first_and_last_play("album")],
@@ -169,6 +194,14 @@ dim_track = table(
     ),
     key("canonical_track_key", "The canonical recording's most played id", "dim_track.track_key"),
     *recording_columns(),
+    source_column("recording", "length and `explicit` are", or_api=True),
+    source_column("isrc", "the ISRC is", or_api=True),
+    *release_columns(),
+    release_year(),
+    source_column("release", "the release is", or_api=True),
+    *popularity_columns("track"),
+    *feature_columns(),
+    source_column("features", "the audio features are", or_api=True),
     optional("disc_number", NUMBER, "Disc that it is on; null where unknown"),
     optional("track_number", NUMBER, "Number on that disc; null where unknown"),
     optional("image_url", TEXT, "Address of its album's cover; null where unknown"),

@@ -27,6 +27,7 @@ from spotify_assets.transforms.aggregates import (
     latest_first_order,
 )
 from spotify_assets.transforms.calendar import date_key, iso_day_of_week
+from spotify_assets.transforms.enrich import enrich_albums, enrich_artists, enrich_tracks
 from spotify_assets.transforms.identity import (
     artist_and_title,
     canonical_keys,
@@ -144,7 +145,11 @@ def dim_platform(hourly_listening: DataFrame) -> DataFrame:
 
 
 def dim_artist(
-    monthly_content: DataFrame, track_catalogue: DataFrame, artist_metadata: DataFrame, raw_merges: DataFrame
+    monthly_content: DataFrame,
+    track_catalogue: DataFrame,
+    artist_metadata: DataFrame,
+    catalog_artists: DataFrame,
+    raw_merges: DataFrame,
 ) -> DataFrame:
     """One row per artist by normalized name, from plays, playlists and Web API responses.
 
@@ -152,6 +157,7 @@ def dim_artist(
         monthly_content: Whole table.
         track_catalogue: Whole table.
         artist_metadata: Whole table.
+        catalog_artists: Whole table: attributes that no response has.
         raw_merges: Whole table: names that a person says are one.
     """
     from_plays = _latest_played_names(monthly_content, "artist_key", "artist_name")
@@ -167,16 +173,17 @@ def dim_artist(
         ).alias("artist"),
     ).select("artist.artist_name", F.nullif("artist.artist_id", F.lit("")).alias("artist_id"), "seen_at")
     responses = artist_metadata.where("is_found").select(
-        "artist_name", "artist_id", "image_url", _comma_separated("genres"), _response_seen_at()
-    )
+        "artist_name", "artist_id", "image_url", _comma_separated("genres"), "popularity", "followers",
+        _response_seen_at(),
+    )  # fmt: skip
     from_catalogue = (
         union_by_name(on_albums, on_tracks, responses)
         .where("artist_name IS NOT NULL")
         .withColumn("artist_key", artist_key(F.col("artist_name")))
     )
-    artists = _latest_attributes(
-        "artist_key", from_plays, from_catalogue, "artist_name", "artist_id", "image_url", "genres"
-    )
+    attributes = ("artist_name", "artist_id", "image_url", "genres", "popularity", "followers")
+    artists = _latest_attributes("artist_key", from_plays, from_catalogue, *attributes)
+    artists = enrich_artists(artists, catalog_artists)
     seen = from_catalogue.select("artist_key", seen_order("seen_at", played=False)).unionByName(
         _of_tracks(monthly_content).select("artist_key", seen_order("last_played_at", played=True))
     )
@@ -268,6 +275,7 @@ def dim_album(
     monthly_content: DataFrame,
     track_catalogue: DataFrame,
     album_metadata: DataFrame,
+    catalog_albums: DataFrame,
     dim_artist: DataFrame,
     raw_merges: DataFrame,
 ) -> DataFrame:
@@ -280,6 +288,7 @@ def dim_album(
         monthly_content: Whole table.
         track_catalogue: Whole table.
         album_metadata: Whole table.
+        catalog_albums: Whole table: attributes that no response has.
         dim_artist: Whole table: canonical artists.
         raw_merges: Whole table: names that a person says are one.
     """
@@ -307,6 +316,7 @@ def dim_album(
     albums = _latest_attributes(
         "album_key", from_plays, from_catalogue, "album_name", "artist_name", *attributes, "label", "genres"
     )
+    albums = enrich_albums(albums, catalog_albums)
     names = on_tracks.select(
         "album_key", "album_name", "artist_name", seen_order("seen_at", played=False)
     ).unionByName(from_plays.select("album_key", "album_name", "artist_name", seen_order("seen_at", played=True)))
@@ -406,12 +416,20 @@ def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame, raw_me
     return add_default_members("dim_recording", members)
 
 
-def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame, dim_recording: DataFrame) -> DataFrame:
+def dim_track(
+    monthly_content: DataFrame,
+    track_catalogue: DataFrame,
+    catalog_track_metadata: DataFrame,
+    catalog_features: DataFrame,
+    dim_recording: DataFrame,
+) -> DataFrame:
     """One row per track id (per name where a play has no id), from plays, playlists and Web API responses.
 
     Args:
         monthly_content: Whole table.
         track_catalogue: Whole table.
+        catalog_track_metadata: Whole table: attributes that no response has.
+        catalog_features: Whole table.
         dim_recording: Whole table: the most played track of each recording.
     """
     names = ("track_name", "artist_name", "album_name")
@@ -465,7 +483,10 @@ def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame, dim_record
         .join(seen, ["track_key", "order"])
         .fillna(UNKNOWN, ["track_name", "artist_name"])
     )
-    attributes = ("duration_ms", "explicit", "isrc", "disc_number", "track_number", "image_url")
+    attributes = (
+        "duration_ms", "explicit", "isrc", "disc_number", "track_number", "image_url", "popularity", "release_date",
+        "release_date_precision",
+    )  # fmt: skip
     catalogue_attributes = _cast_attributes(
         "dim_track",
         track_catalogue.groupBy("track_key").agg(*[latest(name, "seen_at").alias(name) for name in attributes]),
@@ -473,6 +494,7 @@ def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame, dim_record
     )
     canonical = dim_recording.select("recording_key", "canonical_track_key")
     with_attributes = broadcast_join(catalogue_attributes, tracks, "track_key", "right")
+    with_attributes = enrich_tracks(with_attributes, catalog_track_metadata, catalog_features)
     return add_default_members("dim_track", with_attributes.join(canonical, "recording_key"))
 
 

@@ -36,9 +36,13 @@ def dim_platform(hourly_listening: DataFrame) -> DataFrame:
 
 @lake_table
 def dim_artist(
-    monthly_content: DataFrame, track_catalogue: DataFrame, artist_metadata: DataFrame, raw_merges: DataFrame
+    monthly_content: DataFrame,
+    track_catalogue: DataFrame,
+    artist_metadata: DataFrame,
+    catalog_artists: DataFrame,
+    raw_merges: DataFrame,
 ) -> DataFrame:
-    return transforms.dim_artist(monthly_content, track_catalogue, artist_metadata, raw_merges)
+    return transforms.dim_artist(monthly_content, track_catalogue, artist_metadata, catalog_artists, raw_merges)
 
 
 @lake_table
@@ -46,10 +50,13 @@ def dim_album(
     monthly_content: DataFrame,
     track_catalogue: DataFrame,
     album_metadata: DataFrame,
+    catalog_albums: DataFrame,
     dim_artist: DataFrame,
     raw_merges: DataFrame,
 ) -> DataFrame:
-    return transforms.dim_album(monthly_content, track_catalogue, album_metadata, dim_artist, raw_merges)
+    return transforms.dim_album(
+        monthly_content, track_catalogue, album_metadata, catalog_albums, dim_artist, raw_merges
+    )
 
 
 @lake_table
@@ -58,8 +65,16 @@ def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame, raw_me
 
 
 @lake_table
-def dim_track(monthly_content: DataFrame, track_catalogue: DataFrame, dim_recording: DataFrame) -> DataFrame:
-    return transforms.dim_track(monthly_content, track_catalogue, dim_recording)
+def dim_track(
+    monthly_content: DataFrame,
+    track_catalogue: DataFrame,
+    catalog_track_metadata: DataFrame,
+    catalog_features: DataFrame,
+    dim_recording: DataFrame,
+) -> DataFrame:
+    return transforms.dim_track(
+        monthly_content, track_catalogue, catalog_track_metadata, catalog_features, dim_recording
+    )
 
 
 @lake_table

@@ -1,0 +1,141 @@
+"""Attributes of dimensions that catalogue files tell, where the Web API and playlists don't.
+
+The API comes first, then a file by id, then a file by names. Attributes that belong together are taken from one place,
+and `<group>_source` says from which: `api`, or the file. Without catalogue files nothing is joined.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spotify_assets.model import TABLES
+from spotify_assets.model.cleaned import FEATURES
+from spotify_assets.model.dimensions import FROM_API
+from spotify_assets.transforms.aggregates import MAX_NAME_LENGTH, MAX_SORTABLE, SORTABLE_DIGITS
+from spotify_assets.transforms.asking import has_rows
+from spotify_assets.transforms.catalog_files import packed, unpacked
+from spotify_assets.transforms.joins import broadcast_join
+from spotify_assets.transforms.keys import name_key
+
+Groups = Mapping[str, Sequence[str]]
+# A key of the rows, a table of what files tell, and its key.
+Lookup = tuple[Column, DataFrame, str]
+
+RELEASE = ("release_date", "release_date_precision")
+ARTIST_GROUPS: Groups = {"popularity": ("popularity", "followers"), "genres": ("genres",)}
+ALBUM_GROUPS: Groups = {"release": RELEASE, "label": ("label",), "popularity": ("popularity",)}
+TRACK_GROUPS: Groups = {
+    "recording": ("duration_ms", "explicit"),
+    "isrc": ("isrc",),
+    "release": RELEASE,
+    "popularity": ("popularity",),
+}
+FEATURE_GROUPS: Groups = {"features": FEATURES}
+
+
+def enrich_artists(artists: DataFrame, catalog_artists: DataFrame) -> DataFrame:
+    """Artists with `ARTIST_GROUPS`. Of several artists of one name, the one with the most followers counts.
+
+    Args:
+        artists: Rows of `dim_artist` with the attributes that the Web API tells.
+        catalog_artists: Whole table.
+    """
+    lookups: list[Lookup] = []
+    if has_rows(catalog_artists):
+        told = catalog_artists.withColumn("genres", F.array_join("genres", ", "))
+        lookups = [
+            (F.col("artist_id"), told, "catalog_artist_key"),
+            (F.col("artist_key"), _by_name(artists, told), "artist_key"),
+        ]
+    return _enriched("dim_artist", artists, lookups, ARTIST_GROUPS)
+
+
+def _by_name(artists: DataFrame, told: DataFrame) -> DataFrame:
+    """One row per name of these artists: of each group of attributes what is told of who has the most followers."""
+    order = F.concat_ws("", MAX_SORTABLE - F.coalesce("followers", F.lit(0)), F.sha1("catalog_artist_key"))
+    start = 1 + SORTABLE_DIGITS + 40
+    values = {group: (*names, f"{group}_source") for group, names in ARTIST_GROUPS.items()}
+    named = broadcast_join(artists.select("artist_key"), told, "artist_key", "inner").withColumn("order", order)
+    best = named.groupBy("artist_key").agg(
+        *[
+            F.min(F.when(F.col(f"{group}_source").isNotNull(), F.concat("order", packed(*map(F.col, names))))).alias(
+                f"{group}_values"
+            )
+            for group, names in values.items()
+        ]
+    )
+    unpacked_values = [
+        column
+        for group, names in values.items()
+        for column in unpacked("dim_artist", F.substring(f"{group}_values", start, MAX_NAME_LENGTH), *names)
+    ]
+    return best.select("artist_key", *unpacked_values)
+
+
+def enrich_albums(albums: DataFrame, catalog_albums: DataFrame) -> DataFrame:
+    """Albums with `ALBUM_GROUPS` and `release_year`.
+
+    Args:
+        albums: Rows of `dim_album` with the attributes that the Web API tells.
+        catalog_albums: Whole table.
+    """
+    keys = (F.col("album_id"), name_key(F.col("artist_name"), F.col("album_name")))
+    lookups = _lookups(keys, catalog_albums, "catalog_album_key")
+    return _with_year(_enriched("dim_album", albums, lookups, ALBUM_GROUPS))
+
+
+def enrich_tracks(tracks: DataFrame, catalog_track_metadata: DataFrame, catalog_features: DataFrame) -> DataFrame:
+    """Tracks with `TRACK_GROUPS`, `FEATURE_GROUPS` and `release_year`.
+
+    Args:
+        tracks: Rows of `dim_track` with the attributes that the Web API tells.
+        catalog_track_metadata: Whole table.
+        catalog_features: Whole table.
+    """
+    keys = (F.col("track_key"), name_key(F.col("artist_name"), F.col("track_name")))
+    tracks = _enriched("dim_track", tracks, _lookups(keys, catalog_track_metadata, "catalog_track_key"), TRACK_GROUPS)
+    return _with_year(_enriched("dim_track", tracks, _lookups(keys, catalog_features, "track_key"), FEATURE_GROUPS))
+
+
+def _lookups(keys: Iterable[Column], told: DataFrame, key: str) -> list[Lookup]:
+    """A lookup in the table by each of these keys; none if it is empty."""
+    return [(own, told, key) for own in keys] if has_rows(told) else []
+
+
+def _enriched(table: str, rows: DataFrame, lookups: Sequence[Lookup], groups: Groups) -> DataFrame:
+    """The rows with each group of attributes from the first place that knows any of them, and its `*_source`.
+
+    Args:
+        table: Name of the table that the rows are of.
+        rows: Rows with attributes as of the Web API; one that is missing is known to no response.
+        lookups: Places to look in after these, in order.
+        groups: Attributes by group.
+    """
+    types = TABLES[table].spark_types
+    names = [name for of_group in groups.values() for name in of_group]
+    missing = [name for name in names if name not in rows.columns]
+    rows = rows.select("*", *[F.lit(None).cast(types[name]).alias(name) for name in missing])
+    others = [name for name in rows.columns if name not in names]
+    for place, (own, told, key) in enumerate(lookups):
+        found = told.select(
+            F.col(key).alias(f"lookup_{place}"),
+            *[F.col(name).alias(f"{name}_{place}") for name in (*names, *(f"{group}_source" for group in groups))],
+        )
+        rows = rows.withColumn(f"looked_up_{place}", own)
+        rows = broadcast_join(rows, found, F.col(f"looked_up_{place}") == F.col(f"lookup_{place}"), "left")
+    columns = []
+    for group, of_group in groups.items():
+        is_told = F.coalesce(*[F.col(name).cast("string") for name in of_group]).isNotNull()
+        sources = [F.col(f"{group}_source_{place}") for place in range(len(lookups))]
+        for name in of_group:
+            value = F.when(is_told, F.col(name))
+            for place, source in enumerate(sources):
+                value = value.when(source.isNotNull(), F.col(f"{name}_{place}"))
+            columns.append(value.cast(types[name]).alias(name))
+        columns.append(F.coalesce(F.when(is_told, F.lit(FROM_API)), *sources).alias(f"{group}_source"))
+    return rows.select(*others, *columns)
+
+
+def _with_year(rows: DataFrame) -> DataFrame:
+    return rows.withColumn("release_year", F.year("release_date"))
