@@ -291,7 +291,7 @@ def _append(table: str, header: tuple[str, ...], lines: list[dict[str, str]]) ->
 
 @cli.command()
 def overrides() -> None:
-    """List the lines of merges and exclusions, and those that are skipped. To remove one, delete it from its file."""
+    """List the lines of overrides, and those that are skipped. To remove one, delete it from its file."""
     from spotify_assets.cli.overrides import usable_lines
     from spotify_assets.cli.sql import run_query
     from spotify_assets.lake.tables import Lake

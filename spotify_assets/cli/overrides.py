@@ -17,7 +17,7 @@ from spotify_assets.readers.errors import UnreadableError
 def append_lines(
     landing: LandingZone, table: str, header: Sequence[str], lines: Sequence[dict[str, str]]
 ) -> tuple[str, int]:
-    """Append lines to the file of `raw_merges` or `raw_exclusions`; return its path, and how many were new.
+    """Append lines to the file of a table of `CORRECTIONS`; return its path, and how many were new.
 
     The file keeps all that a person wrote: lines are added in the order of its own header, with its separator and line
     breaks. It is replaced in one step. Lines that it has already, whatever their note, are not added again.
@@ -126,6 +126,8 @@ def usable_lines(landing: LandingZone, problems: list[OverrideProblem]) -> list[
 
 
 def _describe_line(row: dict[str, Any]) -> str:
+    if "genres" in row:
+        return f"genres of artist {row['artist']}: {', '.join(row['genres'])}"
     if "kind" in row:
         return f"{row['kind']} {row['merged_from']} is counted under {row['merged_into']}"
     who = "" if row["listener"] == "*" else f" of {row['listener']}"

@@ -1,4 +1,4 @@
-"""Rows of `raw_merges` and `raw_exclusions`. The source of what it calls is part of the tables' code version."""
+"""Rows of tables of what a person corrects. The source of what it calls is part of the tables' code version."""
 
 import pyarrow as pa
 
@@ -8,7 +8,7 @@ from spotify_assets.landing.zone import LandingZone
 
 
 def override_table(landing: LandingZone, table: str) -> pa.Table:
-    """All rows of `raw_merges` or `raw_exclusions`.
+    """All rows of a table of `landing.corrections.CORRECTIONS`.
 
     Raises:
         StorageError: The file can't be read now.

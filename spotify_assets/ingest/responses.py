@@ -81,7 +81,7 @@ def mirror_metadata(landing: LandingZone, lake: Lake, settings: Settings, kind: 
 
 
 def mirror_overrides(landing: LandingZone, lake: Lake, settings: Settings, table: str) -> None:
-    """Replace `raw_merges` or `raw_exclusions` by the lines of its file, in one commit.
+    """Replace a table of `landing.corrections.CORRECTIONS` by the lines of its file, in one commit.
 
     Raises:
         StorageError: The file can't be read now.

@@ -1,4 +1,4 @@
-"""Lines of `overrides/merges.csv` and `overrides/exclusions.csv`. A bad line is told and skipped."""
+"""Lines of `merges.csv`, `exclusions.csv` and `genres.csv` in `overrides`. A bad line is told and skipped."""
 
 import hashlib
 import re
@@ -9,13 +9,19 @@ from typing import Any
 
 from spotify_assets.landing.overrides import DATE_ORDER_FILE, OVERRIDES, OverrideProblem, override_rows
 from spotify_assets.landing.zone import LandingZone
+from spotify_assets.model import TABLES
+from spotify_assets.model.columns import LABEL_LENGTH
 from spotify_assets.model.raw import EVERY_LISTENER, EXCLUDED_KINDS, MERGE_KINDS
 
 MERGES_FILE = f"{OVERRIDES}/merges.csv"
 EXCLUSIONS_FILE = f"{OVERRIDES}/exclusions.csv"
-KNOWN_FILES = (DATE_ORDER_FILE, EXCLUSIONS_FILE, f"{OVERRIDES}/genres.csv", MERGES_FILE)
+GENRES_FILE = f"{OVERRIDES}/genres.csv"
+KNOWN_FILES = (DATE_ORDER_FILE, EXCLUSIONS_FILE, GENRES_FILE, MERGES_FILE)
 MERGES_HEADER = ("kind", "from", "into")
 EXCLUSIONS_HEADER = ("listener", "what", "value", "from", "until", "note")
+GENRES_HEADER = ("artist", "genre")
+# Between genres of a line.
+GENRE_SEPARATORS = re.compile("[,;]")
 # Between artist and title, in the name of a recording or album.
 NAME_SEPARATOR = " - "
 ID_IN_URI = re.compile(r"(?:spotify:|https?://open[.]spotify[.]com/(?:[a-z-]+/)?)(\w+)[:/]([0-9A-Za-z]{22})(?:[?].*)?")
@@ -68,6 +74,21 @@ def exclusion_row(line: dict[str, str]) -> dict[str, Any]:
     return _with_id("exclusion_id", {"listener": listener, "what": what, "value": value} | of_time)
 
 
+def genre_row(line: dict[str, str]) -> dict[str, Any]:
+    """The row of `raw_genre_overrides` for a line's text by column, without its position.
+
+    Raises:
+        BadLineError: The line can't be used.
+    """
+    written = (genre.strip() for genre in GENRE_SEPARATORS.split(unicodedata.normalize("NFC", line["genre"])))
+    genres = [genre for genre in written if genre]
+    if not genres:
+        raise BadLineError("has no genre")
+    if too_long := next((genre for genre in genres if len(genre) > LABEL_LENGTH), None):
+        raise BadLineError(f"expected a genre of at most {LABEL_LENGTH} characters, got {too_long[:40]!r}...")
+    return _with_id("genre_override_id", {"artist": _name_or_id("artist", line["artist"], "artist"), "genres": genres})
+
+
 def _one_of(accepted: Sequence[str], line: dict[str, str], column: str) -> str:
     """The line's text, in lower case, which is one of these."""
     if (text := line[column].lower()) not in accepted:
@@ -108,6 +129,7 @@ def _with_id(name: str, row: dict[str, Any]) -> dict[str, Any]:
 CORRECTIONS: dict[str, tuple[str, tuple[str, ...], Callable[[dict[str, str]], dict[str, Any]]]] = {
     "raw_merges": (MERGES_FILE, MERGES_HEADER, merge_row),
     "raw_exclusions": (EXCLUSIONS_FILE, ("what", "value"), exclusion_row),
+    "raw_genre_overrides": (GENRES_FILE, GENRES_HEADER, genre_row),
 }
 
 
@@ -118,7 +140,7 @@ def correction_lines(
 
     Args:
         landing: The landing zone.
-        table: `raw_merges` or `raw_exclusions`.
+        table: One of `CORRECTIONS`.
         problems: Output.
 
     Raises:
@@ -133,19 +155,20 @@ def correction_lines(
 
 
 def correction_rows(landing: LandingZone, table: str) -> list[dict[str, Any]]:
-    """Different rows of `raw_merges` or `raw_exclusions`, as the landed file has them now, in order of their ids.
+    """Different rows of a table of `CORRECTIONS`, as the landed file has them now, in order of their ids.
 
-    Comments, notes, and the order of lines don't change them.
+    Comments, notes, and the order of lines don't change them. Where the table has a position, they are in the order of
+    lines.
 
     Raises:
         StorageError: The file can't be read now.
     """
     rows = {next(iter(row.values())): row for _, _, row in correction_lines(landing, table, [])}
-    return [rows[key] for key in sorted(rows)]
+    return [rows[key] for key in (rows if "position" in TABLES[table].columns else sorted(rows))]
 
 
 def correction_problems(landing: LandingZone) -> list[OverrideProblem]:
-    """Lines and files of merges and exclusions that are skipped."""
+    """Lines and files of `CORRECTIONS` that are skipped."""
     problems: list[OverrideProblem] = []
     for table in CORRECTIONS:
         for _ in correction_lines(landing, table, problems):

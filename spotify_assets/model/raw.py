@@ -188,6 +188,19 @@ raw_exclusions = table(
     landed="overrides/exclusions.csv",
 )
 
+raw_genre_overrides = table(
+    "raw_genre_overrides",
+    "raw",
+    "One row per line of `landing/overrides/genres.csv` that can be used: what a person says an artist's genres are.",
+    required("genre_override_id", KEY, "Hash of artist and genres", primary_key=True),
+    required("position", NUMBER, "Place among the lines that can be used (0-based)"),
+    required("artist", TEXT, "Name or id of the artist"),
+    required(
+        "genres", TEXTS, "Genres, in order; they replace those that are known, with those of the artist's other lines"
+    ),
+    landed="overrides/genres.csv",
+)
+
 # Columns of the catalogue's raw tables, all text as the files have it.
 TRACK_NAMES = {
     "track_id": "Spotify's id or URI of the track",

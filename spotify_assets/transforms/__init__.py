@@ -22,6 +22,7 @@ from spotify_assets.transforms.dimensions import (
     dim_track,
 )
 from spotify_assets.transforms.facts import fct_playlist_tracks, fct_plays
+from spotify_assets.transforms.genres import genre_families
 from spotify_assets.transforms.metrics import (
     album_metrics,
     artist_metrics,
@@ -61,6 +62,7 @@ __all__ = [
     "dim_track",
     "fct_playlist_tracks",
     "fct_plays",
+    "genre_families",
     "hourly_listening",
     "listening_clock",
     "monthly_content",

@@ -58,7 +58,11 @@ def test_a_file_that_is_no_text_is_named_and_stays(tmp_path, change):
 def test_lines_are_listed_and_bad_ones_told(tmp_path):
     append(tmp_path, "what,value\nfood,\n", {"what": "artist", "value": "Band"})
     problems = []
-    assert usable_lines(LandingZone(str(tmp_path)), problems) == [(PATH, 3, "excluded: artist Band")]
+    LandingZone(str(tmp_path)).land("overrides/genres.csv", b"artist,genre\nBand,rock;zouk\n")
+    assert usable_lines(LandingZone(str(tmp_path)), problems) == [
+        (PATH, 3, "excluded: artist Band"),
+        ("overrides/genres.csv", 2, "genres of artist Band: rock, zouk"),
+    ]
     assert len(problems) == 1
 
 

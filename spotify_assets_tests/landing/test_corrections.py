@@ -99,3 +99,21 @@ def test_a_file_of_an_unknown_name_is_told(tmp_path):
         landing = land(tmp_path, name, "what,value\n")
     names = "date_order.csv, exclusions.csv, genres.csv, merges.csv"
     assert unknown_overrides(landing) == {"overrides/exclusion.csv": f"files of overrides are called {names}"}
+
+
+def test_genres_of_an_artist_are_several_in_order(tmp_path):
+    landing = land(tmp_path, "genres.csv", f'Artist,Genre,Note\n\nBand,"Rock; jazz,",x\nspotify:artist:{ID},zouk,\n')
+    rows = correction_rows(landing, "raw_genre_overrides")
+    assert [(row["artist"], row["genres"]) for row in rows] == [("Band", ["Rock", "jazz"]), (ID, ["zouk"])]
+    land(tmp_path, "genres.csv", f"genre;artist\nzouk;{ID}\nRock, jazz;Band\n")
+    assert correction_rows(landing, "raw_genre_overrides") == rows[::-1]
+
+
+def test_genres_that_are_not_clear_are_refused(tmp_path):
+    lines = f"artist,genre\nBand, ;\n,rock\nspotify:album:{ID},rock\nBand,{'x' * 256}\n"
+    assert [problem.reason for problem in correction_problems(land(tmp_path, "genres.csv", lines))] == [
+        "line 2: has no genre",
+        "line 3: has no artist",
+        "line 4: expected the link of one artist as artist, got that of one album",
+        f"line 5: expected a genre of at most 255 characters, got '{'x' * 40}'...",
+    ]

@@ -17,7 +17,7 @@ from spotify_assets.settings import load_settings
 
 HISTORY = {"raw_files", "raw_plays"}
 SNAPSHOTS = {"raw_playlist_files", "raw_playlists"}
-OVERRIDES = {"raw_merges", "raw_exclusions"}
+OVERRIDES = {"raw_merges", "raw_exclusions", "raw_genre_overrides"}
 METADATA = {"track_metadata", "album_metadata", "artist_metadata"}
 CATALOG = {name for name in TABLES if name.startswith("raw_catalog_")}
 CATALOG_TOLD = {name for name in TABLES if name.startswith("catalog_") and TABLES[name].layer == "cleaned"}

@@ -210,7 +210,7 @@ def read_metadata(
 def read_overrides(
     context: dg.AssetExecutionContext, landing: LandingResource, settings: dg.ResourceParam[Settings]
 ) -> Iterator[dg.MaterializeResult]:
-    """Reads the lines of what a person merges and excludes; bad lines are skipped."""
+    """Reads the lines of what a person merges, excludes and says of genres; bad lines are skipped."""
     lake = Lake(settings.lake_uri)
     problems = correction_problems(landing.zone)
     for problem in problems[:MAX_NAMED]:
