@@ -1,5 +1,7 @@
 """Attributes of dimensions from catalogue files: by id, then by names, after the Web API."""
 
+import itertools
+import random
 from datetime import date
 
 import pytest
@@ -158,3 +160,66 @@ def test_without_files_nothing_is_joined(content, computed):
     plan = computed("dim_track", monthly_content=content(played("2024-01-01 12:00:00", T1, "Band", **SONG)))
     assert "energy" in plan.columns
     assert "features_source_0" not in plan._plan.print()
+
+
+def test_random_files_against_a_plain_implementation(content, computed, frame):
+    """Of 60 tracks that four files tell by id, by name or not at all: what a few lines of Python find as well."""
+    chance = random.Random(15)
+    landed = {name: chance.randrange(1, 4) for name in "abcd"}
+    register = [
+        {"source_file": name, "landed_at": utc(f"2024-01-0{day} 00:00:00"), "feeds": ["tracks"]}
+        for name, day in landed.items()
+    ]
+    ids = [f"{number:022d}" for number in range(60)]
+    rows = []
+    for file, number in itertools.product(landed, range(len(ids))):
+        for source_row in range(chance.choice((0, 1, 1, 2))):
+            by_id, by_name = chance.choice(((True, True), (True, False), (False, True)))
+            rows.append(
+                {
+                    "source_file": file,
+                    "source_row": 2 * number + source_row,
+                    "track_id": ids[number] if by_id else None,
+                    "track_name": f"Song {number // 2}" if by_name else None,
+                    "artist_names": "Band" if by_name else None,
+                    "popularity": chance.choice((None, str(chance.randrange(101)))),
+                    "isrc": chance.choice((None, f"{chance.randrange(10**12):012d}")),
+                    "release_year": chance.choice((None, "0", str(chance.randrange(1950, 2024)))),
+                }
+            )
+
+    def newest(number, name):
+        """The value of a track (two in turn share their names), by id, else by names."""
+        by_file = sorted(rows, key=lambda row: (-landed[row["source_file"]], row["source_file"], row["source_row"]))
+        for is_one in (
+            lambda row: row["track_id"] == ids[number],
+            lambda row: row["track_name"] == f"Song {number // 2}",
+        ):
+            for row in by_file:
+                if is_one(row) and row[name] not in (None, "0"):
+                    return row[name], row["source_file"]
+        return None, None
+
+    told = computed(
+        "catalog_track_metadata",
+        raw_catalog_tracks=frame("raw_catalog_tracks", rows),
+        raw_catalog_files=frame("raw_catalog_files", register),
+    )
+    plays = [
+        played("2024-01-01 12:00:00", id_, "Band", track_name=f"song {number // 2}") for number, id_ in enumerate(ids)
+    ]
+    tracks = {
+        row["track_key"]: row
+        for row in computed("dim_track", monthly_content=content(*plays), catalog_track_metadata=told).collect()
+    }
+    for number, id_ in enumerate(ids):
+        row = tracks[id_]
+        found = [
+            (row[name] if row[name] is None else str(row[name]), row[source])
+            for name, source in (
+                ("popularity", "popularity_source"),
+                ("isrc", "isrc_source"),
+                ("release_year", "release_source"),
+            )
+        ]
+        assert found == [newest(number, name) for name in ("popularity", "isrc", "release_year")], number
