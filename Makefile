@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python;
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test types tests test-spark test-slow test-faults format ui bench docs spark-jars spark-cluster clean
+.PHONY: help setup demo test types tests test-integration test-spark test-slow test-faults format ui bench docs spark-jars spark-cluster clean
 
 help:  ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -19,7 +19,7 @@ setup: $(READY)  ## Create .venv with the pinned dependencies
 demo: $(READY)  ## Create sample data, compute every table, and show the results
 	@$(BIN)/spotify-assets demo
 
-test: $(READY)  ## Run the linter, the type checker, the import rules and all tests
+test: $(READY)  ## Run the linter, the type checker, the import rules and the unit tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
@@ -30,7 +30,10 @@ types:
 	$(BIN)/mypy
 
 tests:
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not integration"
+
+test-integration: $(READY)  ## Test whole commands, targets on real servers, the UI in a browser, the wheel
+	$(BIN)/pytest -m integration
 
 test-spark: $(READY) $(JARS)  ## Test on Apache Spark, on a cluster on this machine (needs Java 17)
 	@$(NEEDS_JAVA)

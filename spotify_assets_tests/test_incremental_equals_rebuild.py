@@ -11,6 +11,8 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.refresh.frames import LakeFrames
 from spotify_assets_tests.conftest import LANDED_AT, World, account, extended
 
+pytestmark = pytest.mark.integration
+
 
 class Killed(BaseException):
     """As if the process were gone."""

@@ -3,7 +3,11 @@
 import re
 from pathlib import Path
 
+import pytest
+
 import spotify_assets
+
+pytestmark = pytest.mark.integration
 
 PAGE = Path(spotify_assets.__file__).parents[1] / "docs/library.md"
 

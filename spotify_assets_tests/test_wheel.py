@@ -12,6 +12,8 @@ import pytest
 
 import spotify_assets
 
+pytestmark = pytest.mark.integration
+
 CHECKOUT = Path(spotify_assets.__file__).parents[1]
 # Runs commands, given as JSON, in one process, as each imports everything: the last by the script's entry point, which
 # ends the process.

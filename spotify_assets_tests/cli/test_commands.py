@@ -24,6 +24,8 @@ from spotify_assets.settings import load_settings
 from spotify_assets_tests.conftest import account, extended
 from spotify_assets_tests.lake.broken import KINDS
 
+pytestmark = pytest.mark.integration
+
 # Runs commands, and says after each which of these it imported.
 IMPORTED = """
 import sys

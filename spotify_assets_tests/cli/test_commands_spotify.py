@@ -26,6 +26,8 @@ from spotify_assets.settings import load_settings
 from spotify_assets.spotify import SpotifyClient
 from spotify_assets_tests.spotify.conftest import visit
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def api():

@@ -27,6 +27,8 @@ from spotify_assets.defs.event_log import PersistentSqliteEventLogStorage
 from spotify_assets.defs.liveness import PID_TAG
 from spotify_assets.targets.publishing import TargetError
 
+pytestmark = pytest.mark.integration
+
 # As version 0.1 copied it.
 FORMER = """\
 # Copied into DAGSTER_HOME (data/dagster unless you set it) by `spotify-assets` when it is missing there.

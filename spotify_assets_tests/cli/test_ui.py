@@ -19,6 +19,8 @@ from spotify_assets.cli import ui
 from spotify_assets.cli.instance import dagster_home
 from spotify_assets.sandbox.ports import free_port
 
+pytestmark = pytest.mark.integration
+
 # It takes some 20 s; the bound leaves room for a busy machine.
 PATIENCE = 240
 LAUNCH = """

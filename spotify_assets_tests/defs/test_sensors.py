@@ -20,6 +20,8 @@ from spotify_assets.targets.duckdb_file import Warehouse
 from spotify_assets_tests.conftest import SYNCED, extended
 from spotify_assets_tests.lake.broken import KINDS
 
+pytestmark = pytest.mark.integration
+
 
 def tick(sensor, world, instance, cursor=None):
     context = dg.build_sensor_context(

@@ -28,6 +28,8 @@ from spotify_assets_tests.infra.requests_made import Request, recorded
 from spotify_assets_tests.targets.published import count
 from spotify_assets_tests.targets.test_glue import answers
 
+pytestmark = pytest.mark.integration
+
 TEMPLATE = ROOT / "infra" / "aws.yaml"
 # What is needed, and not seen here: by uploads of more than 8 MB that break, by queries that take too long,
 # and by Athena itself, which does these in the name of who queries.

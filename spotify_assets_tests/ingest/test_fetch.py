@@ -19,6 +19,8 @@ from spotify_assets.sandbox.spotify_api import Item, Playlist, StandIn, Status
 from spotify_assets.spotify import LoginNeededError, SpotifyClient, failures
 from spotify_assets_tests.conftest import World, account, extended
 
+pytestmark = pytest.mark.integration
+
 TODAY = datetime.now(UTC).date()
 EDITORIAL = "37i9dQZEVXbMDoHDwVN2tF"
 

@@ -31,6 +31,8 @@ from spotify_assets_tests.readers.test_playlists import (
 from spotify_assets_tests.readers.test_recently_played import page as recent_page
 from spotify_assets_tests.readers.test_recently_played import play
 
+pytestmark = pytest.mark.integration
+
 DAYS = ("2024-01-01", "2024-01-02", "2024-01-03")
 
 

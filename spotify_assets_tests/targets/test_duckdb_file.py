@@ -22,6 +22,8 @@ from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.targets.published import count, publish, spans
 from spotify_assets_tests.targets.test_duckdb_blocks import let_duckdb_cut_off
 
+pytestmark = pytest.mark.integration
+
 APRIL = [extended("2024-04-30T23:59:59Z"), extended("2024-04-01T00:00:00Z")]
 
 

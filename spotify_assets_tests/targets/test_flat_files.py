@@ -19,6 +19,8 @@ from spotify_assets.targets.publishing import TargetError
 from spotify_assets.targets.registry import targets
 from spotify_assets_tests.targets.published import FILES, count, publish, two_snapshots
 
+pytestmark = pytest.mark.integration
+
 ALL = publishing.tables_of_layers(*LAYERS)
 
 

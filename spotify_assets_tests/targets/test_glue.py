@@ -29,6 +29,8 @@ from spotify_assets.targets.publishing import CountingTarget
 from spotify_assets.targets.registry import targets
 from spotify_assets_tests.targets.published import count, publish
 
+pytestmark = pytest.mark.integration
+
 FEW = ("plays", "dim_time")
 READ_BY_NAME = """
 import sys

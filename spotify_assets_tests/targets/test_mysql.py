@@ -18,6 +18,8 @@ from spotify_assets.targets.publishing import TargetError
 from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.targets.published import FILES, count, publish, spans, two_snapshots
 
+pytestmark = pytest.mark.integration
+
 APRIL = [extended("2024-04-01T12:00:00Z", track="Song", ms_played=70_000, platform="p" * 31)]
 
 

@@ -13,6 +13,8 @@ from spotify_assets.targets.questions import questions, title
 from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.targets.published import FILES, answers_of_the_lake, comparable, publish, two_snapshots
 
+pytestmark = pytest.mark.integration
+
 MORE = {
     "anna/2022.json": [
         extended(f"2022-{month:02d}-0{day}T0{hour}:13:37Z", 190_000 + hour, f"Song {day} {hour}", f"Band {hour}",

@@ -21,6 +21,8 @@ from spotify_assets_tests.targets.published import (
     two_snapshots,
 )
 
+pytestmark = pytest.mark.integration
+
 SERVED = publishing.tables_of_layers("dimensions", "facts", "metrics")
 STAR = ("dim_listener", "fct_plays")
 
