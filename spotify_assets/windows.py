@@ -35,6 +35,12 @@ class TimeWindow:
         return first is not None and last is not None and first < self.end and last >= self.start
 
 
+def day_window(day: date) -> TimeWindow:
+    """The window of a day (UTC)."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return TimeWindow(start, start + timedelta(days=1))
+
+
 # What tells the same play is reported within a day; plays are placed up to 31 days before they are reported.
 REPORTED_BEFORE = timedelta(days=1)
 REPORTED_AFTER = timedelta(days=2)

@@ -58,10 +58,12 @@ def find_faults(settings: Settings, progress: Callable[[str], None] = lambda nam
 
 def _compare_register(lake: Lake, register: str, table: str, column: str) -> Iterator[str]:
     """Compare the number of rows of each file with the one that is listed for it."""
-    listed = {row["source_file"]: row[column] for row in lake.read(register, ["source_file", column]).to_pylist()}
+    listed: Counter[str] = Counter()
+    for row in lake.read(register, ["source_file", column]).to_pylist():
+        listed[row["source_file"]] += row[column]
     found = Counter(lake.read(table, ["source_file"])["source_file"].to_pylist())
     for source in sorted({*listed, *found}):
-        if found[source] != (expected := listed.get(source, 0)):
+        if found[source] != (expected := listed[source]):
             yield (
                 f"{table} has {found[source]:,} rows of {source}, and {register} lists {expected:,}; "
                 f"spotify-assets repair {table} reads them again"

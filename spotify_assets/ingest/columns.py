@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -10,6 +10,13 @@ from spotify_assets.model import TABLES
 from spotify_assets.readers.errors import UnreadableError, is_passing
 from spotify_assets.readers.responses import Fields
 from spotify_assets.storage import OutsideStorageError, StorageError
+
+
+class Limits(NamedTuple):
+    """Sizes above which files are refused: of a JSON document, and of what an archive unpacks to (bytes)."""
+
+    json_bytes: int
+    unzipped_bytes: int
 
 
 class ColumnBuilder:

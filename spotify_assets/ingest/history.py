@@ -25,6 +25,7 @@ from spotify_assets.escaping import escape_controls
 from spotify_assets.ingest.history_rows import (
     SourceRead,
     all_records,
+    date_exports,
     failure_records,
     file_row,
     latest_valid,
@@ -370,6 +371,7 @@ def _is_only_touched(
     depends_on_time = any(
         (row["undated_records"] and row["status"] == "read")
         or (row["last_reported_at"] and row["last_reported_at"] > bound)
+        or row["exported_at"]
         for row in rows
     )
     try:
@@ -504,6 +506,7 @@ def _read_group(
             digests.setdefault(file.path, "")
             read, tables = unreadable_file(file, reason)
             of_file = [read]
+        date_exports(of_file)
         reads += of_file
         collected += tables
         progress(f"{file.path}: {sum(read.records for read in of_file):,} records")

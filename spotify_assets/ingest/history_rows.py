@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,9 @@ from spotify_assets.ingest.placement import placed_times
 from spotify_assets.landing.overrides import DateOrders
 from spotify_assets.landing.zone import HistoryFile
 from spotify_assets.model import TABLES
+from spotify_assets.model.raw import EXPORT_FORMATS, PLAYLISTS
 from spotify_assets.readers import read_history
+from spotify_assets.readers.account_data import find_account_data
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError, is_passing
 from spotify_assets.readers.sources import Opener, Source, sources
 from spotify_assets.settings import Settings
@@ -45,6 +47,7 @@ class SourceRead:
         played: Earliest and latest `played_at` (UTC) of the records with a valid `reported_at`.
         corrected: Number of these whose `played_at` is before `reported_at`.
         corrected_until: Latest `reported_at` (UTC) of those; None where there is none.
+        exported_at: Of playlists or a library, when they were exported (UTC); see `exported_at`.
     """
 
     file: HistoryFile
@@ -59,6 +62,7 @@ class SourceRead:
     played: Interval | None = None
     corrected: int = 0
     corrected_until: datetime | None = None
+    exported_at: datetime | None = None
 
 
 def latest_valid(landed_at: datetime, settings: Settings, now: datetime) -> datetime:
@@ -119,9 +123,14 @@ def records(read: SourceRead, source: Source, settings: Settings, orders: DateOr
     read.records = 0
     try:
         with source.open() as stream:
-            history = read_history(
-                stream, source.name, settings.max_json_mb * MEGABYTE, orders.of(source.name), orders.default
-            )
+            try:
+                history = read_history(
+                    stream, source.name, settings.max_json_mb * MEGABYTE, orders.of(source.name), orders.default
+                )
+            except NoHistoryError:
+                if _is_account_data(read, source, stream, settings, now):
+                    return
+                raise
             read.source_format = history.source_format
             for table in history.tables:
                 if not len(table):
@@ -143,6 +152,36 @@ def records(read: SourceRead, source: Source, settings: Settings, orders: DateOr
             raise
         # A malformed file may make a parser raise anything; skip that file only.
         raise UnreadableError(f"its reading failed ({type(error).__name__})") from error
+
+
+def _is_account_data(read: SourceRead, source: Source, stream: BinaryIO, settings: Settings, now: datetime) -> bool:
+    """Whether a source without history holds playlists or a library, which is noted then.
+
+    Raises:
+        NoHistoryError: It does, and there is nothing in it.
+    """
+    found = find_account_data(stream, settings.max_json_mb * MEGABYTE, now + CLOCK_SKEW)
+    if found is None:
+        return False
+    if found.is_empty:
+        raise NoHistoryError(f"account data: {'no playlist' if found.kind == PLAYLISTS else 'an empty library'}")
+    read.source_format = found.kind
+    noted = min(read.file.landed_at, now) if source.name == read.file.path else source.modified_at
+    is_plausible = noted is not None and settings.plays_start <= noted <= now + CLOCK_SKEW
+    read.exported_at = max((time for time in (noted if is_plausible else None, found.latest) if time), default=None)
+    return True
+
+
+def date_exports(reads: list[SourceRead]) -> None:
+    """Give all playlists and libraries of a landed file one time: it is one export, and not all may tell when.
+
+    That is the latest of the times that the archive has of them (the file's, outside of archives) and of the dates in
+    the playlists. The file's own time is taken where an archive tells neither.
+    """
+    exports = [read for read in reads if read.source_format in EXPORT_FORMATS]
+    known = [read.exported_at for read in exports if read.exported_at]
+    for read in exports:
+        read.exported_at = max(known, default=min(read.file.landed_at, datetime.now(UTC)))
 
 
 def _update_intervals(read: SourceRead, table: pa.Table, start: datetime, bound: datetime) -> None:
@@ -224,11 +263,12 @@ def file_row(read: SourceRead, sha256: str, loaded_at: datetime, version: str) -
         "detail": read.detail,
         "records": read.records if read.status != "ignored" else 0,
         "undated_records": read.undated if read.status != "ignored" else 0,
-        "is_minute_precise": read.status == "read" and not read.has_seconds,
+        "is_minute_precise": read.status == "read" and read.exported_at is None and not read.has_seconds,
         **dict(zip(("first_reported_at", "last_reported_at"), reported or nothing, strict=True)),
         **dict(zip(("first_played_at", "last_played_at"), played or nothing, strict=True)),
         "corrected_records": read.corrected if read.status == "read" else 0,
         "last_corrected_reported_at": read.corrected_until if read.status == "read" else None,
+        "exported_at": read.exported_at,
         "landed_at": read.file.landed_at,
         "loaded_at": loaded_at,
         "reader_version": version,

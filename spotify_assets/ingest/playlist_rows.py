@@ -1,10 +1,12 @@
-"""Rows of `raw_playlist_files` and `raw_playlists`, from landed captures of playlists.
+"""Rows of `raw_playlist_files` and `raw_playlists`, from landed captures and exports of playlists.
 
 Only this module, `columns` and `readers` determine these rows: the source of these modules is part of the tables' code
 version.
 """
 
-from collections.abc import Iterable
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
@@ -12,35 +14,45 @@ from pathlib import PurePosixPath
 
 import pyarrow as pa
 
-from spotify_assets.ingest.columns import ColumnBuilder, failure_reason
+from spotify_assets.ingest.columns import ColumnBuilder, Limits, failure_reason
 from spotify_assets.landing.zone import Capture
+from spotify_assets.model.raw import LIBRARY
 from spotify_assets.readers import has_data_suffix
-from spotify_assets.readers.errors import NoHistoryError
+from spotify_assets.readers.account_data import exported_playlists, find_account_data
+from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets.readers.playlists import item_fields, read_playlist, time_in_name
 from spotify_assets.readers.responses import Fields
+from spotify_assets.readers.sources import sources
+from spotify_assets.refresh.exports import ExportedFile
 from spotify_assets.storage import StorageError
 from spotify_assets.storage.base import Opener
 
 FILE_COLUMNS = ("snapshot_date", "playlist_id", "playlist_name", "source_file", "month")
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+# What `import` adds to a name that is taken: `Playlist1-2.json`.
+NUMBER_OF_COPY = re.compile(r"-(\d+)$")
 
 
 def snapshot_rows(
-    captures: Iterable[tuple[Capture, Opener]], max_bytes: int, unreadable: dict[str, str]
+    captures: Iterable[tuple[Capture, Opener]],
+    exports: Iterable[tuple[Sequence[ExportedFile], Opener]],
+    limits: Limits,
+    unreadable: dict[str, str],
 ) -> tuple[pa.Table, pa.Table]:
-    """Rows of `raw_playlist_files` (one a file) and of `raw_playlists` (one an item of a day's last capture).
+    """Rows of `raw_playlist_files` and of `raw_playlists` (one an item of a day's last capture of a playlist).
 
     Args:
-        captures: Landed files with their openers, in order of their day.
-        max_bytes: Size above which a file is refused.
+        captures: Landed captures with their openers, in order of their day.
+        exports: What is used of each landed export, and its opener, in order of their day.
+        limits: Sizes above which files are refused.
         unreadable: Output: reasons why files can't be read, by path.
 
     Raises:
         StorageError: where the landing zone, or one of the files, can't be read now.
     """
     rows, items = ColumnBuilder("raw_playlist_files"), ColumnBuilder("raw_playlists")
-    for _, of_day in groupby(captures, key=lambda landed: landed[0].day):
-        files = [file for capture, opener in of_day if (file := _read_file(capture, opener, max_bytes))]
+
+    def add(files: list[_File]) -> None:
         latest: dict[str, _File] = {}
         for file in sorted(files, key=lambda file: file.order):
             if file.row["status"] == "read":
@@ -52,6 +64,12 @@ def snapshot_rows(
         for file in latest.values():
             items.extend(file.items, {name: file.row.get(name) for name in FILE_COLUMNS})
         rows.extend([file.row for file in files])
+
+    for _, of_day in groupby(captures, key=lambda landed: landed[0].day):
+        add([file for landed in of_day if (file := _read_file(*landed, limits.json_bytes))])
+    # Ids of exports are none of Spotify's, so that these replace no captures.
+    for _, of_export_day in groupby(exports, key=lambda landed: landed[0][0].day):
+        add(_identified([file for landed in of_export_day for file in _read_export(*landed, limits)]))
     return rows.table(), items.table()
 
 
@@ -61,6 +79,7 @@ class _File:
 
     row: Fields
     items: list[Fields] = field(default_factory=list)
+    begun_at: datetime = LONG_AGO
 
     @property
     def playlist_id(self) -> str:
@@ -82,6 +101,7 @@ def _read_file(capture: Capture, opener: Opener, max_bytes: int) -> _File | None
         "snapshot_date": capture.day,
         "month": capture.day.replace(day=1),
         "playlist_id": name.partition(".")[0],
+        "kind": "playlist",
         "captured_at": time_in_name(name, capture.day),
         "status": "read",
         "items": 0,
@@ -109,3 +129,74 @@ def _read_file(capture: Capture, opener: Opener, max_bytes: int) -> _File | None
         "items": len(items),
     }
     return _File(row, items)
+
+
+def _read_export(parts: Sequence[ExportedFile], opener: Opener, limits: Limits) -> list[_File]:
+    """The playlists in a landed export; none where it was deleted after it was listed."""
+    wanted = {part.source_file: part for part in parts}
+    found: list[_File] = []
+    try:
+        with sources(parts[0].landed.path, opener, limits.unzipped_bytes) as members:
+            for source in members:
+                if (part := wanted.get(source.name)) and source.open:
+                    found += _playlists_of(part, source.open, limits)
+    except FileNotFoundError:
+        return []
+    return found
+
+
+def _playlists_of(part: ExportedFile, opener: Opener, limits: Limits) -> list[_File]:
+    row: Fields = {
+        "source_file": part.source_file,
+        "snapshot_date": part.day,
+        "month": part.day.replace(day=1),
+        "playlist_id": PurePosixPath(part.source_file).name.partition(".")[0],
+        "kind": LIBRARY if part.kind == LIBRARY else "playlist",
+        "listener": part.listener,
+        "captured_at": part.exported_at,
+        "status": "read",
+        "items": 0,
+        "size": part.landed.size,
+        "landed_at": part.landed.modified_at,
+    }
+    try:
+        with opener() as stream:
+            data = find_account_data(stream, limits.json_bytes, part.exported_at)
+        if data is None:
+            raise UnreadableError("it has changed since it was listed; sync again")
+        playlists = exported_playlists(data)
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        # Files are changed while they are read; a malformed one may make a parser raise anything.
+        detail = failure_reason(error, part.landed.path)
+        return [_File(row | {"status": "unreadable", "detail": detail})]
+    return [
+        _File(
+            row
+            | {"playlist_name": playlist.name, **playlist.attributes, "items": len(playlist.items)}
+            | ({"status": "unreadable", "detail": playlist.problem} if playlist.problem else {}),
+            playlist.items,
+            playlist.begun_at,
+        )
+        for playlist in playlists
+    ]
+
+
+def _identified(files: list[_File]) -> list[_File]:
+    """The playlists of a day's exports, with ids: hashes of the listener, the name, and a number among equal names.
+
+    Equal names of an export are numbered in the order in which the playlists were begun, which stays when playlists
+    are added or moved. An export may be in several files: `Playlist1.json`, `Playlist2.json`.
+    """
+    equal: dict[tuple[str | None, ...], int] = {}
+    for file in sorted(files, key=lambda file: (file.begun_at, file.row["source_file"])):
+        row = file.row
+        path = PurePosixPath(row["source_file"])
+        copy = NUMBER_OF_COPY.search(path.stem)
+        export = (row["listener"], str(path.parent), copy[1] if copy else "", row["kind"], row.get("playlist_name"))
+        number = equal[export] = equal.get(export, 0) + 1
+        name = "\x1f".join([row["listener"] or "", row.get("playlist_name") or "", str(number)])
+        prefix = "library" if row["kind"] == LIBRARY else "name"
+        row["playlist_id"] = f"{prefix}:{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return files

@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import pyarrow as pa
 
+from spotify_assets.ingest.columns import Limits
+from spotify_assets.ingest.library_rows import latest_libraries, library_rows
 from spotify_assets.ingest.metadata_rows import metadata_rows, table_of
 from spotify_assets.ingest.override_rows import override_table
 from spotify_assets.ingest.playlist_rows import snapshot_rows
@@ -16,8 +18,10 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import staleness
+from spotify_assets.refresh.exports import ExportedFile
 from spotify_assets.settings import Settings
 from spotify_assets.spotify.reads import Kind
+from spotify_assets.storage import StoredFile
 from spotify_assets.windows import TimeWindow, span_of, window_predicate, windows_of
 
 KINDS: tuple[Kind, ...] = ("tracks", "albums", "artists")
@@ -54,13 +58,22 @@ def mirror_playlists(landing: LandingZone, lake: Lake, settings: Settings, keys:
         if capture.window and span.start <= capture.window.start < span.end
     ]
     result = MirrorResult()
-    files, items = snapshot_rows(landing.fetch(captures), settings.max_json_mb * MEGABYTE, result.unreadable)
+    exported: dict[StoredFile, list[ExportedFile]] = {}
+    for file in current.exports():
+        if span.start <= file.window.start < span.end:
+            exported.setdefault(file.landed, []).append(file)
+    fetched = ((exported[file], opener) for file, opener in landing.fetch(exported))
+    files, items = snapshot_rows(landing.fetch(captures), fetched, _limits(settings), result.unreadable)
     for table, rows in (("raw_playlists", items), ("raw_playlist_files", files)):
         _write(lake, table, rows, fingerprints[table], span)
         result.rows_by_day[table] = Counter(
             {str(day): count for day, count in zip(*_value_counts(rows["snapshot_date"]), strict=True)}
         )
     return result
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.max_json_mb * MEGABYTE, settings.max_unzipped_mb * MEGABYTE)
 
 
 def _value_counts(values: pa.ChunkedArray) -> tuple[list[Any], list[int]]:
@@ -77,6 +90,17 @@ def mirror_metadata(landing: LandingZone, lake: Lake, settings: Settings, kind: 
     landed = landing.fetch(current.captures(f"metadata/{kind}"))
     rows = metadata_rows(landed, kind, settings.max_json_mb * MEGABYTE, result.unreadable)
     _write(lake, table, rows, fingerprints, None)
+    return result
+
+
+def mirror_library(landing: LandingZone, lake: Lake, settings: Settings) -> MirrorResult:
+    """Replace `raw_library` by what is in each listener's latest library, in one commit."""
+    current = staleness.InputFingerprints(lake, settings)
+    fingerprints = current.fingerprints(TABLES["raw_library"], [])
+    result = MirrorResult()
+    wanted = {file.landed: file for file in latest_libraries(current.exports())}
+    libraries = ((wanted[file], opener) for file, opener in landing.fetch(wanted))
+    _write(lake, "raw_library", library_rows(libraries, _limits(settings), result.unreadable), fingerprints, None)
     return result
 
 

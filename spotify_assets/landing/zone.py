@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from spotify_assets.storage import Storage, StoredFile, is_text, storage_at
 from spotify_assets.storage.base import File, Opener
-from spotify_assets.windows import TimeWindow
+from spotify_assets.windows import TimeWindow, day_window
 
 HISTORY = "history"
 PLAYLISTS = "playlists"
@@ -54,10 +54,7 @@ class Capture(_Landed):
     @property
     def window(self) -> TimeWindow | None:
         """The window of `day`; None without a day."""
-        if self.day is None:
-            return None
-        start = datetime(self.day.year, self.day.month, self.day.day, tzinfo=UTC)
-        return TimeWindow(start, start + timedelta(days=1))
+        return None if self.day is None else day_window(self.day)
 
 
 @dataclass(frozen=True)

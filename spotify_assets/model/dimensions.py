@@ -12,9 +12,11 @@ from spotify_assets.model.columns import (
     FLAG,
     HASH,
     LABEL,
+    NOT_APPLICABLE,
     NUMBER,
     TEXT,
     TIME,
+    UNKNOWN,
     canonical_columns,
     first_and_last_play,
     hash_key,
@@ -25,6 +27,7 @@ from spotify_assets.model.columns import (
     table,
 )
 from spotify_assets.model.genres import GENRE_FAMILIES, OTHER_FAMILY
+from spotify_assets.model.raw import playlist_origin_columns
 
 REASONS = {
     "appload": "The app started",
@@ -279,7 +282,8 @@ dim_playlist = table(
     ),
     optional("valid_to", DAY, "First snapshot of the next version (not included); null for the current one"),
     required("is_current", FLAG, "Whether it is the latest version"),
-    required("playlist_id", LABEL, "Spotify's id"),
+    required("playlist_id", LABEL, "Spotify's id, or what stands for it in an export; see `raw_playlist_files`"),
+    *playlist_origin_columns(UNKNOWN, NOT_APPLICABLE),
     required("playlist_name", TEXT, "Name; `unknown` where no capture has it"),
     optional("description", TEXT, "Description, as its owner wrote it"),
     optional("owner", LABEL, "`spotify`, or a hash of the owner's id; null where unknown"),

@@ -31,6 +31,11 @@ SOURCE_RANKS = {
 }
 MINUTE_PRECISE_RANK = 2
 SOURCE_FORMATS = tuple(SOURCE_RANKS)
+# What account data holds besides history.
+PLAYLISTS, LIBRARY = "playlists", "library"
+EXPORT_FORMATS = (PLAYLISTS, LIBRARY)
+# Stands for the folder of a table that mirrors what account data holds besides history: they lie among that.
+EXPORTS = "exports"
 # Formats without a duration: `ms_played` is estimated, from the track's length or the time until the next play.
 ESTIMATED_FORMATS = ("lastfm", "listenbrainz", "recently_played")
 
@@ -82,13 +87,13 @@ raw_files = table(
     optional(
         "source_format",
         LABEL,
-        "What kind of history it holds; null where it holds none",
-        info={"accepted": SOURCE_FORMATS},
+        "What kind of history it holds, or `playlists` or `library` of account data; null for anything else",
+        info={"accepted": (*SOURCE_FORMATS, *EXPORT_FORMATS)},
     ),
     required(
         "status",
         LABEL,
-        "`read`, `ignored` (no history) or `unreadable`",
+        "`read`, `ignored` (nothing that is read here) or `unreadable`",
         info={"accepted": ("read", "ignored", "unreadable")},
     ),
     optional(
@@ -106,6 +111,7 @@ raw_files = table(
     optional("last_played_at", TIME, "Last `played_at` of its records with a valid time (UTC)"),
     required("corrected_records", COUNT, "Records with a valid time whose `played_at` is before `reported_at`"),
     optional("last_corrected_reported_at", TIME, "Last `reported_at` of these (UTC)"),
+    optional("exported_at", TIME, "When the playlists or the library were exported (UTC); null for history"),
     required("landed_at", TIME, "When the landed file was last modified (UTC)"),
     required("loaded_at", TIME, "When its records were read into `raw_plays` (UTC)"),
     required("reader_version", LABEL, "Version of the reader, and `SPOTIFY_ASSETS_PLAYS_START`, when it was read"),
@@ -332,6 +338,20 @@ raw_catalog_features = _catalog_table(
 )
 
 CAPTURE_STATUSES = ("read", "replaced", "ignored", "unreadable")
+PLAYLIST_KINDS = ("playlist", LIBRARY)
+
+
+def playlist_origin_columns(*default_members: str) -> list[Column]:
+    """What a playlist is, and whose export it is from. `default_members` are further accepted kinds."""
+    return [
+        required(
+            "kind",
+            LABEL,
+            "`playlist`, or `library`: the tracks and episodes that a listener has saved",
+            info={"accepted": (*PLAYLIST_KINDS, *default_members)},
+        ),
+        optional("listener", LABEL, "Whose account data it is from; null for any other"),
+    ]
 
 
 def playlist_attribute_columns() -> list[Column]:
@@ -353,11 +373,22 @@ def playlist_attribute_columns() -> list[Column]:
 raw_playlist_files = table(
     "raw_playlist_files",
     "raw",
-    "One row per landed capture of a playlist: its status, and the attributes of the playlist.",
-    required("source_file", TEXT, "Path below the landing zone", primary_key=True),
-    required("snapshot_date", DAY, "Day of the capture (UTC): its folder below `landing/playlists`"),
-    required("playlist_id", LABEL, "Spotify's id; where the file has none, the file's name up to the first dot"),
-    optional("captured_at", TIME, "End of the capture (UTC); null where neither the file nor its name has it"),
+    "One row per landed capture of a playlist, or per playlist of a landed export: its status, and its attributes.",
+    required("source_file", TEXT, "Path below the landing zone; in an archive `<archive>!<member>`", primary_key=True),
+    required("snapshot_date", DAY, "Day of the capture (UTC): its folder below `landing/playlists`; or of the export"),
+    required(
+        "playlist_id",
+        LABEL,
+        "Spotify's id; where the file has none, the file's name up to the first dot; in an export, which has none, "
+        "`name:` or `library:` and a hash of listener and name",
+        primary_key=True,
+    ),
+    *playlist_origin_columns(),
+    optional(
+        "captured_at",
+        TIME,
+        "End of the capture (UTC), or when it was exported; null where neither the file nor its name has it",
+    ),
     required(
         "status",
         LABEL,
@@ -377,13 +408,15 @@ raw_playlist_files = table(
 raw_playlists = table(
     "raw_playlists",
     "raw",
-    "One row per item of each playlist's last capture of a day, in the order of the playlist.",
-    required("snapshot_date", DAY, "Day of the capture (UTC)", primary_key=True),
-    key("playlist_id", "Spotify's id of the playlist", primary_key=True),
+    "One row per item of each playlist's last capture or export of a day, in the order of the playlist.",
+    required("snapshot_date", DAY, "Day of the capture or export (UTC)", primary_key=True),
+    key(
+        "playlist_id", "Spotify's id of the playlist, or what stands for it in `raw_playlist_files`", primary_key=True
+    ),
     required("position", NUMBER, "Place in the playlist (0-based)", primary_key=True),
     required("source_file", TEXT, "File that it came from"),
     optional("playlist_name", TEXT, "Name of the playlist that day; null where the capture holds only its items"),
-    required("item", TEXT, "The item as captured (JSON), less who added it"),
+    required("item", TEXT, "The item as captured or exported (JSON), less who added it"),
     optional("added_at", TIME, "When it was added (UTC); null where the API omits it"),
     required("is_removed", FLAG, "Whether the item has no track any more: Spotify removed it"),
     required("is_local", FLAG, "Whether it is a file of the owner's"),
@@ -393,6 +426,30 @@ raw_playlists = table(
     optional("show_name", TEXT, "Podcast, for an episode"),
     window="snapshot_date",
     landed="playlists",
+)
+
+
+raw_library = table(
+    "raw_library",
+    "raw",
+    "One row per entry of each listener's latest `YourLibrary.json`: what they saved, follow or hide.",
+    key("listener", "Whose library it is: the name of the folder below `landing/history`", primary_key=True),
+    required(
+        "section",
+        LABEL,
+        "Where it is in the file: `tracks`, `albums`, `shows`, `episodes`, `artists`, `bannedTracks`, "
+        "`bannedArtists`, `other`, or one that Spotify adds",
+        primary_key=True,
+    ),
+    required("position", NUMBER, "Place in the section (0-based)", primary_key=True),
+    required("source_file", TEXT, "File that it came from, as in `raw_files`"),
+    required("exported_at", TIME, "When the file was exported (UTC)"),
+    optional("item_type", LABEL, "Kind of its URI, as `track`; null where it has none"),
+    optional("item_id", LABEL, "Spotify's id; null for a file of the listener's own, and in old exports"),
+    optional("name", TEXT, "Name of the track, album, show, episode or artist"),
+    optional("artist_name", TEXT, "Artist of a track or album, publisher of a show, show of an episode"),
+    optional("album_name", TEXT, "Album of a track or album"),
+    landed=EXPORTS,
 )
 
 

@@ -8,8 +8,10 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError, is_passing
 from spotify_assets.storage.base import Opener
@@ -28,8 +30,16 @@ MAX_MEMBERS = 100_000
 MAX_HEADER_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 20
 
-# Of each member its name, and what opens it or why it isn't read.
-Member = tuple[str, Opener | NoHistoryError | UnreadableError]
+
+class Member(NamedTuple):
+    """A member of an archive: its name, what opens it or why it isn't read, and its time of modification.
+
+    The time is None where the archive has none. Zip knows no zones: it is taken as UTC.
+    """
+
+    name: str
+    content: Opener | NoHistoryError | UnreadableError
+    modified_at: datetime | None = None
 
 
 def archive_members(name: str, stream: BinaryIO, max_unpacked_bytes: int) -> Iterator[Member] | None:
@@ -133,7 +143,13 @@ def _zip_members(stream: BinaryIO, max_unpacked_bytes: int) -> Iterator[Member]:
             return UnreadableError("it is encrypted; unpack it yourself and land what is in it")
         return _seekable(lambda: cast(BinaryIO, archive.open(member)))
 
-    return ((member.filename, of(member)) for member in members)
+    return (Member(member.filename, of(member), _zip_time(member)) for member in members)
+
+
+def _zip_time(member: zipfile.ZipInfo) -> datetime | None:
+    with suppress(ValueError):  # a month 0, where a program wrote no time
+        return datetime(*member.date_time, tzinfo=UTC)
+    return None
 
 
 def _largest(packed: int, max_unpacked_bytes: int) -> int:
@@ -203,7 +219,7 @@ def _gzip_content(name: str, head: bytes, unpack: Callable[[], _Unpacked]) -> It
         raise UnreadableError("it is an archive in an archive; unpack the outer one")
     file = PurePosixPath(name).name
     inner = file[: -len(".gz")] if file.lower().endswith(".gz") else file
-    return iter([(inner, _seekable(lambda: cast(BinaryIO, unpack())))])
+    return iter([Member(inner, _seekable(lambda: cast(BinaryIO, unpack())))])
 
 
 def _tar_members(content: _Unpacked) -> Iterator[Member]:
@@ -230,4 +246,10 @@ def _tar_members(content: _Unpacked) -> Iterator[Member]:
             return NoHistoryError("a link or a device, and no file")
         return _seekable(lambda: cast(BinaryIO, archive.extractfile(member)))
 
-    return ((member.name, of(member)) for member in files)
+    return (Member(member.name, of(member), _tar_time(member)) for member in files)
+
+
+def _tar_time(member: tarfile.TarInfo) -> datetime | None:
+    with suppress(ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(member.mtime, UTC)
+    return None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from spotify_assets.readers.archives import Member, archive_members, is_system_file
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
@@ -13,12 +14,14 @@ from spotify_assets.storage.base import Opener
 class Source:
     """A file or member of an archive: its path below the landing zone (`file.zip!member`), and how to open it.
 
-    `open` is None and `error` is set for a source that can't be read or should be ignored.
+    `open` is None and `error` is set for a source that can't be read or should be ignored. `modified_at` is the time
+    of a member, as its archive has it.
     """
 
     name: str
     open: Opener | None
     error: NoHistoryError | UnreadableError | None = None
+    modified_at: datetime | None = None
 
 
 @contextmanager
@@ -47,7 +50,7 @@ def sources(name: str, opener: Opener, max_unzipped_bytes: int) -> Iterator[Iter
 
 def _member_sources(archive: str, members: Iterator[Member]) -> Iterator[Source]:
     seen: set[str] = set()
-    for name, content in members:
+    for name, content, modified_at in members:
         source = f"{archive}!{name}"
         while source in seen:
             source += "*"  # an archive may hold two members of one name
@@ -55,4 +58,4 @@ def _member_sources(archive: str, members: Iterator[Member]) -> Iterator[Source]
         if isinstance(content, NoHistoryError | UnreadableError):
             yield Source(source, None, content)
         else:
-            yield Source(source, content)
+            yield Source(source, content, modified_at=modified_at)

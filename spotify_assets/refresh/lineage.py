@@ -23,6 +23,7 @@ RAW_ROW_MODULES = {
     "metadata": f"{PACKAGE}.ingest.metadata_rows",
     "overrides": f"{PACKAGE}.ingest.override_rows",
     "catalog": f"{PACKAGE}.ingest.catalog_rows",
+    "exports": f"{PACKAGE}.ingest.library_rows",
 }
 # Code that assigns rows to windows. Every partitioned table depends on it.
 WINDOW_CODE = tuple(

@@ -11,6 +11,7 @@ from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
+from spotify_assets.model.raw import EXPORTS
 from spotify_assets.settings import Settings
 from spotify_assets.storage import StorageError, storage_at
 
@@ -20,6 +21,7 @@ REGISTERS = {
     "history": {"raw_files": "landed_file", "raw_plays": "source_file"},
     "playlists": {"raw_playlist_files": "source_file", "raw_playlists": "source_file"},
     "catalog": {"raw_catalog_files": "landed_file"},
+    EXPORTS: {"raw_library": "source_file"},
 }
 
 
@@ -85,7 +87,9 @@ def describe_lost(files: Sequence[str]) -> str:
 def made_again_from(table: str) -> str:
     """How an emptied table gets its rows again: `computed again`, or `read again from ...`."""
     folder = TABLES[table].landed_folder
-    return "computed again" if folder is None else f"read again from landing/{folder}"
+    if folder is None:
+        return "computed again"
+    return f"read again from landing/{'history' if folder == EXPORTS else folder}"
 
 
 def files_no_longer_landed(lake: Lake, settings: Settings, table: str) -> list[str] | None:
@@ -97,7 +101,9 @@ def files_no_longer_landed(lake: Lake, settings: Settings, table: str) -> list[s
     if folder is None:
         return []
     landing = LandingZone(settings.landing_uri)
-    landed = {file.path for file in (landing.history_files() if folder == "history" else landing.captures(folder))}
+    landed = {file.path for file in landing.captures(folder)} if folder not in ("history", EXPORTS) else set()
+    if folder in ("history", EXPORTS, "playlists"):
+        landed |= {file.path for file in landing.history_files()}
     for register, column in REGISTERS.get(folder, {}).items():
         with suppress(DamagedTableError):
             if lake.open(register) is not None:

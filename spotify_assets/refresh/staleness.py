@@ -11,10 +11,11 @@ from spotify_assets.lake.commits import EMPTY, WHOLE, TableState, version_number
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.corrections import CORRECTIONS, correction_rows
-from spotify_assets.landing.zone import Capture, LandingZone
+from spotify_assets.landing.zone import PLAYLISTS, Capture, LandingZone
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES, LakeTable
-from spotify_assets.model.raw import EVERY_LISTENER, SOURCE_RANKS
+from spotify_assets.model.raw import EVERY_LISTENER, EXPORTS, LIBRARY, SOURCE_RANKS
 from spotify_assets.refresh import lineage, repair
+from spotify_assets.refresh.exports import ExportedFile, exported_files
 from spotify_assets.settings import Settings
 from spotify_assets.windows import (
     REPORTED_AFTER,
@@ -55,6 +56,7 @@ class InputFingerprints:
         self._states: dict[str, TableState] = {}
         self._files: list[ListedFile] | None = None
         self._captures: dict[str, list[Capture]] = {}
+        self._exports: list[ExportedFile] | None = None
 
     def inspect(self, tables: Iterable[str]) -> dict[str, DamagedTableError]:
         """Open these tables and return those that are damaged; their state is that of tables never written."""
@@ -82,6 +84,12 @@ class InputFingerprints:
             self._files = listed_files(self.lake)
         return self._files
 
+    def exports(self) -> list[ExportedFile]:
+        """Landed exports of playlists and libraries; see `exported_files`."""
+        if self._exports is None:
+            self._exports = exported_files(self.lake, self.settings)
+        return self._exports
+
     def captures(self, folder: str) -> list[Capture]:
         """Landed responses below a folder of the landing zone."""
         if folder not in self._captures:
@@ -105,6 +113,8 @@ class InputFingerprints:
             upstreams = tuple(upstream for upstream in upstreams if self.state(upstream))
         if table.name in CORRECTIONS:
             inputs = self._from_overrides(table.name)
+        elif table.landed_folder == EXPORTS:
+            inputs = {WHOLE: [file.version for file in self.exports() if file.kind == LIBRARY]}
         elif table.landed_folder is not None:
             inputs = self._from_captures(table.landed_folder, list(windows))
         elif not table.is_partitioned:
@@ -153,6 +163,9 @@ class InputFingerprints:
                 refused = "@too large" if capture.size > largest else ""
                 tag = f"@{capture.etag}" if capture.etag else ""
                 by_window[name].append(f"{capture.path}@{capture.size}@{capture.landed_at.isoformat()}{tag}{refused}")
+        for file in self.exports() if folder == PLAYLISTS else ():
+            if (name := window_name(file.window)) in by_window:
+                by_window[name].append(file.version)
         return by_window
 
     def _from_windows(self, upstreams: Iterable[str], window: str) -> list[str]:

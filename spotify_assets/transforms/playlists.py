@@ -79,7 +79,9 @@ def dim_playlist(raw_playlist_files: DataFrame) -> DataFrame:
         .agg(F.min("snapshot_date").alias("version_seen_on"), latest("image_url", "seen_at").alias("image_url"))
     )
     by_version = Window.partitionBy("playlist_id").orderBy("version")
-    first_seen = captures.groupBy("playlist_id").agg(F.min("snapshot_date").alias("first_seen_on"))
+    first_seen = captures.groupBy("playlist_id").agg(
+        F.min("snapshot_date").alias("first_seen_on"), F.max("kind").alias("kind"), F.max("listener").alias("listener")
+    )
     valid_from = F.when(F.coalesce("version", F.lit(1)) == 1, F.col("first_seen_on")).otherwise(
         F.col("version_seen_on")
     )

@@ -5,7 +5,13 @@ from collections.abc import Collection, Sequence
 from spotify_assets.ingest.catalog import CATALOG_FILES, mirror_catalog
 from spotify_assets.ingest.history import UnusedFile, ingest
 from spotify_assets.ingest.metadata_rows import table_of
-from spotify_assets.ingest.responses import KINDS, mirror_metadata, mirror_overrides, mirror_playlists
+from spotify_assets.ingest.responses import (
+    KINDS,
+    mirror_library,
+    mirror_metadata,
+    mirror_overrides,
+    mirror_playlists,
+)
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.corrections import CORRECTIONS
 from spotify_assets.landing.zone import LandingZone
@@ -27,6 +33,8 @@ def compute_run(run: PlannedRun, settings: Settings, frames: LakeFrames, tables:
     for kind in KINDS:
         if table_of(kind) in run.tables:
             mirror_metadata(landing, lake, settings, kind)
+    if "raw_library" in run.tables:
+        mirror_library(landing, lake, settings)
     for table in {*CORRECTIONS} & {*run.tables}:
         mirror_overrides(landing, lake, settings, table)
     if CATALOG_FILES in run.tables:

@@ -17,6 +17,7 @@ from spotify_assets.settings import load_settings
 
 HISTORY = {"raw_files", "raw_plays"}
 SNAPSHOTS = {"raw_playlist_files", "raw_playlists"}
+EXPORTED = {*SNAPSHOTS, "raw_library"}
 OVERRIDES = {"raw_merges", "raw_exclusions", "raw_genre_overrides"}
 METADATA = {"track_metadata", "album_metadata", "artist_metadata"}
 CATALOG = {name for name in TABLES if name.startswith("raw_catalog_")}
@@ -69,7 +70,7 @@ def changed(package: Path) -> set[str]:
         ("transforms/rejected_plays.py", '"month"', '"week"', {"rejected_plays"}),
         ("readers/csv.py", '(",", ";"', '(";", ","', HISTORY | CATALOG),
         ("readers/times.py", "parts.month, parts.day", "parts.day, parts.month", HISTORY),
-        ("readers/archives.py", "BOMB_RATIO = 200", "BOMB_RATIO = 300", HISTORY | CATALOG),
+        ("readers/archives.py", "BOMB_RATIO = 200", "BOMB_RATIO = 300", HISTORY | CATALOG | EXPORTED),
         ("readers/formats.py", '"msPlayed": "ms_played"', '"playedMs": "ms_played"', HISTORY | CATALOG),
         ("readers/playlists.py", 'SPOTIFY_USER = "spotify"', 'SPOTIFY_USER = "Spotify"', SNAPSHOTS),
         ("readers/metadata.py", "NOT_FOUND = 404", "NOT_FOUND = 410", METADATA),
@@ -79,7 +80,7 @@ def changed(package: Path) -> set[str]:
         ("ingest/history_rows.py", "timedelta(days=1)", "timedelta(days=2)", HISTORY),
         ("ingest/playlist_rows.py", '"replaced"', '"superseded"', SNAPSHOTS),
         ("ingest/metadata_rows.py", "for key in sorted(responses)", "for key in responses", METADATA),
-        ("ingest/columns.py", "range(len(rows))", "range(1, len(rows) + 1)", SNAPSHOTS | METADATA | OVERRIDES),
+        ("ingest/columns.py", "range(len(rows))", "range(1, len(rows) + 1)", EXPORTED | METADATA | OVERRIDES),
         ("windows.py", "replace(day=1)", "replace(day=2)", PARTITIONED | HISTORY),
         ("windows.py", "{column} < ", "{column} <= ", PARTITIONED),
     ],

@@ -18,12 +18,20 @@ from spotify_assets.ingest import fetch
 from spotify_assets.ingest.catalog import CATALOG_TABLES, mirror_catalog
 from spotify_assets.ingest.history import UnusedFile, ingest
 from spotify_assets.ingest.metadata_rows import table_of
-from spotify_assets.ingest.responses import KINDS, MirrorResult, mirror_metadata, mirror_overrides, mirror_playlists
+from spotify_assets.ingest.responses import (
+    KINDS,
+    MirrorResult,
+    mirror_library,
+    mirror_metadata,
+    mirror_overrides,
+    mirror_playlists,
+)
 from spotify_assets.lake.commits import window_name, window_states
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.corrections import CORRECTIONS, correction_problems
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
+from spotify_assets.refresh.exports import exported_files
 from spotify_assets.refresh.plan import LANDED_ONLY
 from spotify_assets.settings import Settings
 from spotify_assets.windows import windows_of
@@ -109,7 +117,7 @@ def _unused_files(unused: Sequence[UnusedFile]) -> dict[str, Any]:
     return {"unused": len(unused), UNUSED_FILES: dg.MetadataValue.table(records)}
 
 
-@landed_tables(lambda _: {table: [] for table in SNAPSHOTS}, can_subset=True)
+@landed_tables(lambda _: {table: ["raw_files"] for table in SNAPSHOTS}, can_subset=True)
 def read_playlists(
     context: dg.AssetExecutionContext,
     config: PlaylistsConfig,
@@ -117,7 +125,7 @@ def read_playlists(
     spotify: SpotifyResource,
     settings: dg.ResourceParam[Settings],
 ) -> Iterator[dg.MaterializeResult]:
-    """Captures playlists if the run includes today, and reads the landed captures of all days of the run."""
+    """Captures playlists if the run includes today, and reads the landed captures and exports of the run's days."""
     lake, keys = Lake(settings.lake_uri), list(context.partition_keys)
     today = datetime.now(UTC).date()
     captured = fetch.CaptureResult()
@@ -158,6 +166,8 @@ def _require_captures(
     Of a range, as "Materialize all" asks for, days without a capture are empty.
     """
     if len(keys) > 1 or any(landing.captures_on(date.fromisoformat(key)) for key in keys):
+        return
+    if set(keys) & {f"{file.day}" for file in exported_files(lake, settings)}:
         return
     windows = windows_of(TABLES["raw_playlist_files"], settings)
     if {window_name(windows[key]) for key in keys} & set(window_states(lake.open("raw_playlist_files"))):
@@ -204,6 +214,15 @@ def read_metadata(
                 fetched=fetched.answers[kind],
                 still_unknown=fetched.left[kind],
             )
+
+
+@landed_tables(lambda _: {"raw_library": ["raw_files"]})
+def read_library(
+    context: dg.AssetExecutionContext, landing: LandingResource, settings: dg.ResourceParam[Settings]
+) -> Iterator[dg.MaterializeResult]:
+    """Reads each listener's latest library."""
+    lake = Lake(settings.lake_uri)
+    yield from _results(context, lake, ["raw_library"], mirror_library(landing.zone, lake, settings))
 
 
 @landed_tables(lambda _: {table: [] for table in CORRECTIONS}, can_subset=True)
