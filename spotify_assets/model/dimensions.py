@@ -52,8 +52,9 @@ REASONS = {
     "other": "A code that this list does not know; `plays` has it",
 }
 
-# In `*_source`: the Web API, in a response or a captured playlist.
+# In `*_source`: the Web API, in a response or a captured playlist; a line of overrides.
 FROM_API = "api"
+FROM_OVERRIDE = "override"
 
 PLATFORM_FAMILIES = (
     "android", "ios", "windows", "macos", "linux", "web", "speaker_or_tv", "other", "unknown", "not_applicable",
@@ -133,7 +134,11 @@ dim_artist = table(
     optional("artist_id", LABEL, "Spotify's id, latest seen; null where no response has it"),
     optional("image_url", TEXT, "Address of an image; null where unknown"),
     optional("genres", TEXT, "Genres, with commas; null where unknown"),
-    source_column("genres", "the genres are", or_api=True),
+    optional(
+        "genres_source",
+        TEXT,
+        "`override` where a person wrote them, else `api` or the catalogue file they are from; null where unknown",
+    ),
     *popularity_columns("artist"),
     optional("followers", COUNT, "Followers, from where the popularity is; null where unknown"),
     *canonical_columns("artist_key", "dim_artist", ("id", "override"), "artist"),

@@ -27,7 +27,7 @@ from spotify_assets.transforms.aggregates import (
     latest_first_order,
 )
 from spotify_assets.transforms.calendar import date_key, iso_day_of_week
-from spotify_assets.transforms.enrich import enrich_albums, enrich_artists, enrich_tracks
+from spotify_assets.transforms.enrich import enrich_albums, enrich_artists, enrich_tracks, replace_genres
 from spotify_assets.transforms.identity import (
     artist_and_title,
     canonical_keys,
@@ -149,6 +149,7 @@ def dim_artist(
     track_catalogue: DataFrame,
     artist_metadata: DataFrame,
     catalog_artists: DataFrame,
+    raw_genre_overrides: DataFrame,
     raw_merges: DataFrame,
 ) -> DataFrame:
     """One row per artist by normalized name, from plays, playlists and Web API responses.
@@ -158,6 +159,7 @@ def dim_artist(
         track_catalogue: Whole table.
         artist_metadata: Whole table.
         catalog_artists: Whole table: attributes that no response has.
+        raw_genre_overrides: Whole table: genres that a person says are an artist's.
         raw_merges: Whole table: names that a person says are one.
     """
     from_plays = _latest_played_names(monthly_content, "artist_key", "artist_name")
@@ -183,13 +185,14 @@ def dim_artist(
     )
     attributes = ("artist_name", "artist_id", "image_url", "genres", "popularity", "followers")
     artists = _latest_attributes("artist_key", from_plays, from_catalogue, *attributes)
+    names = (F.col("artist_id"), normalize_name(F.col("artist_name")))
+    named = [artists.select("artist_key", name.alias("name")) for name in names]
     artists = enrich_artists(artists, catalog_artists)
+    artists = replace_genres(artists, raw_genre_overrides, reduce(DataFrame.unionByName, named))
     seen = from_catalogue.select("artist_key", seen_order("seen_at", played=False)).unionByName(
         _of_tracks(monthly_content).select("artist_key", seen_order("last_played_at", played=True))
     )
     links = [links_of(from_catalogue, "artist_id", "artist_key", "id"), _renamed_artists(monthly_content)]
-    names = (F.col("artist_id"), normalize_name(F.col("artist_name")))
-    named = [artists.select("artist_key", name.alias("name")) for name in names]
     canonical = _canonical_keys("artist", links, seen, named, raw_merges)
     return add_default_members("dim_artist", _with_canonical(artists, "artist_key", canonical))
 

@@ -1,7 +1,8 @@
 """Attributes of dimensions that catalogue files tell, where the Web API and playlists don't.
 
 The API comes first, then a file by id, then a file by names. Attributes that belong together are taken from one place,
-and `<group>_source` says from which: `api`, or the file. Without catalogue files nothing is joined.
+and `<group>_source` says from which: `api`, or the file. Without catalogue files nothing is joined. Genres that a
+person wrote replace all others; their source is `override`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,10 +12,11 @@ from pyspark.sql import functions as F
 
 from spotify_assets.model import TABLES
 from spotify_assets.model.cleaned import FEATURES
-from spotify_assets.model.dimensions import FROM_API
+from spotify_assets.model.dimensions import FROM_API, FROM_OVERRIDE
 from spotify_assets.transforms.aggregates import MAX_NAME_LENGTH, MAX_SORTABLE, SORTABLE_DIGITS
 from spotify_assets.transforms.asking import has_rows
 from spotify_assets.transforms.catalog_files import packed, unpacked
+from spotify_assets.transforms.genres import genre_overrides
 from spotify_assets.transforms.joins import broadcast_join
 from spotify_assets.transforms.keys import name_key
 
@@ -49,6 +51,23 @@ def enrich_artists(artists: DataFrame, catalog_artists: DataFrame) -> DataFrame:
             (F.col("artist_key"), _by_name(artists, told), "artist_key"),
         ]
     return _enriched("dim_artist", artists, lookups, ARTIST_GROUPS)
+
+
+def replace_genres(artists: DataFrame, raw_genre_overrides: DataFrame, named: DataFrame) -> DataFrame:
+    """Artists with the genres that a person says they have; as they are where there are no lines.
+
+    Args:
+        artists: Rows of `dim_artist`.
+        raw_genre_overrides: Whole table.
+        named: `artist_key`, and a `name` or id of each, normalized.
+    """
+    wanted = genre_overrides(raw_genre_overrides, named, "artist_key")
+    if wanted is None:
+        return artists
+    texts = wanted.select("artist_key", F.array_join("genres", ", ").alias("wanted"))
+    source = F.when(F.col("wanted").isNotNull(), FROM_OVERRIDE).otherwise(F.col("genres_source"))
+    joined = broadcast_join(texts, artists, "artist_key", "right").withColumn("genres_source", source)
+    return joined.withColumn("genres", F.coalesce("wanted", "genres")).drop("wanted")
 
 
 def _by_name(artists: DataFrame, told: DataFrame) -> DataFrame:

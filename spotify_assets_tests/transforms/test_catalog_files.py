@@ -105,9 +105,16 @@ def test_a_row_of_several_artists_tells_nothing_of_one(artists):
 def test_genres_are_written_to_the_lake(world):
     """Lists that Sail builds have another type than those of Delta tables."""
     world.landing.land("catalog/a.csv", b"id,name,followers,genres\n" + f"{A1},Abba,7,\"['pop', 'disco']\"\n".encode())
-    world.refresh("catalog_artists", "catalog_features")
+    world.landing.land("overrides/genres.csv", b"artist,genre\nAbba,schlager; 8D\n")
+    world.refresh("catalog_artists", "catalog_features", "raw_genre_overrides", "genre_families")
     assert [row["genres"] for row in world.rows("catalog_artists")] == [["pop", "disco"]]
     assert world.rows("catalog_features") == []
+    assert [tuple(row.values()) for row in world.rows("genre_families", "genre", "genre_family")] == [
+        ("8d", "other"),
+        ("disco", "funk_disco"),
+        ("pop", "pop"),
+        ("schlager", "pop"),
+    ]
 
 
 def test_features_are_those_of_the_newest_file_by_id_or_name(features):

@@ -142,6 +142,21 @@ def test_an_artist_with_an_id_is_that_artist_whoever_shares_the_name(content, kn
     assert (row["followers"], "popularity" in row, row["popularity_source"]) == (3, False, "api")
 
 
+def test_genres_that_a_person_wrote_replace_all_others(content, known):
+    response = {"artist_id": A1, "is_found": True, "artist_name": "Band", "genres": ["rock"], "popularity": 3}
+    inputs = {"artist_metadata": [response], "catalog_artists": [artist(A1, genres=["polka"])]}
+    for lines, told in (
+        ([("band", ["Zouk", "jazz"]), (A2, ["pop"])], ("zouk, jazz", "override")),
+        ([(A1, ["zouk"])], ("zouk", "override")),
+        ([("Bandit", ["zouk"])], ("rock", "api")),
+    ):
+        written = [{"position": place, "artist": who, "genres": genres} for place, (who, genres) in enumerate(lines)]
+        play = content(played("2024-01-01 12:00:00", T1, "Band"))
+        row = known("dim_artist", play, raw_genre_overrides=written, **inputs)
+        assert (row["genres"], row["genres_source"]) == told
+        assert (row["popularity"], row["popularity_source"]) == (3, "api")
+
+
 def test_an_album_is_found_by_its_names(content, known, named):
     told = {
         "catalog_album_key": named("Band", "First"),

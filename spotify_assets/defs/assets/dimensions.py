@@ -40,9 +40,12 @@ def dim_artist(
     track_catalogue: DataFrame,
     artist_metadata: DataFrame,
     catalog_artists: DataFrame,
+    raw_genre_overrides: DataFrame,
     raw_merges: DataFrame,
 ) -> DataFrame:
-    return transforms.dim_artist(monthly_content, track_catalogue, artist_metadata, catalog_artists, raw_merges)
+    return transforms.dim_artist(
+        monthly_content, track_catalogue, artist_metadata, catalog_artists, raw_genre_overrides, raw_merges
+    )
 
 
 @lake_table
