@@ -49,29 +49,41 @@ def cli(debug: bool) -> None:
 
 @cli.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@listener_option
-def import_(paths: tuple[Path, ...], listener: str) -> None:
-    """Copy exports into the landing zone, and sync.
+@click.option("--listener", metavar="NAME", help="Whose history it is; any name without a slash.")
+def import_(paths: tuple[Path, ...], listener: str | None) -> None:
+    """Copy exports and catalogue files into the landing zone, and sync.
 
-    PATHS are zips as Spotify sends them, other archives, folders, or files. A file never replaces another one of its
-    name, and the same content is not copied twice. Fails if none of the files holds listening history.
+    PATHS are zips as Spotify sends them, other archives, folders, or files. Catalogue files and playlists of Exportify
+    are told by their content and need no --listener. A file never replaces another one of its name, and the same
+    content is not copied twice. Fails if none of the files can be used.
     """
     from spotify_assets.cli import reports
-    from spotify_assets.ingest.history import known_digests, use_of
+    from spotify_assets.ingest.catalog import catalog_use_of, known_catalog_digests
+    from spotify_assets.ingest.history import known_digests, unused_first, use_of
     from spotify_assets.lake.tables import Lake
     from spotify_assets.landing.copy_in import copy_into_landing
+    from spotify_assets.readers.recognize import no_catalog_reason
 
-    listener, lake = checked(listener), Lake(settings().lake_uri)
-    copied = copy_into_landing(list(paths), listener, landing(), known_digests(lake, listener))
-    reports.print_copied(console, copied, f"{settings().landing_uri}/history/{listener}")
+    listener, lake = checked(listener) if listener is not None else None, Lake(settings().lake_uri)
+    copied = copy_into_landing(
+        list(paths),
+        listener,
+        landing(),
+        known_catalog_digests(lake) | (known_digests(lake, listener) if listener else {}),
+        lambda path: no_catalog_reason(path.name, lambda: path.open("rb"), settings()),
+    )
+    reports.print_copied(console, copied, settings().landing_uri)
     told = {str(file) for file in run_sync().unused}
+    catalogue, unused_catalogue = catalog_use_of(lake, copied.paths)
+    reports.print_catalogue_files(console, catalogue)
     used, unused = use_of(lake, copied.paths)
-    untold = [file for file in unused if str(file) not in told]
+    untold = [file for file in unused_first([*unused, *unused_catalogue]) if str(file) not in told]
     reports.print_unused(console, untold, len(untold))
+    reports.print_other_headers(console, copied, unused)
     if copied.failed:
         raise click.ClickException(f"not all files were copied; import them again: {next(iter(copied.failed))}")
-    if not used:
-        raise click.ClickException("none of these files holds listening history that can be read")
+    if not used and not catalogue:
+        raise click.ClickException("none of these files holds listening history or a catalogue that can be read")
 
 
 @cli.command()

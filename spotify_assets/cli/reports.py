@@ -3,9 +3,11 @@
 import re
 import shutil
 import sys
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -21,7 +23,7 @@ from spotify_assets.lake.maintenance import HOURS_PER_DAY, LONGEST_WRITE_HOURS, 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.copy_in import CopyResult
 from spotify_assets.landing.corrections import unknown_overrides
-from spotify_assets.landing.zone import LandingZone
+from spotify_assets.landing.zone import HISTORY, LandingZone
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.model.cleaned import REJECTION_REASONS
 from spotify_assets.refresh import repair, staleness
@@ -80,9 +82,13 @@ def totals(lake: Lake) -> dict[str, int]:
     return {row["what"]: row["records"] for row in rows.to_pylist()}
 
 
-def print_copied(console: Console, copied: CopyResult, place: str) -> None:
-    """Print what an import copied, what was there already, and what it did not copy, and why."""
-    console.print(f"[bold]{_files(len(copied.landed))}[/] copied to {plain(place)}.", soft_wrap=True)
+def print_copied(console: Console, copied: CopyResult, landing_uri: str) -> None:
+    """Print what an import copied and where, what was there already, and what it did not copy, and why."""
+    places = Counter(_place(path) for path in copied.landed.values())
+    for place, count in sorted(places.items()):
+        console.print(f"[bold]{_files(count)}[/] copied to {plain(landing_uri)}/{plain(place)}.", soft_wrap=True)
+    if not places:
+        console.print("[bold]No file[/] copied.")
     renamed = {source: path for source, path in copied.landed.items() if not path.endswith(f"/{source.name}")}
     _print_some(
         console,
@@ -98,6 +104,31 @@ def print_copied(console: Console, copied: CopyResult, place: str) -> None:
         if reasons:
             console.print(f"[yellow]![/] {_files(len(reasons))} {what}:")
             _print_some(console, [f"{source}: {reason}" for source, reason in reasons.items()])
+
+
+def _place(path: str) -> str:
+    """The folder of the landing zone for files like that: `catalog`, or a listener's."""
+    kind, _, below = path.partition("/")
+    return f"{HISTORY}/{below.partition('/')[0]}" if kind == HISTORY else kind
+
+
+def print_catalogue_files(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print what catalogue files feed, of rows of `raw_catalog_files`."""
+    lines = []
+    for row in rows:
+        bad = f", {row['bad_records']:,} of them can't be read" if row["bad_records"] else ""
+        count = f"{row['records']:,} row{'s' * (row['records'] != 1)}"
+        lines.append(f"{row['source_file']}: {count} of {', '.join(row['feeds'])}{bad}")
+    if lines:
+        console.print(f"Catalogue: [bold]{_files(len(lines))}[/] read:")
+        _print_some(console, lines)
+
+
+def print_other_headers(console: Console, copied: CopyResult, unused: Sequence[UnusedFile]) -> None:
+    """Print the headers of imported files that hold neither listening history nor catalogue data."""
+    ignored = [file.source for file in unused if file.status == "ignored"]
+    reasons = {path: copied.no_catalog.get(path, "") for path in ignored}
+    _print_some(console, [f"{path}: {reason}" for path, reason in reasons.items() if "header" in reason])
 
 
 def print_unused(console: Console, unused: Sequence[UnusedFile], count: int) -> None:

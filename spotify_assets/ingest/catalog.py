@@ -9,7 +9,7 @@ after an interruption at any point, the next run reads it again.
 import hashlib
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -28,14 +28,16 @@ from spotify_assets.ingest.catalog_rows import (
     read_catalog_source,
 )
 from spotify_assets.ingest.columns import failure_reason
+from spotify_assets.ingest.history import UnusedFile, unused_first
 from spotify_assets.lake.commits import WHOLE, commit_metadata, window_states
+from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
-from spotify_assets.landing.zone import Capture, LandingZone, file_sha256
+from spotify_assets.landing.zone import CATALOG, Capture, LandingZone, file_sha256
 from spotify_assets.model import TABLES
 from spotify_assets.model.raw import CATALOG_COLUMNS
 from spotify_assets.refresh import lineage, staleness
 from spotify_assets.settings import Settings
-from spotify_assets.storage import OutsideStorageError
+from spotify_assets.storage import OutsideStorageError, StoredFile
 
 CATALOG_FILES = "raw_catalog_files"
 CATALOG_TABLES = (CATALOG_FILES, *CATALOG_COLUMNS)
@@ -110,7 +112,7 @@ def mirror_catalog(
     """
     current = staleness.InputFingerprints(lake, settings)
     fingerprints = {table: current.fingerprints(TABLES[table], []) for table in CATALOG_TABLES}
-    captures = current.captures("catalog")
+    captures = current.captures(CATALOG)
     is_whole = _is_whole(lake)
     listed: dict[str, list[dict[str, Any]]] = {}
     for row in lake.read(CATALOG_FILES).to_pylist() if is_whole else ():
@@ -138,6 +140,36 @@ def mirror_catalog(
     commit(CATALOG_FILES, lambda: iter(register.to_batches()), None)
     result.unused = {row["source_file"]: row["detail"] or "" for row in [*kept, *rows] if row["status"] != "read"}
     return result
+
+
+def known_catalog_digests(lake: Lake) -> dict[StoredFile, str]:
+    """SHA-256 of landed catalogue files when they were read, by what was listed of them then.
+
+    None of a damaged table, which the next sync makes again.
+    """
+    rows: list[dict[str, Any]] = []
+    with suppress(DamagedTableError):
+        rows = lake.read(CATALOG_FILES, ["landed_file", "size", "landed_at", "etag", "sha256"]).to_pylist()
+    return {
+        StoredFile(row["landed_file"], row["size"], row["landed_at"], row["etag"] or ""): row["sha256"]
+        for row in rows
+        if row["sha256"]
+    }
+
+
+def catalog_use_of(lake: Lake, landed_files: Iterable[str]) -> tuple[list[dict[str, Any]], list[UnusedFile]]:
+    """Of landed files: rows of the register of what was read, by `source_file`, and what of them was not used."""
+    wanted = set(landed_files)
+    columns = ["source_file", "landed_file", "status", "detail", "feeds", "records", "bad_records"]
+    rows = [row for row in lake.read(CATALOG_FILES, columns).to_pylist() if row["landed_file"] in wanted]
+    used = sorted((row for row in rows if row["status"] == "read"), key=lambda row: row["source_file"])
+    return used, unused_first(_unused_catalog(rows))
+
+
+def _unused_catalog(rows: Iterable[Mapping[str, Any]]) -> Iterator[UnusedFile]:
+    for row in rows:
+        if row["status"] != "read":
+            yield UnusedFile(row["source_file"], row["status"], row["detail"] or "")
 
 
 def _is_whole(lake: Lake) -> bool:

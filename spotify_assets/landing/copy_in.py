@@ -1,7 +1,7 @@
 """Import: copies files and folders into the landing zone, each file atomically, none over another, none twice."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from spotify_assets.landing.zone import HISTORY, PARTIAL_SUFFIXES, LandingZone, file_sha256
+from spotify_assets.landing.zone import CATALOG, HISTORY, PARTIAL_SUFFIXES, LandingZone, file_sha256
 from spotify_assets.storage import OutsideStorageError, StoredFile, is_text
 
 # Suffixes that stay together with the one before them: `my_spotify_data.tar.gz`.
@@ -30,12 +30,14 @@ class CopyResult:
         present: Landed path of the same content, of each file that was not copied since it is there already.
         skipped: Reason why a file was not copied, by its path.
         failed: Error of each file that can't be read or written, by its path.
+        no_catalog: Why a file that is in a listener's history now is no catalogue file, by its landed path.
     """
 
     landed: dict[Path, str] = field(default_factory=dict)
     present: dict[Path, str] = field(default_factory=dict)
     skipped: dict[Path, str] = field(default_factory=dict)
     failed: dict[Path, str] = field(default_factory=dict)
+    no_catalog: dict[str, str] = field(default_factory=dict)
 
     @property
     def paths(self) -> list[str]:
@@ -44,37 +46,61 @@ class CopyResult:
 
 
 def copy_into_landing(
-    paths: list[Path], listener: str, landing: LandingZone, known: Mapping[StoredFile, str] | None = None
+    paths: list[Path],
+    listener: str | None,
+    landing: LandingZone,
+    known: Mapping[StoredFile, str] | None = None,
+    why_not: Callable[[Path], str | None] = lambda path: "",
 ) -> CopyResult:
-    """Copy files and folders, recursively, to a listener's history.
+    """Copy files and folders, recursively: catalogue files to `catalog`, and others to a listener's history.
 
     A file lands under its name, or where another one has it, under that name and a number: `my_spotify_data-2.zip`.
-    A file whose content the listener has already, under whatever name, is not copied. Only landed files of the same
-    size are compared, by SHA-256, and only those are read that `known` lacks.
+    A file whose content is there already, under whatever name, is not copied. Only landed files of the same size are
+    compared, by SHA-256, and only those are read that `known` lacks.
 
     Args:
         paths: Files and folders of this machine. Hidden files in folders are skipped.
-        listener: Whose history it is.
+        listener: Whose history it is; None where there are only catalogue files: others are skipped then.
         landing: The landing zone.
         known: SHA-256 of landed files as listed, so that these needn't be read.
+        why_not: Why a file is no catalogue file; None if it is one.
 
     Raises:
+        click.UsageError: Without a listener, none of the files is a catalogue file.
         click.ClickException: There is nothing to copy.
         StorageError: The landing zone can't be reached. What was copied until then is found by the next import.
     """
     result = CopyResult()
-    landed = _ListenersFiles(listener, landing, known or {})
+    folders = [CATALOG, f"{HISTORY}/{listener}"] if listener else [CATALOG]
+    landed = {folder: _FilesOfFolder(folder, landing, known or {}) for folder in folders}
+    others: dict[Path, str] = {}
     for source, name in _files_to_copy(paths, result):
         try:
-            path = landed.same_as(source)
+            reason = why_not(source)
+            if reason is not None and not listener:
+                others[source] = reason
+                continue
+            folder = landed[CATALOG if reason is None else f"{HISTORY}/{listener}"]
+            path = folder.same_as(source)
             if path is None:
-                result.landed[source] = landed.add(source, name)
+                path = result.landed[source] = folder.add(source, name)
             else:
                 result.present[source] = path
+            if reason:
+                result.no_catalog[path] = reason
         except _SameContentError as same:
             result.present[source] = same.path
         except OSError as error:
             result.failed[source] = (error.strerror or str(error)).lower()
+    if others and not result.paths:
+        source, reason = next(iter(others.items()))
+        raise click.UsageError(
+            f"say whose listening history it is, with --listener NAME; {source} is no catalogue file: {reason}"
+        )
+    result.skipped |= {
+        source: f"{reason}; to import it as listening history, say --listener NAME"
+        for source, reason in others.items()
+    }
     if not (result.paths or result.skipped or result.failed):
         raise click.ClickException(f"no files in {', '.join(map(str, paths))}")
     return result
@@ -88,11 +114,11 @@ class _SameContentError(Exception):
         self.path = path
 
 
-class _ListenersFiles:
-    """A listener's landed files, by size and content."""
+class _FilesOfFolder:
+    """Landed files below a folder of the landing zone, by size and content."""
 
-    def __init__(self, listener: str, landing: LandingZone, known: Mapping[StoredFile, str]) -> None:
-        self._folder = f"{HISTORY}/{listener}"
+    def __init__(self, folder: str, landing: LandingZone, known: Mapping[StoredFile, str]) -> None:
+        self._folder = folder
         self._landing = landing
         self._taken: set[str] = set()
         self._folders: set[str] = set()
@@ -169,7 +195,7 @@ def _numbered_paths(path: str) -> Iterator[str]:
 
 
 def _files_to_copy(paths: list[Path], result: CopyResult) -> Iterator[tuple[Path, PurePosixPath]]:
-    """Each file to copy, once, with its path below the listener's folder. Notes what is skipped, and why."""
+    """Each file to copy, once, with its path below the folder where it lands. Notes what is skipped, and why."""
     seen: set[Path] = set()
     for given in paths:
         top = given.resolve().name if given.is_dir() else given.name

@@ -14,6 +14,7 @@ from spotify_assets.windows import TimeWindow, day_window
 
 HISTORY = "history"
 PLAYLISTS = "playlists"
+CATALOG = "catalog"
 # Names of files that are still being copied, by `spotify-assets import` and most other programs.
 PARTIAL_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".download")
 # Why a path is never read, and what to do.
@@ -115,7 +116,7 @@ class LandingZone:
         not a day's; and names that are not valid UTF-8. Hidden and partial files are left out.
         """
         strays: dict[str, str] = {}
-        for folder in (HISTORY, PLAYLISTS, "metadata", "catalog"):
+        for folder in (HISTORY, PLAYLISTS, "metadata", CATALOG):
             for file in self._files(folder, strays):
                 if folder == PLAYLISTS and not capture_day(file.path) and not _is_hidden(file.path):
                     strays["/".join(file.path.split("/")[:2])] = NO_DAY

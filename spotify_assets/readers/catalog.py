@@ -104,6 +104,8 @@ FIELD_OF_COLUMN: dict[str, dict[str, tuple[str, ...]]] = {
 }
 DELIMITERS = (*csv.DELIMITERS, "|")
 MAX_SHOWN_HEADER = 160
+# Why a landed file isn't read, and what to do.
+IS_HISTORY, TO_HISTORY = "it is listening history", "; move it to history/NAME/"
 TEXT_TYPE = pa.string()
 
 
@@ -177,7 +179,7 @@ def read_catalog(stream: BinaryIO) -> CatalogRows:
 def _describe(header: str) -> str:
     for delimiter in DELIMITERS:
         if detect_format(csv.header_names(header, delimiter), is_flat=True):
-            return "it is listening history; move it to history/NAME/"
+            return IS_HISTORY + TO_HISTORY
     shown = escape_controls(header[:MAX_SHOWN_HEADER]) + ("..." if len(header) > MAX_SHOWN_HEADER else "")
     return f"its header is none of a catalogue: {shown}"
 

@@ -167,7 +167,9 @@ def test_a_signal_stops_a_sync_in_one_line(run, tmp_path, monkeypatch, number, s
 
 def test_wrong_use_and_failures_are_one_clear_message(run, tmp_path, monkeypatch):
     assert "No such command" in run("nope", expect=2)
-    assert "--listener" in run("import", str(tmp_path), expect=2)
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear all,")
+    assert "with --listener NAME; " in run("import", str(letter), expect=2)
     assert "does not exist" in run("import", "missing.zip", "--listener", "anna", expect=2)
     assert "without slashes" in run("import", str(tmp_path), "--listener", "../anna", expect=2)
     (tmp_path / "empty").mkdir()

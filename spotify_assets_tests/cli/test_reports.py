@@ -46,14 +46,19 @@ def lake(tmp_path):
 
 def test_an_import_says_what_became_of_each_file(console):
     copied = CopyResult(
-        landed={Path("b/x.zip"): "history/anna/x-2.zip", Path("y.json"): "history/anna/y.json"},
+        landed={
+            Path("b/x.zip"): "history/anna/x-2.zip",
+            Path("y.json"): "history/anna/deep/y.json",
+            Path("artists.csv"): "catalog/artists.csv",
+        },
         present={Path("c/x.zip"): "history/anna/x.zip"},
         skipped={Path("z.part"): "it is hidden"},
         failed={Path("w.json"): "permission denied"},
     )
-    reports.print_copied(console, copied, "there/anna")
+    reports.print_copied(console, copied, "there")
     assert said(console) == [
-        "2 files copied to there/anna.",
+        "1 file copied to there/catalog.",
+        "2 files copied to there/history/anna.",
         "b/x.zip is x-2.zip there, since another file has its name",
         "1 file not copied, as the same content is there already:",
         "c/x.zip, as history/anna/x.zip",
@@ -62,6 +67,30 @@ def test_an_import_says_what_became_of_each_file(console):
         "! 1 file could not be copied:",
         "w.json: permission denied",
     ]
+
+
+def test_an_import_says_what_catalogue_files_feed(console):
+    one = {"source_file": "catalog/artists.csv", "feeds": ["artists"], "records": 1, "bad_records": 0}
+    more = {
+        "source_file": "catalog/a.zip!all.csv",
+        "feeds": ["tracks", "features"],
+        "records": 1_200,
+        "bad_records": 2,
+    }
+    reports.print_catalogue_files(console, [one, more])
+    assert said(console) == [
+        "Catalogue: 2 files read:",
+        "catalog/artists.csv: 1 row of artists",
+        "catalog/a.zip!all.csv: 1,200 rows of tracks, features, 2 of them can't be read",
+    ]
+
+
+def test_an_import_shows_the_header_of_what_is_nothing_it_knows(console):
+    copied = CopyResult(no_catalog={"history/anna/a.csv": "its header is none of a catalogue: colour,size"})
+    copied.no_catalog |= {"history/anna/plays.csv": "it is listening history", "history/anna/a.pdf": "it is no text"}
+    unused = [UnusedFile(path, "ignored", "something else") for path in copied.no_catalog if "plays" not in path]
+    reports.print_other_headers(console, copied, unused)
+    assert said(console) == ["history/anna/a.csv: its header is none of a catalogue: colour,size"]
 
 
 def test_of_many_files_that_are_not_used_the_first_are_named(console):

@@ -230,3 +230,48 @@ def test_nothing_to_copy_is_an_error(source, landing):
 def test_no_bucket_is_one_clear_line(source, bucket):
     with pytest.raises(StorageError, match="there is no bucket"):
         copy_into_landing([source / "export"], "anna", LandingZone("s3://nobody-has-this/landing"))
+
+
+def why_not(path):
+    return None if path.suffix == ".csv" else "it is JSON"
+
+
+def test_catalogue_files_land_in_the_catalogue_and_others_with_the_listener(tmp_path, landing):
+    export = tmp_path / "archive"
+    for path in ("artists.csv", "deep/artists.csv", "plays.json"):
+        put(export / path, path)
+    copied = copy_into_landing([export, export / "artists.csv"], "anna", landing, why_not=why_not)
+    assert sorted(copied.landed.values()) == [
+        "catalog/archive/artists.csv",
+        "catalog/archive/deep/artists.csv",
+        "history/anna/archive/plays.json",
+    ]
+    assert copied.no_catalog == {"history/anna/archive/plays.json": "it is JSON"}
+    other = put(tmp_path / "archive.csv", "other")
+    again = copy_into_landing([put(tmp_path / "artists.csv", "artists.csv"), other], "ben", landing, why_not=why_not)
+    assert list(again.present.values()) == ["catalog/archive/artists.csv"]
+    assert list(again.landed.values()) == ["catalog/archive.csv"]
+    beside = copy_into_landing([put(tmp_path / "new/archive.csv", "new")], None, landing, why_not=why_not)
+    assert list(beside.landed.values()) == ["catalog/archive-2.csv"]
+
+
+def test_without_a_listener_only_catalogue_files_land(tmp_path, landing):
+    plays, artists = put(tmp_path / "plays.json", "[]"), put(tmp_path / "artists.csv", "id,name,followers")
+    with pytest.raises(
+        click.UsageError, match=r"with --listener NAME; .*plays\.json is no catalogue file: it is JSON"
+    ):
+        copy_into_landing([plays], None, landing, why_not=why_not)
+    copied = copy_into_landing([plays, artists], None, landing, why_not=why_not)
+    assert list(copied.landed.values()) == ["catalog/artists.csv"]
+    assert copied.skipped == {plays: "it is JSON; to import it as listening history, say --listener NAME"}
+
+
+def test_a_file_that_cannot_be_recognized_leaves_the_others(tmp_path, landing):
+    def fails(path):
+        if path.name == "a.csv":
+            raise PermissionError(13, "Permission denied")
+        return why_not(path)
+
+    files = [put(tmp_path / name, name) for name in ("a.csv", "b.csv")]
+    copied = copy_into_landing(files, None, landing, why_not=fails)
+    assert (copied.failed, list(copied.landed.values())) == ({files[0]: "permission denied"}, ["catalog/b.csv"])
