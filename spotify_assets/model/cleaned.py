@@ -25,6 +25,7 @@ from spotify_assets.model.columns import (
     source_column,
     table,
 )
+from spotify_assets.model.genres import GENRE_FAMILIES, OTHER_FAMILY
 from spotify_assets.model.raw import CATALOG_FIELDS, SOURCE_FORMATS, record_columns
 
 # In order of precedence: a record is rejected by the first rule that it breaks.
@@ -333,4 +334,16 @@ catalog_tracks_rejects = table(
         for name, meaning in CATALOG_FIELDS["raw_catalog_tracks"].items()
     ],
     optional("problem", TEXT, "Why the row can't be split into columns; else null"),
+)
+
+genre_families = table(
+    "genre_families",
+    "cleaned",
+    "One row per name of a genre in catalogue files, responses and overrides, with the family that rules give it.",
+    key("genre", "Name of the genre, in lower case", type_=LABEL, primary_key=True),
+    required(
+        "genre_family", LABEL, "Its family; `other` where no rule applies", info={"accepted": tuple(GENRE_FAMILIES)}
+    ),
+    optional("rule", LABEL, "The words that decided; `*` stands for the rest of a word. Null where no rule applies"),
+    CheckConstraint(f"(genre_family = '{OTHER_FAMILY}') = (rule IS NULL)", name="other_without_a_rule"),
 )

@@ -26,7 +26,6 @@ from spotify_assets.model.columns import (
     source_column,
     table,
 )
-from spotify_assets.model.genres import GENRE_FAMILIES, OTHER_FAMILY
 from spotify_assets.model.raw import playlist_origin_columns
 
 REASONS = {
@@ -263,18 +262,6 @@ bridge_track_artist = table(
     hash_key("artist_key", "An artist on it", "dim_artist.artist_key", primary_key=True),
     required("artist_position", NUMBER, "Order of the artists on the track (0-based)"),
     CheckConstraint("artist_position >= 0", name="artist_position_from_zero"),
-)
-
-genre_families = table(
-    "genre_families",
-    "dimensions",
-    "One row per name of a genre in catalogue files, responses and overrides, with the family that rules give it.",
-    dimension_key("genre", "Name of the genre, in lower case", type_=LABEL),
-    required(
-        "genre_family", LABEL, "Its family; `other` where no rule applies", info={"accepted": tuple(GENRE_FAMILIES)}
-    ),
-    optional("rule", LABEL, "The words that decided; `*` stands for the rest of a word. Null where no rule applies"),
-    CheckConstraint(f"(genre_family = '{OTHER_FAMILY}') = (rule IS NULL)", name="other_without_a_rule"),
 )
 
 dim_playlist = table(

@@ -91,3 +91,16 @@ def catalog_tracks_rejects(
     return transforms.catalog_tracks_rejects(
         raw_catalog_tracks, raw_catalog_albums, catalog_albums, catalog_artists, raw_catalog_files
     )
+
+
+@lake_table
+def genre_families(
+    raw_catalog_artists: DataFrame,
+    raw_catalog_tracks: DataFrame,
+    artist_metadata: DataFrame,
+    album_metadata: DataFrame,
+    raw_genre_overrides: DataFrame,
+) -> DataFrame:
+    return transforms.genre_families(
+        raw_catalog_artists, raw_catalog_tracks, artist_metadata, album_metadata, raw_genre_overrides
+    )

@@ -93,16 +93,3 @@ def bridge_track_artist(dim_track: DataFrame, track_catalogue: DataFrame) -> Dat
 @lake_table
 def dim_playlist(raw_playlist_files: DataFrame) -> DataFrame:
     return transforms.dim_playlist(raw_playlist_files)
-
-
-@lake_table
-def genre_families(
-    raw_catalog_artists: DataFrame,
-    raw_catalog_tracks: DataFrame,
-    artist_metadata: DataFrame,
-    album_metadata: DataFrame,
-    raw_genre_overrides: DataFrame,
-) -> DataFrame:
-    return transforms.genre_families(
-        raw_catalog_artists, raw_catalog_tracks, artist_metadata, album_metadata, raw_genre_overrides
-    )
