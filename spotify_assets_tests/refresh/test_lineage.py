@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import spotify_assets
-from spotify_assets.model import TABLES, cleaned, raw
+from spotify_assets.model import TABLES, cleaned, genres, raw
 from spotify_assets.refresh import lineage
 from spotify_assets.refresh.lineage import Lineage
 from spotify_assets.settings import load_settings
@@ -129,7 +129,8 @@ def test_functions_that_move_change_nothing(package, edit):
 
 def test_a_constant_of_the_model_counts_by_value(package, monkeypatch):
     monkeypatch.setattr(cleaned, "STREAM_MS", 31_000)
-    assert changed(package) == {"plays"}
+    monkeypatch.setattr(genres, "GENRE_RULES", genres.GENRE_RULES[1:])
+    assert changed(package) == {"plays", "genre_families"}
 
 
 def test_columns_and_types_count_and_comments_do_not(package, monkeypatch):
