@@ -64,6 +64,20 @@ def release_year() -> Column:
     return optional("release_year", NUMBER, "Year of release; null where unknown")
 
 
+def genre_columns(comment: str) -> list[Column]:
+    """Genres with their family, and where they are from."""
+    return [
+        optional("genres", TEXT, comment),
+        optional("genre_family", LABEL, "Family of most of the genres, as in `genre_families`; null where unknown"),
+        optional(
+            "genres_source",
+            TEXT,
+            "`api`, the catalogue file that they are from, or `override`, a line of `landing/overrides/genres.csv`; "
+            "null where unknown",
+        ),
+    ]
+
+
 def popularity_columns(what: str) -> list[Column]:
     """Popularity, where Spotify or a catalogue file tells it."""
     comment = f"Spotify's popularity of the {what} (0 to 100), latest known; null where unknown"
@@ -132,12 +146,7 @@ dim_artist = table(
     required("artist_name", TEXT, "Latest spelling seen"),
     optional("artist_id", LABEL, "Spotify's id, latest seen; null where no response has it"),
     optional("image_url", TEXT, "Address of an image; null where unknown"),
-    optional("genres", TEXT, "Genres, with commas; null where unknown"),
-    optional(
-        "genres_source",
-        TEXT,
-        "`override` where a person wrote them, else `api` or the catalogue file they are from; null where unknown",
-    ),
+    *genre_columns("Genres, with commas; null where unknown"),
     *popularity_columns("artist"),
     optional("followers", COUNT, "Followers, from where the popularity is; null where unknown"),
     *canonical_columns("artist_key", "dim_artist", ("id", "override"), "artist"),
@@ -207,6 +216,7 @@ dim_track = table(
     *release_columns(),
     release_year(),
     source_column("release", "the release is", or_api=True),
+    *genre_columns("Genres of the artist, else of the track, with commas; null where unknown"),
     *popularity_columns("track"),
     *feature_columns(),
     source_column("features", "the audio features are", or_api=True),

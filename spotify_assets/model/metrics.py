@@ -199,6 +199,53 @@ def playlist_content_columns(*more: Column) -> list[Column]:
     ]
 
 
+COVERED = {
+    "genre": "genres of the artist, or of the track",
+    "release": "release date",
+    "length": "length of the track",
+    "features": "audio features",
+    "popularity": "popularity of the track",
+}
+
+
+def coverage_columns() -> list[Column]:
+    """Of plays, listening time and tracks: all, those of which the attribute is known, and their share."""
+    measures = {
+        "plays": ("play", "Plays of tracks"),
+        "ms_played": ("ms", "Listening time of tracks (ms)"),
+        "tracks": ("track", "Different canonical recordings played"),
+    }
+    return [
+        column
+        for name, (one, comment) in measures.items()
+        for column in (
+            required(name, COUNT, comment),
+            required(f"known_{name}", COUNT, f"Of `{name}`: where the attribute is known"),
+            optional(f"{one}_share", RATE, f"`known_{name}` by `{name}` (0 to 1); null where that is 0"),
+        )
+    ]
+
+
+catalogue_coverage = table(
+    "catalogue_coverage",
+    "metrics",
+    "One row per listener and attribute of tracks that the Web API or catalogue files tell: of how much of what was "
+    "heard it is known. All time, tracks only.",
+    by_listener(),
+    required(
+        "attribute",
+        LABEL,
+        "What is known: " + "; ".join(f"`{name}`: {meaning}" for name, meaning in COVERED.items()),
+        primary_key=True,
+        info={"accepted": tuple(COVERED)},
+    ),
+    *coverage_columns(),
+    *[
+        CheckConstraint(f"known_{name} BETWEEN 0 AND {name}", name=f"known_{name}_within_{name}")
+        for name in ("plays", "ms_played", "tracks")
+    ],
+)
+
 playlist_changes = table(
     "playlist_changes",
     "metrics",

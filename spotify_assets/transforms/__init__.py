@@ -26,6 +26,7 @@ from spotify_assets.transforms.genres import genre_families
 from spotify_assets.transforms.metrics import (
     album_metrics,
     artist_metrics,
+    catalogue_coverage,
     daily_listening,
     daily_track_plays,
     hourly_listening,
@@ -47,6 +48,7 @@ __all__ = [
     "catalog_track_metadata",
     "catalog_tracks",
     "catalog_tracks_rejects",
+    "catalogue_coverage",
     "daily_listening",
     "daily_track_plays",
     "dim_album",

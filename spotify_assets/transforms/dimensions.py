@@ -27,7 +27,8 @@ from spotify_assets.transforms.aggregates import (
     latest_first_order,
 )
 from spotify_assets.transforms.calendar import date_key, iso_day_of_week
-from spotify_assets.transforms.enrich import enrich_albums, enrich_artists, enrich_tracks, replace_genres
+from spotify_assets.transforms.enrich import enrich_albums, enrich_artists, enrich_tracks
+from spotify_assets.transforms.genres import genre_overrides
 from spotify_assets.transforms.identity import (
     artist_and_title,
     canonical_keys,
@@ -150,6 +151,7 @@ def dim_artist(
     artist_metadata: DataFrame,
     catalog_artists: DataFrame,
     raw_genre_overrides: DataFrame,
+    genre_families: DataFrame,
     raw_merges: DataFrame,
 ) -> DataFrame:
     """One row per artist by normalized name, from plays, playlists and Web API responses.
@@ -159,7 +161,8 @@ def dim_artist(
         track_catalogue: Whole table.
         artist_metadata: Whole table.
         catalog_artists: Whole table: attributes that no response has.
-        raw_genre_overrides: Whole table: genres that a person says are an artist's.
+        raw_genre_overrides: Whole table: genres that a person wrote.
+        genre_families: Whole table.
         raw_merges: Whole table: names that a person says are one.
     """
     from_plays = _latest_played_names(monthly_content, "artist_key", "artist_name")
@@ -187,8 +190,8 @@ def dim_artist(
     artists = _latest_attributes("artist_key", from_plays, from_catalogue, *attributes)
     names = (F.col("artist_id"), normalize_name(F.col("artist_name")))
     named = [artists.select("artist_key", name.alias("name")) for name in names]
-    artists = enrich_artists(artists, catalog_artists)
-    artists = replace_genres(artists, raw_genre_overrides, reduce(DataFrame.unionByName, named))
+    written = genre_overrides(raw_genre_overrides, reduce(DataFrame.unionByName, named), "artist_key")
+    artists = enrich_artists(artists, artist_metadata, catalog_artists, written, genre_families)
     seen = from_catalogue.select("artist_key", seen_order("seen_at", played=False)).unionByName(
         _of_tracks(monthly_content).select("artist_key", seen_order("last_played_at", played=True))
     )
@@ -424,6 +427,8 @@ def dim_track(
     track_catalogue: DataFrame,
     catalog_track_metadata: DataFrame,
     catalog_features: DataFrame,
+    dim_artist: DataFrame,
+    genre_families: DataFrame,
     dim_recording: DataFrame,
 ) -> DataFrame:
     """One row per track id (per name where a play has no id), from plays, playlists and Web API responses.
@@ -433,6 +438,8 @@ def dim_track(
         track_catalogue: Whole table.
         catalog_track_metadata: Whole table: attributes that no response has.
         catalog_features: Whole table.
+        dim_artist: Whole table: genres.
+        genre_families: Whole table.
         dim_recording: Whole table: the most played track of each recording.
     """
     names = ("track_name", "artist_name", "album_name")
@@ -497,7 +504,9 @@ def dim_track(
     )
     canonical = dim_recording.select("recording_key", "canonical_track_key")
     with_attributes = broadcast_join(catalogue_attributes, tracks, "track_key", "right")
-    with_attributes = enrich_tracks(with_attributes, catalog_track_metadata, catalog_features)
+    with_attributes = enrich_tracks(
+        with_attributes, catalog_track_metadata, catalog_features, dim_artist, genre_families
+    )
     return add_default_members("dim_track", with_attributes.join(canonical, "recording_key"))
 
 

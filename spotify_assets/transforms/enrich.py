@@ -6,6 +6,7 @@ person wrote replace all others; their source is `override`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -16,7 +17,7 @@ from spotify_assets.model.dimensions import FROM_API, FROM_OVERRIDE
 from spotify_assets.transforms.aggregates import MAX_NAME_LENGTH, MAX_SORTABLE, SORTABLE_DIGITS
 from spotify_assets.transforms.asking import has_rows
 from spotify_assets.transforms.catalog_files import packed, unpacked
-from spotify_assets.transforms.genres import genre_overrides
+from spotify_assets.transforms.genres import main_family
 from spotify_assets.transforms.joins import broadcast_join
 from spotify_assets.transforms.keys import name_key
 
@@ -24,6 +25,8 @@ Groups = Mapping[str, Sequence[str]]
 # A key of the rows, a table of what files tell, and its key.
 Lookup = tuple[Column, DataFrame, str]
 
+# Between genres in text.
+GENRES_SEPARATOR = ", "
 RELEASE = ("release_date", "release_date_precision")
 ARTIST_GROUPS: Groups = {"popularity": ("popularity", "followers"), "genres": ("genres",)}
 ALBUM_GROUPS: Groups = {"release": RELEASE, "label": ("label",), "popularity": ("popularity",)}
@@ -32,42 +35,69 @@ TRACK_GROUPS: Groups = {
     "isrc": ("isrc",),
     "release": RELEASE,
     "popularity": ("popularity",),
+    "genres": ("genres",),
 }
 FEATURE_GROUPS: Groups = {"features": FEATURES}
 
 
-def enrich_artists(artists: DataFrame, catalog_artists: DataFrame) -> DataFrame:
-    """Artists with `ARTIST_GROUPS`. Of several artists of one name, the one with the most followers counts.
+def enrich_artists(
+    artists: DataFrame,
+    artist_metadata: DataFrame,
+    catalog_artists: DataFrame,
+    written: DataFrame | None,
+    genre_families: DataFrame,
+) -> DataFrame:
+    """Artists with `ARTIST_GROUPS` and `genre_family`. Genres that a person wrote come first.
+
+    Of several artists of one name in files, the one with the most followers counts.
 
     Args:
         artists: Rows of `dim_artist` with the attributes that the Web API tells.
+        artist_metadata: Whole table.
         catalog_artists: Whole table.
+        written: Genres that a person wrote, by `artist_key`, as of `genre_overrides`.
+        genre_families: Whole table.
     """
+    told = catalog_artists.withColumn("genres", genres_text())
     lookups: list[Lookup] = []
     if has_rows(catalog_artists):
-        told = catalog_artists.withColumn("genres", F.array_join("genres", ", "))
         lookups = [
             (F.col("artist_id"), told, "catalog_artist_key"),
             (F.col("artist_key"), _by_name(artists, told), "artist_key"),
         ]
-    return _enriched("dim_artist", artists, lookups, ARTIST_GROUPS)
+    enriched = _enriched("dim_artist", artists, lookups, ARTIST_GROUPS)
+    if not has_rows(genre_families):
+        return enriched.withColumn("genre_family", F.lit(None).cast("string"))
+    texts = [rows.select(genres_text().alias("genres")) for rows in (artist_metadata, catalog_artists)]
+    if written is not None:
+        written = written.select("artist_key", genres_text().alias("written"))
+        texts.append(written.select(F.col("written").alias("genres")))
+        enriched = broadcast_join(written, enriched, "artist_key", "right").withColumns(
+            {
+                "genres_source": F.when(F.col("written").isNotNull(), FROM_OVERRIDE).otherwise(F.col("genres_source")),
+                "genres": F.coalesce("written", "genres"),
+            }
+        )
+    return _with_family(enriched, texts, genre_families)
 
 
-def replace_genres(artists: DataFrame, raw_genre_overrides: DataFrame, named: DataFrame) -> DataFrame:
-    """Artists with the genres that a person says they have; as they are where there are no lines.
+def genres_text() -> Column:
+    """The list `genres` as text, with commas; null where it is empty."""
+    return F.nullif(F.array_join("genres", GENRES_SEPARATOR), F.lit(""))
+
+
+def _with_family(rows: DataFrame, texts: Iterable[DataFrame], genre_families: DataFrame) -> DataFrame:
+    """Add `genre_family`.
 
     Args:
-        artists: Rows of `dim_artist`.
-        raw_genre_overrides: Whole table.
-        named: `artist_key`, and a `name` or id of each, normalized.
+        rows: Rows with `genres` as text.
+        texts: All texts that `genres` may have. They are few; the rows are a query, and would be computed twice.
+        genre_families: Whole table.
     """
-    wanted = genre_overrides(raw_genre_overrides, named, "artist_key")
-    if wanted is None:
-        return artists
-    texts = wanted.select("artist_key", F.array_join("genres", ", ").alias("wanted"))
-    source = F.when(F.col("wanted").isNotNull(), FROM_OVERRIDE).otherwise(F.col("genres_source"))
-    joined = broadcast_join(texts, artists, "artist_key", "right").withColumn("genres_source", source)
-    return joined.withColumn("genres", F.coalesce("wanted", "genres")).drop("wanted")
+    different = reduce(DataFrame.unionByName, texts).where("genres IS NOT NULL").distinct()
+    listed = different.select(F.col("genres").alias("text"), F.split("genres", GENRES_SEPARATOR).alias("genres"))
+    families = main_family(listed, genre_families, "text")
+    return broadcast_join(families, rows, F.col("text") == F.col("genres"), "right").drop("text")
 
 
 def _by_name(artists: DataFrame, told: DataFrame) -> DataFrame:
@@ -104,17 +134,42 @@ def enrich_albums(albums: DataFrame, catalog_albums: DataFrame) -> DataFrame:
     return _with_year(_enriched("dim_album", albums, lookups, ALBUM_GROUPS))
 
 
-def enrich_tracks(tracks: DataFrame, catalog_track_metadata: DataFrame, catalog_features: DataFrame) -> DataFrame:
-    """Tracks with `TRACK_GROUPS`, `FEATURE_GROUPS` and `release_year`.
+def enrich_tracks(
+    tracks: DataFrame,
+    catalog_track_metadata: DataFrame,
+    catalog_features: DataFrame,
+    dim_artist: DataFrame,
+    genre_families: DataFrame,
+) -> DataFrame:
+    """Tracks with `TRACK_GROUPS`, `FEATURE_GROUPS`, `release_year` and `genre_family`.
+
+    Genres are those of the artist; where these are unknown, what files tell of the track.
 
     Args:
         tracks: Rows of `dim_track` with the attributes that the Web API tells.
         catalog_track_metadata: Whole table.
         catalog_features: Whole table.
+        dim_artist: Whole table.
+        genre_families: Whole table.
     """
     keys = (F.col("track_key"), name_key(F.col("artist_name"), F.col("track_name")))
-    tracks = _enriched("dim_track", tracks, _lookups(keys, catalog_track_metadata, "catalog_track_key"), TRACK_GROUPS)
-    return _with_year(_enriched("dim_track", tracks, _lookups(keys, catalog_features, "track_key"), FEATURE_GROUPS))
+    told = catalog_track_metadata.withColumn("genres", genres_text())
+    tracks = _enriched("dim_track", tracks, _lookups(keys, told, "catalog_track_key"), TRACK_GROUPS)
+    tracks = _enriched("dim_track", tracks, _lookups(keys, catalog_features, "track_key"), FEATURE_GROUPS)
+    if not has_rows(genre_families):
+        return _with_year(tracks.withColumn("genre_family", F.lit(None).cast("string")))
+    tracks = _with_family(tracks, [told.select("genres")], genre_families)
+    names = ("genres", "genres_source", "genre_family")
+    of_artists = dim_artist.where("genres IS NOT NULL").select(
+        "artist_key", *[F.col(name).alias(f"artist_{name}") for name in names]
+    )
+    is_told = F.col("artist_genres").isNotNull()
+    joined = broadcast_join(of_artists, tracks, "artist_key", "right").withColumn("is_told", is_told)
+    return _with_year(
+        joined.withColumns(
+            {name: F.when(F.col("is_told"), F.col(f"artist_{name}")).otherwise(F.col(name)) for name in names}
+        )
+    )
 
 
 def _lookups(keys: Iterable[Column], told: DataFrame, key: str) -> list[Lookup]:

@@ -148,6 +148,49 @@ def album_metrics(monthly_content: DataFrame, dim_album: DataFrame) -> DataFrame
     return _totals(known, dim_album, "album_key").join(albums, "album_key")
 
 
+def catalogue_coverage(track_metrics: DataFrame, dim_track: DataFrame) -> DataFrame:
+    """One row per listener and attribute of tracks: of how much of what was heard it is known.
+
+    Args:
+        track_metrics: Whole table.
+        dim_track: Whole table: attributes.
+    """
+    known_by = {
+        "genre": "genres",
+        "release": "release_date",
+        "length": "duration_ms",
+        "features": "features_source",
+        "popularity": "popularity",
+    }
+    known = dim_track.select(
+        "track_key",
+        F.array(
+            *[
+                F.struct(F.lit(name).alias("attribute"), F.col(column).isNotNull().cast("bigint").alias("is_known"))
+                for name, column in known_by.items()
+            ]
+        ).alias("attributes"),
+    )
+    measures = {"plays": F.col("total_plays"), "ms_played": F.col("total_ms_played"), "tracks": F.lit(1)}
+    heard = track_metrics.join(known, "track_key").select(
+        "listener",
+        F.explode("attributes").alias("is"),
+        *[value.cast("bigint").alias(name) for name, value in measures.items()],
+    )
+    totals = heard.groupBy("listener", F.col("is.attribute").alias("attribute")).agg(
+        *[F.sum(name).alias(name) for name in measures],
+        *[F.sum(F.col(name) * F.col("is.is_known")).alias(f"known_{name}") for name in measures],
+    )
+    shares = {"play_share": "plays", "ms_share": "ms_played", "track_share": "tracks"}
+    return totals.select(
+        "*",
+        *[
+            F.round(F.col(f"known_{name}") / F.nullif(F.col(name), F.lit(0)), 6).alias(share)
+            for share, name in shares.items()
+        ],
+    )
+
+
 def partition_start(settings: Settings) -> Column:
     """`window_at`: start of the partition that `played_at` is in (UTC)."""
     if settings.plays_grain == "weekly":

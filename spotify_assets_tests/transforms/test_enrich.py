@@ -238,3 +238,32 @@ def test_random_files_against_a_plain_implementation(content, computed, frame):
             )
         ]
         assert found == [newest(number, name) for name in ("popularity", "isrc", "release_year")], number
+
+
+FAMILIES = [{"genre": name, "genre_family": family} for name, family in (("polka", "folk"), ("pop", "pop"))]
+
+
+def test_genres_of_a_person_come_before_those_of_the_api(content, known):
+    row = known(
+        "dim_artist",
+        content(played("2024-01-01 12:00:00", T1, "Band")),
+        artist_metadata=[{"artist_id": A1, "is_found": True, "artist_name": "Band", "genres": ["pop"]}],
+        raw_genre_overrides=[{"artist": "band", "genres": ["polka", "pop"], "position": 1}],
+        genre_families=FAMILIES,
+    )
+    assert (row["genres"], row["genres_source"], row["genre_family"]) == ("polka, pop", "override", "folk")
+
+
+def test_a_track_has_the_genres_of_its_artist_and_else_its_own(content, known):
+    told = metadata(T1, file="a.csv") | {"genres": ["polka"], "genres_source": "t.csv"}
+    plays = content(played("2024-01-01 12:00:00", T1, "Band", **SONG))
+    response = {"artist_id": A1, "is_found": True, "artist_name": "Band"}
+    for genres, expected in ((["pop"], ("pop", "api", "pop")), ([], ("polka", "t.csv", "folk"))):
+        row = known(
+            "dim_track",
+            plays,
+            artist_metadata=[response | {"genres": genres}],
+            catalog_track_metadata=[told],
+            genre_families=FAMILIES,
+        )
+        assert (row["genres"], row["genres_source"], row["genre_family"]) == expected

@@ -172,3 +172,31 @@ def test_listeners_are_ranked_apart(partials, computed):
     rows = [played("2024-01-31 12:00:00"), played("2024-01-31 12:00:00", listener="ben")]
     found = computed("track_metrics", monthly_content=partials(rows)["monthly_content"]).collect()
     assert sorted((row["listener"], row["rank"]) for row in found) == [("anna", 1), ("ben", 1)]
+
+
+def test_coverage_is_of_plays_time_and_tracks(computed, frame):
+    heard = [
+        {"listener": "anna", "recording_key": 1, "track_key": "a", "total_plays": 3, "total_ms_played": 100},
+        {"listener": "anna", "recording_key": 2, "track_key": "b", "total_plays": 1, "total_ms_played": 300},
+        {"listener": "ben", "recording_key": 2, "track_key": "b", "total_plays": 2, "total_ms_played": 0},
+    ]
+    tracks = [
+        {"track_key": "a", "genres": "pop", "duration_ms": 1, "popularity": 0},
+        {"track_key": "b", "features_source": "f.csv", "duration_ms": 2},
+    ]
+    rows = computed(
+        "catalogue_coverage", track_metrics=frame("track_metrics", heard), dim_track=frame("dim_track", tracks)
+    ).collect()
+    found = {(row["listener"], row["attribute"]): row for row in rows}
+    assert len(found) == len(rows) == 10
+
+    def shares(listener, attribute):
+        return tuple(found[listener, attribute][f"{name}_share"] for name in ("play", "ms", "track"))
+
+    assert shares("anna", "genre") == (0.75, 0.25, 0.5)
+    assert shares("anna", "features") == (0.25, 0.75, 0.5)
+    assert shares("anna", "release") == (0, 0, 0)
+    assert shares("anna", "length") == (1, 1, 1)
+    assert shares("anna", "popularity") == shares("anna", "genre")
+    assert shares("ben", "features") == (1, None, 1)
+    assert (found["anna", "genre"]["known_plays"], found["anna", "genre"]["plays"]) == (3, 4)

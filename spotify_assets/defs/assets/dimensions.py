@@ -41,10 +41,17 @@ def dim_artist(
     artist_metadata: DataFrame,
     catalog_artists: DataFrame,
     raw_genre_overrides: DataFrame,
+    genre_families: DataFrame,
     raw_merges: DataFrame,
 ) -> DataFrame:
     return transforms.dim_artist(
-        monthly_content, track_catalogue, artist_metadata, catalog_artists, raw_genre_overrides, raw_merges
+        monthly_content,
+        track_catalogue,
+        artist_metadata,
+        catalog_artists,
+        raw_genre_overrides,
+        genre_families,
+        raw_merges,
     )
 
 
@@ -73,10 +80,18 @@ def dim_track(
     track_catalogue: DataFrame,
     catalog_track_metadata: DataFrame,
     catalog_features: DataFrame,
+    dim_artist: DataFrame,
+    genre_families: DataFrame,
     dim_recording: DataFrame,
 ) -> DataFrame:
     return transforms.dim_track(
-        monthly_content, track_catalogue, catalog_track_metadata, catalog_features, dim_recording
+        monthly_content,
+        track_catalogue,
+        catalog_track_metadata,
+        catalog_features,
+        dim_artist,
+        genre_families,
+        dim_recording,
     )
 
 

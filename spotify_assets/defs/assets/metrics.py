@@ -41,6 +41,11 @@ def track_metrics(monthly_content: DataFrame, dim_recording: DataFrame) -> DataF
 
 
 @lake_table
+def catalogue_coverage(track_metrics: DataFrame, dim_track: DataFrame) -> DataFrame:
+    return transforms.catalogue_coverage(track_metrics, dim_track)
+
+
+@lake_table
 def artist_metrics(monthly_content: DataFrame, dim_artist: DataFrame) -> DataFrame:
     return transforms.artist_metrics(monthly_content, dim_artist)
 
