@@ -8,7 +8,7 @@ import dagster as dg
 from spotify_assets.defs import jobs, schedules, sensors
 from spotify_assets.defs.assets import cleaned, dimensions, facts, metrics, published, raw
 from spotify_assets.defs.assets.declare import build
-from spotify_assets.defs.checks import history, model_checks, playlists
+from spotify_assets.defs.checks import catalog, history, model_checks, playlists
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.defs.resources.landing import LandingResource
 from spotify_assets.defs.resources.s3 import s3
@@ -56,7 +56,7 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
         ],
         asset_checks=[
             *map(model_checks.checks_of, TABLES),
-            *dg.load_asset_checks_from_modules([history, playlists]),
+            *dg.load_asset_checks_from_modules([catalog, history, playlists]),
             *map(published.same_rows, counting),
         ],
         jobs=[

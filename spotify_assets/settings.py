@@ -177,6 +177,14 @@ class Settings(BaseSettings):
         0.25, ge=0, le=1, description="A check warns if a single reason rejects a larger share of the records"
     )
 
+    min_coverage: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="A check warns if of less of a listener's time genre, release, length, features or popularity is "
+        "known, where any are. 0 never warns",
+    )
+
     @field_validator("timezones", mode="before")
     @classmethod
     def _listener_zones(cls, value: Any) -> Any:

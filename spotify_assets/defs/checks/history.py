@@ -5,8 +5,15 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import Row
 
+from spotify_assets.defs.checks.records import (
+    MAX_NAMED,
+    WARN,
+    LakeResource,
+    records_digest,
+    told_unreadable,
+)
 from spotify_assets.defs.checks.window import run_window, window_rows
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.escaping import markdown_code
@@ -16,8 +23,6 @@ from spotify_assets.model.cleaned import REJECTION_REASONS
 from spotify_assets.settings import Settings
 from spotify_assets.windows import TimeWindow, window_predicate
 
-WARN = dg.AssetCheckSeverity.WARN
-MAX_NAMED = 20
 # Shares of fewer records vary too much to be checked.
 MIN_SHARE_RECORDS = 200
 # Plays of a month compared with the median of the months around it.
@@ -31,8 +36,6 @@ MAX_LATE_SHARE = 0.5
 
 PARTIAL_AGGREGATES = ("daily_track_plays", "hourly_listening", "monthly_content")
 
-LakeResource = dg.ResourceParam[DeltaLakeIOManager]
-
 
 @dg.asset_check(
     asset="raw_files",
@@ -40,18 +43,7 @@ LakeResource = dg.ResourceParam[DeltaLakeIOManager]
     description="Every landed file that should hold data can be read.",
 )
 def unreadable_files(lake: LakeResource) -> dg.AssetCheckResult:
-    columns = ["source_file", "status", "detail"]
-    broken = [row for row in lake.lake.read("raw_files", columns).to_pylist() if row["status"] == "unreadable"]
-    named = "\n".join(
-        f"- {markdown_code(row['source_file'])}: {markdown_code(row['detail'])}" for row in broken[:MAX_NAMED]
-    )
-    more = f"\n- and {len(broken) - MAX_NAMED:,} more" if len(broken) > MAX_NAMED else ""
-    return dg.AssetCheckResult(
-        passed=not broken,
-        severity=WARN,
-        description=(named + more) or None,
-        metadata={"unreadable": len(broken)},
-    )
+    return told_unreadable("raw_files", lake)
 
 
 @dg.multi_asset_check(
@@ -81,17 +73,9 @@ def every_record_once(context: dg.AssetCheckExecutionContext, lake: LakeResource
         )
         within = is_valid & (F.col("played_at") >= window.start) & (F.col("played_at") < window.end)
         raw = raw.where(within | ~is_valid if window.is_first else within)
-    # Sums of two hashes compare multisets without a self-join of ten million rows.
-    hashes = [F.xxhash64(*record), F.xxhash64(F.lit("again"), *record)]
-
-    def digest(frame: DataFrame) -> tuple[int, ...]:
-        figures = [F.count(F.lit(1)), *[F.sum(value.cast("decimal(38,0)")) for value in hashes]]
-        counted = frame.select(*record).agg(*figures).collect()[0]
-        return tuple(int(value or 0) for value in counted)
-
     mismatch = find_mismatch(lake.lake)
-    landed = digest(raw)
-    kept, rejected = digest(window_rows("plays", context, lake)), digest(window_rows("rejected_plays", context, lake))
+    landed = records_digest(raw)
+    kept, rejected = (records_digest(window_rows(name, context, lake)) for name in ("plays", "rejected_plays"))
     is_complete = landed == tuple(a + b for a, b in zip(kept, rejected, strict=True))
     problems = []
     if mismatch:

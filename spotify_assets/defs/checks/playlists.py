@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from spotify_assets.defs.checks.history import MAX_NAMED, WARN, LakeResource
+from spotify_assets.defs.checks.records import MAX_NAMED, WARN, LakeResource
 from spotify_assets.defs.checks.window import window_rows
 from spotify_assets.escaping import markdown_code
 

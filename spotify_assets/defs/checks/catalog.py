@@ -1,0 +1,64 @@
+"""Checks of catalogue files that the model does not imply."""
+
+import dagster as dg
+
+from spotify_assets.defs.checks.records import WARN, LakeResource, records_digest, told_unreadable
+from spotify_assets.escaping import markdown_code
+from spotify_assets.settings import Settings
+
+
+@dg.asset_check(
+    asset="raw_catalog_files",
+    name="unreadable_catalog_files",
+    description="Every landed catalogue file that should hold data can be read.",
+)
+def unreadable_catalog_files(lake: LakeResource) -> dg.AssetCheckResult:
+    return told_unreadable("raw_catalog_files", lake)
+
+
+@dg.asset_check(
+    asset="catalog_tracks_rejects",
+    name="every_catalog_track_once",
+    additional_deps=["catalog_tracks", "raw_catalog_tracks"],
+    blocking=True,
+    description="Every row of a catalogue file of tracks is in catalog_tracks or in catalog_tracks_rejects, once.",
+)
+def every_catalog_track_once(lake: LakeResource) -> dg.AssetCheckResult:
+    names = ("raw_catalog_tracks", "catalog_tracks", "catalog_tracks_rejects")
+    landed, joined, rejected = (records_digest(lake.frames.read(name)) for name in names)
+    is_complete = landed == tuple(a + b for a, b in zip(joined, rejected, strict=True))
+    problem = (
+        f"The rows in catalog_tracks ({joined[0]:,}) and catalog_tracks_rejects ({rejected[0]:,}) differ from the "
+        f"{landed[0]:,} landed ones. Materialize both again; if that doesn't help: "
+        "spotify-assets repair catalog_tracks catalog_tracks_rejects."
+    )
+    return dg.AssetCheckResult(
+        passed=is_complete,
+        description=None if is_complete else problem,
+        metadata={"landed": landed[0], "joined": joined[0], "rejected": rejected[0]},
+    )
+
+
+@dg.asset_check(
+    asset="catalogue_coverage",
+    name="coverage_is_enough",
+    description="Genre, release, length, features and popularity of tracks, where any are known, are known of most "
+    "listening time.",
+)
+def coverage_is_enough(lake: LakeResource, settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
+    rows = lake.lake.read("catalogue_coverage").to_pylist()
+    known = {row["attribute"] for row in rows if row["known_plays"]}
+    low = [
+        f"{markdown_code(row['listener'])}: {row['attribute']} of {row['ms_share']:.0%}"
+        for row in sorted(rows, key=lambda row: (row["listener"], row["attribute"]))
+        if row["attribute"] in known and row["ms_share"] is not None and row["ms_share"] < settings.min_coverage
+    ]
+    advice = "More catalogue files in landing/catalog, or SPOTIFY_ASSETS_MIN_COVERAGE, end this warning."
+    return dg.AssetCheckResult(
+        passed=not low,
+        severity=WARN,
+        description=f"Known of less than {settings.min_coverage:.0%} of listening time: {', '.join(low)}. {advice}"
+        if low
+        else None,
+        metadata={"below": len(low)},
+    )
