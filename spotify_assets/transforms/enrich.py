@@ -66,15 +66,14 @@ def enrich_artists(
             (F.col("artist_key"), _by_name(artists, told), "artist_key"),
         ]
     enriched = _enriched("dim_artist", artists, lookups, ARTIST_GROUPS)
-    if not has_rows(genre_families):
-        return enriched.withColumn("genre_family", F.lit(None).cast("string"))
     texts = [rows.select(genres_text().alias("genres")) for rows in (artist_metadata, catalog_artists)]
     if written is not None:
         written = written.select("artist_key", genres_text().alias("written"))
         texts.append(written.select(F.col("written").alias("genres")))
+        is_written = F.col("written").isNotNull()
         enriched = broadcast_join(written, enriched, "artist_key", "right").withColumns(
             {
-                "genres_source": F.when(F.col("written").isNotNull(), FROM_OVERRIDE).otherwise(F.col("genres_source")),
+                "genres_source": F.when(is_written, FROM_OVERRIDE).otherwise(F.col("genres_source")),
                 "genres": F.coalesce("written", "genres"),
             }
         )
@@ -87,13 +86,15 @@ def genres_text() -> Column:
 
 
 def _with_family(rows: DataFrame, texts: Iterable[DataFrame], genre_families: DataFrame) -> DataFrame:
-    """Add `genre_family`.
+    """Add `genre_family`; null where no genre is known at all.
 
     Args:
         rows: Rows with `genres` as text.
         texts: All texts that `genres` may have. They are few; the rows are a query, and would be computed twice.
         genre_families: Whole table.
     """
+    if not has_rows(genre_families):
+        return rows.withColumn("genre_family", F.lit(None).cast("string"))
     different = reduce(DataFrame.unionByName, texts).where("genres IS NOT NULL").distinct()
     listed = different.select(F.col("genres").alias("text"), F.split("genres", GENRES_SEPARATOR).alias("genres"))
     families = main_family(listed, genre_families, "text")
