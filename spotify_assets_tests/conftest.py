@@ -19,6 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spotify_assets import transforms
 from spotify_assets.engine.session import spark_session
+from spotify_assets.ingest.catalog import CATALOG_FILES
 from spotify_assets.ingest.history import IngestResult, ingest
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.corrections import CORRECTIONS
@@ -211,8 +212,8 @@ class World:
         frames = self.frames
         for run in runs:
             compute_run(run, self.settings, frames, tables)
-        if any(set(CORRECTIONS) & set(run.tables) for run in runs):
-            # Which months a line concerns is known once it is read.
+        if any({*CORRECTIONS, CATALOG_FILES} & set(run.tables) for run in runs):
+            # Which months a line concerns, or which day a playlist among catalogue files, is known once it is read.
             runs += self.refresh(*tables)
         return runs
 

@@ -25,6 +25,7 @@ from spotify_assets.ingest.catalog_rows import (
     CatalogRead,
     catalog_file_row,
     catalog_sources,
+    date_catalog_exports,
     read_catalog_source,
 )
 from spotify_assets.ingest.columns import failure_reason
@@ -191,7 +192,9 @@ def _compare(
         rows = listed.get(file.path)
         if rows and rows[0]["size"] == file.size and rows[0]["reader_version"] == _version(rows, settings):
             same = rows[0]["landed_at"] == file.landed_at and rows[0]["etag"] == (file.etag or None)
-            if same or _content_sha256(landing, file) == rows[0]["sha256"]:
+            # Of a playlist without times, that of its file counts.
+            is_dated_by_file = any(row["exported_at"] == row["landed_at"] for row in rows)
+            if same or (not is_dated_by_file and _content_sha256(landing, file) == rows[0]["sha256"]):
                 unchanged[file.path] = [row | {"landed_at": file.landed_at, "etag": file.etag or None} for row in rows]
                 continue
         to_read.append(file)
@@ -233,6 +236,7 @@ def _read_files(
             continue  # deleted after it was listed; the next run handles it
         except (OSError, MemoryError, OutsideStorageError) as error:
             reads = [CatalogRead(file, file.path, "unreadable", failure_reason(error, file.path))]
+        date_catalog_exports(reads)
         loaded_at = datetime.now(UTC)
         version = _version([{"status": read.status} for read in reads], settings)
         rows += [catalog_file_row(read, sha256, loaded_at, version) for read in reads]

@@ -6,7 +6,7 @@ Only this module and `readers` determine these rows: the source of these modules
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -14,13 +14,16 @@ import pyarrow as pa
 from spotify_assets.ingest.columns import failure_reason
 from spotify_assets.landing.zone import Capture
 from spotify_assets.model import TABLES
+from spotify_assets.model.raw import PLAYLISTS
 from spotify_assets.readers.catalog import NoCatalogError, read_catalog
 from spotify_assets.readers.errors import NoHistoryError
+from spotify_assets.readers.exportify import latest_added
 from spotify_assets.readers.sources import Opener, Source, sources
 from spotify_assets.settings import Settings
 
 MEGABYTE = 1_000_000
 NAME_PREFIX = "raw_catalog_"
+CLOCK_SKEW = timedelta(days=1)
 WriteRows = Callable[[str, pa.Table], None]
 
 
@@ -36,6 +39,8 @@ class CatalogRead:
         tables: Raw tables that it feeds.
         records: Number of rows.
         bad_records: Number of rows that can't be split into columns.
+        is_playlist: Whether it is a playlist as well.
+        exported_at: When the last item of that was added (UTC); see `date_catalog_exports`.
     """
 
     file: Capture
@@ -45,6 +50,8 @@ class CatalogRead:
     tables: tuple[str, ...] = ()
     records: int = 0
     bad_records: int = 0
+    is_playlist: bool = False
+    exported_at: datetime | None = None
 
 
 @contextmanager
@@ -76,6 +83,8 @@ def read_catalog_source(file: Capture, source: Source, write: WriteRows) -> Cata
                     write(table, _in_schema(table, part, source.name))
                 read.records += len(part)
                 read.bad_records += len(part) - part["problem"].null_count
+        with source.open() as stream:
+            read.is_playlist, read.exported_at = latest_added(stream, datetime.now(UTC) + CLOCK_SKEW)
     except (NoCatalogError, NoHistoryError) as error:
         return CatalogRead(file, source.name, "ignored", str(error))
     except FileNotFoundError:
@@ -92,6 +101,17 @@ def _in_schema(table: str, part: pa.Table, source: str) -> pa.Table:
     return named.select(TABLES[table].columns).cast(TABLES[table].arrow_schema)
 
 
+def date_catalog_exports(reads: list[CatalogRead]) -> None:
+    """Give all playlists of a landed file one time: it is one export.
+
+    That is when the last item of any of them was added, or where they don't tell, the file's time.
+    """
+    playlists = [read for read in reads if read.is_playlist]
+    known = [read.exported_at for read in playlists if read.exported_at]
+    for read in playlists:
+        read.exported_at = max(known, default=read.file.landed_at)
+
+
 def catalog_file_row(read: CatalogRead, sha256: str, loaded_at: datetime, version: str) -> dict[str, Any]:
     """A row of `raw_catalog_files`."""
     return {
@@ -102,9 +122,10 @@ def catalog_file_row(read: CatalogRead, sha256: str, loaded_at: datetime, versio
         "etag": read.file.etag or None,
         "status": read.status,
         "detail": read.detail,
-        "feeds": [table.removeprefix(NAME_PREFIX) for table in read.tables],
+        "feeds": [table.removeprefix(NAME_PREFIX) for table in read.tables] + [PLAYLISTS] * read.is_playlist,
         "records": read.records,
         "bad_records": read.bad_records,
+        "exported_at": read.exported_at,
         "landed_at": read.file.landed_at,
         "loaded_at": loaded_at,
         "reader_version": version,

@@ -11,17 +11,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import PurePosixPath
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from spotify_assets.ingest.columns import ColumnBuilder, Limits, failure_reason
-from spotify_assets.landing.zone import Capture
-from spotify_assets.model.raw import LIBRARY
+from spotify_assets.landing.zone import Capture, capture_day
+from spotify_assets.model.raw import EXPORTIFY, LIBRARY
 from spotify_assets.readers import has_data_suffix
-from spotify_assets.readers.account_data import exported_playlists, find_account_data
+from spotify_assets.readers.account_data import ExportedPlaylist, exported_playlists, find_account_data
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
+from spotify_assets.readers.exportify import exportify_items
 from spotify_assets.readers.playlists import item_fields, read_playlist, time_in_name
-from spotify_assets.readers.responses import Fields
+from spotify_assets.readers.responses import Fields, clean_text
 from spotify_assets.readers.sources import sources
 from spotify_assets.refresh.exports import ExportedFile
 from spotify_assets.storage import StorageError
@@ -30,7 +32,7 @@ from spotify_assets.storage.base import Opener
 FILE_COLUMNS = ("snapshot_date", "playlist_id", "playlist_name", "source_file", "month")
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 # What `import` adds to a name that is taken: `Playlist1-2.json`.
-NUMBER_OF_COPY = re.compile(r"-(\d+)$")
+NUMBER_OF_IMPORT = re.compile(r"-(\d+)$")
 
 
 def snapshot_rows(
@@ -161,10 +163,7 @@ def _playlists_of(part: ExportedFile, opener: Opener, limits: Limits) -> list[_F
     }
     try:
         with opener() as stream:
-            data = find_account_data(stream, limits.json_bytes, part.exported_at)
-        if data is None:
-            raise UnreadableError("it has changed since it was listed; sync again")
-        playlists = exported_playlists(data)
+            playlists = _read_playlists(part, stream, limits)
     except FileNotFoundError:
         raise
     except Exception as error:
@@ -183,20 +182,40 @@ def _playlists_of(part: ExportedFile, opener: Opener, limits: Limits) -> list[_F
     ]
 
 
+def _read_playlists(part: ExportedFile, stream: BinaryIO, limits: Limits) -> list[ExportedPlaylist]:
+    if part.kind == EXPORTIFY:
+        return [ExportedPlaylist(clean_text(part.name), {}, exportify_items(stream))]
+    data = find_account_data(stream, limits.json_bytes, part.exported_at)
+    if data is None:
+        raise UnreadableError("it has changed since it was listed; sync again")
+    return exported_playlists(data)
+
+
+def _owner_of(row: Fields) -> str:
+    """What tells playlists of one name apart: the listener, or of Exportify's files the folder, but for days."""
+    if row["listener"]:
+        return f"{row['listener']}"
+    landed, _, member = row["source_file"].partition("!")
+    folders = landed.split("/")[2 if capture_day(landed) else 1 : -1]
+    return "/".join(["", *folders, *member.split("/")[:-1]])
+
+
 def _identified(files: list[_File]) -> list[_File]:
     """The playlists of a day's exports, with ids: hashes of the listener, the name, and a number among equal names.
 
     Equal names of an export are numbered in the order in which the playlists were begun, which stays when playlists
     are added or moved. An export may be in several files: `Playlist1.json`, `Playlist2.json`.
     """
-    equal: dict[tuple[str | None, ...], int] = {}
+    equal: dict[tuple[Any, ...], int] = {}
     for file in sorted(files, key=lambda file: (file.begun_at, file.row["source_file"])):
         row = file.row
-        path = PurePosixPath(row["source_file"])
-        copy = NUMBER_OF_COPY.search(path.stem)
-        export = (row["listener"], str(path.parent), copy[1] if copy else "", row["kind"], row.get("playlist_name"))
-        number = equal[export] = equal.get(export, 0) + 1
-        name = "\x1f".join([row["listener"] or "", row.get("playlist_name") or "", str(number)])
+        number = 1
+        if row["listener"]:
+            path = PurePosixPath(row["source_file"])
+            copy = NUMBER_OF_IMPORT.search(path.stem)
+            export = (str(path.parent), copy[1] if copy else "", row["kind"], row.get("playlist_name"))
+            number = equal[export] = equal.get(export, 0) + 1
+        name = "\x1f".join([_owner_of(row), row.get("playlist_name") or "", str(number)])
         prefix = "library" if row["kind"] == LIBRARY else "name"
         row["playlist_id"] = f"{prefix}:{hashlib.sha256(name.encode()).hexdigest()[:16]}"
     return files

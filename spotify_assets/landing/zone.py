@@ -15,6 +15,8 @@ from spotify_assets.windows import TimeWindow, day_window
 HISTORY = "history"
 PLAYLISTS = "playlists"
 CATALOG = "catalog"
+# Of files below `playlists` that are read as CSV, and as catalogue files as well: those of Exportify.
+CSV_SUFFIXES = (".csv", ".tsv", ".zip", ".gz", ".tgz", ".tar")
 # Names of files that are still being copied, by `spotify-assets import` and most other programs.
 PARTIAL_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".download")
 # Why a path is never read, and what to do.
@@ -83,15 +85,20 @@ class LandingZone:
     def captures(self, folder: str) -> Iterator[Capture]:
         """Landed responses below a folder, sorted by path, without those that are still being copied.
 
-        Below `playlists`, only files in folders named by a day (YYYY-MM-DD); others are `strays`.
+        Below `playlists`, only files in folders named by a day (YYYY-MM-DD); others are `strays`. CSV files and
+        archives there are among those of `catalog` instead, in whatever folder they lie.
         """
         for file in self._files(folder, {}):
-            if any(part.startswith(".") for part in file.path.split("/")):
+            if _is_in_hidden_folder(file.path):
                 continue
             if folder.partition("/")[0] != PLAYLISTS:
                 yield Capture.from_stored(file)
-            elif day := capture_day(file.path):
+            elif (day := capture_day(file.path)) and not _is_csv(file.path):
                 yield Capture.from_stored(file, day=day)
+        if folder == CATALOG:
+            for file in self._files(PLAYLISTS, {}):
+                if _is_csv(file.path) and not _is_in_hidden_folder(file.path):
+                    yield Capture.from_stored(file)
 
     def captures_on(self, day: date) -> list[Capture]:
         """Captures of playlists on a day."""
@@ -118,7 +125,8 @@ class LandingZone:
         strays: dict[str, str] = {}
         for folder in (HISTORY, PLAYLISTS, "metadata", CATALOG):
             for file in self._files(folder, strays):
-                if folder == PLAYLISTS and not capture_day(file.path) and not _is_hidden(file.path):
+                is_read = capture_day(file.path) or _is_csv(file.path) or _is_hidden(file.path)
+                if folder == PLAYLISTS and not is_read:
                     strays["/".join(file.path.split("/")[:2])] = NO_DAY
         return dict(sorted(strays.items()))
 
@@ -159,6 +167,15 @@ def is_history(path: str) -> bool:
     """Whether a path below the landing zone is in a listener's folder below `history`."""
     folder, *below = path.split("/")
     return folder == HISTORY and len(below) > 1 and bool(below[0])
+
+
+def _is_csv(path: str) -> bool:
+    """Whether a path below `playlists` is that of a CSV file, or of an archive that may hold some."""
+    return path.lower().endswith(CSV_SUFFIXES)
+
+
+def _is_in_hidden_folder(path: str) -> bool:
+    return any(part.startswith(".") for part in path.split("/"))
 
 
 def _is_hidden(path: str) -> bool:

@@ -34,6 +34,8 @@ SOURCE_FORMATS = tuple(SOURCE_RANKS)
 # What account data holds besides history.
 PLAYLISTS, LIBRARY = "playlists", "library"
 EXPORT_FORMATS = (PLAYLISTS, LIBRARY)
+# A program that writes playlists as CSV files.
+EXPORTIFY = "exportify"
 # Stands for the folder of a table that mirrors what account data holds besides history: they lie among that.
 EXPORTS = "exports"
 # Formats without a duration: `ms_played` is estimated, from the track's length or the time until the next play.
@@ -281,7 +283,8 @@ CATALOG_COLUMNS = {name: tuple(columns) for name, columns in CATALOG_FIELDS.item
 raw_catalog_files = table(
     "raw_catalog_files",
     "raw",
-    "One row per file below `landing/catalog`, or per member of an archive there: what it holds.",
+    "One row per file below `landing/catalog`, CSV file below `landing/playlists`, or member of an archive there: "
+    "what it holds.",
     required("source_file", TEXT, "Path below the landing zone; in an archive `<archive>!<member>`", primary_key=True),
     required("landed_file", TEXT, "Path of the landed file itself (of the archive, for its members)"),
     required("sha256", KEY, "SHA-256 of the landed file's content"),
@@ -294,9 +297,10 @@ raw_catalog_files = table(
         info={"accepted": ("read", "ignored", "unreadable")},
     ),
     optional("detail", TEXT, "Why it was ignored or can't be read; else null"),
-    required("feeds", TEXTS, "Kinds of rows that it holds: `artists`, `albums`, `tracks`, `features`"),
+    required("feeds", TEXTS, "Kinds of rows that it holds: `artists`, `albums`, `tracks`, `features`; `playlists`"),
     required("records", COUNT, "Rows in it, without header and blank lines"),
     required("bad_records", COUNT, "Rows among them that can't be split into columns"),
+    optional("exported_at", TIME, "Of a playlist, when the last item of its export was added (UTC); else null"),
     required("landed_at", TIME, "When the landed file was last modified (UTC)"),
     required("loaded_at", TIME, "When its rows were read (UTC)"),
     required("reader_version", LABEL, "Version of the reader when it was read"),

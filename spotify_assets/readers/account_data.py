@@ -149,7 +149,7 @@ def library_entries(data: AccountData) -> Iterator[Fields]:
             # Entries of old exports are a name alone.
             is_name = not isinstance(entry, dict) and not str(entry).startswith("spotify:")
             uri = CONTENT_URI.fullmatch(str(known.get("uri")))
-            local = _local_track(known.get("uri")) or {}
+            local = local_track(known.get("uri")) or {}
             name = known.get("track") or known.get("name") or local.get("name")
             if section not in LIBRARY_SECTIONS:
                 name = None  # it may name a person
@@ -218,12 +218,12 @@ def _track(uri: Any, name: Any, artist: Any, album: Any, *, is_local: bool = Fal
     if str(uri).startswith("spotify:episode:"):
         return _episode(uri, name, artist)
     told = {"name": name, "artists": [{"name": artist}], "album": {"name": album}}
-    if local := _local_track(uri):
+    if local := local_track(uri):
         return local | {key: value for key, value in told.items() if name and value}
     return {"type": "track", "uri": uri, "is_local": is_local} | told
 
 
-def _local_track(uri: Any) -> Fields | None:
+def local_track(uri: Any) -> Fields | None:
     """What `spotify:local:ARTIST:ALBUM:TITLE:SECONDS` tells of a file of the listener's own; None for other URIs."""
     if not isinstance(uri, str) or not uri.startswith(LOCAL_URI):
         return None

@@ -219,7 +219,7 @@ def find_fields(columns: Iterable[str]) -> dict[str, CatalogColumn]:
     """Where each of the fields of `SYNONYMS` is in a file with these columns."""
     by_name: dict[str, str] = {}
     for column in columns:
-        if plain := _bare_name(column):
+        if plain := bare_name(column):
             by_name.setdefault(plain, column)
     fields: dict[str, CatalogColumn] = {}
     for field, places in SYNONYMS.items():
@@ -244,7 +244,7 @@ def _what_rows_are(fields: Mapping[str, CatalogColumn], by_name: Mapping[str, st
     return "artist" if {"name", "genres"} <= by_name.keys() else ""
 
 
-def _bare_name(column: str) -> str:
+def bare_name(column: str) -> str:
     """A column's name without case, blanks, punctuation and a plural in brackets."""
     return re.sub(r"[^0-9a-z]", "", column.casefold().replace("(s)", ""))
 
@@ -294,7 +294,9 @@ def _values(split: pa.Table, place: CatalogColumn) -> pa.Array:
         values = pc.utf8_trim(pc.replace_substring_regex(joined, ";{2,}", ";"), ";")
     values = pc.if_else(pc.equal(pc.binary_length(values), 0), pa.scalar(None, TEXT_TYPE), values)
     if place.is_plural:
-        values = pc.replace_substring_regex(values, r", ?", ";")
+        # Exportify puts a backslash before a `,` that is part of a name.
+        values = pc.replace_substring(values, "\\,", "\x1a")
+        values = pc.replace_substring(pc.replace_substring_regex(values, r", ?", ";"), "\x1a", ",")
     if place.is_percent:
         values = pc.binary_join_element_wise(values, "%", "")
     # NFC, so that equal names get equal keys, as in listening history.

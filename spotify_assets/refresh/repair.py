@@ -104,6 +104,8 @@ def files_no_longer_landed(lake: Lake, settings: Settings, table: str) -> list[s
     landed = {file.path for file in landing.captures(folder)} if folder not in ("history", EXPORTS) else set()
     if folder in ("history", EXPORTS, "playlists"):
         landed |= {file.path for file in landing.history_files()}
+    if folder == "playlists":
+        landed |= {file.path for file in landing.captures("catalog")}
     for register, column in REGISTERS.get(folder, {}).items():
         with suppress(DamagedTableError):
             if lake.open(register) is not None:

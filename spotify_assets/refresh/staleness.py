@@ -87,7 +87,8 @@ class InputFingerprints:
     def exports(self) -> list[ExportedFile]:
         """Landed exports of playlists and libraries; see `exported_files`."""
         if self._exports is None:
-            self._exports = exported_files(self.lake, self.settings)
+            has_catalog = bool(self.state("raw_catalog_files"))
+            self._exports = exported_files(self.lake, self.settings, with_catalog=has_catalog)
         return self._exports
 
     def captures(self, folder: str) -> list[Capture]:

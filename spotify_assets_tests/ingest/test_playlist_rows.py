@@ -226,3 +226,72 @@ def test_snapshots_feed_the_tables_of_playlists(world, frame):
     tenures = {row["name"]: (row["days_on_list"], row["is_current"]) for row in world.rows("playlist_track_tenure")}
     assert tenures["A"] == (1, False)
     assert tenures["B"] == (2, True)
+
+
+def liked(*names, added="2021-03-05T10:00:00Z"):
+    """A file of Exportify."""
+    header = "Track URI,Track Name,Artist Name(s),Album Name,Popularity,Explicit,Added By,Added At"
+    rows = [f"spotify:track:{name * 22},{name},Band,Album,1,false,spotify:user:some.one,{added}" for name in names]
+    return "\n".join([header, *rows])
+
+
+def land(world, path, content):
+    world.landing.land(path, content.encode() if isinstance(content, str) else content)
+    return world.root / "landing" / path
+
+
+@pytest.mark.parametrize(
+    ("path", "day", "name"),
+    [
+        ("playlists/liked.csv", "2021-03-05", "liked"),
+        ("playlists/exportify/Road_trip-2.csv", "2021-03-05", "Road_trip-2"),
+        ("playlists/2023-02-01/liked.csv", "2023-02-01", "liked"),
+        ("catalog/old/liked.csv", "2021-03-05", "liked"),
+    ],
+)
+def test_a_file_of_exportify_is_a_playlist_and_a_catalogue(world, mirrored, path, day, name):
+    land(world, path, liked("A", "B"))
+    assert told(mirrored()) == [(day, None, name, ["A", "B"])]
+    assert [row["feeds"] for row in world.rows("raw_catalog_files")] == [["albums", "tracks", "playlists"]]
+    assert [row["track_name"] for row in world.rows("raw_catalog_tracks")] == ["A", "B"]
+    assert {row["added_at"] for row in world.rows("raw_playlists")} == {utc("2021-03-05 10:00:00")}
+    assert "some.one" not in repr(world.everything())
+    assert world.landing.strays() == {}
+    os.remove(world.root / "landing" / path)
+    assert mirrored() == {}
+
+
+def test_files_of_exportify_are_one_playlist_whatever_they_are_in(world, mirrored):
+    day = "2022-05-05T10:00:00Z"
+    land(world, "playlists/liked.csv", liked("A"))
+    content = zipped({"liked.csv": liked("A", "B", added=day), "road.csv": liked("C"), "note.txt": "x"})
+    land(world, "playlists/spotify_playlists.zip", content)
+    land(world, "playlists/ben/liked.csv", liked("X"))
+    found = mirrored()
+    # An archive is one export, of the day of its last addition.
+    assert told(found) == [
+        ("2021-03-05", None, "liked", ["A"]),
+        ("2021-03-05", None, "liked", ["X"]),
+        ("2022-05-05", None, "liked", ["A", "B"]),
+        ("2022-05-05", None, "road", ["C"]),
+    ]
+    ids = {tuple(names): playlist_id for (*_, playlist_id), names in found.items()}
+    assert ids["A",] == ids["A", "B"] != ids["X",]
+
+
+@pytest.mark.parametrize("later", ["liked-2.csv", "liked (1).csv", "liked(1).csv"])
+def test_a_later_download_under_a_numbered_name_is_the_same_playlist(world, mirrored, later):
+    first = land(world, "catalog/liked.csv", liked("A"))
+    land(world, f"catalog/{later}", liked("B", added="2022-01-01T00:00:00Z"))
+    found = mirrored()
+    assert told(found) == [("2021-03-05", None, "liked", ["A"]), ("2022-01-01", None, "liked", ["B"])]
+    assert len({playlist_id for *_, playlist_id in found}) == 1
+    first.unlink()
+    assert told(mirrored()) == [("2022-01-01", None, later.removesuffix(".csv"), ["B"])]
+
+
+def test_a_file_of_exportify_without_times_is_dated_by_its_own(world, mirrored):
+    path = land(world, "playlists/liked.csv", liked("A", added=""))
+    for moment in (DAY, utc("2024-04-01 00:00:00")):
+        os.utime(path, (moment.timestamp(), moment.timestamp()))
+        assert [key[0] for key in mirrored()] == [f"{moment:%Y-%m-%d}"]
