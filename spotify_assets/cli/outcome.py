@@ -10,6 +10,8 @@ from spotify_assets.targets.publishing import Refresh
 # Arguments: a run's title, its number of tables, and the table that is done (None when the run starts).
 Progress = Callable[[str, int, str | None], None]
 
+NO_CHANGE = "no change"  # in the landing zone
+
 
 class RunFailedError(Exception):
     """A run failed; the message says why in one line.
@@ -38,7 +40,7 @@ class Synced:
         is_computed: Whether all tables were brought up to date.
     """
 
-    landing: str = "no change"
+    landing: str = NO_CHANGE
     runs: list[PlannedRun] = field(default_factory=list)
     published: dict[str, list[Refresh]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -54,7 +56,7 @@ class Synced:
 
     def __str__(self) -> str:
         """What was done, in one line."""
-        if not self.runs and not self.published and self.landing == "no change":
+        if not self.runs and not self.published and self.landing == NO_CHANGE:
             return "nothing"
         tables = len({table for run in self.runs for table in run.tables})
         parts = [f"landing zone {self.landing}"]

@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from spotify_assets.cli.outcome import Synced
+from spotify_assets.cli.outcome import NO_CHANGE, Synced
 from spotify_assets.cli.sql import run_query
 from spotify_assets.cli.terminal import GREEN, plain, plain_lines, print_rows
+from spotify_assets.ingest.catalog import catalog_register, waiting_catalog
 from spotify_assets.ingest.history import UnusedFile, find_changes
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.maintenance import HOURS_PER_DAY, LONGEST_WRITE_HOURS, MaintenanceResult, TableSize
@@ -155,7 +156,7 @@ def print_changes(console: Console, done: Synced, before: dict[str, int], after:
     """Print what a sync read and computed, and the change in the number of records."""
     for line in done.repaired:
         console.print(f"[yellow]![/] {plain(line)}", soft_wrap=True)
-    if not done.runs and done.landing == "no change":
+    if not done.runs and done.landing == NO_CHANGE:
         if not done.published:
             console.print("[bold]Everything is up to date.[/]")
         print_unused(console, done.unused, done.unused_count)
@@ -254,6 +255,7 @@ def print_status(console: Console, settings: Settings, *, show_all: bool = False
             share = f"{late_plays:,} of {sum(line[3] or 0 for line in of_listener):,} plays were reported late"
             placed = f"placed when they were heard: {median:,.1f} hours earlier in the median, {longest:,.1f} at most"
             console.print(f"  [dim]{share}, and are {placed}[/]", soft_wrap=True)
+    waiting_catalogue = _print_catalogue(console, lake, landing, most)
     has_playlists = _print_playlists(console, lake, most, damaged)
     _print_login(console, settings)
     if not lines and not has_playlists:
@@ -270,6 +272,10 @@ def print_status(console: Console, settings: Settings, *, show_all: bool = False
         console.print(f"[yellow]{plain(changes.mismatch.reason)}.[/]", soft_wrap=True)
     if waiting:
         console.print(f"[yellow]Not read yet: {changes.summary()}.[/] spotify-assets sync reads them.")
+    if waiting_catalogue:
+        counts = Counter(waiting_catalogue.values())
+        summary = ", ".join(f"{counts[state]:,} {state}" for state in ("new", "changed", "deleted") if counts[state])
+        console.print(f"[yellow]Catalogue files not read yet: {summary}.[/] spotify-assets sync reads them.")
     if stale:
         count = sum(len(stale.keys(kind)) for kind in (SNAPSHOTS, PLAYS))
         periods = f"{count:,} partition{'s' * (count != 1)}" if count else "no partition"
@@ -402,6 +408,32 @@ def _print_playlists(console: Console, lake: Lake, most: int, damaged: Collectio
     ).to_pylist()
     _print_notes(console, [f"unreadable: {row['source_file']} ({row['detail']})" for row in broken], most)
     return bool(rows or broken)
+
+
+def _print_catalogue(console: Console, lake: Lake, landing: LandingZone, most: int) -> dict[str, str]:
+    """Print catalogue files with their rows and what they feed; return the state of those that aren't read yet."""
+    rows = catalog_register(lake)
+    waiting = waiting_catalog(landing, rows)
+    lines: list[tuple] = []
+    notes = []
+    for row in rows:
+        state = waiting.get(row["landed_file"]) or row["status"]
+        name = row["source_file"].partition("/")[2]
+        if state in ("ignored", "unreadable"):
+            notes.append(f"{state}: {name} ({row['detail']})")
+        if state != "ignored":
+            lines.append((name, state, row["records"], row["bad_records"], ", ".join(row["feeds"]) or None))
+    listed = {row["landed_file"] for row in rows}
+    lines += [(path.partition("/")[2], "new", None, None, None) for path in sorted(waiting.keys() - listed)]
+    if lines:
+        # What isn't simply read comes first.
+        shown = sorted(lines, key=lambda line: line[1] == "read")[:most] if len(lines) > most else lines
+        names = ("file", "state", "rows", "bad rows", "feeds")
+        print_rows(console, names, shown, title=f"Catalogue ({_files(len(lines))})", is_report=True)
+        if len(lines) > most:
+            console.print(f"  [dim]and {len(lines) - most:,} more; spotify-assets status --all lists them[/]")
+    _print_notes(console, notes, most)
+    return waiting
 
 
 def _print_login(console: Console, settings: Settings) -> None:

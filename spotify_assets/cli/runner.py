@@ -7,11 +7,12 @@ to do takes 2.8 s of CPU instead of 4.9 s.
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from spotify_assets.cli.interrupts import raise_if_stopped
-from spotify_assets.cli.outcome import Progress, RunFailedError, Synced
-from spotify_assets.ingest.history import STANDING_STATUSES, find_changes
+from spotify_assets.cli.outcome import NO_CHANGE, Progress, RunFailedError, Synced
+from spotify_assets.ingest.catalog import CATALOG_FILES, catalog_changes, catalog_register
+from spotify_assets.ingest.history import STANDING_STATUSES, find_changes, unused_first
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
@@ -92,6 +93,7 @@ class Runner:
         return self.publish()
 
     def _refresh(self) -> None:
+        listed: list[dict[str, Any]] | None = None
         for _ in range(MAX_ROUNDS):
             stale = staleness.stale(self.lake, self.settings)
             if stale.damaged:
@@ -99,7 +101,10 @@ class Runner:
                 stale = staleness.stale(self.lake, self.settings)
             planned = plan.plan_runs(stale, self.settings)
             if not planned:
+                self._note_catalogue(listed)
                 return
+            if listed is None and any(CATALOG_FILES in run.tables for run in planned):
+                listed = catalog_register(self.lake)
             for run in planned:
                 self.dagster.refresh(run)
                 self.done.runs.append(run)
@@ -108,6 +113,18 @@ class Runner:
             f"tables are still stale after {MAX_ROUNDS} rounds; is another process writing to the same lake?",
             f"tables are stale after {MAX_ROUNDS} rounds",
         )
+
+    def _note_catalogue(self, before: list[dict[str, Any]] | None) -> None:
+        """Note what was read of catalogue files since the register was as before; None if it wasn't written."""
+        if before is None:
+            return
+        summary, unused = catalog_changes(before, catalog_register(self.lake))
+        if summary:
+            catalogue = f"catalogue files: {summary}"
+            has_changes = self.done.landing != NO_CHANGE
+            self.done.landing = f"{self.done.landing}; {catalogue}" if has_changes else catalogue
+        self.done.unused = unused_first([*self.done.unused, *unused])
+        self.done.unused_count += len(unused)
 
     def publish(self, names: Sequence[str] = (), *, full: bool = False) -> Synced:
         """Write to the targets of these names, or to all, what they lack of the lake, or all of it anew.

@@ -6,11 +6,15 @@ It changes nothing. What a sync judges by sizes and logs is judged here by the d
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+import pyarrow.compute as pc
+
+from spotify_assets.ingest.catalog import CATALOG_FILES, catalog_register, feeds
 from spotify_assets.ingest.history import find_changes
 from spotify_assets.lake.damage import DamagedTableError, find_unreadable_file
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
+from spotify_assets.model.raw import CATALOG_COLUMNS
 from spotify_assets.settings import Settings
 from spotify_assets.targets.publishing import CountingTarget, Target, TargetError, pending_refreshes
 from spotify_assets.targets.registry import targets
@@ -48,6 +52,7 @@ def find_faults(settings: Settings, progress: Callable[[str], None] = lambda nam
     for register, (table, column) in REGISTERED.items():
         if not {register, table} & damaged:
             yield from _compare_register(lake, register, table, column)
+    yield from _compare_catalogue(lake, damaged)
     for name, target in targets(settings).items():
         progress(name)
         try:
@@ -61,7 +66,24 @@ def _compare_register(lake: Lake, register: str, table: str, column: str) -> Ite
     listed: Counter[str] = Counter()
     for row in lake.read(register, ["source_file", column]).to_pylist():
         listed[row["source_file"]] += row[column]
-    found = Counter(lake.read(table, ["source_file"])["source_file"].to_pylist())
+    yield from _compare_rows(lake, register, table, listed)
+
+
+def _compare_catalogue(lake: Lake, damaged: set[str]) -> Iterator[str]:
+    """Compare the number of rows of each catalogue file, in each table that it feeds, with the one that is listed."""
+    if CATALOG_FILES in damaged:
+        return
+    rows = catalog_register(lake)
+    for table in CATALOG_COLUMNS:
+        if table not in damaged:
+            listed = Counter({row["source_file"]: row["records"] for row in rows if feeds(row, table)})
+            yield from _compare_rows(lake, CATALOG_FILES, table, listed)
+
+
+def _compare_rows(lake: Lake, register: str, table: str, listed: Counter[str]) -> Iterator[str]:
+    """Compare the rows that a table has of each file with the number that its register lists."""
+    counts = pc.value_counts(lake.read(table, ["source_file"])["source_file"]).to_pylist()
+    found = Counter({row["values"]: row["counts"] for row in counts})
     for source in sorted({*listed, *found}):
         if found[source] != (expected := listed[source]):
             yield (

@@ -16,6 +16,7 @@ from spotify_assets.ingest.history import Changes, find_changes, find_mismatch
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.queue import LandingQueue
+from spotify_assets.landing.zone import CATALOG
 from spotify_assets.refresh import plan, repair, staleness
 from spotify_assets.refresh.sync_log import SyncLog
 from spotify_assets.settings import Settings
@@ -119,7 +120,9 @@ def landing_sensor(
     # Objects in S3 appear complete.
     settled_before = None if is_s3(landing.uri) else datetime.now(UTC) - SETTLE
     changes = find_changes(landing.zone, lake, settings, settled_before)
-    if not changes:
+    # stale_sensor reads catalogue files, once the tables of history are there.
+    is_first = lake.open("raw_files") is None and any(landing.zone.captures(CATALOG))
+    if not changes and not is_first:
         return dg.SkipReason(
             f"{changes.files:,} files below {landing.uri}/history; all are read, or modified only seconds ago."
             f"{_name_unused(changes)}{_last_problem(lake)}"

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable
 
 from spotify_assets.ingest.catalog_rows import (
+    NAME_PREFIX,
     CatalogRead,
     catalog_file_row,
     catalog_sources,
@@ -165,6 +166,53 @@ def catalog_use_of(lake: Lake, landed_files: Iterable[str]) -> tuple[list[dict[s
     rows = [row for row in lake.read(CATALOG_FILES, columns).to_pylist() if row["landed_file"] in wanted]
     used = sorted((row for row in rows if row["status"] == "read"), key=lambda row: row["source_file"])
     return used, unused_first(_unused_catalog(rows))
+
+
+def catalog_register(lake: Lake) -> list[dict[str, Any]]:
+    """Rows of `raw_catalog_files`, by `source_file`; none of a damaged table."""
+    with suppress(DamagedTableError):
+        return sorted(lake.read(CATALOG_FILES).to_pylist(), key=lambda row: row["source_file"])
+    return []
+
+
+def feeds(row: Mapping[str, Any], table: str) -> bool:
+    """Whether a file has rows in a raw table, by its row of the register."""
+    return row["status"] == "read" and table.removeprefix(NAME_PREFIX) in row["feeds"]
+
+
+def catalog_changes(
+    before: Collection[Mapping[str, Any]], after: Collection[Mapping[str, Any]]
+) -> tuple[str, list[UnusedFile]]:
+    """What was read between two states of the register: a summary, as `2 new, 1 deleted`, and what of it isn't used.
+
+    The summary is empty where nothing changed.
+    """
+    was, now = ({row["landed_file"]: row["loaded_at"] for row in rows} for rows in (before, after))
+    read = {path for path, loaded_at in now.items() if was.get(path) != loaded_at}
+    counts = {"new": len(read - was.keys()), "read again": len(read & was.keys()), "deleted": len(was.keys() - now)}
+    summary = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
+    return summary, unused_first(_unused_catalog(row for row in after if row["landed_file"] in read))
+
+
+def waiting_catalog(landing: LandingZone, listed: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Paths of landed catalogue files that are `new` or `changed`, and of listed ones that are `deleted`.
+
+    Only size, time and ETag are compared.
+
+    Args:
+        landing: The landing zone.
+        listed: Rows of `raw_catalog_files`.
+    """
+    known = {row["landed_file"]: (row["size"], row["landed_at"], row["etag"]) for row in listed}
+    waiting = dict.fromkeys(known, "deleted")
+    for file in landing.captures(CATALOG):
+        if file.path not in known:
+            waiting[file.path] = "new"
+        elif known[file.path] != (file.size, file.landed_at, file.etag or None):
+            waiting[file.path] = "changed"
+        else:
+            del waiting[file.path]
+    return waiting
 
 
 def _unused_catalog(rows: Iterable[Mapping[str, Any]]) -> Iterator[UnusedFile]:

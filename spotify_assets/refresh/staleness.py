@@ -366,6 +366,9 @@ def _overlapping(names: set[str], windows: list[TimeWindow]) -> set[str]:
 
 
 def inputs_version(lake: Lake) -> str:
-    """Version of `raw_files`; a new value means that landed files were read. Empty if there is no such table."""
-    files = lake.open("raw_files")
-    return f"{files.metadata().id}:{files.version()}" if files else ""
+    """Version of `raw_files` and `raw_catalog_files`; a new value means that landed files were read.
+
+    Empty if there is no such table.
+    """
+    registers = [table for table in map(lake.open, ("raw_files", "raw_catalog_files")) if table]
+    return " ".join(f"{table.metadata().id}:{table.version()}" for table in registers)

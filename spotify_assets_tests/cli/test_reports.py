@@ -13,6 +13,7 @@ from rich.console import Console
 
 from spotify_assets.cli import reports
 from spotify_assets.cli.outcome import Synced
+from spotify_assets.ingest.catalog import mirror_catalog
 from spotify_assets.ingest.history import UnusedFile
 from spotify_assets.lake.maintenance import MaintenanceResult, TableSize
 from spotify_assets.lake.tables import Lake
@@ -276,6 +277,32 @@ def test_status_of_files_that_wait(console, synced):
     assert any(line.startswith("Not read yet: 1 new, 1 deleted.") for line in lines)
     assert any("history/stray.json" in line for line in lines)
     assert "Every table is up to date." not in lines
+
+
+def test_status_of_catalogue_files(console, world):
+    for name, content in {
+        "deep/artists.csv": "id,name,followers\n1,Band,7\n2,Other,8,9\n",
+        "tracks.csv": "id,name,artists,energy,valence\n1,Song,Band,0.5,0.5\n",
+        "note.csv": "colour,size\n",
+        "image.csv": "",
+    }.items():
+        world.landing.land(f"catalog/{name}", content.encode())
+    mirror_catalog(world.landing, world.lake, world.settings)
+    world.landing.land("catalog/more.csv", b"id,name,followers\n")
+    (world.root / "landing/catalog/tracks.csv").unlink()
+    reports.print_status(console, world.settings)
+    lines = said(console)
+    start = lines.index("Catalogue (4 files)")
+    assert lines[start + 1 : start + 8] == [
+        "file state rows bad rows feeds",
+        "deep/artists.csv read 2 1 artists",
+        "image.csv unreadable 0 0 -",
+        "tracks.csv deleted 1 0 tracks, features",
+        "more.csv new - - -",
+        "unreadable: image.csv (it is empty)",
+        "ignored: note.csv (its header is none of a catalogue: colour,size)",
+    ]
+    assert "Catalogue files not read yet: 1 new, 1 deleted. spotify-assets sync reads them." in lines
 
 
 def test_status_of_stale_tables(console, synced):

@@ -6,6 +6,7 @@ import pytest
 
 from spotify_assets.cli import commands
 from spotify_assets.cli.verify import find_faults
+from spotify_assets.ingest.catalog import mirror_catalog
 from spotify_assets.settings import settings, variable
 from spotify_assets.targets.duckdb_file import Warehouse
 from spotify_assets.targets.flat_files import FlatFiles
@@ -45,6 +46,22 @@ def test_a_record_more_than_the_register_lists(published):
         line.startswith("raw_plays has 2 rows of history/anna/") and line.endswith("reads them again")
         for line in find_faults(published.settings)
     )
+
+
+def test_rows_of_a_catalogue_file_that_are_gone(world):
+    for name in ("a", "b"):
+        world.landing.land(f"catalog/{name}.csv", b"id,name,artists,energy,valence\n1,Song,Band,0.5,0.5\n")
+    mirror_catalog(world.landing, world.lake, world.settings)
+    faults = [line for line in find_faults(world.settings) if line.startswith("raw_catalog")]
+    assert faults == []
+    world.lake.open("raw_catalog_features").delete("source_file = 'catalog/b.csv'")
+    world.lake.write("raw_catalog_tracks", world.lake.read("raw_catalog_tracks").slice(0, 1), mode="append")
+    faults = [line for line in find_faults(world.settings) if line.startswith("raw_catalog")]
+    assert [line.partition("/")[0] for line in faults] == [
+        "raw_catalog_tracks has 2 rows of catalog",
+        "raw_catalog_features has 0 rows of catalog",
+    ]
+    assert faults[1].endswith("spotify-assets repair raw_catalog_features reads them again")
 
 
 def test_a_target_that_lost_rows(published, monkeypatch, capfd):

@@ -1,6 +1,7 @@
 """Catalogue files from the landing zone to raw tables: only what changed is read, whatever happened before."""
 
 import gzip
+import hashlib
 import io
 import os
 import shutil
@@ -9,7 +10,17 @@ import zipfile
 import pytest
 
 from spotify_assets.ingest import catalog
-from spotify_assets.ingest.catalog import CATALOG_FILES, CATALOG_TABLES, mirror_catalog
+from spotify_assets.ingest.catalog import (
+    CATALOG_FILES,
+    CATALOG_TABLES,
+    catalog_changes,
+    catalog_register,
+    catalog_use_of,
+    known_catalog_digests,
+    mirror_catalog,
+    waiting_catalog,
+)
+from spotify_assets.ingest.history import UnusedFile
 from spotify_assets.refresh import staleness
 from spotify_assets.storage import StorageError
 
@@ -111,6 +122,54 @@ def test_only_what_is_new_or_changed_is_read_and_what_was_deleted_is_gone(world,
         (world.root / "landing" / "catalog" / path).unlink()
     mirror()
     assert content(world) == {table: [] for table in CATALOG_TABLES}
+
+
+def test_what_was_read_between_two_states_is_told(world, land, mirror):
+    def changes():
+        before = catalog_register(world.lake)
+        mirror()
+        return catalog_changes(before, catalog_register(world.lake))
+
+    first = land("a.csv", artists("Abba"))
+    land("b.csv", artists("Blur"))
+    assert changes() == ("2 new", [])
+    note = land("note.csv", "colour,size\n")
+    land("b.csv", artists("Beck"))
+    first.unlink()
+    ignored = UnusedFile("catalog/note.csv", "ignored", "its header is none of a catalogue: colour,size")
+    assert changes() == ("1 new, 1 read again, 1 deleted", [ignored])
+    os.utime(note, (1_700_000_000, 1_700_000_000))
+    assert changes() == ("", [])
+
+
+def test_what_waits_is_told_without_reading_it(world, land, mirror):
+    assert waiting_catalog(world.landing, []) == {}
+    first = land("a.csv", artists("Abba"))
+    land("b.csv", artists("Blur"))
+    mirror()
+    land("b.csv", artists("Beck", "Cure"))
+    land("deep/c.csv", "?")
+    first.unlink()
+    assert waiting_catalog(world.landing, catalog_register(world.lake)) == {
+        "catalog/a.csv": "deleted",
+        "catalog/b.csv": "changed",
+        "catalog/deep/c.csv": "new",
+    }
+
+
+def test_an_import_knows_what_was_read_and_what_is_used(world, land, mirror):
+    land("a.csv", artists("Abba"))
+    land("note.csv", "colour,size\n")
+    mirror()
+    known = known_catalog_digests(world.lake)
+    assert {file.path: known[file] for file in world.landing.storage.files("catalog")} == {
+        f"catalog/{name}": hashlib.sha256((world.root / "landing/catalog" / name).read_bytes()).hexdigest()
+        for name in ("a.csv", "note.csv")
+    }
+    used, unused = catalog_use_of(world.lake, ["catalog/a.csv", "catalog/note.csv"])
+    assert [(row["source_file"], row["feeds"], row["records"]) for row in used] == [("catalog/a.csv", ["artists"], 1)]
+    assert [file.source for file in unused] == ["catalog/note.csv"]
+    assert catalog_use_of(world.lake, ["catalog/other.csv"]) == ([], [])
 
 
 def test_a_touched_file_is_not_read_again_and_has_its_new_time(world, land, mirror):

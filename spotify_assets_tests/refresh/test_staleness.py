@@ -266,6 +266,8 @@ def test_the_version_of_the_inputs_is_that_of_their_table(tmp_path):
     assert staleness.inputs_version(lake) == before
     lake.write("raw_files", TABLES["raw_files"].arrow_schema.empty_table(), mode="append")
     assert staleness.inputs_version(lake) == before[:-1] + "1"
+    catalogue = f"{lake.ensure('raw_catalog_files').metadata().id}:0"
+    assert staleness.inputs_version(lake) == f"{before[:-1]}1 {catalogue}"
 
 
 def test_a_line_of_exclusions_concerns_its_months_and_listeners_only(synced):
