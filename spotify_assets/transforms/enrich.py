@@ -189,8 +189,6 @@ def _enriched(table: str, rows: DataFrame, lookups: Sequence[Lookup], groups: Gr
     """
     types = TABLES[table].spark_types
     names = [name for of_group in groups.values() for name in of_group]
-    missing = [name for name in names if name not in rows.columns]
-    rows = rows.select("*", *[F.lit(None).cast(types[name]).alias(name) for name in missing])
     others = [name for name in rows.columns if name not in names]
     for place, (own, told, key) in enumerate(lookups):
         found = told.select(
@@ -201,14 +199,20 @@ def _enriched(table: str, rows: DataFrame, lookups: Sequence[Lookup], groups: Gr
         rows = broadcast_join(rows, found, F.col(f"looked_up_{place}") == F.col(f"lookup_{place}"), "left")
     columns = []
     for group, of_group in groups.items():
-        is_told = F.coalesce(*[F.col(name).cast("string") for name in of_group]).isNotNull()
-        sources = [F.col(f"{group}_source_{place}") for place in range(len(lookups))]
-        for name in of_group:
-            value = F.when(is_told, F.col(name))
-            for place, source in enumerate(sources):
-                value = value.when(source.isNotNull(), F.col(f"{name}_{place}"))
-            columns.append(value.cast(types[name]).alias(name))
-        columns.append(F.coalesce(F.when(is_told, F.lit(FROM_API)), *sources).alias(f"{group}_source"))
+        # What each place tells, in order: whether it does, its values, its source. Expressions stay small, as engines
+        # plan each of them many times.
+        known = [F.col(name).isNotNull() for name in of_group if name in rows.columns]
+        places = [(reduce(Column.__or__, known), "", F.lit(FROM_API))] if known else []
+        for place in range(len(lookups)):
+            source = F.col(f"{group}_source_{place}")
+            places.append((source.isNotNull(), f"_{place}", source))
+        for name in (*of_group, f"{group}_source"):
+            value: Column | None = None
+            for is_told, suffix, source in places:
+                told_value = source if name.endswith("_source") else F.col(f"{name}{suffix}")
+                if suffix or name in rows.columns or name.endswith("_source"):
+                    value = F.when(is_told, told_value) if value is None else value.when(is_told, told_value)
+            columns.append((F.lit(None) if value is None else value).cast(types[name]).alias(name))
     return rows.select(*others, *columns)
 
 
