@@ -45,6 +45,8 @@ NEXT = {
     "import my_spotify_data.zip --listener me": "",
     "demo --remove": "when you have seen enough of it",
 }
+# Attributes of `catalogue_coverage`, as people call them.
+ATTRIBUTES = {"genre": "genre", "release": "release date", "length": "length", "features": "audio features"}
 LOGIN_ENDS_SOON = timedelta(days=30)
 
 
@@ -475,8 +477,37 @@ def _print_moves(console: Console, lake: Lake) -> None:
         print_rows(console, ("change", "place", "track", "artist"), rows, title=title)
 
 
+def print_genres(console: Console, lake: Lake, listeners: Sequence[str]) -> None:
+    """Print of how much of the listening time of tracks each attribute is known, and its top genre families."""
+    names = ", ".join("'" + name.replace("'", "''") + "'" for name in listeners)
+    shares = run_query(
+        lake,
+        f"""
+        SELECT attribute, sum(known_ms_played) / sum(ms_played) AS share
+        FROM catalogue_coverage WHERE listener IN ({names}) GROUP BY attribute HAVING sum(ms_played) > 0
+        """,
+    ).to_pylist()
+    known = {row["attribute"]: f"{row['share']:.0%}" for row in shares}
+    if not known:
+        return
+    families = run_query(
+        lake,
+        f"""
+        SELECT genre_family AS family, sum(total_plays) AS plays, round(sum(total_ms_played) / 3600000) AS hours
+        FROM track_metrics JOIN dim_track USING (track_key)
+        WHERE listener IN ({names}) AND genre_family IS NOT NULL
+        GROUP BY genre_family ORDER BY sum(total_ms_played) DESC, genre_family LIMIT 5
+        """,
+    ).to_pylist()
+    rows = [(row["family"].replace("_", " "), int(row["plays"]), int(row["hours"])) for row in families]
+    if rows:
+        print_rows(console, ("top genre families", "plays", "hours"), rows)
+    covered = ", ".join(f"{label} {known[name]}" for name, label in ATTRIBUTES.items() if name in known)
+    console.print(f"[dim]Known, of the listening time: {covered}[/]\n", soft_wrap=True)
+
+
 def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -> None:
-    """Print top artists, minutes per month, changes of a playlist, and commands to try next."""
+    """Print top artists and genres, minutes per month, changes of a playlist, and commands to try next."""
     lake = Lake(settings.lake_uri)
     names = ", ".join("'" + name.replace("'", "''") + "'" for name in listeners)
     artists = run_query(
@@ -489,6 +520,7 @@ def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -
     shown = [(row["artist"], int(row["plays"]), int(row["hours"])) for row in artists]
     print_rows(console, ("top artists", "plays", "hours"), shown)
     console.print()
+    print_genres(console, lake, listeners)
     months = run_query(
         lake,
         f"""

@@ -357,6 +357,40 @@ def test_plays_that_were_reported_late(lake):
     assert reports.totals(lake)["reported late"] == 3
 
 
+def test_genres_of_the_demo_say_of_how_much_they_are(console, lake):
+    def write(table, *rows):
+        nothing = dict.fromkeys(TABLES[table].columns)
+        write_deltalake(
+            lake.table_uri(table), pa.Table.from_pylist([nothing | row for row in rows], TABLES[table].arrow_schema)
+        )
+
+    def covers(listener, attribute, known):
+        return {"listener": listener, "attribute": attribute, "ms_played": 1_000, "known_ms_played": known}
+
+    def played(key, hours):
+        return {"listener": "anna", "track_key": key, "total_plays": 2, "total_ms_played": hours * 3_600_000}
+
+    reports.print_genres(console, lake, ["anna"])
+    assert said(console) == []
+    write(
+        "catalogue_coverage",
+        covers("anna", "genre", 613),
+        covers("anna", "features", 250),
+        covers("anna", "popularity", 1_000),
+        covers("ben", "genre", 0),
+    )
+    write("track_metrics", played("a", 5), played("b", 3), played("c", 4), played("d", 90))
+    family = {"a": "hip_hop", "b": "indie", "c": "indie", "d": None}
+    write("dim_track", *({"track_key": key, "genre_family": name} for key, name in family.items()))
+    reports.print_genres(console, lake, ["anna"])
+    assert said(console) == [
+        "top genre families plays hours",
+        "indie 4 7",
+        "hip hop 2 5",
+        "Known, of the listening time: genre 61%, audio features 25%",
+    ]
+
+
 def test_plays_of_a_lake_from_before_late_plays_were_placed(lake):
     older = pa.schema([field for field in TABLES["plays"].arrow_schema if field.name != "played_at_is_corrected"])
     write_deltalake(lake.table_uri("plays"), older.empty_table())
