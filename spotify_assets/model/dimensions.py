@@ -138,6 +138,16 @@ dim_time = table(
     ),
 )
 
+
+def saved_flag(what: str) -> Column:
+    """Whether a listener saved what a row is."""
+    return optional(
+        "is_saved",
+        FLAG,
+        f"Whether the {what} is in the library of any listener, by each one's latest export; null if none is landed",
+    )
+
+
 dim_artist = table(
     "dim_artist",
     "dimensions",
@@ -150,6 +160,7 @@ dim_artist = table(
     *popularity_columns("artist"),
     optional("followers", COUNT, "Followers, from where the popularity is; null where unknown"),
     *canonical_columns("artist_key", "dim_artist", ("id", "override"), "artist"),
+    saved_flag("artist"),
     *[optional(column.name, TIME, column.comment or "") for column in first_and_last_play("artist")],
 )
 
@@ -173,6 +184,7 @@ dim_album = table(
     *popularity_columns("album"),
     optional("genres", TEXT, "Genres, with commas; null where unknown"),
     *canonical_columns("album_key", "dim_album", ("artist", "override"), "album"),
+    saved_flag("album"),
     *[optional(column.name, TIME, column.comment or "") for column in first_and_last_play("album")],
 )
 
@@ -223,6 +235,7 @@ dim_track = table(
     optional("disc_number", NUMBER, "Disc that it is on; null where unknown"),
     optional("track_number", NUMBER, "Number on that disc; null where unknown"),
     optional("image_url", TEXT, "Address of its album's cover; null where unknown"),
+    saved_flag("track"),
     *[optional(column.name, TIME, column.comment or "") for column in first_and_last_play("track")],
 )
 

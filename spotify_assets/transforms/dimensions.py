@@ -39,6 +39,7 @@ from spotify_assets.transforms.identity import (
 )
 from spotify_assets.transforms.joins import broadcast_join, union_by_name
 from spotify_assets.transforms.keys import SEPARATOR, album_key, artist_key, hash64, is_spotify_id, normalize_name
+from spotify_assets.transforms.saved import mark_saved
 
 # Value of required date columns in default members.
 DEFAULT_MEMBER_DATE = date(1970, 1, 1)
@@ -153,6 +154,7 @@ def dim_artist(
     raw_genre_overrides: DataFrame,
     genre_families: DataFrame,
     raw_merges: DataFrame,
+    raw_library: DataFrame,
 ) -> DataFrame:
     """One row per artist by normalized name, from plays, playlists and Web API responses.
 
@@ -164,6 +166,7 @@ def dim_artist(
         raw_genre_overrides: Whole table: genres that a person wrote.
         genre_families: Whole table.
         raw_merges: Whole table: names that a person says are one.
+        raw_library: Whole table: what listeners saved.
     """
     from_plays = _latest_played_names(monthly_content, "artist_key", "artist_name")
     on_albums = track_catalogue.select(
@@ -197,7 +200,8 @@ def dim_artist(
     )
     links = [links_of(from_catalogue, "artist_id", "artist_key", "id"), _renamed_artists(monthly_content)]
     canonical = _canonical_keys("artist", links, seen, named, raw_merges)
-    return add_default_members("dim_artist", _with_canonical(artists, "artist_key", canonical))
+    artists = mark_saved("dim_artist", _with_canonical(artists, "artist_key", canonical), raw_library)
+    return add_default_members("dim_artist", artists)
 
 
 def _canonical_keys(
@@ -284,6 +288,7 @@ def dim_album(
     catalog_albums: DataFrame,
     dim_artist: DataFrame,
     raw_merges: DataFrame,
+    raw_library: DataFrame,
 ) -> DataFrame:
     """One row per album by normalized artist and album name, from plays, playlists and tracks in API responses.
 
@@ -297,6 +302,7 @@ def dim_album(
         catalog_albums: Whole table: attributes that no response has.
         dim_artist: Whole table: canonical artists.
         raw_merges: Whole table: names that a person says are one.
+        raw_library: Whole table: what listeners saved.
     """
     attributes = ("album_id", "album_type", "total_tracks", "release_date", "release_date_precision", "image_url")
     key = album_key(F.col("artist_name"), F.col("album_name"))
@@ -341,7 +347,11 @@ def dim_album(
     canonical = _canonical_keys("album", links, names, named, raw_merges)
     return add_default_members(
         "dim_album",
-        _with_canonical(albums.withColumn("artist_key", artist_key(F.col("artist_name"))), "album_key", canonical),
+        mark_saved(
+            "dim_album",
+            _with_canonical(albums.withColumn("artist_key", artist_key(F.col("artist_name"))), "album_key", canonical),
+            raw_library,
+        ),
     )
 
 
@@ -430,6 +440,7 @@ def dim_track(
     dim_artist: DataFrame,
     genre_families: DataFrame,
     dim_recording: DataFrame,
+    raw_library: DataFrame,
 ) -> DataFrame:
     """One row per track id (per name where a play has no id), from plays, playlists and Web API responses.
 
@@ -441,6 +452,7 @@ def dim_track(
         dim_artist: Whole table: genres.
         genre_families: Whole table.
         dim_recording: Whole table: the most played track of each recording.
+        raw_library: Whole table: what listeners saved.
     """
     names = ("track_name", "artist_name", "album_name")
     from_plays = (
@@ -507,7 +519,8 @@ def dim_track(
     with_attributes = enrich_tracks(
         with_attributes, catalog_track_metadata, catalog_features, dim_artist, genre_families
     )
-    return add_default_members("dim_track", with_attributes.join(canonical, "recording_key"))
+    with_canonical = with_attributes.join(canonical, "recording_key")
+    return add_default_members("dim_track", mark_saved("dim_track", with_canonical, raw_library))
 
 
 def dim_episode(monthly_content: DataFrame, playlist_tracks: DataFrame) -> DataFrame:

@@ -43,6 +43,7 @@ def dim_artist(
     raw_genre_overrides: DataFrame,
     genre_families: DataFrame,
     raw_merges: DataFrame,
+    raw_library: DataFrame,
 ) -> DataFrame:
     return transforms.dim_artist(
         monthly_content,
@@ -52,6 +53,7 @@ def dim_artist(
         raw_genre_overrides,
         genre_families,
         raw_merges,
+        raw_library,
     )
 
 
@@ -63,9 +65,10 @@ def dim_album(
     catalog_albums: DataFrame,
     dim_artist: DataFrame,
     raw_merges: DataFrame,
+    raw_library: DataFrame,
 ) -> DataFrame:
     return transforms.dim_album(
-        monthly_content, track_catalogue, album_metadata, catalog_albums, dim_artist, raw_merges
+        monthly_content, track_catalogue, album_metadata, catalog_albums, dim_artist, raw_merges, raw_library
     )
 
 
@@ -83,6 +86,7 @@ def dim_track(
     dim_artist: DataFrame,
     genre_families: DataFrame,
     dim_recording: DataFrame,
+    raw_library: DataFrame,
 ) -> DataFrame:
     return transforms.dim_track(
         monthly_content,
@@ -92,6 +96,7 @@ def dim_track(
         dim_artist,
         genre_families,
         dim_recording,
+        raw_library,
     )
 
 
