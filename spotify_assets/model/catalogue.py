@@ -34,6 +34,11 @@ def release_columns() -> list[Column]:
     ]
 
 
+def release_year() -> Column:
+    """Column of the year of release, for queries that need no day."""
+    return optional("release_year", NUMBER, "Year of release; null where unknown")
+
+
 def recording_columns() -> list[Column]:
     """Columns of a recording."""
     return [

@@ -2,7 +2,7 @@
 
 from sqlalchemy import CheckConstraint, Column
 
-from spotify_assets.model.catalogue import recording_columns, release_columns, track_columns
+from spotify_assets.model.catalogue import recording_columns, release_columns, release_year, track_columns
 from spotify_assets.model.columns import (
     CONTENT_TYPES,
     COUNT,
@@ -301,6 +301,7 @@ catalog_tracks = table(
     optional("artist_popularity", NUMBER, "Spotify's popularity of that artist (0 to 100); null where unknown"),
     optional("followers", COUNT, "Followers of that artist; null where unknown"),
     optional("genres", TEXTS, "Genres of that artist, else of the track, in lower case; null where unknown"),
+    optional("genre", TEXT, "The first of these genres; null where unknown"),
     optional("album_id", LABEL, "Spotify's id of the album; null where there is only a name"),
     optional("album_name", TEXT, "Name of the album"),
     optional("album_type", LABEL, "`album`, `single` or `compilation`; null where unknown"),
@@ -308,6 +309,7 @@ catalog_tracks = table(
     optional("label", TEXT, "Record label; null where unknown"),
     optional("total_tracks", NUMBER, "Tracks on the album; null where unknown"),
     *release_columns(),
+    release_year(),
     optional("track_number", NUMBER, "Number on its disc; null where unknown"),
     optional("disc_number", NUMBER, "Disc that it is on; null where unknown"),
     *recording_columns(),

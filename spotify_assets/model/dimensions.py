@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, Column
 
-from spotify_assets.model.catalogue import recording_columns, release_columns
+from spotify_assets.model.catalogue import recording_columns, release_columns, release_year
 from spotify_assets.model.cleaned import feature_columns
 from spotify_assets.model.columns import (
     COUNT,
@@ -58,10 +58,6 @@ FROM_OVERRIDE = "override"
 PLATFORM_FAMILIES = (
     "android", "ios", "windows", "macos", "linux", "web", "speaker_or_tv", "other", "unknown", "not_applicable",
 )  # fmt: skip
-
-
-def release_year() -> Column:
-    return optional("release_year", NUMBER, "Year of release; null where unknown")
 
 
 def genre_columns(comment: str) -> list[Column]:

@@ -1,4 +1,4 @@
-"""MySQL and MariaDB: the star schema and the metrics, for BI tools that a team shares.
+"""MySQL and MariaDB: the star schema, the metrics and the catalogue, for BI tools that a team shares.
 
 Existing tables are refreshed in one transaction: windows of facts are replaced, and in other tables only the rows that
 differ; readers see all of it or nothing, and aren't blocked. Tables that are new or have another schema are filled
@@ -60,8 +60,8 @@ class MySQL:
 
     @property
     def tables(self) -> Sequence[str]:
-        """The star schema and the metrics."""
-        return publishing.tables_of_layers("dimensions", "facts", "metrics")
+        """The star schema, the metrics and `catalog_tracks`."""
+        return publishing.tables_for_analysis()
 
     @cached_property
     def model(self) -> sa.MetaData:
@@ -231,7 +231,9 @@ def _mysql_metadata(tables: Sequence[str], names: Callable[[str], str] = str) ->
 
 
 def _mysql_type(type_: sa.types.TypeEngine) -> sa.types.TypeEngine:
-    """MySQL's type where the generic one is too small: DATETIME has whole seconds, TEXT 64 kB."""
+    """MySQL's type where it has none of the model's (lists) or too small a one: whole seconds, 64 kB of text."""
+    if isinstance(type_, sa.ARRAY):
+        return mysql.JSON()
     if isinstance(type_, sa.DateTime):
         return mysql.DATETIME(fsp=6)
     return mysql.MEDIUMTEXT() if isinstance(type_, sa.Text) else type_

@@ -55,20 +55,27 @@ def _batches(refresh: Refresh, lake: Lake, rows: int) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([batch])
 
 
-def write_csv(batch: pa.Table, path: Path) -> Path:
-    """Write the rows as CSV for LOAD DATA: all values but NULL quoted, times in UTC, booleans as 0 and 1."""
+def _select_values(schema: pa.Schema) -> str:
+    """A DuckDB query of the rows of `batch` as MySQL takes them: times in UTC, booleans as 0 and 1, lists as JSON."""
     expressions = []
-    for field in batch.schema:
+    for field in schema:
         value = f'"{field.name}"'
         if pa.types.is_timestamp(field.type):
             value = f"{value} AT TIME ZONE 'UTC'"
         elif pa.types.is_boolean(field.type):
             value = f"CAST({value} AS TINYINT)"
+        elif pa.types.is_list(field.type):
+            value = f"CAST(to_json({value}) AS VARCHAR)"
         expressions.append(f'{value} AS "{field.name}"')
+    return f"SELECT {', '.join(expressions)} FROM batch"
+
+
+def write_csv(batch: pa.Table, path: Path) -> Path:
+    """Write the rows as CSV for LOAD DATA: all values but NULL are quoted."""
     with duckdb_cursor() as connection:
         connection.register("batch", batch)
         connection.execute(
-            f"COPY (SELECT {', '.join(expressions)} FROM batch) TO '{path}' "
+            f"COPY ({_select_values(batch.schema)}) TO '{path}' "
             "(FORMAT csv, HEADER false, FORCE_QUOTE *, NULLSTR 'NULL')"
         )
     return path
@@ -94,12 +101,10 @@ def load_csv(connection: sa.Connection, path: Path, into: str, columns: Sequence
 
 def _insert(connection: sa.Connection, into: str, batch: pa.Table) -> None:
     """Insert the rows by INSERT, where the server forbids LOAD DATA LOCAL."""
-    target = sa.table(into, *map(sa.column, batch.column_names))
-    rows = [
-        {name: value.replace(tzinfo=None) if hasattr(value, "tzinfo") else value for name, value in row.items()}
-        for row in batch.to_pylist()
-    ]
-    connection.execute(sa.insert(target), rows)
+    with duckdb_cursor() as converter:
+        converter.register("batch", batch)
+        rows = converter.execute(_select_values(batch.schema)).to_arrow_table().to_pylist()
+    connection.execute(sa.insert(sa.table(into, *map(sa.column, batch.column_names))), rows)
 
 
 def error_code(error: BaseException) -> int:

@@ -26,6 +26,8 @@ from spotify_assets.model import LAYOUT_COLUMN, SNAPSHOTS, TABLES, upstream_firs
 
 # Tag of a publishing run: `lake_digest` of the lake that it published.
 LAKE_TAG = "spotify_assets/lake"
+# Table of the cleaned layer that databases get beside the star schema.
+CATALOGUE = "catalog_tracks"
 # Detail of a `PublishResult`: a line for the person who looks after the target.
 NOTE = "note"
 
@@ -311,6 +313,12 @@ def changed_spans(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[Sp
 def sort_by_references(tables: Iterable[str]) -> tuple[str, ...]:
     """Sort tables topologically: each comes after those that it references."""
     return upstream_first({table: TABLES[table].references for table in tables})
+
+
+def tables_for_analysis() -> tuple[str, ...]:
+    """What databases get that hold copies: the star schema, the metrics and the join of catalogue files, sorted."""
+    layers = ("dimensions", "facts", "metrics")
+    return sort_by_references(name for name, table in TABLES.items() if table.layer in layers or name == CATALOGUE)
 
 
 def tables_of_layers(*layers: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Snowflake: the star schema and the metrics, copied from the lake's files by Snowflake itself.
+"""Snowflake: the star schema, the metrics and the catalogue, copied from the lake's files by Snowflake itself.
 
 No rows pass through this process: `COPY INTO` reads exactly the Parquet files of the published Delta version, through
 an external stage on the lake's bucket.
@@ -52,8 +52,8 @@ class Snowflake:
 
     @property
     def tables(self) -> Sequence[str]:
-        """The star schema and the metrics."""
-        return publishing.tables_of_layers("dimensions", "facts", "metrics")
+        """The star schema, the metrics and `catalog_tracks`."""
+        return publishing.tables_for_analysis()
 
     @cached_property
     def _model(self) -> sa.MetaData:

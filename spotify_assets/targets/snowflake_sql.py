@@ -36,8 +36,20 @@ class TimestampNTZ(sa.types.UserDefinedType):
         return "TIMESTAMP_NTZ"
 
 
+class Array(sa.types.UserDefinedType):
+    """A list: `COPY` loads one of a Parquet file into it."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Name of the type in DDL."""
+        return "ARRAY"
+
+
 def snowflake_type(type_: sa.types.TypeEngine) -> sa.types.TypeEngine:
     """Map the model's types: text without a length (a limit would only make loads fail), times without a zone."""
+    if isinstance(type_, sa.ARRAY):
+        return Array()
     if isinstance(type_, sa.String):
         return sa.Text()
     return TimestampNTZ() if isinstance(type_, sa.DateTime) else type_

@@ -38,7 +38,7 @@ def catalog_tracks(
     features = [name for name in TABLES["catalog_features"].columns if name in types and name not in judged.columns]
     joined = broadcast_join(
         judged.where("reason IS NULL"), catalog_features.select("track_key", *features), "track_key", "left"
-    )
+    ).withColumns({"genre": F.get("genres", F.lit(0)), "release_year": F.year("release_date")})
     # A list keeps the type that it has: a cast would name its elements as Sail does, and not as the table.
     return joined.select(
         *[name if types[name].startswith("array") else F.col(name).cast(types[name]).alias(name) for name in types]

@@ -5,7 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
+
 from spotify_assets.cli.sql import run_query
+from spotify_assets.model import TABLES
 from spotify_assets.targets import publishing
 from spotify_assets.targets.publishing import CountingTarget, PublishResult, RowCount, Target
 from spotify_assets.targets.questions import questions
@@ -16,6 +19,8 @@ HOSTILE = (
     "it's", 'say "hi"', "back\\slash", "\\N", "NULL", "tab\there", "line\nbreak", "comma, semicolon;", "😀🎵",
     "日本語", "e\u0301tude", "\u202eevil", "50%", ":name", "<b>", " outer ", "x" * 3_000,
 )  # fmt: skip
+# Lists for `catalog_tracks`.
+LISTS: tuple[list[str] | None, ...] = ([*HOSTILE, ""], [], None, ["pop"])
 FILES = {
     "anna/2024-01.json": [
         extended(f"2024-01-{day + 1:02d}T13:37:00.25Z", track=name, artist=HOSTILE[-1 - day], ms_played=60_000 + day)
@@ -36,6 +41,23 @@ def two_snapshots(world: World) -> None:
     for day, names in (("2024-01-02", ("A", "B")), ("2024-01-05", ("B", "C"))):
         snapshot = capture(*map(track, names), name="It's 😀")
         world.landing.land(f"playlists/{day}/p.json", json.dumps(snapshot).encode())
+
+
+def catalog_tracks(world: World, *lists: list[str] | None) -> None:
+    """Write a row into `catalog_tracks` for each of these lists of genres."""
+    rows = [
+        {
+            "track_key": f"name:{number}",
+            "catalog_artist_key": "name:band",
+            "genres": genres,
+            "genre": genres[0] if genres else None,
+            "source_file": "a.csv",
+            "source_row": number,
+        }
+        for number, genres in enumerate(lists)
+    ]
+    made = pa.RecordBatch.from_pylist(rows, TABLES["catalog_tracks"].arrow_schema)
+    world.lake.replace("catalog_tracks", lambda: iter([made]))
 
 
 def publish(

@@ -19,7 +19,7 @@ from spotify_assets.targets import duckdb_file, publishing
 from spotify_assets.targets.duckdb_file import Warehouse
 from spotify_assets.targets.publishing import TargetError
 from spotify_assets_tests.conftest import extended
-from spotify_assets_tests.targets.published import count, publish, spans
+from spotify_assets_tests.targets.published import LISTS, catalog_tracks, count, publish, spans
 from spotify_assets_tests.targets.test_duckdb_blocks import let_duckdb_cut_off
 
 pytestmark = pytest.mark.integration
@@ -43,6 +43,7 @@ def warehouse(history):
 
 
 def test_every_row_of_every_table(history, warehouse):
+    catalog_tracks(history, *LISTS)
     publish(history, warehouse)
     with duckdb.connect(warehouse.path, read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")

@@ -17,7 +17,7 @@ from spotify_assets.storage import storage_at
 from spotify_assets.targets import flat_files, publishing
 from spotify_assets.targets.publishing import TargetError
 from spotify_assets.targets.registry import targets
-from spotify_assets_tests.targets.published import FILES, count, publish, two_snapshots
+from spotify_assets_tests.targets.published import FILES, LISTS, catalog_tracks, count, publish, two_snapshots
 
 pytestmark = pytest.mark.integration
 
@@ -126,6 +126,7 @@ def test_folders_of_exports_are_told_from_others(folder, is_export):
 
 
 def test_every_row_of_every_table(history, files):
+    catalog_tracks(history, *LISTS)
     done = publish(history, files)
     assert {table: one.rows for table, one in done.items()} == {table: history.lake.count(table) for table in ALL}
     assert_equals_the_lake(files, history)

@@ -27,7 +27,7 @@ from spotify_assets.targets import publishing
 from spotify_assets.targets.glue import Athena, GlueCatalog, _managed_part, truncate_comment
 from spotify_assets.targets.publishing import CountingTarget
 from spotify_assets.targets.registry import targets
-from spotify_assets_tests.targets.published import count, publish
+from spotify_assets_tests.targets.published import LISTS, catalog_tracks, count, publish
 
 pytestmark = pytest.mark.integration
 
@@ -69,6 +69,7 @@ def in_bucket(synced, bucket):
     s3, lake = boto3.client("s3"), synced.root / "lake"
     for table in TABLES:
         Lake(str(lake)).ensure(table)
+    catalog_tracks(synced, *LISTS)
     for file in filter(Path.is_file, lake.rglob("*")):
         s3.upload_file(str(file), bucket.removeprefix("s3://"), f"lake/{file.relative_to(lake).as_posix()}")
     synced.uri = bucket
@@ -126,7 +127,7 @@ class TestRegistered:
             here = in_folder.read(table)
             assert there.column_names == here.column_names, table
             assert rows(there.cast(here.schema)) == rows(here), table
-        assert by_name["plays"].num_rows == 2
+        assert (by_name["plays"].num_rows, by_name["catalog_tracks"].num_rows) == (2, len(LISTS))
 
     def test_rows_that_were_replaced_or_deleted_need_no_write(self, in_bucket, glue, moto, tmp_path):
         catalog, lake = catalog_in(in_bucket.uri), in_bucket.lake

@@ -1,5 +1,6 @@
 """MySQL, on a MariaDB server: content, what readers see during a refresh, and failures of the server."""
 
+import json
 import re
 import threading
 from datetime import UTC, date
@@ -16,7 +17,16 @@ from spotify_assets.targets.mysql import MySQL, _is_transient
 from spotify_assets.targets.mysql_rows import LoadError
 from spotify_assets.targets.publishing import TargetError
 from spotify_assets_tests.conftest import extended
-from spotify_assets_tests.targets.published import FILES, count, publish, spans, two_snapshots
+from spotify_assets_tests.targets.published import (
+    FILES,
+    HOSTILE,
+    LISTS,
+    catalog_tracks,
+    count,
+    publish,
+    spans,
+    two_snapshots,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -49,6 +59,8 @@ def rows_there(target, table):
             return value.replace(tzinfo=UTC)
         if value is not None and isinstance(columns[name].type, sa.Boolean):
             return bool(value)
+        if value is not None and isinstance(columns[name].type, sa.ARRAY):
+            return json.loads(value)
         return value
 
     names = TABLES[table].columns
@@ -63,8 +75,10 @@ def assert_equal_to_the_lake(target, world):
 
 
 def test_every_row_of_every_table(target, world):
+    catalog_tracks(world, *LISTS)
     done = publish(world, target)
     assert set(done) == set(target.tables)
+    assert done["catalog_tracks"].rows == len(LISTS)
     assert_equal_to_the_lake(target, world)
     assert {table: count(target, table).rows for table in target.tables} == {
         table: world.lake.count(table) for table in target.tables
@@ -168,6 +182,36 @@ def test_a_server_that_forbids_load_data_uses_inserts(world, target, mariadb):
         assert_equal_to_the_lake(target, world)
     finally:
         mariadb.root("SET GLOBAL local_infile = 1")
+
+
+@pytest.mark.parametrize("allows_files", [1, 0])
+def test_lists_are_json(world, target, mariadb, allows_files):
+    mariadb.root(f"SET GLOBAL local_infile = {allows_files}")
+    try:
+        catalog_tracks(world, *LISTS)
+        publish(world, target, ["catalog_tracks"])
+        assert rows_there(target, "catalog_tracks") == world.rows("catalog_tracks")
+        catalog_tracks(world, *LISTS[:-1], ["rock"])
+        publish(world, target, ["catalog_tracks"])
+        assert rows_there(target, "catalog_tracks") == world.rows("catalog_tracks")
+    finally:
+        mariadb.root("SET GLOBAL local_infile = 1")
+    elements = "SELECT json_length(genres), json_unquote(json_extract(genres, '$[0]')) FROM catalog_tracks"
+    assert set(read(target, elements)) == {(len(HOSTILE) + 1, HOSTILE[0]), (0, None), (None, None), (1, "rock")}
+
+
+def test_a_database_from_before_gets_the_catalogue_and_its_views(world, target, monkeypatch):
+    before = [table for table in target.tables if table in ("dim_listener", "dim_track", "dim_artist", "fct_plays")]
+    asked = {"before": "SELECT count(*) AS plays FROM fct_plays", "asked": "SELECT count(*) AS n FROM catalog_tracks"}
+    monkeypatch.setattr("spotify_assets.targets.mysql.questions", lambda: asked)
+    with monkeypatch.context() as former:
+        former.setattr(MySQL, "tables", property(lambda _: before))
+        former.setattr("spotify_assets.targets.mysql.questions", lambda: {"before": asked["before"]})
+        publish(world, MySQL(settings=world.settings))
+    monkeypatch.setattr(MySQL, "tables", property(lambda _: [*before, "catalog_tracks"]))
+    assert set(publish(world, target)) == {"catalog_tracks"}
+    assert read(target, "SELECT n FROM asked") == [(0,)]
+    assert publish(world, target) == {}
 
 
 def test_many_batches(world):

@@ -19,6 +19,7 @@ from spotify_assets_tests.conftest import utc
             ['"say ""hi"""', '"it\'s"', '"back\\slash"', '"comma,"'],
         ),
         ([True, False, None], pa.bool_(), ['"1"', '"0"', "NULL"]),
+        ([['a "b"', "ü", None], [], None], pa.list_(pa.string()), ['"[""a \\""b\\"""",""ü"",null]"', '"[]"', "NULL"]),
         ([-1, 2**62, None], pa.int64(), ['"-1"', f'"{2**62}"', "NULL"]),
         (
             [utc("2024-03-31 01:30:00.250000"), None],

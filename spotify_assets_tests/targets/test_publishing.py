@@ -130,6 +130,8 @@ def test_tables_come_after_those_that_they_refer_to():
 
 def test_layers_are_those_asked_for():
     assert {TABLES[table].layer for table in publishing.tables_of_layers("facts", "metrics")} == {"facts", "metrics"}
+    of_layers = publishing.tables_of_layers("dimensions", "facts", "metrics")
+    assert {*publishing.tables_for_analysis()} == {*of_layers, "catalog_tracks"}
 
 
 DAYS = {

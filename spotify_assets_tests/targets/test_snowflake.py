@@ -1,5 +1,6 @@
 """Snowflake through its real connector, against a stand-in server (fakesnow)."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,7 +14,9 @@ from spotify_assets.targets.registry import targets
 from spotify_assets.targets.snowflake import Snowflake
 from spotify_assets_tests.targets.published import (
     FILES,
+    LISTS,
     answers_of_the_lake,
+    catalog_tracks,
     comparable,
     count,
     publish,
@@ -23,7 +26,7 @@ from spotify_assets_tests.targets.published import (
 
 pytestmark = pytest.mark.integration
 
-SERVED = publishing.tables_of_layers("dimensions", "facts", "metrics")
+SERVED = publishing.tables_for_analysis()
 STAR = ("dim_listener", "fct_plays")
 
 
@@ -67,6 +70,8 @@ def there(target, table):
         {
             name: datetime.fromisoformat(value).replace(tzinfo=UTC)
             if value is not None and types[name] == "timestamp"
+            else json.loads(value)
+            if value is not None and types[name] == "array<string>"
             else value
             for name, value in zip(types, row, strict=True)
         }
@@ -84,11 +89,13 @@ def assert_equals_the_lake(target, world, table):
 
 
 def test_every_row_of_every_table(history, snowflake):
+    catalog_tracks(history, *LISTS)
     done = publish(history, snowflake)
     assert set(done) == set(SERVED) == set(snowflake.tables)
     assert {table: one.rows for table, one in done.items()} == {table: history.lake.count(table) for table in SERVED}
     assert history.lake.count("fct_plays") == 20
     assert history.lake.count("fct_playlist_tracks") == 4
+    assert history.lake.count("catalog_tracks") == len(LISTS)
     for table in SERVED:
         assert_equals_the_lake(snowflake, history, table)
     assert publishing.pending_refreshes(snowflake, history.lake) == []

@@ -7,7 +7,7 @@ from spotify_assets.settings import load_settings
 from spotify_assets.targets import ddl, publishing, snowflake_sql
 from spotify_assets.targets.publishing import PublishedState, Span
 
-SERVED = publishing.tables_of_layers("dimensions", "facts", "metrics")
+SERVED = publishing.tables_for_analysis()
 
 
 @pytest.fixture(scope="module")

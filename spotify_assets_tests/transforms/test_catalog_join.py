@@ -7,7 +7,13 @@ from spotify_assets_tests.transforms.test_catalog_files import A1, A2, ONE_FILE,
 
 B1, B2 = "5" * 22, "6" * 22
 INPUTS = ("raw_catalog_tracks", "raw_catalog_albums", "raw_catalog_artists", "raw_catalog_features")
-ARTIST = {"artist_ids": A1, "artist_names": "Abba", "popularity": "70", "followers": "12", "genres": "['pop']"}
+ARTIST = {
+    "artist_ids": A1,
+    "artist_names": "Abba",
+    "popularity": "70",
+    "followers": "12",
+    "genres": "['pop', 'disco']",
+}
 ALBUM = {
     "album_id": B1,
     "album_name": "Gold",
@@ -76,7 +82,8 @@ def test_the_files_of_the_tutorials(join):
         "artist_name": "Abba",
         "artist_popularity": 70,
         "followers": 12,
-        "genres": ["pop"],
+        "genres": ["pop", "disco"],
+        "genre": "pop",
         "album_id": B1,
         "album_name": "Gold",
         "album_type": "compilation",
@@ -85,6 +92,7 @@ def test_the_files_of_the_tutorials(join):
         "total_tracks": 19,
         "release_date": joined[T1]["release_date"],
         "release_date_precision": "day",
+        "release_year": 1992,
         "track_number": 1,
         "duration_ms": 230_000,
         "explicit": False,
