@@ -24,7 +24,7 @@ from spotify_assets.lake.maintenance import HOURS_PER_DAY, LONGEST_WRITE_HOURS, 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.copy_in import CopyResult
 from spotify_assets.landing.corrections import unknown_overrides
-from spotify_assets.landing.zone import HISTORY, LandingZone
+from spotify_assets.landing.zone import CATALOG, HISTORY, LandingZone
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.model.cleaned import REJECTION_REASONS
 from spotify_assets.refresh import repair, staleness
@@ -420,13 +420,13 @@ def _print_catalogue(console: Console, lake: Lake, landing: LandingZone, most: i
     notes = []
     for row in rows:
         state = waiting.get(row["landed_file"]) or row["status"]
-        name = row["source_file"].partition("/")[2]
+        name = row["source_file"].removeprefix(f"{CATALOG}/")
         if state in ("ignored", "unreadable"):
             notes.append(f"{state}: {name} ({row['detail']})")
         if state != "ignored":
             lines.append((name, state, row["records"], row["bad_records"], ", ".join(row["feeds"]) or None))
     listed = {row["landed_file"] for row in rows}
-    lines += [(path.partition("/")[2], "new", None, None, None) for path in sorted(waiting.keys() - listed)]
+    lines += [(path.removeprefix(f"{CATALOG}/"), "new", None, None, None) for path in sorted(waiting.keys() - listed)]
     if lines:
         # What isn't simply read comes first.
         shown = sorted(lines, key=lambda line: line[1] == "read")[:most] if len(lines) > most else lines

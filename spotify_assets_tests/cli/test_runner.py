@@ -7,7 +7,9 @@ import pytest
 from spotify_assets.cli import runner
 from spotify_assets.cli.outcome import RunFailedError
 from spotify_assets.cli.runner import Runner
+from spotify_assets.ingest.catalog import CATALOG_FILES, mirror_catalog
 from spotify_assets.ingest.history import ingest
+from spotify_assets.refresh.plan import PlannedRun
 from spotify_assets.settings import load_settings
 
 
@@ -65,6 +67,21 @@ def test_a_landing_zone_that_was_read_is_not_read_again(sync, monkeypatch):
         assert [file.source for file in sync.done.unused] == ["history/stray.json"]
         assert sync.done.unused_count == 1
     assert asked == ["read_history"]
+
+
+def test_catalogue_files_that_were_read_and_those_that_are_not_used_are_told(sync, monkeypatch):
+    planned = [[PlannedRun((CATALOG_FILES,))], []]
+    monkeypatch.setattr(runner.plan, "plan_runs", lambda *_: planned.pop(0))
+    sync, asked = sync()
+    asked.refresh = lambda run: mirror_catalog(sync.landing, sync.lake, sync.settings)
+    sync.landing.land("catalog/artists.csv", b"id,name,followers\n1,Band,7\n")
+    sync.landing.land("catalog/colours.csv", b"colour,size\n")
+    done = sync.sync()
+    assert done.landing == "catalogue files: 2 new"
+    assert list(map(str, done.unused)) == [
+        "ignored: catalog/colours.csv (its header is none of a catalogue: colour,size)"
+    ]
+    assert done.unused_count == 1
 
 
 def test_a_target_that_fails_keeps_no_other_from_being_written(sync):

@@ -91,6 +91,16 @@ def test_ticks_run_everything_from_a_landed_file_until_nothing_is_stale(world, i
     assert "Every target is up to date" in again.skip_reason.skip_message
 
 
+def test_a_landing_zone_of_catalogue_files_alone_is_read(world, instance):
+    assert tick(sensors.landing_sensor, world, instance).skip_message.startswith("0 files below")
+    world.landing.land("catalog/artists.csv", b"id,name,followers\n1,Band,7\n")
+    assert len(tick(sensors.landing_sensor, world, instance).run_requests) == 1
+    world.ingest()
+    assert tick(sensors.landing_sensor, world, instance).skip_message.startswith("0 files below")
+    [request] = tick(sensors.stale_sensor, world, instance).run_requests
+    assert dg.AssetKey("raw_catalog_files") in request.asset_selection
+
+
 def test_each_target_is_judged_by_what_it_holds(synced, instance, monkeypatch):
     def asked(cursor):
         found = tick(sensors.publish_sensor, synced, instance, cursor)
