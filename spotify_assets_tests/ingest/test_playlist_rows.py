@@ -9,6 +9,7 @@ from datetime import date
 
 import pytest
 
+from spotify_assets.landing.copy_in import listener_files
 from spotify_assets.refresh import staleness
 from spotify_assets_tests.conftest import account, utc
 from spotify_assets_tests.readers.test_account_data import LIBRARY, item, playlist
@@ -279,7 +280,7 @@ def test_files_of_exportify_are_one_playlist_whatever_they_are_in(world, mirrore
     assert ids["A",] == ids["A", "B"] != ids["X",]
 
 
-@pytest.mark.parametrize("later", ["liked-2.csv", "liked (1).csv", "liked(1).csv"])
+@pytest.mark.parametrize("later", ["liked-2.csv", "liked (1).csv"])
 def test_a_later_download_under_a_numbered_name_is_the_same_playlist(world, mirrored, later):
     first = land(world, "catalog/liked.csv", liked("A"))
     land(world, f"catalog/{later}", liked("B", added="2022-01-01T00:00:00Z"))
@@ -295,3 +296,22 @@ def test_a_file_of_exportify_without_times_is_dated_by_its_own(world, mirrored):
     for moment in (DAY, utc("2024-04-01 00:00:00")):
         os.utime(path, (moment.timestamp(), moment.timestamp()))
         assert [key[0] for key in mirrored()] == [f"{moment:%Y-%m-%d}"]
+
+
+def test_nothing_stays_of_a_listener_who_is_forgotten(world, mirrored):
+    hidden = LIBRARY | {"tracks": [{"artist": "Band", "track": "Unique Title"}], "artists": [{"name": "Unique Title"}]}
+    world.land("anna/my_spotify_data.zip", zipped({"Playlist1.json": export(songs("A"))}))
+    world.land("ben/Playlist1.json", export(songs("Unique Title", name="Unique Title")), DAY)
+    world.land("ben/YourLibrary.json", json.dumps(hidden), DAY)
+    world.ingest()
+    world.refresh("playlist_tracks", "dim_playlist", "playlist_track_tenure")
+    assert {row["listener"] for row in world.rows("dim_playlist")} == {None, "anna", "ben"}
+    # What `spotify-assets forget` does.
+    world.landing.remove(listener_files("ben", world.landing))
+    world.ingest()
+    world.refresh("playlist_tracks", "dim_playlist", "playlist_track_tenure")
+    world.lake.drop_history()
+    assert {row["listener"] for row in world.rows("dim_playlist")} == {None, "anna"}
+    assert world.rows("raw_library") == []
+    files = [path.read_bytes() for path in (world.root / "lake").rglob("*") if path.is_file()]
+    assert not [content for content in files if b"history/ben" in content or b"Unique Title" in content]
