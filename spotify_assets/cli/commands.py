@@ -556,7 +556,8 @@ def run_progress() -> Iterator[Callable[[str, int, str | None], None]]:
                 if not errors.is_terminal:
                     errors.print(f"{run} ...", markup=False)
                 return
-            bars.update(tasks[run], advance=1, latest=table)
+            # Drawn at once: while a step computes, the thread that refreshes the bars hardly runs.
+            bars.update(tasks[run], advance=1 if tables else 0, latest=plain(table), refresh=True)
 
         yield note
 

@@ -44,7 +44,7 @@ class DagsterRuns:
         @dg.logger(config_schema=None, description="Shows the progress of a run.")
         def console(_: dg.InitLoggerContext) -> logging.Logger:
             logger = logging.Logger("spotify_assets.run")
-            logger.addHandler(_EventHandler(self._note))
+            logger.addHandler(_EventHandler(self._note, self._note_line))
             return logger
 
         self._definitions = definitions(settings, {"console": console})
@@ -120,19 +120,26 @@ class DagsterRuns:
             self._written.add(event.asset_key)
             self._progress(*self._current, event.asset_key.path[-1])
 
+    def _note_line(self, line: str) -> None:
+        self._progress(self._current[0], 0, line)
+
 
 class _EventHandler(logging.Handler):
-    """Calls a function with each of Dagster's events.
+    """Calls functions with each of Dagster's events, and with each line that a step logs for information.
 
     Dagster has no public API for events of a run in progress in this process. Its loggers find them in the attribute
     `dagster_meta` of log records, too.
     """
 
-    def __init__(self, callback: Callable[[dg.DagsterEvent], None]) -> None:
+    def __init__(self, note_event: Callable[[dg.DagsterEvent], None], note_line: Callable[[str], None]) -> None:
         super().__init__()
-        self._callback = callback
+        self._note_event = note_event
+        self._note_line = note_line
 
     def emit(self, record: logging.LogRecord) -> None:
-        event = (getattr(record, "dagster_meta", None) or {}).get("dagster_event")
+        logged = getattr(record, "dagster_meta", None) or {}
+        event = logged.get("dagster_event")
         if event is not None:
-            self._callback(event)
+            self._note_event(event)
+        elif record.levelno == logging.INFO and logged.get("orig_message"):
+            self._note_line(logged["orig_message"])

@@ -7,7 +7,8 @@ from spotify_assets.ingest.history import UnusedFile
 from spotify_assets.refresh.plan import PlannedRun
 from spotify_assets.targets.publishing import Refresh
 
-# Arguments: a run's title, its number of tables, and the table that is done (None when the run starts).
+# Arguments: a run's title, its number of tables, and the table that is done (None when the run starts). With a number
+# of 0, what a step says of its progress.
 Progress = Callable[[str, int, str | None], None]
 
 NO_CHANGE = "no change"  # in the landing zone

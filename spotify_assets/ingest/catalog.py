@@ -8,6 +8,7 @@ after an interruption at any point, the next run reads it again.
 
 import hashlib
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import CATALOG, Capture, LandingZone, file_sha256
 from spotify_assets.model import TABLES
 from spotify_assets.model.raw import CATALOG_COLUMNS
+from spotify_assets.readers.sources import Source
 from spotify_assets.refresh import lineage, staleness
 from spotify_assets.settings import Settings
 from spotify_assets.storage import OutsideStorageError, StoredFile
@@ -45,6 +47,7 @@ CATALOG_FILES = "raw_catalog_files"
 CATALOG_TABLES = (CATALOG_FILES, *CATALOG_COLUMNS)
 # The fingerprint of a register whose files are being read: no input has it.
 READING = "reading"
+NOTED_ROWS = 200_000
 
 
 @dataclass
@@ -71,9 +74,10 @@ class _Spool:
     folder: Path
     parts: dict[str, list[Path]] = field(default_factory=dict)
 
-    def read(self, file: Capture, source: Any) -> CatalogRead:
-        """Read a source, and keep its rows unless it turns out to be unreadable."""
+    def read(self, file: Capture, source: Source, note: Callable[[str], None]) -> CatalogRead:
+        """Read a source, and keep its rows unless it turns out to be unreadable; notes how far it is."""
         written: dict[str, Path] = {}
+        done: Counter[str] = Counter()
         with ExitStack() as stack:
             writers: dict[str, pq.ParquetWriter] = {}
 
@@ -83,6 +87,10 @@ class _Spool:
                     writer = pq.ParquetWriter(written[table], TABLES[table].arrow_schema, compression="zstd")
                     writers[table] = stack.enter_context(writer)
                 writers[table].write_table(rows)
+                before = done[table]
+                done[table] += len(rows)
+                if table == next(iter(written)) and done[table] // NOTED_ROWS > before // NOTED_ROWS:
+                    note(f"{source.name}: {done[table]:,} rows so far")
 
             read = read_catalog_source(file, source, write)
         for table, path in written.items():
@@ -107,7 +115,7 @@ def mirror_catalog(
         landing: The landing zone.
         lake: The lake.
         settings: Largest size of an unpacked archive.
-        note: Told of each file that was read.
+        note: Told of each file that was read, and of each `NOTED_ROWS` rows of a large one.
 
     Raises:
         StorageError: The landing zone can't be reached, or a file can't be read now, for a reason outside of it.
@@ -279,7 +287,7 @@ def _read_files(
         try:
             sha256 = file_sha256(opener)
             with catalog_sources(file, opener, settings) as parts:
-                reads = [spool.read(file, source) for source in parts]
+                reads = [spool.read(file, source, note) for source in parts]
         except FileNotFoundError:
             continue  # deleted after it was listed; the next run handles it
         except (OSError, MemoryError, OutsideStorageError) as error:

@@ -8,19 +8,24 @@ from spotify_assets_tests.conftest import extended
 
 def test_events_are_told_while_the_run_goes_on():
     told: list[tuple[str, str | None]] = []
+    lines: list[str] = []
 
     @dg.logger(config_schema=None)
     def telling(_: dg.InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("telling")
-        logger.addHandler(_EventHandler(lambda event: told.append((event.event_type_value, event.step_key))))
+        logger.addHandler(
+            _EventHandler(lambda event: told.append((event.event_type_value, event.step_key)), lines.append)
+        )
         return logger
 
     @dg.asset
     def one() -> None: ...
 
     @dg.asset(deps=[one])
-    def two() -> None:
+    def two(context: dg.AssetExecutionContext) -> None:
         assert ("STEP_SUCCESS", "one") in told
+        context.log.info("half of it")
+        assert lines == ["half of it"]
 
     job = dg.Definitions([one, two], jobs=[dg.define_asset_job("both")], loggers={"telling": telling})
     result = job.resolve_job_def("both").execute_in_process(run_config={"loggers": {"telling": {}}})
@@ -35,4 +40,5 @@ def test_progress_counts_tables_and_neither_steps_nor_checks(synced):
     with dg.DagsterInstance.ephemeral() as instance:
         runs = DagsterRuns(synced.settings, instance, lambda _, tables, table: told.append((tables, table)), [])
         runs.read_history()
-    assert told == [(2, None), (2, "raw_plays"), (2, "raw_files")]
+    assert [step for step in told if step[0]] == [(2, None), (2, "raw_plays"), (2, "raw_files")]
+    assert (0, "history/anna/c.json: 1 records") in told

@@ -142,6 +142,14 @@ def test_what_was_read_between_two_states_is_told(world, land, mirror):
     assert changes() == ("", [])
 
 
+def test_a_large_file_tells_how_far_it_is(world, land, monkeypatch):
+    monkeypatch.setattr(catalog, "NOTED_ROWS", 2)
+    land("both.csv", "id,name,artists,energy,valence\n" + "1,Song,Band,0.5,0.5\n" * 3)
+    lines: list[str] = []
+    mirror_catalog(world.landing, world.lake, world.settings, lines.append)
+    assert lines == ["catalog/both.csv: 3 rows so far", "catalog/both.csv: 3 rows"]
+
+
 def test_what_waits_is_told_without_reading_it(world, land, mirror):
     assert waiting_catalog(world.landing, []) == {}
     first = land("a.csv", artists("Abba"))
