@@ -48,17 +48,19 @@ def every_catalog_track_once(lake: LakeResource) -> dg.AssetCheckResult:
 def coverage_is_enough(lake: LakeResource, settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     rows = lake.lake.read("catalogue_coverage").to_pylist()
     known = {row["attribute"] for row in rows if row["known_plays"]}
-    low = [
-        f"{markdown_code(row['listener'])}: {row['attribute']} of {row['ms_share']:.0%}"
-        for row in sorted(rows, key=lambda row: (row["listener"], row["attribute"]))
-        if row["attribute"] in known and row["ms_share"] is not None and row["ms_share"] < settings.min_coverage
-    ]
-    advice = "More catalogue files in landing/catalog, or SPOTIFY_ASSETS_MIN_COVERAGE, end this warning."
+    low: dict[str, list[str]] = {}
+    for row in sorted(rows, key=lambda row: (row["listener"], row["attribute"])):
+        share = row["ms_share"]
+        if row["attribute"] in known and share is not None and share < settings.min_coverage:
+            low.setdefault(row["listener"], []).append(f"{row['attribute']} {share:.0%}")
+    told = "; ".join(f"{markdown_code(listener)}: {', '.join(shares)}" for listener, shares in low.items())
+    problem = (
+        f"Known of less than {settings.min_coverage:.0%} of listening time: {told}. More catalogue files in "
+        "landing/catalog, or a lower SPOTIFY_ASSETS_MIN_COVERAGE, end this warning."
+    )
     return dg.AssetCheckResult(
         passed=not low,
         severity=WARN,
-        description=f"Known of less than {settings.min_coverage:.0%} of listening time: {', '.join(low)}. {advice}"
-        if low
-        else None,
-        metadata={"below": len(low)},
+        description=problem if low else None,
+        metadata={"below": sum(map(len, low.values()))},
     )

@@ -69,6 +69,6 @@ def test_low_coverage_warns_where_anything_is_known(world, hold, check):
     hold("catalogue_coverage", covered("genre", 6), covered("genre", 0, listener="ben"), covered("release", 4))
     found = check(world, *name)
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert "`anna`: release of 40%, `ben`: genre of 0%" in found.description
+    assert "`anna`: release 40%; `ben`: genre 0%." in found.description
     world.overrides = {"min_coverage": 0}
     assert check(world, *name).passed
