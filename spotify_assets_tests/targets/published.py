@@ -20,7 +20,7 @@ HOSTILE = (
     "日本語", "e\u0301tude", "\u202eevil", "50%", ":name", "<b>", " outer ", "x" * 3_000,
 )  # fmt: skip
 # Lists for `catalog_tracks`.
-LISTS: tuple[list[str] | None, ...] = ([*HOSTILE, ""], [], None, ["pop"])
+LISTS: tuple[list[str] | None, ...] = ([*HOSTILE, ""], [], None, ["rock"], ["pop"])
 FILES = {
     "anna/2024-01.json": [
         extended(f"2024-01-{day + 1:02d}T13:37:00.25Z", track=name, artist=HOSTILE[-1 - day], ms_played=60_000 + day)
@@ -44,13 +44,17 @@ def two_snapshots(world: World) -> None:
 
 
 def catalog_tracks(world: World, *lists: list[str] | None) -> None:
-    """Write a row into `catalog_tracks` for each of these lists of genres."""
+    """Write a row into `catalog_tracks` for each of these lists of genres, all of an artist of its own."""
     rows = [
         {
             "track_key": f"name:{number}",
-            "catalog_artist_key": "name:band",
+            "catalog_artist_key": f"name:band {number}",
             "genres": genres,
             "genre": genres[0] if genres else None,
+            "followers": 10**number,
+            "label": "It's a label",
+            "popularity": 50 + number,
+            "release_year": 1999,
             "source_file": "a.csv",
             "source_row": number,
         }

@@ -18,6 +18,7 @@ import pytest
 import requests
 
 from spotify_assets.cli.documentation import ROOT
+from spotify_assets.cli.sql import run_query
 from spotify_assets.definitions import definitions
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYERS, TABLES
@@ -26,25 +27,32 @@ from spotify_assets.storage import Bucket
 from spotify_assets.targets import publishing
 from spotify_assets.targets.glue import Athena, GlueCatalog, _managed_part, truncate_comment
 from spotify_assets.targets.publishing import CountingTarget
+from spotify_assets.targets.questions import questions
 from spotify_assets.targets.registry import targets
-from spotify_assets_tests.targets.published import LISTS, catalog_tracks, count, publish
+from spotify_assets_tests.targets.published import LISTS, catalog_tracks, comparable, count, publish
 
 pytestmark = pytest.mark.integration
 
 FEW = ("plays", "dim_time")
 READ_BY_NAME = """
+import json
 import sys
 import pyarrow.parquet as pq
 from pysail.spark import SparkConnectServer
 from pyspark.sql import SparkSession
-database, folder, *tables = sys.argv[1:]
+database, folder, questions, *tables = sys.argv[1:]
 server = SparkConnectServer()
 server.start()
 session = SparkSession.builder.remote(f"sc://localhost:{server.listening_address[1]}").getOrCreate()
 session.conf.set("spark.sql.session.timeZone", "UTC")
 for table in tables:
-    pq.write_table(session.table(f"{database}.{table}").toArrow(), f"{folder}/{table}.parquet")
+    rows = session.table(f"{database}.{table}")
+    rows.createOrReplaceTempView(table)
+    pq.write_table(rows.toArrow(), f"{folder}/{table}.parquet")
+for name, sql in json.loads(questions).items():
+    pq.write_table(session.sql(sql).toArrow(), f"{folder}/{name}.parquet")
 """
+OF_CATALOGUE = ("top_genres_by_followers", "popularity_by_label", "tracks_by_release_year")
 
 
 def catalog_in(uri):
@@ -76,8 +84,8 @@ def in_bucket(synced, bucket):
     return synced
 
 
-def read_by_name(catalog, tables, folder, address):
-    """Rows of the tables as Sail finds them through the catalogue, by their names alone."""
+def read_by_name(catalog, tables, folder, address, asked=()):
+    """Rows of the tables as Sail finds them through the catalogue, by their names alone, and answers to questions."""
     folder.mkdir()
     registered = {"type": "glue", "name": "sail", "region": "us-east-1", "endpoint_url": address}
     listed = ", ".join(f'{name}="{value}"' for name, value in registered.items())
@@ -88,10 +96,18 @@ def read_by_name(catalog, tables, folder, address):
         "AWS_REGION": "us-east-1",
         "RUST_LOG": "error",
     }
-    command = [sys.executable, "-c", READ_BY_NAME, catalog.database, str(folder), *tables]
+    command = [
+        sys.executable,
+        "-c",
+        READ_BY_NAME,
+        catalog.database,
+        str(folder),
+        json.dumps({name: questions()[name] for name in asked}),
+        *tables,
+    ]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    return {table: pq.read_table(folder / f"{table}.parquet") for table in tables}
+    return {name: pq.read_table(folder / f"{name}.parquet") for name in (*tables, *asked)}
 
 
 def rows(table):
@@ -122,7 +138,13 @@ class TestRegistered:
             assert set(one["StorageDescriptor"]["SerdeInfo"]) == {"Parameters"}
             assert all(0 < len(column["Comment"].encode()) <= 255 for column in columns)
 
-        by_name = read_by_name(catalog, catalog.tables, tmp_path / "by_name", moto)
+        by_name = read_by_name(catalog, catalog.tables, tmp_path / "by_name", moto, OF_CATALOGUE)
+        for question in OF_CATALOGUE:
+            answer = [tuple(row.values()) for row in by_name.pop(question).to_pylist()]
+            assert answer
+            assert comparable(answer) == comparable(
+                tuple(row.values()) for row in run_query(in_folder, f"SELECT * FROM {question}").to_pylist()
+            )
         for table, there in by_name.items():
             here = in_folder.read(table)
             assert there.column_names == here.column_names, table

@@ -29,11 +29,40 @@ MORE = {
         extended("2023-05-06T20:00:00Z", track="Song 1", ms_played=10_000, reason_end="fwdbtn", platform="Windows 10"),
     ],
 }  # fmt: skip
+BAND_4, BAND_8, BAND_9 = "4" * 22, "8" * 22, "9" * 22
+# Title, artist, release and label; those of `MORE` first.
+TRACKS = [
+    *[(f"Song {day} 4", BAND_4, f"197{day}-10-11", "It's a label") for day in (1, 2, 3)],
+    *[(f"Song {day} 8", BAND_8, "1999", "It's a label") for day in (1, 2, 3)],
+    ("Never played", BAND_9, "1999-01", "Another"),
+]
+ARTISTS_CSV = f"""id,name,artist_popularity,artist_genres,followers
+{BAND_4},Band 4,70,"['k-pop', 'dance pop']",1000
+{BAND_8},Band 8,60,['death metal'],50
+{BAND_9},Band 9,50,['k-pop'],500
+"""
+
+
+def with_catalogue(world):
+    """Land the files of the Glue tutorials, and two snapshots."""
+    ids = [(track.replace(" ", "") + "0" * 22)[:22] for track, *_ in TRACKS]
+    albums = [
+        f"{id_},{track},{number:022},Album,{release},{label},{artist}"
+        for number, (id_, (track, artist, release, label)) in enumerate(zip(ids, TRACKS, strict=True))
+    ]
+    files = {
+        "artists": ARTISTS_CSV.splitlines(),
+        "albums": ["track_id,track_name,album_id,album_name,release_date,label,artist_id", *albums],
+        "tracks": ["id,track_popularity,explicit", *[f"{id_},{60 + n},False" for n, id_ in enumerate(ids)]],
+    }
+    for name, lines in files.items():
+        world.landing.land(f"catalog/{name}.csv", "\n".join(lines).encode())
+    two_snapshots(world)
 
 
 @pytest.fixture
 def world(prepared, mariadb):
-    world = prepared(FILES | MORE, two_snapshots)
+    world = prepared(FILES | MORE, with_catalogue)
     world.overrides["mysql_url"] = mariadb.database()
     return world
 
@@ -95,6 +124,17 @@ def test_what_they_answer(world):
         ]
         forgotten = ask("SELECT track_name, artist_name FROM forgotten_favourites")
         assert sorted(forgotten) == [(f"Song {song} {band}", f"Band {band}") for song in (1, 2, 3) for band in (4, 8)]
+        assert ask("SELECT * FROM top_genres_by_followers") == [("k-pop", 2, 1500), ("death metal", 1, 50)]
+        assert ask("SELECT * FROM popularity_by_label") == [("It's a label", 6, 62.5)]
+        assert ask("SELECT * FROM tracks_by_release_year") == [(1971, 1, 1), (1972, 1, 1), (1973, 1, 1), (1999, 4, 2)]
+        assert ask("SELECT * FROM eras_i_listen_to") == [
+            ("anna", 1970, 9, 0.48, 50.0, 48.6),
+            ("anna", 1990, 9, 0.48, 50.0, 48.6),
+        ]
+        assert ask("SELECT * FROM genres_i_listen_to") == [
+            ("anna", "asian", 9, 0.48, 50.0, 48.6),
+            ("anna", "metal", 9, 0.48, 50.0, 48.6),
+        ]
         assert ask("SELECT month_start, entered, dropped FROM playlist_turnover") == [(date(2024, 1, 1), 1, 1)]
 
 
