@@ -26,25 +26,26 @@ def packed(**members):
     return content.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "reason"),
-    [
-        ("a.csv", ARTISTS, None),
-        ("a.json", ARTISTS, None),
-        ("playlist.csv", EXPORTIFY, None),
-        ("a.csv.gz", gzip.compress(ARTISTS), None),
-        ("archive.zip", packed(a__csv=ARTISTS, readme__txt=b"colour,size"), None),
-        ("b.csv", b"colour,size\n", "its header is none of a catalogue: colour,size"),
-        ("b.csv", HISTORY_CSV, "it is listening history"),
-        ("b.json", HISTORY, "it is JSON, and only CSV is read here"),
-        ("my_spotify_data.zip", packed(a__json=HISTORY, b__json=HISTORY), "nothing that it holds is a catalogue file"),
-        ("mixed.zip", packed(a__csv=ARTISTS, b__json=HISTORY), "it holds listening history, too"),
-        ("mixed.zip", packed(b__csv=HISTORY_CSV, a__csv=ARTISTS), "it holds listening history, too"),
-        ("cut.zip", packed(a__csv=ARTISTS)[:40], CUT),
-        ("image.png", b"\x89PNG\r\n\x1a\n\0\0", "it is no text, and no Parquet"),
-        ("empty.csv", b"", "it is empty"),
-    ],
-)  # fmt: skip
+CASES = [
+    ("a.csv", ARTISTS, None),
+    ("a.json", ARTISTS, None),
+    ("playlist.csv", EXPORTIFY, None),
+    ("a.csv.gz", gzip.compress(ARTISTS), None),
+    ("archive.zip", packed(a__csv=ARTISTS, readme__txt=b"colour,size"), None),
+    ("b.csv", b"colour,size\n", "its header is none of a catalogue: colour,size"),
+    ("b.csv", HISTORY_CSV, "it is listening history"),
+    ("b.json", HISTORY, "it is JSON, and only CSV is read here"),
+    ("my_spotify_data.zip", packed(a__json=HISTORY, b__json=HISTORY), "nothing that it holds is a catalogue file"),
+    ("mixed.zip", packed(a__csv=ARTISTS, b__json=HISTORY), "it holds listening history, too"),
+    ("mixed.zip", packed(b__csv=HISTORY_CSV, a__csv=ARTISTS), "it holds listening history, too"),
+    ("cut.zip", packed(a__csv=ARTISTS)[:40], CUT),
+    ("image.png", b"\x89PNG\r\n\x1a\n\0\0", "it is no text, and no Parquet"),
+    ("empty.csv", b"", "it is empty"),
+]
+
+
+# Archives hold times: as ids of tests, contents would differ between processes.
+@pytest.mark.parametrize(("name", "content", "reason"), CASES, ids=[f"{case[0]}{n}" for n, case in enumerate(CASES)])
 def test_what_is_in_a_file_decides(name, content, reason):
     assert no_catalog_reason(name, lambda: io.BytesIO(content), load_settings()) == reason
 
