@@ -26,6 +26,8 @@ ALBUM_VALUES = (
 )  # fmt: skip
 # What rows of albums tell of a track on it.
 ON_ALBUM = ("track_name", "track_number", "disc_number", "duration_ms")
+# Characters, with hyphens. Databases refuse a longer text than the column's type says, and with it the whole refresh.
+LONGEST_ISRC = 15
 LONGEST_MS = 24 * 60 * 60 * 1000
 MOST_TRACKS = 10_000
 
@@ -50,7 +52,7 @@ def catalog_track_rows(raw_catalog_tracks: DataFrame, raw_catalog_files: DataFra
     """Typed rows of tracks, also those that can't be split into columns, with their `position`."""
     checked = ("popularity", "explicit", "duration_ms", "track_id")
     rows = with_position(raw_catalog_tracks, raw_catalog_files)
-    rows = _with_told(rows, *checked, "duration_sec", "artist_ids", "album_id", "genres")
+    rows = _with_told(rows, *checked, "duration_sec", "artist_ids", "album_id", "genres", "isrc")
     rows = rows.withColumns(
         {
             "names": artist_list(F.col("artist_names"), F.col("artist_count")),
@@ -71,6 +73,7 @@ def catalog_track_rows(raw_catalog_tracks: DataFrame, raw_catalog_files: DataFra
     rows = rows.withColumns(
         {
             "explicit": flag(F.col("explicit")),
+            "isrc": F.when(F.length("isrc") <= LONGEST_ISRC, F.col("isrc")),
             "track_id": id_from_uri(F.col("track_id"), "track"),
             "own_album_id": id_from_uri(F.col("album_id"), "album"),
             "own_artist_name": F.get("names", F.lit(0)),
@@ -102,7 +105,7 @@ def catalog_album_rows(raw_catalog_albums: DataFrame, raw_catalog_files: DataFra
     No filter: Sail fails to push one that holds a lambda function down to a Delta table.
     """
     rows = with_position(raw_catalog_albums.where("problem IS NULL"), raw_catalog_files)
-    rows = _with_told(rows, "popularity", "duration_ms", "duration_sec", "artist_ids", "album_id", "track_id")
+    rows = _with_told(rows, "popularity", "duration_ms", "duration_sec", "artist_ids", "album_id", "track_id", "label")
     rows = rows.withColumns(
         {
             "album_artist_name": F.get(artist_list(F.col("artist_names"), F.lit(None).cast("string")), F.lit(0)),

@@ -102,8 +102,13 @@ def test_the_earliest_album_where_no_file_of_tracks_has_a_date(tell_tracks):
 
 
 def test_values_that_are_none_are_not_told(tell_tracks):
-    told = tell_tracks([{"track_id": T1, "popularity": "high", "explicit": "maybe", "release_year": "0"}])
-    assert told == {T1: {"catalog_track_key": T1}}
+    told = tell_tracks(
+        [
+            {"track_id": T1, "popularity": "high", "explicit": "maybe", "release_year": "0", "isrc": "nan"},
+            {"track_id": T2, "isrc": "SE-AYD-76-01020, SE-AYD-76-01021"},
+        ]
+    )
+    assert told == {T1: {"catalog_track_key": T1}, T2: {"catalog_track_key": T2}}
     assert tell_tracks([{"track_id": "short"}, {"track_name": "Song"}]) == {}
 
 
@@ -119,7 +124,7 @@ def test_an_album_is_told_under_its_id_and_its_names(tell):
         "popularity": "50",
         "release_date": "1992-09-21 00:00:00 UTC",
     }
-    no_label = {"album_id": B1, "popularity": "51", "source_file": "b"}
+    no_label = {"album_id": B1, "label": "nan", "popularity": "51", "source_file": "b"}
     told = tell("catalog_albums", files(a="2024-01-01", b="2024-02-01"), raw_catalog_albums=[album, no_label])
     [by_name] = told.keys() - {B1}
     assert (told[B1]["popularity"], told[B1]["popularity_source"]) == (51, "b")
