@@ -1,6 +1,8 @@
 """A landing zone with everything in it that is landed anywhere: formats, sources, faults, and hostile values."""
 
+import csv
 import io
+import itertools
 import json
 import zipfile
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from pyarrow import parquet
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.sandbox.exports import format_export
 from spotify_assets.sandbox.history import Listening, extended_history
+from spotify_assets.sandbox.sample_catalog import sample_catalog
 from spotify_assets_tests.conftest import account, extended
 from spotify_assets_tests.readers import test_recently_played as recent
 from spotify_assets_tests.readers.test_metadata import album, full_artist, line
@@ -45,7 +48,7 @@ TIMES = (
 
 def land_everything(landing: LandingZone) -> None:
     """Land it all: five months of plays, and playlists of three days."""
-    for path, content in (*_history(), *_hostile_history(), *_playlists(), *_metadata(), *_overrides()):
+    for path, content in (*_history(), *_hostile_history(), *_playlists(), *_metadata(), *_overrides(), *_catalog()):
         landing.land(path, content if isinstance(content, bytes) else json.dumps(content).encode("utf-8", "replace"))
 
 
@@ -160,6 +163,26 @@ def _overrides() -> Iterator[tuple[str, Any]]:
     yield "overrides/merges.csv", b"kind,from,into\nartist,\xce\x91\xce\xa3 \xce\x92\xce\xa3,Band\nbroken\n"
     exclusions = "listener,what,value,from,until,note\n*,artist,100%,,,\nemma,period,,2024-04-10,2024-04-12,away\n"
     yield "overrides/exclusions.csv", exclusions.encode()
+    yield "overrides/genres.csv", b"artist,genres\nBand,polka; pop\n"
+
+
+def _catalog() -> Iterator[tuple[str, Any]]:
+    """A file of each kind for the sample history, and names and values that engines may read otherwise."""
+    for name, content in sample_catalog(PLAYS):
+        if not name.startswith("exportify/"):
+            yield f"catalog/{name}", content
+    rows = [
+        {"track_name": name, "artist_name": "Band", "popularity": value, "release_date": time, "duration_ms": value,
+         "explicit": value, "energy": value, "danceability": "0.5", "genres": name, "album_name": name}
+        for name, value, time in zip(NAMES, itertools.cycle(DURATIONS), itertools.cycle(TIMES), strict=False)
+    ]  # fmt: skip
+    hostile = io.StringIO()
+    writer = csv.DictWriter(hostile, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    yield "catalog/hostile.csv", hostile.getvalue().encode()
+    artists = "id,name,followers,genres,artist_popularity\n" + f'{ID},Band,12.0,"[\'a\', "b\'s"]",7\n'
+    yield "catalog/artists_of_one.csv", artists.encode()
 
 
 def _zipped(name: str, content: bytes) -> bytes:
