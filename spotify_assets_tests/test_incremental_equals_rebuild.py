@@ -53,15 +53,18 @@ def test_incremental_equals_rebuild(prepared):
     # Its first record is superseded by those of January.
     world.land("anna/account.json", [account("2024-01-31 12:00"), account("2024-03-10 12:00", track="Other")])
     world.landing.land("overrides/exclusions.csv", b"what,value,listener\ntrack,Other,anna\n")
+    world.landing.land("catalog/old.csv", b"artist,song,duration_ms,energy,valence,genre\nBand,Other,5,0.5,0.5,pop\n")
     sync_killed_after(world, 1)
 
     world.land("anna/february.json", [extended("2024-02-01T00:30:00Z", ms_played="long"), extended("soon"), 5])
     world.land("ben/cut.json", b"[{")
     (landed / "anna/june.json").unlink()
     world.landing.land("overrides/merges.csv", b"kind,from,into\nartist,Band,Group\n")
+    world.landing.land("catalog/new.csv", b"artist,song,popularity,year\nBand,Other,61,1999\n")
     sync_killed_after(world, 8)
 
     (landed / "anna/january.json").unlink()
+    (world.root / "landing/catalog/old.csv").unlink()
     replacement = [account("2024-01-31 12:00"), account("2024-05-10 12:00", track="Other")]
     world.land("anna/account.json", replacement, landed_at=LANDED_AT + timedelta(days=1))
     world.landing.land("overrides/exclusions.csv", b"what,value,until\nperiod,,2024-02-01\nfood,,\n")
@@ -76,3 +79,7 @@ def test_incremental_equals_rebuild(prepared):
     assert {(row["played_at"].month, row["track_name"]) for row in incremental["plays"]} == {(5, "Other")}
     excluded = [row for row in incremental["rejected_plays"] if row["reason"] == "excluded"]
     assert [(row["played_at"].month, row["track_name"]) for row in excluded] == [(1, "Song")]
+    [track] = [row for row in incremental["dim_track"] if row["track_name"] == "Other"]
+    assert (track["popularity"], track["release_year"], track["genres"], track["features_source"]) == (
+        61, 1999, None, None,
+    )  # fmt: skip
