@@ -8,6 +8,8 @@ from spotify_assets.landing.corrections import EXCLUSIONS_HEADER, BadLineError
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets_tests.conftest import extended
 
+pytestmark = pytest.mark.integration
+
 PATH = "overrides/exclusions.csv"
 LINE = {"listener": "*", "what": "artist", "value": "Band, The"}
 

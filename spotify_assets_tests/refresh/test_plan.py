@@ -10,6 +10,8 @@ from spotify_assets.refresh.staleness import Stale
 from spotify_assets.settings import load_settings
 from spotify_assets_tests.conftest import extended, utc
 
+pytestmark = pytest.mark.integration
+
 KEYS = [f"2024-{month:02}-01" for month in range(1, 13)]
 
 

@@ -13,6 +13,8 @@ from spotify_assets.refresh.repair import files_no_longer_landed, reset_damaged
 from spotify_assets.storage import StorageError
 from spotify_assets_tests.lake.broken import KINDS, checkpoint, data_file, entries
 
+pytestmark = pytest.mark.integration
+
 
 def folder(world, table):
     return Path(world.lake.table_uri(table))

@@ -10,6 +10,8 @@ from spotify_assets.targets.flat_files import FlatFiles
 from spotify_assets_tests.conftest import World, extended
 from spotify_assets_tests.targets.published import count, publish
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(autouse=True)
 def _links(monkeypatch, tmp_path):

@@ -86,7 +86,7 @@ def test_rules_are_well_formed():
 
 
 def test_the_docs_say_what_a_family_holds():
-    docs = (Path(__file__).parents[2] / "docs" / "catalogue.md").read_text()
+    docs = (Path(__file__).parents[2] / "docs" / "catalogue.md").read_text().partition("## Genres")[2]
     assert [f"| `{family}` | {holds} |" for family, holds in GENRE_FAMILIES.items()] == re.findall(r"\| `.*", docs)[1:]
 
 

@@ -12,6 +12,8 @@ from spotify_assets.settings import load_settings
 from spotify_assets_tests.conftest import World, extended
 from spotify_assets_tests.defs.describe import describe
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.mark.parametrize(
     ("grain", "first"), [("monthly", "2024-05-01"), ("weekly", "2024-05-27"), ("daily", "2024-05-29")]
