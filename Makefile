@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python;
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test types tests test-integration test-spark test-slow test-faults format ui bench docs spark-jars spark-cluster clean
+.PHONY: help setup demo test types tests test-integration test-spark test-spark-all test-slow test-faults format ui bench docs spark-jars spark-cluster clean
 
 help:  ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -36,6 +36,10 @@ test-integration: $(READY)  ## Test whole commands, targets on real servers, the
 	$(BIN)/pytest -m integration
 
 test-spark: $(READY) $(JARS)  ## Test on Apache Spark, on a cluster on this machine (needs Java 17)
+	@$(NEEDS_JAVA)
+	$(BIN)/pytest -n 0 -m "not slow" spotify_assets_tests/spark
+
+test-spark-all: $(READY) $(JARS)  ## The same, and in a bucket, and with catalogue files
 	@$(NEEDS_JAVA)
 	$(BIN)/pytest -n 0 spotify_assets_tests/spark
 

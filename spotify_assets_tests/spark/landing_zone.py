@@ -48,8 +48,19 @@ TIMES = (
 
 def land_everything(landing: LandingZone) -> None:
     """Land it all: five months of plays, and playlists of three days."""
-    for path, content in (*_history(), *_hostile_history(), *_playlists(), *_metadata(), *_overrides(), *_catalog()):
+    for path, content in (*_history(), *_hostile_history(), *_playlists(), *_metadata(), *_overrides()):
         landing.land(path, content if isinstance(content, bytes) else json.dumps(content).encode("utf-8", "replace"))
+
+
+def land_catalogue_and_library(landing: LandingZone) -> None:
+    """Land catalogue files, and the library of a listener's account data."""
+    for path, content in _catalog():
+        landing.land(path, content)
+    saved = [
+        {"artist": "Band", "album": "Album", "track": name, "uri": uri} for name, uri in zip(NAMES, URIS, strict=False)
+    ]
+    library = {"tracks": saved, "albums": saved, "artists": [{"name": "Band", "uri": ""}], "shows": [], "episodes": []}
+    landing.land("history/ben/YourLibrary.json", json.dumps(library).encode())
 
 
 def land_one_more_day(landing: LandingZone) -> None:

@@ -16,6 +16,7 @@ from spotify_assets_tests.spark.lakes import SETTINGS, Place, assert_same_tables
 from spotify_assets_tests.spark.landing_zone import (
     COARSE,
     FINE,
+    land_catalogue_and_library,
     land_everything,
     land_one_more_day,
     land_one_more_month,
@@ -24,6 +25,10 @@ from spotify_assets_tests.spark.landing_zone import (
 UP_TO_DATE = "Everything is up to date."
 # Partitioned and whole, from a raw table and from another of these.
 IN_BUCKET = ("plays", "hourly_listening", "dim_listener")
+
+
+# Tables of what `land_catalogue_and_library` lands.
+LANDED_LATER = {"raw_library", *(name for name in TABLES if "catalog_" in name)}
 
 
 class Pair:
@@ -62,8 +67,7 @@ def test_the_whole_job(pair):
     told = pair.sync(pair.cluster.remote)
     assert told[0] == told[1]
     assert_same_tables(*(place.lake for place in pair.places))
-    rows = {name: pair.spark.lake.read(name).num_rows for name in TABLES}
-    assert [name for name, count in rows.items() if not count] == []
+    assert {name for name in TABLES if not pair.spark.lake.read(name).num_rows} == LANDED_LATER
 
 
 def test_the_embedded_engine_goes_on_where_the_cluster_was(pair):
@@ -77,6 +81,17 @@ def test_the_embedded_engine_goes_on_where_the_cluster_was(pair):
     assert_same_tables(*(place.lake for place in pair.places))
 
 
+@pytest.mark.slow
+def test_catalogue_files_and_a_library(pair):
+    for place in pair.places:
+        land_catalogue_and_library(LandingZone(f"{place.uri}/landing"))
+    told = pair.sync(pair.cluster.remote)
+    assert told[0] == told[1]
+    assert_same_tables(*(place.lake for place in pair.places))
+    assert [name for name in TABLES if not pair.spark.lake.read(name).num_rows] == []
+
+
+@pytest.mark.slow
 def test_the_cluster_goes_on_in_a_bucket_where_the_embedded_engine_was(
     pair, cluster, s3_bucket, tmp_path, monkeypatch, request
 ):
