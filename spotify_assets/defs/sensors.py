@@ -121,7 +121,7 @@ def landing_sensor(
     settled_before = None if is_s3(landing.uri) else datetime.now(UTC) - SETTLE
     changes = find_changes(landing.zone, lake, settings, settled_before)
     # stale_sensor reads catalogue files, once the tables of history are there.
-    is_first = lake.open("raw_files") is None and any(landing.zone.captures(CATALOG))
+    is_first = not changes and lake.open("raw_files") is None and any(landing.zone.captures(CATALOG))
     if not changes and not is_first:
         return dg.SkipReason(
             f"{changes.files:,} files below {landing.uri}/history; all are read, or modified only seconds ago."
