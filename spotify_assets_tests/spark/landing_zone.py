@@ -53,13 +53,14 @@ def land_everything(landing: LandingZone) -> None:
 
 
 def land_catalogue_and_library(landing: LandingZone) -> None:
-    """Land catalogue files, and the library of a listener's account data."""
+    """Land catalogue files, genres that a person wrote, and the library of a listener's account data."""
     for path, content in _catalog():
         landing.land(path, content)
     saved = [
         {"artist": "Band", "album": "Album", "track": name, "uri": uri} for name, uri in zip(NAMES, URIS, strict=False)
     ]
     library = {"tracks": saved, "albums": saved, "artists": [{"name": "Band", "uri": ""}], "shows": [], "episodes": []}
+    landing.land("overrides/genres.csv", b"artist,genre\nBand,polka; pop\n")
     landing.land("history/ben/YourLibrary.json", json.dumps(library).encode())
 
 
@@ -174,7 +175,6 @@ def _overrides() -> Iterator[tuple[str, Any]]:
     yield "overrides/merges.csv", b"kind,from,into\nartist,\xce\x91\xce\xa3 \xce\x92\xce\xa3,Band\nbroken\n"
     exclusions = "listener,what,value,from,until,note\n*,artist,100%,,,\nemma,period,,2024-04-10,2024-04-12,away\n"
     yield "overrides/exclusions.csv", exclusions.encode()
-    yield "overrides/genres.csv", b"artist,genres\nBand,polka; pop\n"
 
 
 def _catalog() -> Iterator[tuple[str, Any]]:

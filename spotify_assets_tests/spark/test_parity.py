@@ -28,7 +28,7 @@ IN_BUCKET = ("plays", "hourly_listening", "dim_listener")
 
 
 # Tables of what `land_catalogue_and_library` lands.
-LANDED_LATER = {"raw_library", *(name for name in TABLES if "catalog_" in name)}
+LANDED_LATER = {"raw_library", "raw_genre_overrides", *(name for name in TABLES if "catalog_" in name)}
 
 
 class Pair:
