@@ -181,8 +181,8 @@ class Settings(BaseSettings):
         0.5,
         ge=0,
         le=1,
-        description="A check warns if of less of a listener's time genre, release, length, features or popularity is "
-        "known, where any are. 0 never warns",
+        description="Where there are catalogue files, a check warns if genre, release, length, features or popularity "
+        "is known of a smaller share of a listener's time. 0 never warns",
     )
 
     @field_validator("timezones", mode="before")

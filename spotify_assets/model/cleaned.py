@@ -200,10 +200,6 @@ SHARES = {
 }
 
 
-# Of a track, as columns.
-FEATURES = (*SHARES, "loudness", "tempo", "key", "mode", "time_signature")
-
-
 def feature_columns() -> list[Column]:
     """Audio features of a track."""
     return [
@@ -214,6 +210,9 @@ def feature_columns() -> list[Column]:
         optional("mode", NUMBER, "1 is major, 0 is minor; null where unknown"),
         optional("time_signature", NUMBER, "Beats in a bar; null where unknown"),
     ]
+
+
+FEATURES = tuple(column.name for column in feature_columns())
 
 
 catalog_features = table(

@@ -20,10 +20,6 @@ from spotify_assets.transforms.catalog_values import (
 from spotify_assets.transforms.keys import content_key, id_from_uri
 
 ALBUM_TYPES = ("album", "single", "compilation")
-ALBUM_VALUES = (
-    "album_id", "album_name", "album_type", "album_popularity", "label", "total_tracks", "release",
-    "album_artist_id", "album_artist_name",
-)  # fmt: skip
 # What rows of albums tell of a track on it.
 ON_ALBUM = ("track_name", "track_number", "disc_number", "duration_ms")
 # Characters, with hyphens. Databases refuse a longer text than the column's type says, and with it the whole refresh.
@@ -143,6 +139,6 @@ def catalog_album_rows(raw_catalog_albums: DataFrame, raw_catalog_files: DataFra
         F.when(F.col("track_id").isNotNull() | is_named, track_key).alias("track_key"),
         "track_id",
         F.col("popularity").alias("album_popularity"),
-        *[name for name in (*ALBUM_VALUES, *ON_ALBUM) if name != "album_popularity"],
-        "feeds",
-    )
+        "album_id", "album_name", "album_type", "album_artist_id", "album_artist_name", "label", "total_tracks",
+        "release", *ON_ALBUM, "feeds",
+    )  # fmt: skip

@@ -10,6 +10,12 @@ from spotify_assets_tests.defs.checks.test_history import check
 
 __all__ = ["check"]  # a fixture
 
+FILE = {
+    "source_file": "catalog/a.csv", "landed_file": "catalog/a.csv", "sha256": "0", "size": 1, "etag": None,
+    "landed_at": utc("2024-01-01 00:00:00"), "status": "read", "feeds": ["tracks"],
+    "records": 0, "bad_records": 0, "loaded_at": utc("2024-01-01 00:00:00"), "reader_version": "1",
+}  # fmt: skip
+
 
 @pytest.fixture
 def hold(world):
@@ -41,12 +47,7 @@ def test_a_lost_row_and_one_that_is_there_twice_are_noticed(world, hold, check):
 
 
 def test_an_unreadable_file_is_named(world, hold, check):
-    file = {
-        "source_file": "catalog/a.csv", "landed_file": "catalog/a.csv", "sha256": "0", "size": 1, "etag": None,
-        "landed_at": utc("2024-01-01 00:00:00"), "status": "unreadable", "detail": "it is no text", "feeds": [],
-        "records": 0, "bad_records": 0, "loaded_at": utc("2024-01-01 00:00:00"), "reader_version": "1",
-    }  # fmt: skip
-    hold("raw_catalog_files", file)
+    hold("raw_catalog_files", FILE | {"status": "unreadable", "detail": "it is no text"})
     found = check(world, "raw_catalog_files", "unreadable_catalog_files")
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "catalog/a.csv" in found.description
@@ -61,8 +62,9 @@ def covered(attribute, known, **values):
     } | values  # fmt: skip
 
 
-def test_low_coverage_warns_where_anything_is_known(world, hold, check):
+def test_low_coverage_warns_where_files_tell_anything(world, hold, check):
     name = ("catalogue_coverage", "coverage_is_enough")
+    hold("raw_catalog_files", FILE)
     hold("catalogue_coverage", covered("genre", 6), covered("features", 0), covered("length", 5))
     assert check(world, *name).passed
     # Nobody's features are known: no file tells them. Of ben, nothing was found in the files of genres.
@@ -71,4 +73,7 @@ def test_low_coverage_warns_where_anything_is_known(world, hold, check):
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "`anna`: release 40%; `ben`: genre 0%." in found.description
     world.overrides = {"min_coverage": 0}
+    assert check(world, *name).passed
+    world.overrides = {}
+    hold("raw_catalog_files", FILE | {"status": "ignored"})
     assert check(world, *name).passed
