@@ -47,6 +47,9 @@ NOT_APPLICABLE_NUMBER = -2
 MERGED_BY = ("id", "isrc", "artist", "override")
 NOT_MERGED = ("none", UNKNOWN, NOT_APPLICABLE)
 
+# Values of `reason_start` where a person chose what to play, and didn't just let it go on.
+DELIBERATE_STARTS = ("clickrow", "playbtn", "remote", "uriopen", "urlopen", "search", "clickside")
+
 CONTENT_TYPES = ("track", "episode", "audiobook")
 PLAYLIST_CONTENT_TYPES = ("track", "episode", "local", "removed")
 
@@ -145,6 +148,32 @@ def shuffle_measures() -> list[Column]:
     return [
         required("shuffles", COUNT, "Plays with shuffle on; unknown ones don't count"),
         required("shuffles_known", COUNT, "Plays whose `shuffle` is known"),
+    ]
+
+
+def completion_measures() -> list[Column]:
+    """What the completion of plays follows from, given the length of what was played."""
+    return [
+        required("finished", COUNT, "Plays that ended because the content did (`reason_end` is `trackdone`)"),
+        required("unfinished_ms_played", COUNT, "Listening time of all other plays (ms)"),
+    ]
+
+
+def start_measures() -> list[Column]:
+    """Counts of plays that a person chose to start."""
+    return [
+        required("deliberate_starts", COUNT, f"Plays whose `reason_start` is {', '.join(DELIBERATE_STARTS)}"),
+        required("starts_known", COUNT, "Plays whose `reason_start` is known"),
+    ]
+
+
+def mode_measures() -> list[Column]:
+    """Counts of plays by how the device was set."""
+    return [
+        required("offline_plays", COUNT, "Plays without a connection; unknown ones don't count"),
+        required("offline_known", COUNT, "Plays whose `offline` is known"),
+        required("incognito_plays", COUNT, "Plays in a private session; unknown ones don't count"),
+        required("incognito_known", COUNT, "Plays whose `incognito` is known"),
     ]
 
 

@@ -12,16 +12,20 @@ from spotify_assets.model.columns import (
     NUMBER,
     RATE,
     TEXT,
+    UNKNOWN,
+    completion_measures,
     first_and_last_play,
     hash_key,
     key,
     listener,
+    mode_measures,
     music_and_spoken,
     optional,
     partition_start_column,
     play_measures,
     required,
     shuffle_measures,
+    start_measures,
     table,
 )
 
@@ -47,15 +51,20 @@ def local_date() -> Column:
 daily_track_plays = table(
     "daily_track_plays",
     "metrics",
-    "One row per partition, listener, local date, recording and artist: a partial aggregate. "
+    "One row per partition, listener, local date, recording, artist and album: a partial aggregate. "
     "A local day can straddle two partitions: sum it.",
     by_window(),
     by_listener(),
     local_date(),
     hash_key("recording_key", "The recording", primary_key=True),
     hash_key("artist_key", "The album's artist, as in `fct_plays`", primary_key=True),
+    hash_key("album_key", "The album, as in `fct_plays`", primary_key=True),
     *play_measures(),
     *shuffle_measures(),
+    *start_measures(),
+    *completion_measures(),
+    required("skipped_ms_played", COUNT, "Listening time of skipped plays (ms)"),
+    required("wrapped_plays", COUNT, "Plays of more than 30 seconds that were not incognito: what Wrapped counts"),
     *first_and_last_play("recording that day"),
     window="window_at",
 )
@@ -63,8 +72,8 @@ daily_track_plays = table(
 hourly_listening = table(
     "hourly_listening",
     "metrics",
-    "One row per partition, listener, local date, hour and device: a partial aggregate of all content types. "
-    "A local hour can straddle two partitions: sum it.",
+    "One row per partition, listener, local date, hour, device and country: a partial aggregate of all content "
+    "types. A local hour can straddle two partitions: sum it.",
     by_window(),
     by_listener(),
     local_date(),
@@ -72,12 +81,44 @@ hourly_listening = table(
     required(
         "platform", LABEL, "Device, normalized, its first 255 characters; `unknown` where missing", primary_key=True
     ),
+    required(
+        "conn_country",
+        LABEL,
+        f"Country of the connection (ISO 3166-1); `{UNKNOWN}` where missing or `ZZ`",
+        primary_key=True,
+    ),
     *play_measures(),
     *music_and_spoken(),
+    *shuffle_measures(),
+    *start_measures(),
+    *mode_measures(),
     CheckConstraint("plays = music_plays + spoken_plays", name="music_and_spoken_are_all_plays"),
     CheckConstraint("ms_played = music_ms_played + spoken_ms_played", name="music_and_spoken_are_all_time"),
     window="window_at",
 )
+
+daily_spoken_plays = table(
+    "daily_spoken_plays",
+    "metrics",
+    "One row per partition, listener, local date and episode or chapter: a partial aggregate. "
+    "A local day can straddle two partitions: sum it.",
+    by_window(),
+    by_listener(),
+    local_date(),
+    key("episode_key", "The episode or chapter, as in `fct_plays`", primary_key=True),
+    *play_measures(),
+    *completion_measures(),
+    *first_and_last_play("episode that day"),
+    window="window_at",
+)
+
+# In order of precedence: a play began by the first that applies.
+STARTED_BY = {
+    "deliberate": "a person chose it",
+    "shuffle": "shuffle was on",
+    "queue": "it followed what played before, by a queue, a list or autoplay",
+    UNKNOWN: "its `reason_start` is missing",
+}
 
 monthly_content = table(
     "monthly_content",
@@ -101,6 +142,13 @@ monthly_content = table(
     *play_measures(),
     *shuffle_measures(),
     *first_and_last_play("content"),
+    required(
+        "first_started_by",
+        LABEL,
+        "How the first play began: " + "; ".join(f"`{how}`: {meaning}" for how, meaning in STARTED_BY.items()),
+        info={"accepted": tuple(STARTED_BY)},
+    ),
+    required("first_platform", LABEL, "Device of the first play, as in `plays`"),
     window="window_at",
 )
 
@@ -112,8 +160,13 @@ daily_listening = table(
     local_date(),
     *play_measures(),
     *music_and_spoken(),
+    *shuffle_measures(),
+    *start_measures(),
+    *mode_measures(),
+    required("night_ms_played", COUNT, "Listening time in the local hours 0 to 4 (ms)"),
     required("tracks", COUNT, "Different canonical recordings"),
     required("artists", COUNT, "Different canonical artists of tracks"),
+    required("albums", COUNT, "Different canonical albums of tracks"),
     CheckConstraint("plays = music_plays + spoken_plays", name="music_and_spoken_are_all_plays"),
     CheckConstraint("tracks <= music_plays", name="tracks_within_plays"),
 )

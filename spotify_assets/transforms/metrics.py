@@ -6,20 +6,26 @@ Times are UTC; `date` and `hour` are in the listener's zone; `ms_played` is in m
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from spotify_assets.model.columns import UNKNOWN_NUMBER
+from spotify_assets.model.columns import DELIBERATE_STARTS, LABEL_LENGTH, UNKNOWN, UNKNOWN_NUMBER
 from spotify_assets.settings import Settings
+from spotify_assets.transforms.aggregates import MAX_SORTABLE
 from spotify_assets.transforms.calendar import iso_day_of_week
 from spotify_assets.transforms.identity import merge_keys
-from spotify_assets.transforms.keys import album_key, artist_key, spelling_key, track_only_key
+from spotify_assets.transforms.keys import SEPARATOR, album_key, artist_key, spelling_key, track_only_key
 
 MEASURES = ("plays", "streams", "ms_played", "skips", "skips_known")
 SHUFFLE_MEASURES = ("shuffles", "shuffles_known")
+START_MEASURES = ("deliberate_starts", "starts_known")
+MODE_MEASURES = ("offline_plays", "offline_known", "incognito_plays", "incognito_known")
+# Wrapped counts plays of more than 30 seconds; `streams` those of 30 seconds and more.
+WRAPPED_MS = 30_000
+NIGHT_HOURS = 5
 
 CONTENT_MEASURES = ("music_plays", "music_ms_played", "spoken_plays", "spoken_ms_played")
 
 
 def daily_track_plays(plays: DataFrame, *, settings: Settings) -> DataFrame:
-    """One row per partition, listener, local date, recording and artist; tracks only.
+    """One row per partition, listener, local date, recording, artist and album; tracks only.
 
     Args:
         plays: All rows of one or more partitions.
@@ -27,13 +33,22 @@ def daily_track_plays(plays: DataFrame, *, settings: Settings) -> DataFrame:
     """
     tracks = plays.where("content_type = 'track'")
     artist = artist_key(F.col("artist_name")).alias("artist_key")
-    return tracks.groupBy(
-        "month", partition_start(settings), "listener", F.col("local_date").alias("date"), "recording_key", artist
-    ).agg(*_play_measures(), *_shuffle_measures(), *_played_range())
+    album = album_key(F.col("artist_name"), F.col("album_name")).alias("album_key")
+    date = F.col("local_date").alias("date")
+    is_wrapped = (F.col("ms_played") > WRAPPED_MS) & ~F.coalesce("incognito", F.lit(False))
+    return tracks.groupBy("month", partition_start(settings), "listener", date, "recording_key", artist, album).agg(
+        *_play_measures(),
+        *_shuffle_measures(),
+        *_start_measures(),
+        *_completion_measures(),
+        _sum_where(F.col("skipped")).alias("skipped_ms_played"),
+        F.count_if(is_wrapped).alias("wrapped_plays"),
+        *_played_range(),
+    )
 
 
 def hourly_listening(plays: DataFrame, *, settings: Settings) -> DataFrame:
-    """One row per partition, listener, local date, local hour and platform; all content types.
+    """One row per partition, listener, local date, local hour, platform and country; all content types.
 
     Args:
         plays: All rows of one or more partitions.
@@ -47,12 +62,33 @@ def hourly_listening(plays: DataFrame, *, settings: Settings) -> DataFrame:
         F.col("local_date").alias("date"),
         F.col("local_hour").alias("hour"),
         "platform",
+        known_country().alias("conn_country"),
     ).agg(
         *_play_measures(),
         F.count_if(music).alias("music_plays"),
         _sum_where(music).alias("music_ms_played"),
         F.count_if(~music).alias("spoken_plays"),
         _sum_where(~music).alias("spoken_ms_played"),
+        *_shuffle_measures(),
+        *_start_measures(),
+        F.count_if("offline").alias("offline_plays"),
+        F.count("offline").alias("offline_known"),
+        F.count_if("incognito").alias("incognito_plays"),
+        F.count("incognito").alias("incognito_known"),
+    )
+
+
+def daily_spoken_plays(plays: DataFrame, *, settings: Settings) -> DataFrame:
+    """One row per partition, listener, local date and episode or chapter.
+
+    Args:
+        plays: All rows of one or more partitions.
+        settings: `plays_grain`, the length of a partition.
+    """
+    date, episode = F.col("local_date").alias("date"), F.col("content_key").alias("episode_key")
+    spoken = plays.where("content_type <> 'track'")
+    return spoken.groupBy("month", partition_start(settings), "listener", date, episode).agg(
+        *_play_measures(), *_completion_measures(), *_played_range()
     )
 
 
@@ -69,20 +105,27 @@ def monthly_content(plays: DataFrame, *, settings: Settings) -> DataFrame:
         plays.groupBy(
             "month", partition_start(settings), "listener", "content_type", "content_key", "recording_key", *names
         )
-        .agg(*_play_measures(), *_shuffle_measures(), *_played_range())
+        .agg(*_play_measures(), *_shuffle_measures(), *_played_range(), _first_play().alias("first_play"))
         .withColumns(
             {
+                "first_started_by": F.split_part("first_play", F.lit(SEPARATOR), F.lit(2)),
+                "first_platform": F.split_part("first_play", F.lit(SEPARATOR), F.lit(3)),
                 "spelling_key": spelling_key(*names),
                 "recording_key": track_only_key(content_type, F.col("recording_key")),
                 "artist_key": track_only_key(content_type, artist_key(F.col("artist_name"))),
                 "album_key": track_only_key(content_type, album_key(F.col("artist_name"), F.col("album_name"))),
             }
         )
+        .drop("first_play")
     )
 
 
 def daily_listening(
-    hourly_listening: DataFrame, daily_track_plays: DataFrame, dim_recording: DataFrame, dim_artist: DataFrame
+    hourly_listening: DataFrame,
+    daily_track_plays: DataFrame,
+    dim_recording: DataFrame,
+    dim_artist: DataFrame,
+    dim_album: DataFrame,
 ) -> DataFrame:
     """One row per listener and local date with a play; all content types.
 
@@ -91,14 +134,22 @@ def daily_listening(
         daily_track_plays: Whole table.
         dim_recording: Whole table: canonical recordings.
         dim_artist: Whole table: canonical artists.
+        dim_album: Whole table: canonical albums.
     """
     tracks = merge_keys(merge_keys(daily_track_plays, dim_recording, "recording_key"), dim_artist, "artist_key")
+    tracks = merge_keys(tracks, dim_album, "album_key")
     distinct_counts = tracks.groupBy("listener", "date").agg(
         F.countDistinct("recording_key").alias("tracks"),
-        F.countDistinct(F.when(F.col("artist_key") != UNKNOWN_NUMBER, F.col("artist_key"))).alias("artists"),
+        *[
+            F.countDistinct(F.when(F.col(key) != UNKNOWN_NUMBER, F.col(key))).alias(name)
+            for key, name in (("artist_key", "artists"), ("album_key", "albums"))
+        ],
     )
-    days = hourly_listening.groupBy("listener", "date").agg(*_sums(MEASURES + CONTENT_MEASURES))
-    return days.join(distinct_counts, ["listener", "date"], "left").fillna(0, ["tracks", "artists"])
+    days = hourly_listening.groupBy("listener", "date").agg(
+        *_sums(MEASURES + CONTENT_MEASURES + SHUFFLE_MEASURES + START_MEASURES + MODE_MEASURES),
+        _sum_where(F.col("hour") < NIGHT_HOURS).alias("night_ms_played"),
+    )
+    return days.join(distinct_counts, ["listener", "date"], "left").fillna(0, ["tracks", "artists", "albums"])
 
 
 def listening_clock(hourly_listening: DataFrame) -> DataFrame:
@@ -191,6 +242,12 @@ def catalogue_coverage(track_metrics: DataFrame, dim_track: DataFrame) -> DataFr
     )
 
 
+def known_country() -> Column:
+    """`conn_country`, its first 255 characters; `UNKNOWN` where it is missing or `ZZ`, Spotify's code for that."""
+    country = F.col("conn_country")
+    return F.when(country != "ZZ", F.substring(country, 1, LABEL_LENGTH)).otherwise(UNKNOWN)
+
+
 def partition_start(settings: Settings) -> Column:
     """`window_at`: start of the partition that `played_at` is in (UTC)."""
     if settings.plays_grain == "weekly":
@@ -242,6 +299,33 @@ def _play_measures() -> list[Column]:
 
 def _shuffle_measures() -> list[Column]:
     return [F.count_if("shuffle").alias("shuffles"), F.count("shuffle").alias("shuffles_known")]
+
+
+def _start_measures() -> list[Column]:
+    reason = F.col("reason_start")
+    return [
+        F.count_if(reason.isin(*DELIBERATE_STARTS)).alias("deliberate_starts"),
+        F.count_if(reason != UNKNOWN).alias("starts_known"),
+    ]
+
+
+def _completion_measures() -> list[Column]:
+    is_finished = F.col("reason_end") == "trackdone"
+    return [F.count_if(is_finished).alias("finished"), _sum_where(~is_finished).alias("unfinished_ms_played")]
+
+
+def _first_play() -> Column:
+    """Time, `first_started_by` and `first_platform` of the first play, as text: see `transforms.aggregates`."""
+    # All of the same length.
+    at = F.unix_micros("played_at") + (MAX_SORTABLE + 1)
+    reason = F.col("reason_start")
+    started_by = (
+        F.when(reason.isin(*DELIBERATE_STARTS), "deliberate")
+        .when(F.col("shuffle"), "shuffle")
+        .when(reason != UNKNOWN, "queue")
+        .otherwise(UNKNOWN)
+    )
+    return F.min(F.concat_ws(SEPARATOR, at.cast("string"), started_by, "platform"))
 
 
 def _played_range() -> list[Column]:

@@ -169,7 +169,7 @@ def test_versions_are_the_same_in_every_process_and_import_no_transform():
         ({"plays_start": "2020-01-01"}, HISTORY | JUDGED),
         (
             {"plays_grain": "daily"},
-            HISTORY | JUDGED | {"daily_track_plays", "hourly_listening", "monthly_content"},
+            HISTORY | JUDGED | {"daily_spoken_plays", "daily_track_plays", "hourly_listening", "monthly_content"},
         ),
         ({"max_json_mb": 1}, HISTORY),
         ({"snapshots_start": "2021-01-01", "playlists": "me", "lake_uri": "elsewhere"}, set()),

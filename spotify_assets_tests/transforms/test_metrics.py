@@ -31,6 +31,9 @@ def played(at, track="a", artist="Band", ms=200_000, listener="anna", **more):
         "reason_end": "trackdone",
         "skipped": False,
         "shuffle": None,
+        "offline": None,
+        "incognito": None,
+        "conn_country": "SE",
         "month": at.date().replace(day=1),
     } | more
 
@@ -44,13 +47,13 @@ def episode(at, ms=600_000):
 
 @pytest.fixture
 def partials(frame):
-    """The three partial aggregates of some plays."""
+    """The partial aggregates of some plays."""
 
     def aggregate(rows, **overrides):
         plays, settings = frame("plays", rows), load_settings(**overrides)
         return {
             name: getattr(transforms, name)(plays, settings=settings)
-            for name in ("daily_track_plays", "hourly_listening", "monthly_content")
+            for name in ("daily_track_plays", "daily_spoken_plays", "hourly_listening", "monthly_content")
         }
 
     return aggregate
@@ -71,6 +74,83 @@ def test_daily_track_plays_sums_a_recording_by_day(partials):
     ]
 
 
+def test_daily_track_plays_tells_how_plays_began_and_ended(partials):
+    rows = [
+        played("2024-01-31 12:00:00", reason_start="clickrow", shuffle=True),
+        played("2024-01-31 13:00:00", ms=40_000, reason_start="unknown", reason_end="fwdbtn", skipped=True),
+        played("2024-01-31 14:00:00", ms=30_000, reason_end="unknown", skipped=None),
+        played("2024-01-31 15:00:00", incognito=True),
+        played("2024-01-31 16:00:00", album_name="Live"),
+    ]
+    found = partials(rows)["daily_track_plays"].orderBy("plays").collect()
+    figures = (
+        "plays",
+        "deliberate_starts",
+        "starts_known",
+        "finished",
+        "unfinished_ms_played",
+        "skipped_ms_played",
+        "wrapped_plays",
+    )
+    assert [tuple(row[name] for name in figures) for row in found] == [
+        (1, 0, 1, 1, 0, 0, 1),
+        (4, 1, 3, 2, 70_000, 40_000, 2),
+    ]
+
+
+def test_hourly_listening_counts_how_the_device_was_set(partials):
+    rows = [
+        played("2024-01-31 12:00:00", offline=True, incognito=False, conn_country="ZZ"),
+        played("2024-01-31 12:10:00", offline=False, conn_country=None),
+        played("2024-01-31 12:20:00", offline=True, shuffle=True, reason_start="playbtn"),
+    ]
+    found = partials(rows)["hourly_listening"].orderBy("conn_country").collect()
+    figures = (
+        "conn_country",
+        "plays",
+        "offline_plays",
+        "offline_known",
+        "incognito_plays",
+        "incognito_known",
+        "shuffles",
+        "shuffles_known",
+        "deliberate_starts",
+    )
+    assert [tuple(row[name] for name in figures) for row in found] == [
+        ("SE", 1, 1, 1, 0, 0, 1, 1, 1),
+        ("unknown", 2, 1, 2, 0, 1, 0, 0, 0),
+    ]
+
+
+def test_daily_spoken_plays_sums_an_episode_by_day(partials):
+    rows = [
+        episode("2024-01-31 12:00:00", ms=400_000) | {"reason_end": "logout"},
+        episode("2024-01-31 13:00:00", ms=200_000),
+        played("2024-01-31 14:00:00"),
+    ]
+    [row] = partials(rows)["daily_spoken_plays"].collect()
+    assert (row["episode_key"], row["plays"], row["ms_played"], row["finished"], row["unfinished_ms_played"]) == (
+        "e", 2, 600_000, 1, 400_000,
+    )  # fmt: skip
+
+
+def test_monthly_content_tells_how_the_first_play_began(partials):
+    rows = [
+        played("2024-01-31 12:00:00", "a", platform="ios 13 (iphone 8)", reason_start="clickrow", shuffle=True),
+        played("2024-01-31 12:10:00", "a", reason_start="unknown"),
+        played("2024-01-31 12:00:00", "b", reason_start="fwdbtn", shuffle=True),
+        played("2024-01-31 12:00:00", "c", shuffle=False),
+        played("2024-01-31 12:00:00", "d", reason_start="unknown"),
+    ]
+    found = partials(rows)["monthly_content"].orderBy("content_key").collect()
+    assert [(row["first_started_by"], row["first_platform"]) for row in found] == [
+        ("deliberate", "ios 13 (iphone 8)"),
+        ("shuffle", "android"),
+        ("queue", "android"),
+        ("unknown", "android"),
+    ]
+
+
 def test_a_local_day_that_straddles_two_partitions_is_summed_by_who_reads_it(partials, computed):
     day = date(2024, 2, 1)
     rows = [
@@ -80,7 +160,8 @@ def test_a_local_day_that_straddles_two_partitions_is_summed_by_who_reads_it(par
     found = partials(rows)
     assert found["daily_track_plays"].count() == 2
     [row] = computed("daily_listening", **found).collect()
-    assert (row["date"], row["plays"], row["tracks"], row["artists"]) == (day, 2, 1, 1)
+    assert (row["date"], row["plays"], row["tracks"], row["artists"], row["albums"]) == (day, 2, 1, 1, 1)
+    assert row["night_ms_played"] == 400_000
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,19 @@ def monthly_content(plays: DataFrame, settings: dg.ResourceParam[Settings]) -> D
 
 
 @lake_table
+def daily_spoken_plays(plays: DataFrame, settings: dg.ResourceParam[Settings]) -> DataFrame:
+    return transforms.daily_spoken_plays(plays, settings=settings)
+
+
+@lake_table
 def daily_listening(
-    hourly_listening: DataFrame, daily_track_plays: DataFrame, dim_recording: DataFrame, dim_artist: DataFrame
+    hourly_listening: DataFrame,
+    daily_track_plays: DataFrame,
+    dim_recording: DataFrame,
+    dim_artist: DataFrame,
+    dim_album: DataFrame,
 ) -> DataFrame:
-    return transforms.daily_listening(hourly_listening, daily_track_plays, dim_recording, dim_artist)
+    return transforms.daily_listening(hourly_listening, daily_track_plays, dim_recording, dim_artist, dim_album)
 
 
 @lake_table
