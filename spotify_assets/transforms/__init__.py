@@ -8,6 +8,7 @@ from spotify_assets.transforms.catalog_files import catalog_artists, catalog_fea
 from spotify_assets.transforms.catalog_join import catalog_tracks, catalog_tracks_rejects
 from spotify_assets.transforms.catalog_metadata import catalog_albums, catalog_track_metadata
 from spotify_assets.transforms.catalogue import track_catalogue
+from spotify_assets.transforms.content import audio_profile, era_activity, genre_trends
 from spotify_assets.transforms.dimensions import (
     bridge_track_artist,
     dim_album,
@@ -42,6 +43,7 @@ from spotify_assets.transforms.rejected_plays import rejected_plays
 __all__ = [
     "album_metrics",
     "artist_metrics",
+    "audio_profile",
     "bridge_track_artist",
     "catalog_albums",
     "catalog_artists",
@@ -64,9 +66,11 @@ __all__ = [
     "dim_recording",
     "dim_time",
     "dim_track",
+    "era_activity",
     "fct_playlist_tracks",
     "fct_plays",
     "genre_families",
+    "genre_trends",
     "hourly_listening",
     "listening_clock",
     "monthly_content",
