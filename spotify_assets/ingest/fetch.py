@@ -22,7 +22,8 @@ from spotify_assets.readers.responses import Fields, as_time, remove_people
 from spotify_assets.readers.scratch import duckdb_cursor
 from spotify_assets.settings import Settings
 from spotify_assets.spotify import Answer, Budget, SpotifyClient, SpotifyError, UnavailableError
-from spotify_assets.spotify.reads import Kind
+from spotify_assets.spotify.reads import RESTRICTED, Kind
+from spotify_assets.spotify.state import REFUSED_DAYS
 
 Note = Callable[[str], None]
 
@@ -197,20 +198,33 @@ class FetchResult:
 
     Attributes:
         answers: Number of responses landed, by kind.
-        left: Number of ids without a response, by kind.
+        left: Number of ids without a response, by kind; of kinds that an app may read.
         calls: Requests to the Web API.
         stopped: The error that ended the run early; else empty.
+        refused: Kinds that Spotify refused in this run to every app; they are not requested again for some days.
     """
 
     answers: Counter[str] = field(default_factory=Counter)
     left: Counter[str] = field(default_factory=Counter)
     calls: int = 0
     stopped: str = ""
+    refused: list[Kind] = field(default_factory=list)
 
     def __str__(self) -> str:
-        found = ", ".join(f"{self.answers[kind]:,} {kind}" for kind in KINDS if self.answers[kind]) or "nothing new"
-        left = ", ".join(f"{self.left[kind]:,} {kind}" for kind in KINDS if self.left[kind]) or "nothing"
-        return f"{found} in {self.calls:,} calls; still unknown: {left}"
+        found = ", ".join(f"{self.answers[kind]:,} {_spoken(kind)}" for kind in KINDS if self.answers[kind])
+        left = ", ".join(f"{self.left[kind]:,} {_spoken(kind)}" for kind in KINDS if self.left[kind])
+        told = f"{found or 'nothing new'} in {self.calls:,} calls; still unknown: {left or 'nothing'}"
+        return f"{told}; {self.refusal}" if self.refused else told
+
+    @property
+    def refusal(self) -> str:
+        """What Spotify refused in this run; empty if nothing."""
+        kinds = " and ".join(map(_spoken, self.refused))
+        return kinds and f"Spotify refuses {kinds} to this app, and is asked again in {REFUSED_DAYS} days"
+
+
+def _spoken(kind: Kind) -> str:
+    return kind.replace("_", " ")
 
 
 def fetch_metadata(
@@ -222,7 +236,7 @@ def fetch_metadata(
     prefix: str = "",
     note: Note = _ignore_note,
 ) -> FetchResult:
-    """Land responses on the tracks, albums and artists of plays and playlists, most played first.
+    """Land responses on the tracks, albums and artists of plays and playlists, most played first; then audio features.
 
     Every response is landed as it arrives, also 'not found'. The run ends when every id has a response, when the
     budget is used up, or at the first error of the Web API (`FetchResult.stopped`).
@@ -236,6 +250,7 @@ def fetch_metadata(
         note: Called with messages on the progress.
     """
     unfetched = UnfetchedIds(lake, landing, settings)
+    asked = [kind for kind in KINDS if client.may_read(kind)]
     budget = Budget(settings.api_budget)
     fetched = FetchResult()
     now = datetime.now(UTC)
@@ -243,7 +258,7 @@ def fetch_metadata(
     with ExitStack() as landed:
         land = {kind: landed.enter_context(landing.lines(f"{METADATA}/{kind}/{name}")) for kind in KINDS}
         try:
-            while budget.left > 0 and (next_ids := unfetched.next(BATCH_IDS)):
+            while budget.left > 0 and (next_ids := unfetched.next(BATCH_IDS, filter(client.may_read, asked))):
                 for kind, ids in next_ids.items():
                     for answer in client.metadata(kind, ids, budget):
                         land[kind](response_line(answer.id, answer.status, answer.body, datetime.now(UTC).isoformat()))
@@ -253,14 +268,16 @@ def fetch_metadata(
         except SpotifyError as error:
             fetched.stopped = str(error)
     fetched.calls = budget.used
-    fetched.left = unfetched.left()
+    fetched.refused = [kind for kind in asked if not client.may_read(kind)]
+    fetched.left = unfetched.left(kind for kind in asked if kind not in fetched.refused)
     return fetched
 
 
 class UnfetchedIds:
     """Ids without a landed response of the tracks in plays and playlists, and of their albums and artists.
 
-    A playlist's item with an image or an ISRC holds the whole track object, and needs no request.
+    A playlist's item with an image or an ISRC holds the whole track object, and needs no request. Audio features are
+    requested of tracks that Spotify is known to have.
     """
 
     def __init__(self, lake: Lake, landing: LandingZone, settings: Settings) -> None:
@@ -274,8 +291,10 @@ class UnfetchedIds:
             if kind == "tracks":
                 for track_id, fields in responses.items():
                     self._add_mentions(track_id, fields)
+                    self._add_features(track_id, fields["is_found"])
         for track_id, fields, is_complete in _playlist_tracks(lake):
             self._add_mentions(track_id, fields)
+            self._add_features(track_id, is_complete)
             if is_complete:
                 self._fetched_ids["tracks"].add(track_id)
             else:
@@ -290,27 +309,34 @@ class UnfetchedIds:
         for artist_id in filter(None, fields.get("artist_ids") or []):
             self._plays_by_id["artists"][artist_id] += plays
 
+    def _add_features(self, track_id: str, is_found: bool) -> None:
+        if is_found:
+            self._plays_by_id["audio_features"][track_id] = self._plays[track_id]
+
     def record_answer(self, answer: Answer) -> None:
         """Mark an id as fetched, and add the album and artists of a track."""
         self._fetched_ids[answer.kind].add(answer.id)
         if answer.kind == "tracks" and answer.body is not None:
             self._add_mentions(answer.id, object_fields("tracks", answer.body))
+            self._add_features(answer.id, is_found=True)
 
-    def next(self, count: int) -> dict[Kind, list[str]]:
-        """The `count` most played ids without a response, by kind."""
+    def next(self, count: int, kinds: Iterable[Kind]) -> dict[Kind, list[str]]:
+        """The `count` most played ids of these kinds without a response, by kind; restricted kinds come last."""
         ids: dict[Kind, list[str]] = {}
-        for _, kind, one in heapq.nsmallest(count, self._unfetched()):
+        for *_, kind, one in heapq.nsmallest(count, self._unfetched(kinds)):
             ids.setdefault(kind, []).append(one)
         return ids
 
-    def left(self) -> Counter[str]:
-        """Number of ids without a response, by kind."""
-        return Counter(kind for _, kind, _ in self._unfetched())
+    def left(self, kinds: Iterable[Kind]) -> Counter[str]:
+        """Number of ids without a response, for each of these kinds."""
+        return Counter(kind for *_, kind, _ in self._unfetched(kinds))
 
-    def _unfetched(self) -> Iterator[tuple[int, Kind, str]]:
-        for kind in KINDS:
-            fetched = self._fetched_ids[kind]
-            yield from ((-plays, kind, one) for one, plays in self._plays_by_id[kind].items() if one not in fetched)
+    def _unfetched(self, kinds: Iterable[Kind]) -> Iterator[tuple[bool, int, Kind, str]]:
+        for kind in kinds:
+            fetched, is_restricted = self._fetched_ids[kind], kind in RESTRICTED
+            for one, plays in self._plays_by_id[kind].items():
+                if one not in fetched:
+                    yield is_restricted, -plays, kind, one
 
 
 def _played_tracks(lake: Lake) -> Iterable[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""Rows of `track_metadata`, `album_metadata` and `artist_metadata`, from landed responses of the Web API.
+"""Rows of `track_metadata`, `album_metadata`, `artist_metadata` and `audio_features_metadata`, from landed responses.
 
 Only this module, `columns` and `readers` determine these rows: the source of these modules is part of the tables' code
 version.
@@ -12,7 +12,7 @@ import pyarrow as pa
 from spotify_assets.ingest.columns import ColumnBuilder, failure_reason
 from spotify_assets.landing.zone import Capture
 from spotify_assets.readers import has_data_suffix
-from spotify_assets.readers.metadata import read_metadata_file, singular
+from spotify_assets.readers.metadata import id_type, object_type, read_metadata_file
 from spotify_assets.readers.responses import Fields
 from spotify_assets.storage import StorageError
 from spotify_assets.storage.base import Opener
@@ -22,7 +22,7 @@ LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 def table_of(kind: str) -> str:
     """Name of the table that mirrors `landing/metadata/<kind>`."""
-    return f"{singular(kind)}_metadata"
+    return f"{object_type(kind)}_metadata"
 
 
 def metadata_rows(
@@ -42,7 +42,7 @@ def latest_responses(
 
     Args:
         captures: Landed files with their openers.
-        kind: `tracks`, `albums` or `artists`.
+        kind: `tracks`, `albums`, `artists` or `audio_features`.
         max_bytes: Size above which a JSON document is refused.
         unreadable: Output: reasons why files can't be read, by path.
 
@@ -50,7 +50,7 @@ def latest_responses(
         StorageError: where the landing zone, or one of the files, can't be read now.
     """
     latest: dict[str, Fields] = {}
-    key = f"{singular(kind)}_id"
+    key = f"{id_type(kind)}_id"
 
     def order(fields: Fields) -> tuple[bool, datetime]:
         return fields["is_found"], fields["fetched_at"] or LONG_AGO

@@ -24,7 +24,7 @@ from spotify_assets.spotify.reads import Kind
 from spotify_assets.storage import StoredFile
 from spotify_assets.windows import TimeWindow, span_of, window_predicate, windows_of
 
-KINDS: tuple[Kind, ...] = ("tracks", "albums", "artists")
+KINDS: tuple[Kind, ...] = ("tracks", "albums", "artists", "audio_features")
 MEGABYTE = 1_000_000
 
 

@@ -1,10 +1,19 @@
-"""Columns for the Web API's tracks, albums and artists, shared by several tables."""
+"""Columns for the Web API's tracks, albums, artists and audio features, shared by several tables."""
 
 from sqlalchemy import Column
 
-from spotify_assets.model.columns import COUNT, DAY, FLAG, LABEL, NUMBER, TEXT, TEXTS, optional
+from spotify_assets.model.columns import COUNT, DAY, FLAG, LABEL, NUMBER, RATE, TEXT, TEXTS, optional
 
 RELEASE_PRECISIONS = ("year", "month", "day")
+SHARES = {
+    "danceability": "How suitable it is for dancing (0 to 1)",
+    "energy": "Intensity and activity (0 to 1)",
+    "speechiness": "Share of spoken words (0 to 1)",
+    "acousticness": "Whether it is acoustic (0 to 1)",
+    "instrumentalness": "Whether it has no vocals (0 to 1)",
+    "liveness": "Whether it was recorded before an audience (0 to 1)",
+    "valence": "How positive it sounds (0 to 1)",
+}
 
 
 def album_columns() -> list[Column]:
@@ -66,4 +75,17 @@ def track_columns() -> list[Column]:
     ]
 
 
+def feature_columns() -> list[Column]:
+    """Audio features of a track."""
+    return [
+        *[optional(name, RATE, f"{comment}; null where unknown") for name, comment in SHARES.items()],
+        optional("loudness", RATE, "Loudness (dB); null where unknown"),
+        optional("tempo", RATE, "Beats per minute; null where unknown"),
+        optional("key", NUMBER, "Key (0 is C, 1 is C sharp, ..., 11 is B); null where unknown or none"),
+        optional("mode", NUMBER, "1 is major, 0 is minor; null where unknown"),
+        optional("time_signature", NUMBER, "Beats in a bar; null where unknown"),
+    ]
+
+
 TRACK_FIELDS = tuple(column.name for column in track_columns())
+FEATURES = tuple(column.name for column in feature_columns())

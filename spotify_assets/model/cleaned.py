@@ -1,8 +1,15 @@
 """Cleaned tables: landed records, kept or rejected; playlist items; the catalogue of tracks."""
 
-from sqlalchemy import CheckConstraint, Column
+from sqlalchemy import CheckConstraint
 
-from spotify_assets.model.catalogue import recording_columns, release_columns, release_year, track_columns
+from spotify_assets.model.catalogue import (
+    SHARES,
+    feature_columns,
+    recording_columns,
+    release_columns,
+    release_year,
+    track_columns,
+)
 from spotify_assets.model.columns import (
     CONTENT_TYPES,
     COUNT,
@@ -13,7 +20,6 @@ from spotify_assets.model.columns import (
     LABEL,
     NUMBER,
     PLAYLIST_CONTENT_TYPES,
-    RATE,
     TEXT,
     TEXTS,
     TIME,
@@ -188,32 +194,6 @@ catalog_artists = table(
     CheckConstraint("popularity BETWEEN 0 AND 100", name="artist_popularity_in_range"),
     CheckConstraint("followers >= 0", name="followers_not_negative"),
 )
-
-SHARES = {
-    "danceability": "How suitable it is for dancing (0 to 1)",
-    "energy": "Intensity and activity (0 to 1)",
-    "speechiness": "Share of spoken words (0 to 1)",
-    "acousticness": "Whether it is acoustic (0 to 1)",
-    "instrumentalness": "Whether it has no vocals (0 to 1)",
-    "liveness": "Whether it was recorded before an audience (0 to 1)",
-    "valence": "How positive it sounds (0 to 1)",
-}
-
-
-def feature_columns() -> list[Column]:
-    """Audio features of a track."""
-    return [
-        *[optional(name, RATE, f"{comment}; null where unknown") for name, comment in SHARES.items()],
-        optional("loudness", RATE, "Loudness (dB); null where unknown"),
-        optional("tempo", RATE, "Beats per minute; null where unknown"),
-        optional("key", NUMBER, "Key (0 is C, 1 is C sharp, ..., 11 is B); null where unknown or none"),
-        optional("mode", NUMBER, "1 is major, 0 is minor; null where unknown"),
-        optional("time_signature", NUMBER, "Beats in a bar; null where unknown"),
-    ]
-
-
-FEATURES = tuple(column.name for column in feature_columns())
-
 
 catalog_features = table(
     "catalog_features",

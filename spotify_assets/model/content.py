@@ -2,7 +2,7 @@
 
 from sqlalchemy import CheckConstraint, Column
 
-from spotify_assets.model.cleaned import SHARES
+from spotify_assets.model.catalogue import SHARES
 from spotify_assets.model.columns import COUNT, DAY, FLAG, LABEL, NUMBER, RATE, optional, required, table
 from spotify_assets.model.genres import GENRE_FAMILIES
 from spotify_assets.model.metrics import by_listener, in_primary_key

@@ -4,8 +4,7 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, Column
 
-from spotify_assets.model.catalogue import recording_columns, release_columns, release_year
-from spotify_assets.model.cleaned import feature_columns
+from spotify_assets.model.catalogue import feature_columns, recording_columns, release_columns, release_year
 from spotify_assets.model.columns import (
     COUNT,
     DAY,

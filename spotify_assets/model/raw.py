@@ -2,7 +2,7 @@
 
 from sqlalchemy import CheckConstraint, Column, Table
 
-from spotify_assets.model.catalogue import album_columns, track_columns
+from spotify_assets.model.catalogue import album_columns, feature_columns, track_columns
 from spotify_assets.model.columns import (
     COUNT,
     DAY,
@@ -502,4 +502,14 @@ artist_metadata = table(
     ),
     optional("followers", COUNT, "Followers at that time; may be null in development mode"),
     landed="metadata/artists",
+)
+
+audio_features_metadata = table(
+    "audio_features_metadata",
+    "raw",
+    "One row per track whose audio features were requested from the Web API: its latest response. Only apps from "
+    "before 27 November 2024 in extended quota mode may read them.",
+    *response_columns("track"),
+    *feature_columns(),
+    landed="metadata/audio_features",
 )

@@ -1,4 +1,4 @@
-"""Landed Web API responses for tracks, albums and artists: lines of `response_line`, or bare objects of the API."""
+"""Landed Web API responses on tracks, albums, artists and audio features: lines of `response_line`, or bare."""
 
 import json
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from spotify_assets.readers.responses import (
     Fields,
     artist_fields,
     as_time,
+    audio_features_fields,
     full_album_fields,
     spotify_id,
     track_fields,
@@ -17,12 +18,24 @@ from spotify_assets.readers.responses import (
 from spotify_assets.readers.text import decode_utf8, strip_bom
 
 NOT_FOUND = 404
-FIELD_PARSERS = {"tracks": track_fields, "albums": full_album_fields, "artists": artist_fields}
+FIELD_PARSERS = {
+    "tracks": track_fields,
+    "albums": full_album_fields,
+    "artists": artist_fields,
+    "audio_features": audio_features_fields,
+}
+# What the ids of a kind are of, where it isn't the kind itself.
+IDS_OF = {"audio_features": "track"}
 
 
-def singular(kind: str) -> str:
-    """The singular of a kind: `tracks` becomes `track`."""
-    return kind.removesuffix("s")
+def object_type(kind: str) -> str:
+    """The `type` of a kind's objects: `track` of `tracks`. Audio features are called the same, one or many."""
+    return kind if kind in IDS_OF else kind.removesuffix("s")
+
+
+def id_type(kind: str) -> str:
+    """The type of object that a kind's ids are of: `track` of `tracks`, and of `audio_features`."""
+    return IDS_OF.get(kind) or object_type(kind)
 
 
 def response_line(answer_id: str, status: int, body: Fields | None, fetched_at: str) -> str:
@@ -46,7 +59,7 @@ def read_metadata_file(stream: BinaryIO, name: str, kind: str, max_bytes: int) -
     Args:
         stream: The file, at its start.
         name: File name: `.ndjson` has one response per line, any other is one JSON document.
-        kind: `tracks`, `albums` or `artists`.
+        kind: `tracks`, `albums`, `artists` or `audio_features`.
         max_bytes: Largest JSON document to read, in bytes.
 
     Raises:
@@ -86,15 +99,15 @@ def _response_fields(entry: Any, kind: str) -> Fields | None:
     is_ours = "body" in entry and "status" in entry
     body = entry["body"] if is_ours else entry
     is_found = isinstance(body, dict) and "error" not in body
-    thing_id = spotify_id(entry if is_ours else body, singular(kind))
-    if thing_id is None or (is_found and body.get("type", singular(kind)) != singular(kind)):
+    thing_id = spotify_id(entry if is_ours else body, id_type(kind))
+    if thing_id is None or (is_found and body.get("type", object_type(kind)) != object_type(kind)):
         return None
     if not is_found and entry.get("status") != NOT_FOUND:
         return None
     columns = object_fields(kind, body) if is_found else {}
     # The requested id: the object's own id differs where Spotify has relinked it.
     return columns | {
-        f"{singular(kind)}_id": thing_id,
+        f"{id_type(kind)}_id": thing_id,
         "is_found": is_found,
         "fetched_at": as_time(entry.get("fetched_at")) if is_ours else None,
     }

@@ -3,11 +3,14 @@
 Fields: https://developer.spotify.com/documentation/web-api.
 """
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any
+
+from spotify_assets.model.catalogue import SHARES
 
 # A JSON object of the API, or a row by column name.
 Fields = dict[str, Any]
@@ -42,6 +45,17 @@ def as_integer(value: Any, type_: str = "bigint") -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value or value in (1e999, -1e999):
         return None
     return int(value) if value == int(value) and 0 <= value <= MAX_INTEGER[type_] else None
+
+
+def as_number(value: Any, low: float = -math.inf, high: float = math.inf) -> float | None:
+    """A finite number within these bounds, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) and low <= number <= high else None
 
 
 def as_boolean(value: Any) -> bool | None:
@@ -182,4 +196,20 @@ def artist_fields(artist: Fields) -> Fields:
         "image_url": image_url(artist.get("images")),
         "popularity": as_integer(artist.get("popularity"), "int"),
         "followers": as_integer(followers.get("total")) if isinstance(followers, dict) else None,
+    }
+
+
+def audio_features_fields(features: Fields) -> Fields:
+    """Columns of an audio features object: those of `model.catalogue.feature_columns`.
+
+    A key of -1 is none that could be detected, and a tempo of 0 is that of silence: both are None.
+    """
+    key, mode = (as_integer(features.get(name), "int") for name in ("key", "mode"))
+    return {
+        **{name: as_number(features.get(name), 0, 1) for name in SHARES},
+        "loudness": as_number(features.get("loudness")),
+        "tempo": as_number(features.get("tempo"), 0) or None,
+        "key": key if key in range(12) else None,
+        "mode": mode if mode in (0, 1) else None,
+        "time_signature": as_integer(features.get("time_signature"), "int"),
     }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from functools import cache
 from typing import Any
 
+from spotify_assets.model.catalogue import SHARES
 from spotify_assets.sandbox.history import BASE62, SHOWS, SONG, spotify_ids, track_lengths, track_names
 
 Document = dict[str, Any]
@@ -56,7 +57,7 @@ class Objects(MutableMapping[str, Document]):
 
 
 class Catalogue:
-    """Tracks, albums, artists, episodes and shows: full objects by id, the same every time.
+    """Tracks and their audio features, albums, artists, episodes and shows: full objects by id, the same every time.
 
     Ids, names and lengths are those of `land_sample_exports(landing, plays)`: all that both listeners play.
 
@@ -82,6 +83,7 @@ class Catalogue:
         self.tracks = Objects(ids, self._track)
         self.albums = Objects(self._albums, self._album)
         self.artists = Objects(self._artists, self._artist)
+        self.audio_features = Objects(ids, self._audio_features)
         self.episodes = Objects(self._episodes, self._episode)
         self.shows = Objects(self._shows, self._show)
 
@@ -110,6 +112,23 @@ class Catalogue:
             "is_local": False,
             "preview_url": None,
             "track_number": self._tracks_of[artist, album].index(track_id) + 1,
+        }
+
+    def _audio_features(self, track_id: str) -> Document:
+        address = f"https://api.spotify.com/v1/{{}}/{track_id}"
+        return {
+            **{name: pick(track_id, name, 1_001) / 1_000 for name in SHARES},
+            "loudness": -pick(track_id, "loudness", 30_000) / 1_000,
+            "tempo": 60 + pick(track_id, "tempo", 120_000) / 1_000,
+            "key": pick(track_id, "key", 13) - 1,
+            "mode": pick(track_id, "mode", 2),
+            "time_signature": 3 + pick(track_id, "time", 3),
+            "duration_ms": self._lengths[track_id],
+            "type": "audio_features",
+            "id": track_id,
+            "uri": f"spotify:track:{track_id}",
+            "track_href": address.format("tracks"),
+            "analysis_url": address.format("audio-analysis"),
         }
 
     def _album(self, album_id: str) -> Document:

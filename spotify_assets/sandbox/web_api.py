@@ -24,7 +24,7 @@ GONE_IN_DEVELOPMENT = (
     "available_markets country explicit_content followers genres label linked_from popularity preview_url product"
 ).split()
 RECENT_KEPT = 50
-BATCH_LIMITS = {"tracks": 50, "albums": 20, "artists": 50}
+BATCH_LIMITS = {"tracks": 50, "albums": 20, "artists": 50, "audio_features": 100}
 CURSORS = ("after", "before")
 GONE_ENDPOINTS = (
     "/users/{rest:path}",
@@ -32,8 +32,6 @@ GONE_ENDPOINTS = (
     "/recommendations",
     "/artists/{id}/related-artists",
     "/artists/{id}/top-tracks",
-    "/audio-features",
-    "/audio-features/{id}",
     "/audio-analysis/{id}",
 )
 
@@ -46,7 +44,9 @@ class WebApi:
         user: The user's id.
         playlists: Playlists by id.
         recent: Plays as time (UTC) and track id, in any order; the latest 50 are served.
-        catalogue: Tracks, albums, artists, episodes and shows by id.
+        catalogue: Tracks and their audio features, albums, artists, episodes and shows by id.
+        audio_features_apps: Client ids of the apps that may read audio features in extended quota mode, as those made
+            before 27 November 2024.
     """
 
     def __init__(self, plays: int, day: date) -> None:
@@ -56,6 +56,7 @@ class WebApi:
         ids = list(self.catalogue.tracks)
         self.playlists: dict[str, Playlist] = sample_playlists(day, ids)
         self.recent: list[tuple[datetime, str]] = sample_recent(day, ids)
+        self.audio_features_apps: set[str] = set()
         self._missing: dict[str, set[str]] = {"development": set(GONE_IN_DEVELOPMENT), "extended": set()}
 
     @property
@@ -83,22 +84,25 @@ class WebApi:
             "/playlists/{id}/tracks": self._playlist_tracks,
             "/albums/{id}/tracks": self._album_tracks,
         }
-        for kind in ("tracks", "albums", "artists", "episodes", "shows"):
+        for kind in ("tracks", "albums", "artists", "episodes", "shows", "audio_features"):
             objects: Objects = getattr(self.catalogue, kind)
-            paths[f"/{kind}/{{id}}"] = self._single_endpoint(objects)
+            path = f"/{kind.replace('_', '-')}"
+            paths[f"{path}/{{id}}"] = self._single_endpoint(kind, objects)
             if kind in BATCH_LIMITS:
-                paths[f"/{kind}"] = self._batch_endpoint(kind, objects)
+                paths[path] = self._batch_endpoint(kind, objects)
         paths |= dict.fromkeys(GONE_ENDPOINTS, self._gone)
         return [Route(f"/v1{path}", endpoint, methods=["GET"]) for path, endpoint in paths.items()]
 
-    def _single_endpoint(self, objects: Objects) -> Callable[[Request], Awaitable[Response]]:
+    def _single_endpoint(self, kind: str, objects: Objects) -> Callable[[Request], Awaitable[Response]]:
         async def one(request: Request) -> Response:
+            self._require_access(request, kind)
             return self._json(_require_found(objects.get(_id_in(request))))
 
         return one
 
     def _batch_endpoint(self, kind: str, objects: Objects) -> Callable[[Request], Awaitable[Response]]:
         async def several(request: Request) -> Response:
+            self._require_access(request, kind)
             if self.mode == "development":
                 raise ApiError(403, "Forbidden")
             ids = [part for part in request.query_params.get("ids", "").split(",") if part]
@@ -109,6 +113,11 @@ class WebApi:
             return self._json({kind: [objects.get(_valid_id(key)) for key in ids]})
 
         return several
+
+    def _require_access(self, request: Request, kind: str) -> None:
+        is_old_app = _caller(request).client_id in self.audio_features_apps
+        if kind == "audio_features" and (self.mode == "development" or not is_old_app):
+            raise ApiError(403, "Forbidden")
 
     async def _gone(self, request: Request) -> Response:
         raise ApiError(403, "Forbidden")

@@ -16,13 +16,14 @@ from spotify_assets.spotify.errors import (
     LOGIN,
     CredentialsError,
     LoginNeededError,
+    MalformedIdError,
     NotFoundError,
     QuotaExhaustedError,
     RefusedError,
     SpotifyError,
 )
 from spotify_assets.spotify.failures import Failure, PausedError, StoppedError, log, retry_call
-from spotify_assets.spotify.state import SpotifyState
+from spotify_assets.spotify.state import REFUSED_DAYS, SpotifyState
 from spotify_assets.spotify.transport import Transport
 
 LONGEST_PAUSE = 60  # seconds; an app with a longer Retry-After is blocked instead of waiting
@@ -73,6 +74,7 @@ class App:
         self._paused_until = 0.0  # of the monotonic clock
         self._single_reads = dict.fromkeys(known.single_reads, True)
         self._remembered = set(known.single_reads)
+        self._refused_until = dict(known.refused_until)
         self._lock = Lock()
         self._renewing = Lock()
         self._token: _Token | None = None
@@ -120,7 +122,9 @@ class App:
             outcome = retry_call(attempt, self._handle_limit, terms.stop)
         if not isinstance(outcome, Failure):
             return outcome
-        raise _call_error(outcome, sent[-1])
+        error = _call_error(outcome, sent[-1])
+        error.concerns_endpoint = outcome.concerns_endpoint
+        raise error
 
     def reads_singly(self, kind: str) -> bool | None:
         """Whether objects of a kind must be read one by one; None if that is not known yet."""
@@ -142,6 +146,19 @@ class App:
                 if kind not in self._remembered:
                     self._remembered.add(kind)
                     self._state.add_single_reads(self.client_id, kind)
+
+    def may_read(self, kind: str) -> bool:
+        """Whether objects of a kind may be requested: Spotify didn't refuse them in the last days."""
+        until = self._refused_until.get(kind)
+        return until is None or until <= datetime.now(UTC)
+
+    def refuse(self, kind: str) -> None:
+        """Store that Spotify refuses a kind to this app, so that it isn't requested for `REFUSED_DAYS`."""
+        if self.may_read(kind):
+            until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=REFUSED_DAYS)
+            self._refused_until[kind] = until
+            log.info("%s: may not read %s, which are requested again after %s UTC", self, kind, f"{until:%Y-%m-%d}")
+            self._state.refuse(self.client_id, kind, until)
 
     def _wait_out_pause(self, terms: Terms) -> None:
         while left := self.pause_left:
@@ -258,7 +275,8 @@ class App:
 
 def _call_error(failure: Failure, token: _Token) -> SpotifyError:
     if failure.status in (400, 404):
-        return NotFoundError(f"Spotify has no such object, or does not show it to apps ({failure.message})")
+        kind = MalformedIdError if failure.status == 400 else NotFoundError
+        return kind(f"Spotify has no such object, or does not show it to apps ({failure.message})")
     if failure.status == 401 and not token.is_users:
         return LoginNeededError(f"Spotify shows this only to a user who has logged in: {LOGIN}")
     return RefusedError(f"Spotify refuses this ({failure.status}): {failure.message}")

@@ -134,13 +134,18 @@ class SpotifyClient:
         """
         return self._call(lambda spotify: spotify.current_user_recently_played(PAGE_SIZE, after=after_ms), user=True)
 
+    def may_read(self, kind: Kind) -> bool:
+        """Whether any app may read objects of a kind, as far as is known; True without an app."""
+        return not self._apps or any(app.may_read(kind) for app in self._apps)
+
     def metadata(self, kind: Kind, ids: Iterable[str], budget: Budget) -> Iterator[Answer]:
         """Read the objects of distinct ids concurrently; yields one answer per id, in order of arrival.
 
-        Apps that may read batches do so. The iterator ends early, without an error, when the budget is used up.
+        Apps that may read batches do so. The iterator ends early, without an error, when the budget is used up, and
+        when no app may read the kind, which `may_read` then says.
 
         Args:
-            kind: `tracks`, `albums` or `artists`.
+            kind: `tracks`, `albums`, `artists` or `audio_features`.
             ids: Bare ids. A malformed one is answered with 404, without a call.
             budget: Budget that each call is taken from, including batches and retries.
 
@@ -153,15 +158,18 @@ class SpotifyClient:
         error: SpotifyError | None = None
         answers = reads.malformed
         with self._pool() as (pool, stop):
-            terms = Terms(stop, budget=budget, apps=self._apps)
             while True:
                 try:
                     while not error and reads and budget.left > 0 and len(running) < self._concurrency:
-                        apps = reads.may_ask(self._open_apps())
+                        if not self.may_read(kind):
+                            break
+                        readers = self._open_apps(kind=kind)
+                        apps = reads.may_ask(readers)
                         if not apps:
                             break
                         app = self._in_turn(apps)
                         batch = reads.next(app)
+                        terms = Terms(stop, budget=budget, apps=readers)
                         running[pool.submit(read_batch, app, kind, batch, terms)] = app, batch
                 except SpotifyError as no_app:
                     error = no_app
@@ -241,11 +249,11 @@ class SpotifyClient:
                 return self._in_turn(apps).call(endpoint, Terms(self._thread.stop, user, apps=apps))
         raise still_limited()
 
-    def _open_apps(self, user: bool = False) -> "list[App]":
-        """Apps that are not blocked, and that have a login if `user` is set."""
+    def _open_apps(self, user: bool = False, kind: Kind | None = None) -> "list[App]":
+        """Apps that are not blocked, that have a login if `user` is set, and that may read a kind if one is given."""
         if not self._apps:
             raise CredentialsError.none_set()
-        apps = [app for app in self._apps if not user or app.has_login()]
+        apps = [app for app in self._apps if (not user or app.has_login()) and (kind is None or app.may_read(kind))]
         if not apps:
             raise LoginNeededError(f"this needs a user's login at Spotify: {LOGIN}")
         if found := [app for app in apps if not app.is_blocked]:

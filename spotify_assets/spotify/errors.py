@@ -9,7 +9,13 @@ LOGIN = "run `spotify-assets login`"
 
 
 class SpotifyError(Exception):
-    """A call failed. The message states what to do."""
+    """A call failed. The message states what to do.
+
+    Attributes:
+        concerns_endpoint: Whether Spotify refuses the endpoint to the app, so that other ids would be refused, too.
+    """
+
+    concerns_endpoint = False
 
 
 class LoginNeededError(SpotifyError):
@@ -41,6 +47,10 @@ class RefusedError(SpotifyError):
 
 class NotFoundError(SpotifyError):
     """There is no object with that id, or Spotify does not show it to apps."""
+
+
+class MalformedIdError(NotFoundError):
+    """Spotify takes an id of the call for none."""
 
 
 class QuotaExhaustedError(SpotifyError):

@@ -25,12 +25,14 @@ class Failure:
         message: Spotify's message, or the error of the connection.
         reason: Spotify's error code, as `QUOTA_EXCEEDED` or `invalid_grant`.
         retry_after: Value of the header `Retry-After` (seconds); None without it.
+        concerns_endpoint: Whether Spotify refuses the endpoint to the app, rather than this call or every call.
     """
 
     status: int
     message: str
     reason: str = ""
     retry_after: int | None = None
+    concerns_endpoint: bool = False
 
     def __str__(self) -> str:
         return f"status {self.status}" if self.status else self.message

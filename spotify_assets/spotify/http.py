@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import os
+import re
 import time
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -18,6 +19,11 @@ from spotify_assets.spotify.failures import FailedError, Failure, log
 
 TIMEOUT = (5.0, 20.0)  # seconds to connect, and between two bytes of an answer
 MESSAGE_LENGTH = 200
+# Spotify's messages where an app may not call an endpoint (403), or where it is gone (404, 410). Of audio features it
+# sends 403 without a message. Others name another cause: a missing scope, a missing subscription, an unknown user.
+ENDPOINT_REFUSED = re.compile(
+    "|forbidden|gone|not found[.]?|service not found|.*(deprecated|quota mode).*", re.IGNORECASE
+)
 
 
 def silence_spotipy() -> None:
@@ -108,12 +114,18 @@ def _failure(response: requests.Response) -> Failure:
     else:
         is_page = "html" in response.headers.get("Content-Type", "")
         message, reason = None if is_page else response.text, None
+    # A page, or another's JSON, is of something on the way: a firewall, a network's login page.
+    is_spotifys = isinstance(error, dict) and error.get("status") == response.status_code
     after = response.headers.get("Retry-After", "").strip()
     return Failure(
         response.status_code,
         " ".join(str(message or reason or response.reason or "").split())[:MESSAGE_LENGTH],
         str(reason or ""),
         int(after[:9]) if after.isascii() and after.isdecimal() else None,
+        is_spotifys
+        and response.status_code in (403, 404, 410)
+        and not reason
+        and ENDPOINT_REFUSED.fullmatch(str(message or "")) is not None,
     )
 
 

@@ -2,20 +2,28 @@
 
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from spotify_assets.spotify.budget import BudgetSpentError, Terms
-from spotify_assets.spotify.errors import NotFoundError, QuotaExhaustedError, RefusedError, UnavailableError
+from spotify_assets.spotify.errors import (
+    MalformedIdError,
+    NotFoundError,
+    QuotaExhaustedError,
+    RefusedError,
+    UnavailableError,
+)
 from spotify_assets.spotify.failures import PausedError
 
 if TYPE_CHECKING:
     from spotify_assets.spotify.app import App
 
-Kind = Literal["tracks", "albums", "artists"]
-BATCH_SIZES: dict[Kind, int] = {"tracks": 50, "albums": 20, "artists": 50}
+Kind = Literal["tracks", "albums", "artists", "audio_features"]
+BATCH_SIZES: dict[Kind, int] = {"tracks": 50, "albums": 20, "artists": 50, "audio_features": 100}
+# Kinds that Spotify serves to some apps only, and to these in batches.
+RESTRICTED: frozenset[Kind] = frozenset({"audio_features"})
 
 
 @dataclass(frozen=True)
@@ -76,19 +84,31 @@ class Reads:
         except (BudgetSpentError, PausedError, QuotaExhaustedError):
             self._ids.extendleft(reversed(batch))
             return []
-        except RefusedError:
+        except MalformedIdError:
+            self._bisect(batch)
+            return []
+        except (RefusedError, NotFoundError) as error:
+            if self._kind in RESTRICTED:
+                if not error.concerns_endpoint:
+                    raise
+                app.refuse(self._kind)
+                self._ids.extendleft(reversed(batch))
+                return []
+            if isinstance(error, NotFoundError):
+                self._bisect(batch)
+                return []
             if len(batch) == 1:
                 raise
             app.learn(self._kind, reads_singly=True)
             self._ids.extendleft(reversed(batch))
             return []
-        except NotFoundError:
-            # Spotify refuses a whole batch for one malformed id: bisect it.
-            self._batches += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
-            return []
         if len(batch) > 1:
             app.learn(self._kind, reads_singly=False)
         return answers
+
+    def _bisect(self, batch: list[str]) -> None:
+        """Put a batch back in halves: Spotify refuses a whole one for one malformed id."""
+        self._batches += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
 
 
 def read_batch(app: "App", kind: Kind, batch: list[str], terms: Terms) -> list[Answer]:
@@ -97,15 +117,27 @@ def read_batch(app: "App", kind: Kind, batch: list[str], terms: Terms) -> list[A
     Raises:
         SpotifyError: The call failed.
     """
-    if len(batch) == 1:
+    if len(batch) == 1 and kind not in RESTRICTED:
         answer = _read_one(app, kind, batch[0], terms)
         app.remember_single_reads(kind)
         return [answer]
-    body = app.call(lambda spotify: getattr(spotify, kind)(batch), terms)
+    try:
+        body = app.call(_batch_endpoint(kind, batch), terms)
+    except MalformedIdError:
+        if len(batch) > 1:
+            raise
+        return [Answer(kind, batch[0], 404, None)]
     objects = body.get(kind)
     if not isinstance(objects, list) or len(objects) != len(batch):
         raise UnavailableError(f"Spotify did not answer with the {len(batch)} {kind} of the request; try again later")
     return [Answer(kind, key, 200 if found else 404, found) for key, found in zip(batch, objects, strict=True)]
+
+
+def _batch_endpoint(kind: Kind, batch: list[str]) -> Callable[[Any], Any]:
+    if kind == "audio_features":
+        # Not spotipy's `audio_features`: it fails with a TypeError where an answer is no JSON.
+        return lambda spotify: spotify._get("audio-features", ids=",".join(batch))
+    return lambda spotify: getattr(spotify, kind)(batch)
 
 
 def is_id(text: str) -> bool:

@@ -14,6 +14,7 @@ from spotify_assets.spotify.errors import SpotifyError
 
 LOGIN_MONTHS = 6  # Spotify's limit; refreshing doesn't extend it
 LOCK_SECONDS = 30
+REFUSED_DAYS = 7  # until a kind that an app may not read is requested again: its quota mode may change
 
 
 class AppState(BaseModel):
@@ -24,12 +25,14 @@ class AppState(BaseModel):
         authorized_at: Time of the login (UTC).
         blocked_until: Time until which the quota is used up (UTC).
         single_reads: Kinds (`tracks`, `albums`, `artists`) that it must read one by one; batches are not tried again.
+        refused_until: Times (UTC) until which kinds (`audio_features`) are not requested, as it may not read them.
     """
 
     refresh_token: SecretStr = SecretStr("")
     authorized_at: AwareDatetime | None = None
     blocked_until: AwareDatetime | None = None
     single_reads: set[str] = set()
+    refused_until: dict[str, AwareDatetime] = {}
 
     @field_serializer("refresh_token", when_used="json")
     def _plain(self, value: SecretStr) -> str:
@@ -89,6 +92,12 @@ class SpotifyState:
     def add_single_reads(self, client_id: str, kind: str) -> None:
         """Store that an app must read a kind one by one."""
         self._change(client_id, lambda known: known.model_copy(update={"single_reads": known.single_reads | {kind}}))
+
+    def refuse(self, client_id: str, kind: str, until: datetime) -> None:
+        """Store that an app may not read a kind; it isn't requested until a time (UTC)."""
+        self._change(
+            client_id, lambda known: known.model_copy(update={"refused_until": known.refused_until | {kind: until}})
+        )
 
     def _read(self) -> _Document:
         try:

@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from spotify_assets.model import TABLES
-from spotify_assets.model.cleaned import SHARES
+from spotify_assets.model.catalogue import SHARES
 from spotify_assets.transforms.aggregates import MAX_NAME_LENGTH
 from spotify_assets.transforms.catalog_values import (
     KEYS,

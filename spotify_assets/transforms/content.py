@@ -9,7 +9,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from spotify_assets.model.cleaned import SHARES
+from spotify_assets.model.catalogue import SHARES
 from spotify_assets.model.content import DEVIATIONS, MEAN_FEATURES, MIN_TRAILING_MONTHS, TRAILING_MONTHS
 from spotify_assets.model.genres import GENRE_FAMILIES
 from spotify_assets.transforms.asking import has_rows

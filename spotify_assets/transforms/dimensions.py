@@ -435,6 +435,7 @@ def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame, raw_me
 def dim_track(
     monthly_content: DataFrame,
     track_catalogue: DataFrame,
+    audio_features_metadata: DataFrame,
     catalog_track_metadata: DataFrame,
     catalog_features: DataFrame,
     dim_artist: DataFrame,
@@ -447,6 +448,7 @@ def dim_track(
     Args:
         monthly_content: Whole table.
         track_catalogue: Whole table.
+        audio_features_metadata: Whole table.
         catalog_track_metadata: Whole table: attributes that no response has.
         catalog_features: Whole table.
         dim_artist: Whole table: genres.
@@ -517,7 +519,12 @@ def dim_track(
     canonical = dim_recording.select("recording_key", "canonical_track_key")
     with_attributes = broadcast_join(catalogue_attributes, tracks, "track_key", "right")
     with_attributes = enrich_tracks(
-        with_attributes, catalog_track_metadata, catalog_features, dim_artist, genre_families
+        with_attributes,
+        audio_features_metadata,
+        catalog_track_metadata,
+        catalog_features,
+        dim_artist,
+        genre_families,
     )
     with_canonical = with_attributes.join(canonical, "recording_key")
     return add_default_members("dim_track", mark_saved("dim_track", with_canonical, raw_library))

@@ -12,7 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spotify_assets.model import TABLES
-from spotify_assets.model.cleaned import FEATURES
+from spotify_assets.model.catalogue import FEATURES
 from spotify_assets.model.dimensions import FROM_API, FROM_OVERRIDE
 from spotify_assets.transforms.aggregates import MAX_NAME_LENGTH, MAX_SORTABLE, SORTABLE_DIGITS
 from spotify_assets.transforms.asking import has_rows
@@ -137,6 +137,7 @@ def enrich_albums(albums: DataFrame, catalog_albums: DataFrame) -> DataFrame:
 
 def enrich_tracks(
     tracks: DataFrame,
+    audio_features_metadata: DataFrame,
     catalog_track_metadata: DataFrame,
     catalog_features: DataFrame,
     dim_artist: DataFrame,
@@ -147,7 +148,8 @@ def enrich_tracks(
     Genres are those of the artist; where these are unknown, what files tell of the track.
 
     Args:
-        tracks: Rows of `dim_track` with the attributes that the Web API tells.
+        tracks: Rows of `dim_track` with the attributes that the Web API tells, but for audio features.
+        audio_features_metadata: Whole table.
         catalog_track_metadata: Whole table.
         catalog_features: Whole table.
         dim_artist: Whole table.
@@ -156,7 +158,11 @@ def enrich_tracks(
     keys = (F.col("track_key"), name_key(F.col("artist_name"), F.col("track_name")))
     told = catalog_track_metadata.withColumn("genres", genres_text())
     tracks = _enriched("dim_track", tracks, _lookups(keys, told, "catalog_track_key"), TRACK_GROUPS)
-    tracks = _enriched("dim_track", tracks, _lookups(keys, catalog_features, "track_key"), FEATURE_GROUPS)
+    features = [
+        *_lookups(keys[:1], _features_told(audio_features_metadata), "track_id"),
+        *_lookups(keys, catalog_features, "track_key"),
+    ]
+    tracks = _enriched("dim_track", tracks, features, FEATURE_GROUPS)
     if not has_rows(genre_families):
         return _with_year(tracks.withColumn("genre_family", F.lit(None).cast("string")))
     tracks = _with_family(tracks, [told.select("genres")], genre_families)
@@ -171,6 +177,12 @@ def enrich_tracks(
             {name: F.when(F.col("is_told"), F.col(f"artist_{name}")).otherwise(F.col(name)) for name in names}
         )
     )
+
+
+def _features_told(audio_features_metadata: DataFrame) -> DataFrame:
+    """Responses that hold any audio feature, with `features_source`."""
+    is_told = reduce(Column.__or__, [F.col(name).isNotNull() for name in FEATURES])
+    return audio_features_metadata.where(is_told).withColumn("features_source", F.lit(FROM_API))
 
 
 def _lookups(keys: Iterable[Column], told: DataFrame, key: str) -> list[Lookup]:

@@ -296,6 +296,32 @@ class TestMetadata:
         assert fetched(asking).answers["tracks"] == 5
         assert [call.query["ids"].count(",") for call in api.calls if call.path == "/v1/tracks"] == [4]
 
+    def test_audio_features_come_last_where_the_app_may_read_them(self, asking, api, heard, monkeypatch):
+        monkeypatch.setattr(fetch, "BATCH_IDS", 6)
+        api.mode = "extended"
+        api.audio_features_apps = {api.client_id}
+        del api.catalogue.audio_features[heard[0]]
+        del api.catalogue.tracks[heard[1]]
+        result = fetched(asking)
+        assert (result.answers["audio_features"], result.refused, sum(result.left.values())) == (4, [], 0)
+        is_last = [call.path == "/v1/audio-features" for call in api.calls]
+        assert is_last == sorted(is_last)
+        requested = [call.query["ids"] for call, last in zip(api.calls, is_last, strict=True) if last]
+        assert ",".join(requested).split(",") == [heard[4], heard[3], heard[2], heard[0]]
+        asking.refresh("audio_features_metadata", "track_catalogue", "dim_recording", "dim_track")
+        told = {row["track_id"]: row["is_found"] for row in asking.rows("audio_features_metadata")}
+        assert told == dict.fromkeys(heard[2:], True) | {heard[0]: False}
+        sources = {row["track_key"]: row["features_source"] for row in asking.rows("dim_track")}
+        assert [sources[one] for one in heard] == [None, None, "api", "api", "api"]
+        assert fetched(asking).calls == 0
+
+    def test_audio_features_that_the_app_may_not_read_are_said_once(self, asking, api, heard):
+        result = fetched(asking)
+        assert result.refused == ["audio_features"]
+        assert str(result).endswith("; Spotify refuses audio features to this app, and is asked again in 7 days")
+        assert Counter(call.path for call in api.calls)["/v1/audio-features"] == 1
+        assert str(fetched(asking)) == "nothing new in 0 calls; still unknown: nothing"
+
     def test_ids_that_spotify_does_not_know_are_not_requested_again(self, asking, api, heard):
         del api.catalogue.tracks[heard[0]]
         result = fetched(asking)

@@ -15,7 +15,7 @@ from spotify_assets.model import TABLES
 from spotify_assets.refresh import staleness
 from spotify_assets.storage import Folder, StorageError
 from spotify_assets_tests.conftest import account, extended
-from spotify_assets_tests.readers.test_metadata import album, full_artist, line
+from spotify_assets_tests.readers.test_metadata import album, features, full_artist, line
 from spotify_assets_tests.readers.test_playlists import (
     HOSTILE,
     PLAYLIST,
@@ -386,7 +386,8 @@ def test_whatever_a_file_holds_every_table_is_computed_and_nobody_is_named(world
     for number, value in enumerate(HOSTILE):
         described = about(f"{number:022}") | {"description": value, "owner": {"id": value}, "public": value}
         land(world, f"playlists/2024-01-02/{number}.json", described | {"tracks": page(*items[:2])})
-    for kind, body in (("tracks", track("T1")), ("albums", album()), ("artists", full_artist())):
+    bodies = {"tracks": track("T1"), "albums": album(), "artists": full_artist(), "audio_features": features("T1")}
+    for kind, body in bodies.items():
         lines = [line(body["id"], body | {field: value}) for value in HOSTILE for field in body]
         lines += [json.dumps(json.loads(line(body["id"], body)) | {"fetched_at": value}) + "\n" for value in
                   [*HOSTILE, "9999-12-31T00:00:00Z", "0001-01-01T00:00:00Z"]]  # fmt: skip

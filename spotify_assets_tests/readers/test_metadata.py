@@ -29,6 +29,18 @@ def full_artist(name="Band", /, **more):
     return artist(name, genres=["pop"], images=[{"url": "https://i.scdn.co/face"}], followers={"total": 7}) | more
 
 
+def features(name="A", /, **more):
+    """An audio features object, as Spotify answers it."""
+    return {
+        "danceability": 0.366, "energy": 0.963, "key": 11, "loudness": -5.301, "mode": 0, "speechiness": 0.142,
+        "acousticness": 0.000273, "instrumentalness": 0, "liveness": 0.115, "valence": 0.211, "tempo": 137.114,
+        "type": "audio_features", "id": id_of(name), "uri": f"spotify:track:{id_of(name)}",
+        "track_href": f"https://api.spotify.com/v1/tracks/{id_of(name)}",
+        "analysis_url": f"https://api.spotify.com/v1/audio-analysis/{id_of(name)}",
+        "duration_ms": 366213, "time_signature": 4,
+    } | more  # fmt: skip
+
+
 def read(content, name="a.ndjson", kind="tracks", max_bytes=1_000_000):
     if not isinstance(content, str | bytes):
         content = json.dumps(content)
@@ -69,6 +81,27 @@ def test_an_artist():
     [found] = read(line(id_of("Band"), full_artist()), kind="artists")
     assert (found["artist_name"], found["genres"], found["followers"]) == ("Band", ["pop"], 7)
     assert found["image_url"] == "https://i.scdn.co/face"
+
+
+def test_audio_features():
+    silent = features("Silence", key=-1, tempo=0, energy=1.5, valence=None, time_signature=0)
+    found, unknown, quiet = read(
+        line(id_of("A"), features()) + line(id_of("B"), None) + line(id_of("C"), silent), kind="audio_features"
+    )
+    assert {name: value for name, value in found.items() if name != "fetched_at"} == {
+        "track_id": id_of("A"), "is_found": True,
+        "danceability": 0.366, "energy": 0.963, "speechiness": 0.142, "acousticness": 0.000273,
+        "instrumentalness": 0.0, "liveness": 0.115, "valence": 0.211, "loudness": -5.301, "tempo": 137.114, "key": 11,
+        "mode": 0, "time_signature": 4,
+    }  # fmt: skip
+    assert (unknown["track_id"], unknown["is_found"], unknown.get("energy")) == (id_of("B"), False, None)
+    assert [quiet[name] for name in ("track_id", "key", "tempo", "energy", "valence")] == [id_of("C"), *[None] * 4]
+
+
+def test_a_dump_of_audio_features_has_null_for_what_spotify_lacks():
+    found = read({"audio_features": [features("A"), None, features("B")]}, "a.json", "audio_features")
+    assert [one and one["track_id"] for one in found] == [id_of("A"), None, id_of("B")]
+    assert read(line(id_of("A"), track("A")), kind="audio_features") == [None]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +189,8 @@ def test_a_document_has_a_size_limit_and_lines_have_none():
 
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: repr(value)[:20])
 def test_a_hostile_value_in_any_field_costs_no_other_line(value):
-    for kind, body in (("tracks", track("A")), ("albums", album()), ("artists", full_artist())):
+    bodies = {"tracks": track("A"), "albums": album(), "artists": full_artist(), "audio_features": features()}
+    for kind, body in bodies.items():
         lines = [line(body["id"], body | {field: value}) for field in body]
         lines += [json.dumps(json.loads(line(body["id"], body)) | {field: value}) + "\n" for field in
                   ("id", "fetched_at", "status", "body")]  # fmt: skip

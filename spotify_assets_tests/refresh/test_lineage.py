@@ -19,7 +19,7 @@ HISTORY = {"raw_files", "raw_plays"}
 SNAPSHOTS = {"raw_playlist_files", "raw_playlists"}
 EXPORTED = {*SNAPSHOTS, "raw_library"}
 OVERRIDES = {"raw_merges", "raw_exclusions", "raw_genre_overrides"}
-METADATA = {"track_metadata", "album_metadata", "artist_metadata"}
+METADATA = {"track_metadata", "album_metadata", "artist_metadata", "audio_features_metadata"}
 CATALOG = {name for name in TABLES if name.startswith("raw_catalog_")}
 CATALOG_TOLD = {name for name in TABLES if name.startswith("catalog_") and TABLES[name].layer == "cleaned"}
 JUDGED = {"plays", "rejected_plays"}

@@ -199,6 +199,7 @@ def test_batches_and_the_old_items_conform_in_extended_mode(api, user, long, kin
 
 def test_every_object_of_the_catalogue_conforms(api):
     kinds = {"tracks": "TrackObject", "albums": "AlbumObject", "artists": "ArtistObject", "episodes": "EpisodeObject"}
+    kinds["audio_features"] = "AudioFeaturesObject"
     for kind, definition in kinds.items():
         for document in list(getattr(api.catalogue, kind).values())[:15]:
             conform(document, definition)
@@ -454,6 +455,22 @@ def test_batches(api, app, kind, limit):
     assert get(api, f"/{kind}", app, ids=",".join([ids[0]] * limit)).status_code == 200
     assert get(api, f"/{kind}", app, ids=",".join([ids[0]] * (limit + 1))).status_code == 400
     assert get(api, f"/{kind}", app).status_code == 400
+
+
+def test_audio_features_are_for_some_apps_in_extended_mode(api, app, track_id):
+    for paths in (f"/audio-features/{track_id}", f"/audio-features?ids={track_id}"):
+        assert error_of(get(api, paths, app)) == (403, "Forbidden")
+        api.audio_features_apps = {api.client_id}
+        assert error_of(get(api, paths, app)) == (403, "Forbidden")
+        api.mode = "extended"
+        assert get(api, paths, app).status_code == 200
+        api.audio_features_apps = set()
+        assert error_of(get(api, paths, app)) == (403, "Forbidden")
+        api.mode = "development"
+    api.mode, api.audio_features_apps = "extended", {api.client_id}
+    assert get(api, "/audio-features", app, ids=",".join([track_id] * 101)).status_code == 400
+    found = get(api, "/audio-features", app, ids=f"{track_id},{UNKNOWN}").json()
+    assert found == {"audio_features": [api.catalogue.audio_features[track_id], None]}
 
 
 @pytest.mark.parametrize("path", ["/me", "/me/playlists", "/me/player/recently-played"])

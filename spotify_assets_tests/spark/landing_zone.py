@@ -18,7 +18,7 @@ from spotify_assets.sandbox.history import Listening, extended_history
 from spotify_assets.sandbox.sample_catalog import sample_catalog
 from spotify_assets_tests.conftest import account, extended
 from spotify_assets_tests.readers import test_recently_played as recent
-from spotify_assets_tests.readers.test_metadata import album, full_artist, line
+from spotify_assets_tests.readers.test_metadata import album, features, full_artist, line
 from spotify_assets_tests.readers.test_playlists import HOSTILE, about, capture, entry, episode, local, page, track
 from spotify_assets_tests.readers.test_readers import MAVEN_HEADER, MAVEN_ROW
 
@@ -162,7 +162,8 @@ def _playlists() -> Iterator[tuple[str, Any]]:
 
 
 def _metadata() -> Iterator[tuple[str, Any]]:
-    for kind, body in (("tracks", track("T1")), ("albums", album()), ("artists", full_artist())):
+    bodies = {"tracks": track("T1"), "albums": album(), "artists": full_artist(), "audio_features": features("T1")}
+    for kind, body in bodies.items():
         lines = [line(body["id"], body | {name: value}) for value in HOSTILE for name in body]
         lines += [line(f"{number:022}", body | {"name": name}) for number, name in enumerate(NAMES)]
         lines += [

@@ -417,6 +417,72 @@ class TestMetadata:
         assert all(answers[key].body["id"] == key for key in ids[:-1])
         assert len(api.calls) == -(-len(ids) // size)
 
+    def test_audio_features_with_an_app_that_may_read_them(self, api):
+        api.mode = "extended"
+        api.apps |= dict([SECOND])
+        api.audio_features_apps = {SECOND[0]}
+        ids = [*tracks(api, 104), "0" * 22]
+        client = client_for(api, others=[SECOND])
+
+        answers = {answer.id: answer for answer in read(client, [*ids, "tooshort"], kind="audio_features")}
+
+        assert answers.pop("tooshort").status == answers.pop("0" * 22).status == 404
+        assert [answers[key].body for key in ids[:-1]] == [api.catalogue.audio_features[key] for key in ids[:-1]]
+        assert [call.client_id for call in api.calls if call.status == 403] == [api.client_id]
+        assert client.may_read("audio_features")
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            None,
+            Status(403, text='{"error": {"status": 403}}'),
+            Status(403, message="This endpoint is deprecated"),
+            Status(404, message="Service not found"),
+            Status(410),
+        ],
+    )
+    def test_audio_features_that_no_app_may_read_are_not_asked_for_again(self, api, client, answer):
+        if answer:
+            api.fail("/v1/audio-features", answer, times=None)
+
+        assert read(client, tracks(api, 300), kind="audio_features") == []
+        assert not client.may_read("audio_features")
+        assert read(client_for(api), tracks(api, 300), kind="audio_features") == []
+        assert len(api.calls) == 1
+        until = client.state.of(api.client_id).refused_until["audio_features"]
+        assert timedelta(days=6) < until - datetime.now(UTC) <= timedelta(days=7)
+        client.state.refuse(api.client_id, "audio_features", datetime.now(UTC))
+        read(client_for(api), tracks(api, 1), kind="audio_features")
+        assert len(api.calls) == 2
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            Status(401, message="Invalid access token"),
+            Status(403, message="Insufficient client scope"),
+            Status(403, reason="PREMIUM_REQUIRED"),
+            Status(403, text="Active premium subscription required for the owner of the app."),
+            Status(403, text="<html>Blocked by this network's policy</html>"),
+            Status(403, text='{"error": {"code": 403, "message": "Forbidden"}}'),
+            Status(403, text=""),
+            Status(404, text="<html>Not Found</html>"),
+        ],
+    )
+    def test_audio_features_that_are_refused_for_another_reason_are_asked_for_again(self, api, client, answer):
+        api.fail("/v1/audio-features", answer, times=2 if answer.code == 401 else 1)
+
+        with pytest.raises(SpotifyError):
+            read(client, tracks(api, 3), kind="audio_features")
+        assert client.may_read("audio_features")
+        assert client.state.of(api.client_id).refused_until == {}
+
+    def test_audio_features_that_are_no_json(self, api, client):
+        api.fail("/v1/audio-features", Garbage(), times=None)
+
+        with pytest.raises(UnavailableError):
+            read(client, tracks(api, 3), kind="audio_features")
+        assert client.may_read("audio_features")
+
     def test_that_batches_are_refused_is_found_out_once(self, api, client):
         ids = tracks(api, 30)
         read(client, ids[:10])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spotify_assets.model.cleaned import SHARES
+from spotify_assets.model.catalogue import SHARES
 from spotify_assets_tests.conftest import utc
 
 A1, A2 = "1" * 22, "2" * 22

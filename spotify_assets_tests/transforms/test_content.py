@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from spotify_assets.model.cleaned import SHARES
+from spotify_assets.model.catalogue import SHARES
 
 FAMILIES = {"rock": "rock", "hard rock": "rock", "jazz": "jazz", "noise": "other"}
 # Each track is a recording of the same number, by an artist of the same number, unless a test says otherwise.

@@ -78,6 +78,22 @@ def test_a_track_is_found_by_its_id_and_each_group_that_it_lacks_by_names(conten
     assert (row["energy"], row["tempo"], row["key"], row["features_source"]) == (0.5, 120.0, 3, "f")
 
 
+def test_audio_features_of_the_api_come_before_those_of_files(content, known):
+    response = {"track_id": T1, "is_found": True}
+    of_file = {"track_key": T1, "recording_key": 1, "energy": 0.5, "tempo": 120.0, "features_source": "a.csv"}
+    for told, expected in (
+        ({"energy": 0.25, "key": 3}, (0.25, None, 3, "api")),
+        ({}, (0.5, 120.0, None, "a.csv")),
+    ):
+        row = known(
+            "dim_track",
+            content(played("2024-01-01 12:00:00", T1, "Band", **SONG)),
+            audio_features_metadata=[response | told, {"track_id": T2, "is_found": True, "energy": 1.0}],
+            catalog_features=[of_file],
+        )
+        assert tuple(map(row.get, ("energy", "tempo", "key", "features_source"))) == expected
+
+
 def test_the_api_comes_first_group_by_group(content, known):
     catalogue = {
         "track_key": T1, "spelling_key": 1, "recording_key": 1, "track_name": "Song", "artist_name": "Band",

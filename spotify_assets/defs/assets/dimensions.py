@@ -81,6 +81,7 @@ def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame, raw_me
 def dim_track(
     monthly_content: DataFrame,
     track_catalogue: DataFrame,
+    audio_features_metadata: DataFrame,
     catalog_track_metadata: DataFrame,
     catalog_features: DataFrame,
     dim_artist: DataFrame,
@@ -91,6 +92,7 @@ def dim_track(
     return transforms.dim_track(
         monthly_content,
         track_catalogue,
+        audio_features_metadata,
         catalog_track_metadata,
         catalog_features,
         dim_artist,

@@ -196,13 +196,15 @@ def read_metadata(
     spotify: SpotifyResource,
     settings: dg.ResourceParam[Settings],
 ) -> Iterator[dg.MaterializeResult]:
-    """Requests missing metadata of tracks, artists and albums, within the budget, and reads landed responses."""
+    """Requests missing metadata of tracks, artists, albums and audio features, and reads landed responses."""
     lake = Lake(settings.lake_uri)
     fetched = fetch.FetchResult()
     if _may_request(context, spotify):
         fetched = fetch.fetch_metadata(spotify.client, landing.zone, lake, settings, note=context.log.info)
         if fetched.stopped:
             context.log.warning(escape_controls(f"Stopped requesting metadata: {fetched.stopped}"))
+        if fetched.refused:
+            context.log.info(fetched.refusal)
     for kind in KINDS:
         if dg.AssetKey(table_of(kind)) in context.selected_asset_keys:
             mirrored = mirror_metadata(landing.zone, lake, settings, kind)
