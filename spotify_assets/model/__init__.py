@@ -3,7 +3,7 @@
 Schemas of engines and targets, checks and documentation are derived from it: see `LakeTable`.
 """
 
-from spotify_assets.model import cleaned, content, dimensions, facts, metrics, raw
+from spotify_assets.model import cleaned, content, dimensions, facts, metrics, people, raw
 from spotify_assets.model.columns import metadata
 from spotify_assets.model.tables import LAYOUT_COLUMN, PLAYS, SNAPSHOTS, LakeTable, upstream_first
 
@@ -28,6 +28,7 @@ __all__ = [
     "facts",
     "metadata",
     "metrics",
+    "people",
     "raw",
     "upstream_first",
 ]

@@ -179,7 +179,7 @@ class LakeFrames:
         predicate = window_predicate(table, span) if span else "true"
         if span:
             frame = _fail_outside_window(table, span, frame)
-        writer = frame.write.format("delta").mode("overwrite").option("userMetadata", metadata)
+        writer = self._as_stored(table, frame).write.format("delta").mode("overwrite").option("userMetadata", metadata)
         writer.option("replaceWhere", predicate).save(self._engine_uri(table.name))
         # Sail makes no commit if no file is added or removed, but the fingerprint has to be stored. Apache Spark makes
         # one (skipRecordingEmptyCommits=false): on S3, a commit by deltalake could be lost to one by Spark.
@@ -190,6 +190,13 @@ class LakeFrames:
                 mode="append",
                 commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
             )
+
+    def _as_stored(self, table: LakeTable, frame: "DataFrame") -> "DataFrame":
+        """Type lists as those of the table's files: Sail refuses others, whose elements have another name."""
+        if "array<string>" not in table.spark_types.values():
+            return frame
+        stored = self.session().read.format("delta").load(self._engine_uri(table.name))
+        return stored.where("false").select(*table.columns).unionByName(frame)
 
     def _translate_write_error(self, table: LakeTable, error: Exception) -> Exception:
         """Recognize the errors of `_fail_outside_window` and of damaged tables, which engines wrap in their own."""

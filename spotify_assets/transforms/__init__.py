@@ -36,6 +36,7 @@ from spotify_assets.transforms.metrics import (
     monthly_content,
     track_metrics,
 )
+from spotify_assets.transforms.people import listener_affinity
 from spotify_assets.transforms.playlists import dim_playlist, playlist_changes, playlist_track_tenure, playlist_tracks
 from spotify_assets.transforms.plays import plays
 from spotify_assets.transforms.rejected_plays import rejected_plays
@@ -72,6 +73,7 @@ __all__ = [
     "genre_families",
     "genre_trends",
     "hourly_listening",
+    "listener_affinity",
     "listening_clock",
     "monthly_content",
     "playlist_changes",

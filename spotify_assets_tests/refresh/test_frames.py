@@ -55,6 +55,14 @@ def test_other_columns_than_the_models_are_refused(landed):
         landed.frames.write("plays", landed.compute("plays", ["2024-01-01"]).drop("ms_played"), ["2024-01-01"])
 
 
+def test_lists_that_a_query_builds_replace_what_a_table_has(world, frame):
+    pair = {"listener_a": "anna", "listener_b": "ben", "entity_type": "track", "shared": 2}
+    for names in ("One,Two", "Three"):
+        built = frame("listener_affinity", [pair]).withColumn("shared_favourites", F.split(F.lit(names), ","))
+        world.frames.write("listener_affinity", built, ())
+    assert world.rows("listener_affinity", "shared_favourites") == [{"shared_favourites": ["Three"]}]
+
+
 def test_an_empty_window_is_recorded_though_the_engine_makes_no_commit(world):
     world.ingest()
     commit = world.frames.write("plays", world.compute("plays", ["2020-01-01"]), ["2020-01-01"])

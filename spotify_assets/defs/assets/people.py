@@ -1,0 +1,11 @@
+"""How the listeners of a lake resemble each other."""
+
+from pyspark.sql import DataFrame
+
+from spotify_assets import transforms
+from spotify_assets.defs.assets.declare import lake_table
+
+
+@lake_table
+def listener_affinity(track_metrics: DataFrame, artist_metrics: DataFrame, album_metrics: DataFrame) -> DataFrame:
+    return transforms.listener_affinity(track_metrics, artist_metrics, album_metrics)
