@@ -6,7 +6,17 @@ from typing import Any
 import dagster as dg
 
 from spotify_assets.defs import jobs, schedules, sensors
-from spotify_assets.defs.assets import cleaned, content, dimensions, facts, metrics, people, published, raw
+from spotify_assets.defs.assets import (
+    cleaned,
+    content,
+    dimensions,
+    facts,
+    metrics,
+    people,
+    playlist_metrics,
+    published,
+    raw,
+)
 from spotify_assets.defs.assets.declare import build
 from spotify_assets.defs.checks import catalog, history, model_checks, playlists
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
@@ -51,7 +61,7 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
     counting = [store for store in stores if isinstance(store, CountingTarget)]
     return dg.Definitions(
         assets=[
-            *build([raw, cleaned, dimensions, facts, metrics, content, people], settings),
+            *build([raw, cleaned, dimensions, facts, metrics, content, people, playlist_metrics], settings),
             *map(published.published, stores),
         ],
         asset_checks=[

@@ -3,7 +3,7 @@
 Schemas of engines and targets, checks and documentation are derived from it: see `LakeTable`.
 """
 
-from spotify_assets.model import cleaned, content, dimensions, facts, metrics, people, raw
+from spotify_assets.model import cleaned, content, dimensions, facts, metrics, people, playlist_metrics, raw
 from spotify_assets.model.columns import metadata
 from spotify_assets.model.tables import LAYOUT_COLUMN, PLAYS, SNAPSHOTS, LakeTable, upstream_first
 
@@ -29,6 +29,7 @@ __all__ = [
     "metadata",
     "metrics",
     "people",
+    "playlist_metrics",
     "raw",
     "upstream_first",
 ]

@@ -37,6 +37,7 @@ from spotify_assets.transforms.metrics import (
     track_metrics,
 )
 from spotify_assets.transforms.people import listener_affinity
+from spotify_assets.transforms.playlist_metrics import playlist_impact, playlist_metrics, playlist_overlap
 from spotify_assets.transforms.playlists import dim_playlist, playlist_changes, playlist_track_tenure, playlist_tracks
 from spotify_assets.transforms.plays import plays
 from spotify_assets.transforms.rejected_plays import rejected_plays
@@ -77,6 +78,9 @@ __all__ = [
     "listening_clock",
     "monthly_content",
     "playlist_changes",
+    "playlist_impact",
+    "playlist_metrics",
+    "playlist_overlap",
     "playlist_track_tenure",
     "playlist_tracks",
     "plays",

@@ -171,6 +171,7 @@ def playlist_track_tenure(playlist_tracks: DataFrame, raw_playlist_files: DataFr
         F.min("position").alias("peak_position"),
         F.date_from_unix_date((F.min("position_and_day") % DAYS_LIMIT).cast("int")).alias("peak_on"),
         F.max(F.when(F.col("is_latest"), F.col("position"))).alias("current_position"),
+        F.min("added_at").alias("added_at"),
         *[latest(name, "seen_at").alias(name) for name in ITEM_ATTRIBUTES],
     )
     return tenures.withColumns(
@@ -195,7 +196,7 @@ def _snapshots(raw_playlist_files: DataFrame) -> DataFrame:
 
 
 def _by_snapshot(playlist_tracks: DataFrame, snapshots: DataFrame) -> DataFrame:
-    """One row per playlist, snapshot and content: first position, names, and the snapshot's `number`."""
+    """One row per playlist, snapshot and content: first position and addition, names, the snapshot's `number`."""
     items = (
         playlist_tracks.where("content_key IS NOT NULL")
         .withColumns(
@@ -205,6 +206,6 @@ def _by_snapshot(playlist_tracks: DataFrame, snapshots: DataFrame) -> DataFrame:
             }
         )
         .groupBy("playlist_id", "snapshot_date", "content_key")
-        .agg(F.min("position").alias("position"), *[F.min(name).alias(name) for name in ITEM_ATTRIBUTES])
+        .agg(*[F.min(name).alias(name) for name in ("position", "added_at", *ITEM_ATTRIBUTES)])
     )
     return broadcast_join(snapshots.drop("previous_snapshot_date"), items, ["playlist_id", "snapshot_date"], "inner")

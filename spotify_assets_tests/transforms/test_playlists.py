@@ -1,9 +1,10 @@
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 
 from spotify_assets import transforms
 from spotify_assets.readers.playlists import item_fields
+from spotify_assets_tests.conftest import utc
 from spotify_assets_tests.readers.test_playlists import entry, episode, id_of, local, track
 
 JANUARY = date(2024, 1, 1)
@@ -274,6 +275,21 @@ def test_what_is_gone_has_no_place_also_where_nothing_is_left(lists):
     for by_day in ({1: "AB", 2: "B"}, {1: "A", 2: ""}):
         rows = transforms.playlist_track_tenure(*lists(by_day)).where("name = 'A'").collect()
         assert only(rows, "current_position", "is_current", "last_seen_on") == [(None, False, day(1))]
+
+
+def test_tenure_has_the_first_time_that_a_track_was_added(frame, tracks):
+    told = {1: [None, utc("2024-01-01 09:00:00")], 2: [utc("2023-12-31 23:00:00"), None], 3: [utc("2024-01-03")] * 2}
+    items = tracks(
+        [
+            row | {"added_at": added_at}
+            for on, times in told.items()
+            for row, added_at in zip(raw_items(on, track("A"), track("A")), times, strict=True)
+        ],
+        raw_items(1, track("B"), playlist="q"),
+    )
+    files = frame("raw_playlist_files", [raw_file(on) for on in told] + [raw_file(1, "q")])
+    rows = transforms.playlist_track_tenure(items, files).orderBy("name").collect()
+    assert only(rows, "name", "added_at") == [("A", datetime(2023, 12, 31, 23)), ("B", datetime(2024, 1, 1))]
 
 
 def test_tenure_has_the_latest_names(frame, tracks):
