@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from spotify_assets.landing.zone import HISTORY, LandingZone
 from spotify_assets.sandbox.history import Listening, extended_history
+from spotify_assets.sandbox.sample_library import sample_account_data
 
 RECORDS_A_FILE = 16_000
 LISTENERS = ("demo-anna", "demo-ben")
@@ -29,7 +30,7 @@ def land_sample_exports(landing: LandingZone, plays: int) -> tuple[str, ...]:
     """Land the exports of two listeners. They are deterministic to the byte.
 
     Anna: a zip with her extended history, 2019 to 2024. Ben: a folder with an extended history until mid-2024,
-    and account data of the last year, most of which is superseded by the former.
+    and account data of the last year: history, most of which is superseded by the former, playlists and a library.
 
     Args:
         landing: The landing zone.
@@ -71,7 +72,8 @@ def _ben(listening: Listening) -> Iterator[tuple[str, bytes]]:
     for kind, made in (("music", _music), ("podcast", _podcasts)):
         yield f"{ACCOUNT_FOLDER}/StreamingHistory_{kind}_0.json", format_export(list(made(last_year)))
     yield f"{ACCOUNT_FOLDER}/Userdata.json", format_export({"username": "ben", "country": "SE"})
-    yield f"{ACCOUNT_FOLDER}/Playlist1.json", format_export({"playlists": []})
+    for name, document in sample_account_data(last_year):
+        yield f"{ACCOUNT_FOLDER}/{name}", format_export(document)
 
 
 def _music(records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
