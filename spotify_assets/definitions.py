@@ -7,15 +7,18 @@ import dagster as dg
 
 from spotify_assets.defs import jobs, schedules, sensors
 from spotify_assets.defs.assets import (
+    behaviour,
     cleaned,
     content,
     dimensions,
     facts,
     metrics,
     people,
+    places,
     playlist_metrics,
     published,
     raw,
+    sessions,
 )
 from spotify_assets.defs.assets.declare import build
 from spotify_assets.defs.checks import catalog, history, model_checks, playlists
@@ -50,6 +53,21 @@ def resources(settings: Settings) -> dict[str, Any]:
     }
 
 
+# Modules whose tables are assets.
+TABLE_MODULES = (
+    raw,
+    cleaned,
+    dimensions,
+    facts,
+    metrics,
+    sessions,
+    behaviour,
+    places,
+    content,
+    people,
+)
+
+
 def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] | None = None) -> dg.Definitions:
     """Build all definitions. Opens no connection and starts no engine.
 
@@ -62,6 +80,7 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
     return dg.Definitions(
         assets=[
             *build([raw, cleaned, dimensions, facts, metrics, content, people, playlist_metrics], settings),
+            *build(TABLE_MODULES, settings),
             *map(published.published, stores),
         ],
         asset_checks=[

@@ -177,6 +177,10 @@ class Settings(BaseSettings):
         0.25, ge=0, le=1, description="A check warns if a single reason rejects a larger share of the records"
     )
 
+    session_gap_minutes: int = Field(
+        30, ge=1, le=24 * 60, description="A listening session ends where nothing plays for longer than this (minutes)"
+    )
+
     min_coverage: float = Field(
         0.5,
         ge=0,

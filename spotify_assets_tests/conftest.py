@@ -26,7 +26,7 @@ from spotify_assets.landing.corrections import CORRECTIONS
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import lineage, plan, repair, staleness
-from spotify_assets.refresh.frames import LakeFrames
+from spotify_assets.refresh.frames import LakeFrames, select_model_columns
 from spotify_assets.sandbox.mariadb import MariaDB, running_mariadb
 from spotify_assets.sandbox.s3_servers import AWS, running_s3
 from spotify_assets.settings import PREFIX, Settings, load_settings
@@ -313,7 +313,8 @@ def computed(frame: Any, spark: SparkSession) -> Any:
             if name not in given:
                 is_dimension = TABLES[name].layer == "dimensions"
                 given[name] = held(name, compute(name, **given)) if is_dimension else frame(name, [])
-        return getattr(transforms, table)(*[given[name] for name in lineage.upstreams(table)], **options)
+        rows = getattr(transforms, table)(*[given[name] for name in lineage.upstreams(table)], **options)
+        return select_model_columns(TABLES[table], rows)
 
     return compute
 

@@ -3,7 +3,19 @@
 Schemas of engines and targets, checks and documentation are derived from it: see `LakeTable`.
 """
 
-from spotify_assets.model import cleaned, content, dimensions, facts, metrics, people, playlist_metrics, raw
+from spotify_assets.model import (
+    behaviour,
+    cleaned,
+    content,
+    dimensions,
+    facts,
+    metrics,
+    people,
+    places,
+    playlist_metrics,
+    raw,
+    sessions,
+)
 from spotify_assets.model.columns import metadata
 from spotify_assets.model.tables import LAYOUT_COLUMN, PLAYS, SNAPSHOTS, LakeTable, upstream_first
 
@@ -22,6 +34,7 @@ __all__ = [
     "SNAPSHOTS",
     "TABLES",
     "LakeTable",
+    "behaviour",
     "cleaned",
     "content",
     "dimensions",
@@ -29,7 +42,9 @@ __all__ = [
     "metadata",
     "metrics",
     "people",
+    "places",
     "playlist_metrics",
     "raw",
+    "sessions",
     "upstream_first",
 ]

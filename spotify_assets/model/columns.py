@@ -159,6 +159,14 @@ def completion_measures() -> list[Column]:
     ]
 
 
+def end_measures() -> list[Column]:
+    """Counts of plays by how they ended."""
+    return [
+        required("finished", COUNT, "Plays that ended because the content did (`reason_end` is `trackdone`)"),
+        required("ends_known", COUNT, "Plays whose `reason_end` is known"),
+    ]
+
+
 def start_measures() -> list[Column]:
     """Counts of plays that a person chose to start."""
     return [

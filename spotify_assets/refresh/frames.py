@@ -143,7 +143,7 @@ class LakeFrames:
             RowsOutsideWindowError: A row lies outside these partitions; nothing is written.
         """
         table = TABLES[name]
-        frame = _select_model_columns(table, frame)
+        frame = select_model_columns(table, frame)
         span = span_of(keys, windows_of(table, self.settings)) if keys else None
 
         def commit() -> str:
@@ -257,7 +257,7 @@ def _is_conflict(error: Exception) -> bool:
     return any(words in str(error) for words in CONFLICTS)
 
 
-def _select_model_columns(table: LakeTable, frame: "DataFrame") -> "DataFrame":
+def select_model_columns(table: LakeTable, frame: "DataFrame") -> "DataFrame":
     """Select the columns in the model's order; raise if names or types differ."""
     expected = table.spark_types
     given = dict(frame.dtypes)

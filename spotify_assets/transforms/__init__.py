@@ -4,6 +4,12 @@ Positional parameters are the tables that a transform reads, by name; `spotify_a
 lineage from the signatures. Keyword-only parameters are settings. No Dagster and no I/O here.
 """
 
+from spotify_assets.transforms.behaviour import (
+    listening_behaviour,
+    monthly_behaviour,
+    monthly_play_lengths,
+    play_lengths,
+)
 from spotify_assets.transforms.catalog_files import catalog_artists, catalog_features
 from spotify_assets.transforms.catalog_join import catalog_tracks, catalog_tracks_rejects
 from spotify_assets.transforms.catalog_metadata import catalog_albums, catalog_track_metadata
@@ -37,10 +43,12 @@ from spotify_assets.transforms.metrics import (
     track_metrics,
 )
 from spotify_assets.transforms.people import listener_affinity
+from spotify_assets.transforms.places import listening_places, trips
 from spotify_assets.transforms.playlist_metrics import playlist_impact, playlist_metrics, playlist_overlap
 from spotify_assets.transforms.playlists import dim_playlist, playlist_changes, playlist_track_tenure, playlist_tracks
 from spotify_assets.transforms.plays import plays
 from spotify_assets.transforms.rejected_plays import rejected_plays
+from spotify_assets.transforms.sessions import listening_sessions, session_edges, session_parts
 
 __all__ = [
     "album_metrics",
@@ -75,8 +83,14 @@ __all__ = [
     "genre_trends",
     "hourly_listening",
     "listener_affinity",
+    "listening_behaviour",
     "listening_clock",
+    "listening_places",
+    "listening_sessions",
+    "monthly_behaviour",
     "monthly_content",
+    "monthly_play_lengths",
+    "play_lengths",
     "playlist_changes",
     "playlist_impact",
     "playlist_metrics",
@@ -85,6 +99,9 @@ __all__ = [
     "playlist_tracks",
     "plays",
     "rejected_plays",
+    "session_edges",
+    "session_parts",
     "track_catalogue",
     "track_metrics",
+    "trips",
 ]

@@ -93,7 +93,7 @@ def catalog_artists(raw_catalog_artists: DataFrame, raw_catalog_files: DataFrame
         artist_key(name).alias("artist_key"),
         *unpacked("catalog_artists", value_of("popularity"), "popularity", "followers"),
         "popularity_source",
-        as_stored(genres, "feeds").alias("genres"),
+        genres.alias("genres"),
         "genres_source",
     )
 
@@ -211,8 +211,3 @@ def unpacked(table: str, packed: Column, *names: str) -> list[Column]:
         F.nullif(F.get(parts, F.lit(place)), F.lit("")).try_cast(types[name]).alias(name)
         for place, name in enumerate(names)
     ]
-
-
-def as_stored(built: Column, like: str) -> Column:
-    """A list built here, typed as the column of a Delta table: Sail fails to write one that isn't."""
-    return F.when(F.lit(False), F.col(like)).otherwise(built)

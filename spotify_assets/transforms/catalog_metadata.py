@@ -9,7 +9,6 @@ from pyspark.sql import functions as F
 
 from spotify_assets.transforms.aggregates import MAX_NAME_LENGTH
 from spotify_assets.transforms.catalog_files import (
-    as_stored,
     newest,
     packed,
     under_each_key,
@@ -134,7 +133,7 @@ def catalog_track_metadata(
         release_date(release).alias("release_date"),
         release_precision(release).alias("release_date_precision"),
         "release_source",
-        as_stored(F.split(value_of("genres"), SEPARATOR), "feeds").alias("genres"),
+        F.split(value_of("genres"), SEPARATOR).alias("genres"),
         "genres_source",
     )
 

@@ -6,7 +6,7 @@ Each step names what the next uses several times: engines plan nested expression
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spotify_assets.transforms.catalog_files import HIGHEST_POPULARITY, as_stored, with_position
+from spotify_assets.transforms.catalog_files import HIGHEST_POPULARITY, with_position
 from spotify_assets.transforms.catalog_values import (
     artist_list,
     flag,
@@ -87,9 +87,9 @@ def catalog_track_rows(raw_catalog_tracks: DataFrame, raw_catalog_files: DataFra
         *["track_name", "own_artist_name", "own_artist_id", "own_release"],
         is_bad.alias("is_bad"),
         content_key(F.col("track_id"), F.col("own_artist_name"), F.col("track_name")).alias("track_key"),
-        as_stored(F.col("names"), "feeds").alias("artist_names"),
-        as_stored(F.transform("ids", lambda id_: F.regexp_extract(id_, "[^:/]*$", 0)), "feeds").alias("artist_ids"),
-        as_stored(F.col("track_genres"), "feeds").alias("track_genres"),
+        F.col("names").alias("artist_names"),
+        F.transform("ids", lambda id_: F.regexp_extract(id_, "[^:/]*$", 0)).alias("artist_ids"),
+        "track_genres",
         F.coalesce("own_album_id", F.when(has_album, by_name)).alias("own_album_key"),
         "feeds",
     )

@@ -3,6 +3,8 @@
 Times are UTC; `date` and `hour` are in the listener's zone; `ms_played` is in milliseconds.
 """
 
+from collections.abc import Iterable
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -20,6 +22,7 @@ MODE_MEASURES = ("offline_plays", "offline_known", "incognito_plays", "incognito
 # Wrapped counts plays of more than 30 seconds; `streams` those of 30 seconds and more.
 WRAPPED_MS = 30_000
 NIGHT_HOURS = 5
+FINISHED = "trackdone"
 
 CONTENT_MEASURES = ("music_plays", "music_ms_played", "spoken_plays", "spoken_ms_played")
 
@@ -37,9 +40,9 @@ def daily_track_plays(plays: DataFrame, *, settings: Settings) -> DataFrame:
     date = F.col("local_date").alias("date")
     is_wrapped = (F.col("ms_played") > WRAPPED_MS) & ~F.coalesce("incognito", F.lit(False))
     return tracks.groupBy("month", partition_start(settings), "listener", date, "recording_key", artist, album).agg(
-        *_play_measures(),
+        *sum_plays(),
         *_shuffle_measures(),
-        *_start_measures(),
+        *count_starts(),
         *_completion_measures(),
         _sum_where(F.col("skipped")).alias("skipped_ms_played"),
         F.count_if(is_wrapped).alias("wrapped_plays"),
@@ -64,13 +67,14 @@ def hourly_listening(plays: DataFrame, *, settings: Settings) -> DataFrame:
         "platform",
         known_country().alias("conn_country"),
     ).agg(
-        *_play_measures(),
+        *sum_plays(),
         F.count_if(music).alias("music_plays"),
         _sum_where(music).alias("music_ms_played"),
         F.count_if(~music).alias("spoken_plays"),
         _sum_where(~music).alias("spoken_ms_played"),
         *_shuffle_measures(),
-        *_start_measures(),
+        *count_starts(),
+        *count_ends(),
         F.count_if("offline").alias("offline_plays"),
         F.count("offline").alias("offline_known"),
         F.count_if("incognito").alias("incognito_plays"),
@@ -88,7 +92,7 @@ def daily_spoken_plays(plays: DataFrame, *, settings: Settings) -> DataFrame:
     date, episode = F.col("local_date").alias("date"), F.col("content_key").alias("episode_key")
     spoken = plays.where("content_type <> 'track'")
     return spoken.groupBy("month", partition_start(settings), "listener", date, episode).agg(
-        *_play_measures(), *_completion_measures(), *_played_range()
+        *sum_plays(), *_completion_measures(), *_played_range()
     )
 
 
@@ -105,7 +109,7 @@ def monthly_content(plays: DataFrame, *, settings: Settings) -> DataFrame:
         plays.groupBy(
             "month", partition_start(settings), "listener", "content_type", "content_key", "recording_key", *names
         )
-        .agg(*_play_measures(), *_shuffle_measures(), *_played_range(), _first_play().alias("first_play"))
+        .agg(*sum_plays(), *_shuffle_measures(), *_played_range(), _first_play().alias("first_play"))
         .withColumns(
             {
                 "first_started_by": F.split_part("first_play", F.lit(SEPARATOR), F.lit(2)),
@@ -146,7 +150,7 @@ def daily_listening(
         ],
     )
     days = hourly_listening.groupBy("listener", "date").agg(
-        *_sums(MEASURES + CONTENT_MEASURES + SHUFFLE_MEASURES + START_MEASURES + MODE_MEASURES),
+        *sums(MEASURES + CONTENT_MEASURES + SHUFFLE_MEASURES + START_MEASURES + MODE_MEASURES),
         _sum_where(F.col("hour") < NIGHT_HOURS).alias("night_ms_played"),
     )
     return days.join(distinct_counts, ["listener", "date"], "left").fillna(0, ["tracks", "artists", "albums"])
@@ -159,7 +163,7 @@ def listening_clock(hourly_listening: DataFrame) -> DataFrame:
         hourly_listening: Whole table.
     """
     day_of_week = iso_day_of_week(F.col("date")).alias("day_of_week")
-    return hourly_listening.groupBy("listener", day_of_week, "hour").agg(*_sums(MEASURES))
+    return hourly_listening.groupBy("listener", day_of_week, "hour").agg(*sums(MEASURES))
 
 
 def track_metrics(monthly_content: DataFrame, dim_recording: DataFrame) -> DataFrame:
@@ -263,7 +267,7 @@ def _totals(monthly_content: DataFrame, dimension: DataFrame, by: str) -> DataFr
     totals = (
         merge_keys(monthly_content.where("content_type = 'track'"), dimension, by)
         .groupBy("listener", by)
-        .agg(*_sums(MEASURES + SHUFFLE_MEASURES), *_combined_range())
+        .agg(*sums(MEASURES + SHUFFLE_MEASURES), *_combined_range())
     )
     most_heard_first = Window.partitionBy("listener").orderBy(F.desc("ms_played"), by)
     return totals.select(
@@ -273,21 +277,22 @@ def _totals(monthly_content: DataFrame, dimension: DataFrame, by: str) -> DataFr
         F.col("streams").alias("total_streams"),
         F.col("ms_played").alias("total_ms_played"),
         (F.col("ms_played") / F.col("plays")).alias("avg_ms_played"),
-        _known_share("skips").alias("skip_rate"),
-        _known_share("shuffles").alias("shuffle_rate"),
+        known_share("skips").alias("skip_rate"),
+        known_share("shuffles").alias("shuffle_rate"),
         "first_played_at",
         "last_played_at",
         F.row_number().over(most_heard_first).cast("bigint").alias("rank"),
     )
 
 
-def _known_share(measure: str) -> Column:
+def known_share(measure: str) -> Column:
     """Share of the plays that have the flag, of those whose flag is known; null if none is known."""
     known = F.col(f"{measure}_known")
     return F.when(known > 0, F.col(measure) / known)
 
 
-def _play_measures() -> list[Column]:
+def sum_plays() -> list[Column]:
+    """Sums over plays, as in `play_measures` of the model."""
     return [
         F.count(F.lit(1)).alias("plays"),
         F.count_if("is_stream").alias("streams"),
@@ -301,7 +306,8 @@ def _shuffle_measures() -> list[Column]:
     return [F.count_if("shuffle").alias("shuffles"), F.count("shuffle").alias("shuffles_known")]
 
 
-def _start_measures() -> list[Column]:
+def count_starts() -> list[Column]:
+    """Counts of plays that a person chose to start."""
     reason = F.col("reason_start")
     return [
         F.count_if(reason.isin(*DELIBERATE_STARTS)).alias("deliberate_starts"),
@@ -309,8 +315,14 @@ def _start_measures() -> list[Column]:
     ]
 
 
+def count_ends() -> list[Column]:
+    """Counts of plays by how they ended."""
+    reason = F.col("reason_end")
+    return [F.count_if(reason == FINISHED).alias("finished"), F.count_if(reason != UNKNOWN).alias("ends_known")]
+
+
 def _completion_measures() -> list[Column]:
-    is_finished = F.col("reason_end") == "trackdone"
+    is_finished = F.col("reason_end") == FINISHED
     return [F.count_if(is_finished).alias("finished"), _sum_where(~is_finished).alias("unfinished_ms_played")]
 
 
@@ -339,7 +351,8 @@ def _combined_range() -> list[Column]:
     ]
 
 
-def _sums(names: tuple[str, ...]) -> list[Column]:
+def sums(names: Iterable[str]) -> list[Column]:
+    """The sum of each column, by its name."""
     return [F.sum(name).alias(name) for name in names]
 
 

@@ -32,7 +32,7 @@ def plays(
     judged = judge_records(raw_plays, raw_files, raw_exclusions, settings, window, flags_implausible=True)
     kept = judged.where("reason IS NULL")
     is_track = F.col("content_type") == "track"
-    local = _local_time(F.col("played_at"), F.col("listener"), settings)
+    local = local_time(F.col("played_at"), F.col("listener"), settings)
     ms_played = F.col("clean_ms_played")
     return kept.select(
         F.sha2(
@@ -96,7 +96,7 @@ def _flag(text: Column) -> Column:
     return F.when(word.isin("true", "1"), True).when(word.isin("false", "0"), False)
 
 
-def _local_time(moment: Column, listener: Column, settings: Settings) -> Column:
+def local_time(moment: Column, listener: Column, settings: Settings) -> Column:
     """The moment as local time in the listener's zone."""
 
     def in_zone(zone: str) -> Column:

@@ -40,6 +40,7 @@ PARTIAL_AGGREGATES = {
     "daily_spoken_plays": "content_type <> 'track'",
     "hourly_listening": "true",
     "monthly_content": "true",
+    "monthly_behaviour": "true",
 }
 
 
