@@ -19,6 +19,7 @@ from spotify_assets.defs.assets import (
     published,
     raw,
     sessions,
+    spoken,
 )
 from spotify_assets.defs.assets.declare import build
 from spotify_assets.defs.checks import catalog, history, model_checks, playlists
@@ -81,6 +82,7 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
         assets=[
             *build([raw, cleaned, dimensions, facts, metrics, content, people, playlist_metrics], settings),
             *build(TABLE_MODULES, settings),
+            *build([raw, cleaned, dimensions, facts, metrics, content, people, playlist_metrics, spoken], settings),
             *map(published.published, stores),
         ],
         asset_checks=[

@@ -15,6 +15,7 @@ from spotify_assets.model import (
     playlist_metrics,
     raw,
     sessions,
+    spoken,
 )
 from spotify_assets.model.columns import metadata
 from spotify_assets.model.tables import LAYOUT_COLUMN, PLAYS, SNAPSHOTS, LakeTable, upstream_first
@@ -46,5 +47,6 @@ __all__ = [
     "playlist_metrics",
     "raw",
     "sessions",
+    "spoken",
     "upstream_first",
 ]

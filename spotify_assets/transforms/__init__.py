@@ -49,6 +49,7 @@ from spotify_assets.transforms.playlists import dim_playlist, playlist_changes, 
 from spotify_assets.transforms.plays import plays
 from spotify_assets.transforms.rejected_plays import rejected_plays
 from spotify_assets.transforms.sessions import listening_sessions, session_edges, session_parts
+from spotify_assets.transforms.spoken import episode_metrics, show_metrics
 
 __all__ = [
     "album_metrics",
@@ -76,6 +77,7 @@ __all__ = [
     "dim_recording",
     "dim_time",
     "dim_track",
+    "episode_metrics",
     "era_activity",
     "fct_playlist_tracks",
     "fct_plays",
@@ -101,6 +103,7 @@ __all__ = [
     "rejected_plays",
     "session_edges",
     "session_parts",
+    "show_metrics",
     "track_catalogue",
     "track_metrics",
     "trips",
