@@ -66,6 +66,7 @@ TABLE_MODULES = (
     places,
     content,
     people,
+    playlist_metrics,
 )
 
 
@@ -80,7 +81,6 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
     counting = [store for store in stores if isinstance(store, CountingTarget)]
     return dg.Definitions(
         assets=[
-            *build([raw, cleaned, dimensions, facts, metrics, content, people, playlist_metrics], settings),
             *build(TABLE_MODULES, settings),
             *build([raw, cleaned, dimensions, facts, metrics, content, people, playlist_metrics, spoken], settings),
             *map(published.published, stores),
