@@ -67,6 +67,7 @@ TABLE_MODULES = (
     content,
     people,
     playlist_metrics,
+    spoken,
 )
 
 
@@ -82,7 +83,6 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
     return dg.Definitions(
         assets=[
             *build(TABLE_MODULES, settings),
-            *build([raw, cleaned, dimensions, facts, metrics, content, people, playlist_metrics, spoken], settings),
             *map(published.published, stores),
         ],
         asset_checks=[
