@@ -173,6 +173,9 @@ class Settings(BaseSettings):
         ge=1,
         description="Records per run; a longer history is computed in several runs. Bounds the memory",
     )
+    chart_size: int = Field(
+        100, ge=1, le=10_000, description="Places of a chart in `top_charts`, by listener, kind of entity and period"
+    )
     max_rejected_share: float = Field(
         0.25, ge=0, le=1, description="A check warns if a single reason rejects a larger share of the records"
     )

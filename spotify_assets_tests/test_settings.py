@@ -44,6 +44,7 @@ def test_a_dotenv_file_is_read(tmp_path):
         ("MIN_MS_PLAYED", "-1", "greater than or equal to 0"),
         ("MIN_MS_PLAYED", "long", "valid integer"),
         ("MAX_REJECTED_SHARE", "2", "less than or equal to 1"),
+        ("CHART_SIZE", "0", "greater than or equal to 1"),
         ("SPARK_REMOTE", "yarn", "sc://host:port"),
         ("LAKE_URI", "ftp://x/y", "a folder on this machine"),
         ("LAKE_URI", "lake[1]", "can't have the character '['"),

@@ -14,6 +14,7 @@ from spotify_assets.transforms.catalog_files import catalog_artists, catalog_fea
 from spotify_assets.transforms.catalog_join import catalog_tracks, catalog_tracks_rejects
 from spotify_assets.transforms.catalog_metadata import catalog_albums, catalog_track_metadata
 from spotify_assets.transforms.catalogue import track_catalogue
+from spotify_assets.transforms.charts import top_charts
 from spotify_assets.transforms.content import audio_profile, era_activity, genre_trends
 from spotify_assets.transforms.dimensions import (
     bridge_track_artist,
@@ -104,6 +105,7 @@ __all__ = [
     "session_edges",
     "session_parts",
     "show_metrics",
+    "top_charts",
     "track_catalogue",
     "track_metrics",
     "trips",

@@ -1,0 +1,22 @@
+"""What was heard in days, weeks, months, quarters and years."""
+
+import dagster as dg
+from pyspark.sql import DataFrame
+
+from spotify_assets import transforms
+from spotify_assets.defs.assets.declare import lake_table
+from spotify_assets.settings import Settings
+
+
+@lake_table
+def top_charts(
+    daily_track_plays: DataFrame,
+    dim_listener: DataFrame,
+    dim_recording: DataFrame,
+    dim_artist: DataFrame,
+    dim_album: DataFrame,
+    settings: dg.ResourceParam[Settings],
+) -> DataFrame:
+    return transforms.top_charts(
+        daily_track_plays, dim_listener, dim_recording, dim_artist, dim_album, settings=settings
+    )
