@@ -7,6 +7,7 @@ from spotify_assets.model.columns import (
     DAY,
     FLAG,
     LABEL,
+    NUMBER,
     RATE,
     TEXT,
     hash_key,
@@ -24,6 +25,10 @@ PERIOD_TYPES = {
     "year": "a calendar year",
     "all": "all days from the listener's first to last play",
 }
+# A gap is a run of at least so many days without a play. In so many days before it, days with a play are counted.
+GAP_DAYS, DAYS_BEFORE_GAP = 14, 90
+# If days with a play came at random, so many expected ones would all be missed once in a thousand times (e^-7).
+SUSPICIOUS_EXPECTED_DAYS = 7
 CHART_PERIODS = tuple(name for name in PERIOD_TYPES if name != "day")
 CHART_ENTITIES = {"track": "recording", "artist": "artist", "album": "album"}
 
@@ -82,4 +87,36 @@ top_charts = table(
     CheckConstraint("rank_change = previous_rank - rank", name="change_of_ranks"),
     CheckConstraint("is_new = (periods_on_chart = 1)", name="new_is_the_first_chart"),
     CheckConstraint("is_reentry = (previous_rank IS NULL AND NOT is_new)", name="reentry_after_an_absence"),
+)
+
+coverage_gaps = table(
+    "coverage_gaps",
+    "metrics",
+    f"One row per listener and run of {GAP_DAYS} local days or more without a play, between the first and the last "
+    "play.",
+    by_listener(),
+    in_primary_key(required("gap_start", DAY, "First local day without a play")),
+    required("gap_end", DAY, "Last local day without a play"),
+    required("days", NUMBER, "Days without a play"),
+    required("active_days_before", NUMBER, f"Days with a play among the {DAYS_BEFORE_GAP} before the gap"),
+    required(
+        "expected_active_days",
+        RATE,
+        f"Days with a play that it would have if these were as frequent as before: `active_days_before` * `days` / "
+        f"{DAYS_BEFORE_GAP}",
+    ),
+    required(
+        "is_suspicious",
+        FLAG,
+        f"Whether `expected_active_days` is {SUSPICIOUS_EXPECTED_DAYS} or more, so that a file may be missing: by "
+        "chance, such a gap would come up once in a thousand times",
+    ),
+    required("source_before", TEXT, "File of the last play before the gap, as `source_file` in `plays`"),
+    required("source_after", TEXT, "File of the first play after the gap, as `source_file` in `plays`"),
+    CheckConstraint(f"days >= {GAP_DAYS} AND gap_start < gap_end", name="gap_is_long"),
+    CheckConstraint(f"active_days_before BETWEEN 1 AND {DAYS_BEFORE_GAP}", name="active_before_the_gap"),
+    CheckConstraint(
+        f"is_suspicious = (active_days_before * days >= {SUSPICIOUS_EXPECTED_DAYS * DAYS_BEFORE_GAP})",
+        name="suspicious_where_plays_are_expected",
+    ),
 )

@@ -44,6 +44,7 @@ from spotify_assets.transforms.metrics import (
     track_metrics,
 )
 from spotify_assets.transforms.people import listener_affinity
+from spotify_assets.transforms.periods import coverage_gaps
 from spotify_assets.transforms.places import listening_places, trips
 from spotify_assets.transforms.playlist_metrics import playlist_impact, playlist_metrics, playlist_overlap
 from spotify_assets.transforms.playlists import dim_playlist, playlist_changes, playlist_track_tenure, playlist_tracks
@@ -64,6 +65,7 @@ __all__ = [
     "catalog_tracks",
     "catalog_tracks_rejects",
     "catalogue_coverage",
+    "coverage_gaps",
     "daily_listening",
     "daily_spoken_plays",
     "daily_track_plays",

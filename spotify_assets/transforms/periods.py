@@ -5,13 +5,80 @@ Days are local dates, `ms_played` is in milliseconds.
 
 from collections.abc import Iterable
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from spotify_assets.model.periods import DAYS_BEFORE_GAP, GAP_DAYS, SUSPICIOUS_EXPECTED_DAYS
+from spotify_assets.transforms.aggregates import (
+    MAX_NAME_LENGTH,
+    MAX_SORTABLE,
+    SORTABLE_DIGITS,
+    latest_first_order,
+)
+from spotify_assets.transforms.asking import has_rows
+from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.identity import merge_keys
+from spotify_assets.transforms.joins import broadcast_join
 
 MONTHS_OF = {"month": 1, "quarter": 3, "year": 12}
 DAYS_OF = {"day": 1, "week": 7}
+
+
+def coverage_gaps(daily_listening: DataFrame, plays: DataFrame) -> DataFrame:
+    """One row per listener and run of `GAP_DAYS` local days or more without a play, between their first and last play.
+
+    Args:
+        daily_listening: Whole table.
+        plays: Whole table; where there are gaps, the files of the plays on the days beside them are read.
+    """
+    by_day = Window.partitionBy("listener").orderBy("number")
+    number = F.datediff("date", F.lit("1970-01-01").cast("date"))
+    days = daily_listening.select("listener", "date", number.alias("number")).select(
+        "listener",
+        "date",
+        F.lead("date").over(by_day).alias("next_date"),
+        F.count("number").over(by_day.rangeBetween(1 - DAYS_BEFORE_GAP, 0)).cast("int").alias("active_days_before"),
+    )
+    length = (F.datediff("next_date", "date") - 1).cast("int")
+    gaps = days.withColumn("days", length).where(F.col("days") >= GAP_DAYS)
+    if not has_rows(gaps):
+        return literal_rows(daily_listening.sparkSession, "coverage_gaps", [])
+    beside = F.array(
+        *[
+            F.struct(F.col(day).alias("local_date"), F.lit(is_before).alias("is_before"))
+            for day, is_before in (("date", True), ("next_date", False))
+        ]
+    )
+    around = broadcast_join(
+        gaps.select("*", F.explode(beside).alias("of")).select(*gaps.columns, "of.*"),
+        plays.select("listener", "local_date", "played_at", "source_file"),
+        ["listener", "local_date"],
+        "inner",
+    )
+    # All of the same length, so that text sorts as numbers do.
+    at = (F.unix_micros("played_at") + (MAX_SORTABLE + 1)).cast("string")
+    last_first = latest_first_order("played_at", "source_file")
+    before = F.min(F.when(F.col("is_before"), last_first))
+    after = F.min(F.when(~F.col("is_before"), F.concat(at, "source_file")))
+    expected = F.col("active_days_before") * F.col("days")
+    return (
+        around.groupBy("listener", "date", "next_date", "days", "active_days_before")
+        .agg(
+            F.substring(before, 1 + SORTABLE_DIGITS, MAX_NAME_LENGTH).alias("source_before"),
+            F.substring(after, 2 + SORTABLE_DIGITS, MAX_NAME_LENGTH).alias("source_after"),
+        )
+        .select(
+            "listener",
+            F.date_add("date", 1).alias("gap_start"),
+            F.date_sub("next_date", 1).alias("gap_end"),
+            "days",
+            "active_days_before",
+            F.round(expected / DAYS_BEFORE_GAP, 6).alias("expected_active_days"),
+            (expected >= SUSPICIOUS_EXPECTED_DAYS * DAYS_BEFORE_GAP).alias("is_suspicious"),
+            "source_before",
+            "source_after",
+        )
+    )
 
 
 def canonical_track_plays(

@@ -20,3 +20,8 @@ def top_charts(
     return transforms.top_charts(
         daily_track_plays, dim_listener, dim_recording, dim_artist, dim_album, settings=settings
     )
+
+
+@lake_table
+def coverage_gaps(daily_listening: DataFrame, plays: DataFrame) -> DataFrame:
+    return transforms.coverage_gaps(daily_listening, plays)
