@@ -183,7 +183,15 @@ class Settings(BaseSettings):
     session_gap_minutes: int = Field(
         30, ge=1, le=24 * 60, description="A listening session ends where nothing plays for longer than this (minutes)"
     )
-
+    forgotten_after_days: int = Field(
+        180,
+        ge=1,
+        description="Days without a play after which a track, artist or album counts as forgotten, and its next play "
+        "as a rediscovery",
+    )
+    obsession_plays: int = Field(
+        5, ge=2, description="Plays of a track within seven days that count as an obsession with it"
+    )
     min_coverage: float = Field(
         0.5,
         ge=0,

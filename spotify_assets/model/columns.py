@@ -175,6 +175,14 @@ def start_measures() -> list[Column]:
     ]
 
 
+def implausible_measures() -> list[Column]:
+    """What records leave out."""
+    return [
+        required("implausible_plays", COUNT, "Plays that can't have been heard so (`is_implausible`)"),
+        required("implausible_ms_played", COUNT, "Listening time of these (ms)"),
+    ]
+
+
 def mode_measures() -> list[Column]:
     """Counts of plays by how the device was set."""
     return [

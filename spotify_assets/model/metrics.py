@@ -6,6 +6,7 @@ from spotify_assets.model.columns import (
     CONTENT_TYPES,
     COUNT,
     DAY,
+    DELIBERATE_STARTS,
     FLAG,
     KEY,
     LABEL,
@@ -18,6 +19,7 @@ from spotify_assets.model.columns import (
     end_measures,
     first_and_last_play,
     hash_key,
+    implausible_measures,
     key,
     listener,
     mode_measures,
@@ -66,6 +68,7 @@ daily_track_plays = table(
     *start_measures(),
     *completion_measures(),
     required("skipped_ms_played", COUNT, "Listening time of skipped plays (ms)"),
+    *implausible_measures(),
     required("wrapped_plays", COUNT, "Plays of more than 30 seconds that were not incognito: what Wrapped counts"),
     *first_and_last_play("recording that day"),
     window="window_at",
@@ -95,6 +98,7 @@ hourly_listening = table(
     *start_measures(),
     *end_measures(),
     *mode_measures(),
+    *implausible_measures(),
     CheckConstraint("plays = music_plays + spoken_plays", name="music_and_spoken_are_all_plays"),
     CheckConstraint("ms_played = music_ms_played + spoken_ms_played", name="music_and_spoken_are_all_time"),
     window="window_at",
@@ -166,6 +170,7 @@ daily_listening = table(
     *shuffle_measures(),
     *start_measures(),
     *mode_measures(),
+    *implausible_measures(),
     required("night_ms_played", COUNT, "Listening time in the local hours 0 to 4 (ms)"),
     required("tracks", COUNT, "Different canonical recordings"),
     required("artists", COUNT, "Different canonical artists of tracks"),
@@ -187,6 +192,24 @@ listening_clock = table(
 )
 
 
+# Days of the state's definition; the last of them is the listener's last local day with a play.
+NEW_DAYS = REDISCOVERED_DAYS = 30
+CURRENT_DAYS = 90
+FORGOTTEN_PLAYS = 15
+PEAK_DAYS = 7
+FORGOTTEN_AFTER = "`SPOTIFY_ASSETS_FORGOTTEN_AFTER_DAYS` (180 unless set)"
+OBSESSION = "`SPOTIFY_ASSETS_OBSESSION_PLAYS` (5 unless set)"
+# The first that applies.
+STATES = {
+    "new": f"first played in the listener's last {NEW_DAYS} days",
+    "rediscovered": f"played in the last {REDISCOVERED_DAYS} days after a gap of {FORGOTTEN_AFTER} days or more",
+    "forgotten": f"{FORGOTTEN_PLAYS} plays or more, but none in the last days, as many as that gap has",
+    "current": f"the last {CURRENT_DAYS} days have at least half of the mean plays of as many since the first",
+    "fading": "some plays in the last days, as many as that gap has",
+    "past": "none in these",
+}
+
+
 def all_time_measures(what: str) -> list[Column | CheckConstraint]:
     """All-time measures and rank; tracks only."""
     return [
@@ -205,6 +228,74 @@ def all_time_measures(what: str) -> list[Column | CheckConstraint]:
         CheckConstraint("total_plays > 0 AND total_streams <= total_plays", name="streams_within_plays"),
         CheckConstraint("skip_rate BETWEEN 0 AND 1", name="skip_rate_is_a_share"),
         CheckConstraint("shuffle_rate BETWEEN 0 AND 1", name="shuffle_rate_is_a_share"),
+        *life_columns(what),
+    ]
+
+
+def life_columns(what: str) -> list[Column | CheckConstraint]:
+    """How plays began and ended, and figures of local days: implausible plays are left out of these."""
+    return [
+        required("skips", COUNT, "Plays that were skipped; unknown ones don't count"),
+        required("skips_known", COUNT, "Plays whose `skipped` is known"),
+        required("shuffles_known", COUNT, "Plays whose `shuffle` is known"),
+        optional("mean_ms_to_skip", RATE, "Mean listening time of skipped plays (ms); null where there is none"),
+        required("starts_known", COUNT, "Plays whose `reason_start` is known"),
+        optional(
+            "deliberate_share",
+            RATE,
+            f"Plays that a person chose ({', '.join(DELIBERATE_STARTS)}) by `starts_known` (0 to 1); null where that "
+            "is 0",
+        ),
+        required("plays_with_length", COUNT, "Plays of recordings whose length is known"),
+        optional(
+            "completion",
+            RATE,
+            "How much of a play was heard, on average (0 to 1): 1 where the track ended, else listening time by "
+            "length, at most 1, added up by recording and local day; of `plays_with_length`, null where that is 0",
+        ),
+        optional(
+            "length_coverage",
+            RATE,
+            "Share of the listening time whose length is known (0 to 1): what `completion` covers; null without "
+            "listening time",
+        ),
+        required(
+            "state",
+            LABEL,
+            f"What the {what} is to the listener on their last day with a play, the first that applies: "
+            + "; ".join(f"`{name}`: {meaning}" for name, meaning in STATES.items()),
+            info={"accepted": tuple(STATES)},
+        ),
+        required("active_days", NUMBER, "Local days with a play"),
+        optional("days_to_10th_play", NUMBER, "Days from the first to the tenth play; null with fewer plays"),
+        required("longest_streak_days", NUMBER, "Most consecutive local days with a play"),
+        required(
+            "longest_gap_days",
+            NUMBER,
+            "Most consecutive local days without a play between two plays; 0 where there is no such day",
+        ),
+        required("rediscoveries", NUMBER, f"Plays after a gap of {FORGOTTEN_AFTER} days or more without one"),
+        optional("best_day", DAY, "Local day with the most plays, the first of several; null without plausible plays"),
+        required("best_day_plays", COUNT, "Plays on `best_day`"),
+        optional("best_month", DAY, "First day of the local month with the most plays, the first of several"),
+        required("best_month_plays", COUNT, "Plays in `best_month`"),
+        optional(
+            "peak_7_days_end", DAY, f"Last of the {PEAK_DAYS} local days with the most plays, the first of several"
+        ),
+        required("peak_7_days_plays", COUNT, f"Most plays in {PEAK_DAYS} consecutive local days"),
+        optional(
+            "half_life_days",
+            NUMBER,
+            f"Days from `peak_7_days_end` to the first day, {PEAK_DAYS} or more later, whose last {PEAK_DAYS} days "
+            "have fewer than half of `peak_7_days_plays`; null where there is none up to the listener's last day",
+        ),
+        CheckConstraint("skips <= skips_known AND skips_known <= total_plays", name="skips_within_plays"),
+        CheckConstraint("deliberate_share BETWEEN 0 AND 1", name="deliberate_share_is_a_share"),
+        CheckConstraint("completion BETWEEN 0 AND 1", name="completion_is_a_share"),
+        CheckConstraint("longest_streak_days <= active_days", name="streak_within_days"),
+        CheckConstraint("best_day_plays <= peak_7_days_plays", name="best_day_within_peak"),
+        CheckConstraint("peak_7_days_plays <= total_plays", name="peak_within_plays"),
+        CheckConstraint("half_life_days >= 7", name="half_life_after_peak"),
     ]
 
 
@@ -218,6 +309,12 @@ track_metrics = table(
     required("track_name", TEXT, "As in `dim_recording`"),
     required("artist_name", TEXT, "The album's artist, as in `dim_recording`"),
     *all_time_measures("recording"),
+    required(
+        "obsession",
+        COUNT,
+        f"How many weeks of {OBSESSION} plays or more there were: {PEAK_DAYS} local days, the first of them with a "
+        "play; weeks don't overlap, and each begins as early as it can",
+    ),
 )
 
 artist_metrics = table(

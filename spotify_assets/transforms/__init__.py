@@ -31,9 +31,8 @@ from spotify_assets.transforms.dimensions import (
 )
 from spotify_assets.transforms.facts import fct_playlist_tracks, fct_plays
 from spotify_assets.transforms.genres import genre_families
+from spotify_assets.transforms.life import album_metrics, artist_metrics, track_metrics
 from spotify_assets.transforms.metrics import (
-    album_metrics,
-    artist_metrics,
     catalogue_coverage,
     daily_listening,
     daily_spoken_plays,
@@ -41,7 +40,6 @@ from spotify_assets.transforms.metrics import (
     hourly_listening,
     listening_clock,
     monthly_content,
-    track_metrics,
 )
 from spotify_assets.transforms.people import listener_affinity
 from spotify_assets.transforms.periods import coverage_gaps

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from spotify_assets.model.catalogue import SHARES
 from spotify_assets.model.content import DEVIATIONS, MEAN_FEATURES, MIN_TRAILING_MONTHS, TRAILING_MONTHS
 from spotify_assets.model.genres import GENRE_FAMILIES
+from spotify_assets.transforms.aggregates import share_of
 from spotify_assets.transforms.asking import has_rows
 from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.enrich import GENRES_SEPARATOR
@@ -89,7 +90,7 @@ def genre_trends(
             "known_ms_played": F.sum("known").over(of_month),
             "music_ms_played": F.sum("music").over(of_month),
         }
-    ).withColumn("share", _share(F.col("ms_played") / PARTS, "known_ms_played"))
+    ).withColumn("share", share_of(F.col("ms_played") / PARTS, "known_ms_played"))
     trailing, year = by_month.rowsBetween(-TRAILING_MONTHS, -1), by_month.rowsBetween(1 - YEAR, 0)
     months = months.withColumn("millionths", F.coalesce(_in_units(F.col("share"), MILLION), F.lit(0))).withColumns(
         {
@@ -104,7 +105,7 @@ def genre_trends(
     )
     months = months.withColumns(
         {
-            "trailing_12_share": _share(F.col("trailing_parts") / PARTS, "trailing_12_known_ms_played"),
+            "trailing_12_share": share_of(F.col("trailing_parts") / PARTS, "trailing_12_known_ms_played"),
             # Both in millionths times the number of months.
             "above_mean": F.col("months") * F.col("millionths") - F.col("sum"),
             "deviation": F.sqrt(
@@ -136,7 +137,7 @@ def genre_trends(
         ),
         "music_ms_played",
         "known_ms_played",
-        _share(F.col("known_ms_played"), "music_ms_played").alias("coverage"),
+        share_of(F.col("known_ms_played"), "music_ms_played").alias("coverage"),
         "is_complete",
     )
 
@@ -172,8 +173,8 @@ def era_activity(
     ).where(is_known)
     return _with_end(months, dim_listener).withColumns(
         {
-            "share": _share(F.col("ms_played"), "known_ms_played"),
-            "coverage": _share(F.col("known_ms_played"), "music_ms_played"),
+            "share": share_of(F.col("ms_played"), "known_ms_played"),
+            "coverage": share_of(F.col("known_ms_played"), "music_ms_played"),
         }
     )
 
@@ -230,7 +231,7 @@ def audio_profile(
         F.coalesce("known_ms_played_before", F.lit(0)).alias("trailing_known_ms_played"),
         "music_ms_played",
         "known_ms_played",
-        _share(F.col("known_ms_played"), "music_ms_played").alias("coverage"),
+        share_of(F.col("known_ms_played"), "music_ms_played").alias("coverage"),
         "is_complete",
     )
 
@@ -279,11 +280,6 @@ def _with_end(months: DataFrame, dim_listener: DataFrame) -> DataFrame:
     return joined.withColumn("is_complete", F.coalesce(F.col("month") < F.col("last_month"), F.lit(False))).drop(
         "last_month"
     )
-
-
-def _share(part: Column, whole: str) -> Column:
-    """`part` by the column `whole`, to 6 decimals; null where that is 0."""
-    return F.round(part / F.nullif(F.col(whole), F.lit(0)), 6)
 
 
 def _ratio(part: str, whole: str) -> Column:

@@ -5,7 +5,7 @@ Times are UTC; `date` and `hour` are in the listener's zone; `ms_played` is in m
 
 from collections.abc import Iterable
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spotify_assets.model.columns import DELIBERATE_STARTS, LABEL_LENGTH, UNKNOWN, UNKNOWN_NUMBER
@@ -19,6 +19,7 @@ MEASURES = ("plays", "streams", "ms_played", "skips", "skips_known")
 SHUFFLE_MEASURES = ("shuffles", "shuffles_known")
 START_MEASURES = ("deliberate_starts", "starts_known")
 MODE_MEASURES = ("offline_plays", "offline_known", "incognito_plays", "incognito_known")
+IMPLAUSIBLE_MEASURES = ("implausible_plays", "implausible_ms_played")
 # Wrapped counts plays of more than 30 seconds; `streams` those of 30 seconds and more.
 WRAPPED_MS = 30_000
 NIGHT_HOURS = 5
@@ -45,6 +46,7 @@ def daily_track_plays(plays: DataFrame, *, settings: Settings) -> DataFrame:
         *count_starts(),
         *_completion_measures(),
         _sum_where(F.col("skipped")).alias("skipped_ms_played"),
+        *_implausible_measures(),
         F.count_if(is_wrapped).alias("wrapped_plays"),
         *_played_range(),
     )
@@ -79,6 +81,7 @@ def hourly_listening(plays: DataFrame, *, settings: Settings) -> DataFrame:
         F.count("offline").alias("offline_known"),
         F.count_if("incognito").alias("incognito_plays"),
         F.count("incognito").alias("incognito_known"),
+        *_implausible_measures(),
     )
 
 
@@ -150,7 +153,7 @@ def daily_listening(
         ],
     )
     days = hourly_listening.groupBy("listener", "date").agg(
-        *sums(MEASURES + CONTENT_MEASURES + SHUFFLE_MEASURES + START_MEASURES + MODE_MEASURES),
+        *sums(MEASURES + CONTENT_MEASURES + SHUFFLE_MEASURES + START_MEASURES + MODE_MEASURES + IMPLAUSIBLE_MEASURES),
         _sum_where(F.col("hour") < NIGHT_HOURS).alias("night_ms_played"),
     )
     return days.join(distinct_counts, ["listener", "date"], "left").fillna(0, ["tracks", "artists", "albums"])
@@ -164,43 +167,6 @@ def listening_clock(hourly_listening: DataFrame) -> DataFrame:
     """
     day_of_week = iso_day_of_week(F.col("date")).alias("day_of_week")
     return hourly_listening.groupBy("listener", day_of_week, "hour").agg(*sums(MEASURES))
-
-
-def track_metrics(monthly_content: DataFrame, dim_recording: DataFrame) -> DataFrame:
-    """One row per listener and canonical recording; tracks only, all time.
-
-    Args:
-        monthly_content: Whole table.
-        dim_recording: Whole table: names, and the most played track.
-    """
-    recordings = dim_recording.select(
-        "recording_key", F.col("canonical_track_key").alias("track_key"), "track_name", "artist_name"
-    )
-    return _totals(monthly_content, dim_recording, "recording_key").join(recordings, "recording_key")
-
-
-def artist_metrics(monthly_content: DataFrame, dim_artist: DataFrame) -> DataFrame:
-    """One row per listener and canonical artist; tracks only, all time. Plays without an artist are left out.
-
-    Args:
-        monthly_content: Whole table.
-        dim_artist: Whole table: names.
-    """
-    artists = dim_artist.select("artist_key", "artist_name")
-    known = monthly_content.where(F.col("artist_key") != UNKNOWN_NUMBER)
-    return _totals(known, dim_artist, "artist_key").join(artists, "artist_key")
-
-
-def album_metrics(monthly_content: DataFrame, dim_album: DataFrame) -> DataFrame:
-    """One row per listener and canonical album; tracks only, all time. Plays without an album are left out.
-
-    Args:
-        monthly_content: Whole table.
-        dim_album: Whole table: names.
-    """
-    albums = dim_album.select("album_key", "album_name", "artist_name")
-    known = monthly_content.where(F.col("album_key") != UNKNOWN_NUMBER)
-    return _totals(known, dim_album, "album_key").join(albums, "album_key")
 
 
 def catalogue_coverage(track_metrics: DataFrame, dim_track: DataFrame) -> DataFrame:
@@ -262,29 +228,6 @@ def partition_start(settings: Settings) -> Column:
     return start.alias("window_at")
 
 
-def _totals(monthly_content: DataFrame, dimension: DataFrame, by: str) -> DataFrame:
-    """One row per listener and canonical key `by`: all-time figures of tracks, with the rank by `ms_played`."""
-    totals = (
-        merge_keys(monthly_content.where("content_type = 'track'"), dimension, by)
-        .groupBy("listener", by)
-        .agg(*sums(MEASURES + SHUFFLE_MEASURES), *_combined_range())
-    )
-    most_heard_first = Window.partitionBy("listener").orderBy(F.desc("ms_played"), by)
-    return totals.select(
-        "listener",
-        by,
-        F.col("plays").alias("total_plays"),
-        F.col("streams").alias("total_streams"),
-        F.col("ms_played").alias("total_ms_played"),
-        (F.col("ms_played") / F.col("plays")).alias("avg_ms_played"),
-        known_share("skips").alias("skip_rate"),
-        known_share("shuffles").alias("shuffle_rate"),
-        "first_played_at",
-        "last_played_at",
-        F.row_number().over(most_heard_first).cast("bigint").alias("rank"),
-    )
-
-
 def known_share(measure: str) -> Column:
     """Share of the plays that have the flag, of those whose flag is known; null if none is known."""
     known = F.col(f"{measure}_known")
@@ -326,6 +269,13 @@ def _completion_measures() -> list[Column]:
     return [F.count_if(is_finished).alias("finished"), _sum_where(~is_finished).alias("unfinished_ms_played")]
 
 
+def _implausible_measures() -> list[Column]:
+    return [
+        F.count_if("is_implausible").alias("implausible_plays"),
+        _sum_where(F.col("is_implausible")).alias("implausible_ms_played"),
+    ]
+
+
 def _first_play() -> Column:
     """Time, `first_started_by` and `first_platform` of the first play, as text: see `transforms.aggregates`."""
     # All of the same length.
@@ -342,13 +292,6 @@ def _first_play() -> Column:
 
 def _played_range() -> list[Column]:
     return [F.min("played_at").alias("first_played_at"), F.max("played_at").alias("last_played_at")]
-
-
-def _combined_range() -> list[Column]:
-    return [
-        F.min("first_played_at").alias("first_played_at"),
-        F.max("last_played_at").alias("last_played_at"),
-    ]
 
 
 def sums(names: Iterable[str]) -> list[Column]:

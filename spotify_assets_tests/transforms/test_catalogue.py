@@ -142,40 +142,40 @@ def test_told_and_played_alike_at_the_same_moment_is_one_track(content, catalogu
     assert found.count() == 1 + 2
 
 
-def test_plays_that_only_name_a_track_meet_the_id_that_a_playlist_gives_it(spark, content, catalogue, computed):
-    monthly = content(named(spark), named(spark, "SONG", "band", "2024-01-11 12:00:00"), named(spark, "Other"))
+def test_plays_that_only_name_a_track_meet_the_id_that_a_playlist_gives_it(spark, partials, catalogue, computed):
+    heard_of = partials([named(spark), named(spark, "SONG", "band", "2024-01-11 12:00:00"), named(spark, "Other")])
     told = catalogue(raw_items(1, track("Song")))
-    dim = by_key(computed("dim_track", monthly_content=monthly, track_catalogue=told), "track_key")
+    dim = by_key(computed("dim_track", **heard_of, track_catalogue=told), "track_key")
     assert {row["track_name"]: row["canonical_track_key"] for row in dim.values()} == {
         "SONG": id_of("Song"),
         "Song": id_of("Song"),
         "Other": next(key for key, row in dim.items() if row["track_name"] == "Other"),
     }
-    metrics = computed("track_metrics", monthly_content=monthly, track_catalogue=told).collect()
+    metrics = computed("track_metrics", **heard_of, track_catalogue=told).collect()
     assert {(row["track_name"], row["track_key"][:5], row["total_plays"]) for row in metrics} == {
         ("SONG", id_of("Song")[:5], 2),
         ("Other", "name:", 1),
     }
 
 
-def test_a_played_id_comes_before_one_that_is_only_told(content, catalogue, computed):
+def test_a_played_id_comes_before_one_that_is_only_told(partials, catalogue, computed):
     told = catalogue(raw_items(1, track("Song")))
     [(recording,)] = told.select("recording_key").collect()
-    monthly = content(played("2024-01-10 12:00:00", "z" * 22, track_name="Song", recording_key=recording))
-    [row] = computed("track_metrics", monthly_content=monthly, track_catalogue=told).collect()
+    heard_of = partials([played("2024-01-10 12:00:00", "z" * 22, track_name="Song", recording_key=recording)])
+    [row] = computed("track_metrics", **heard_of, track_catalogue=told).collect()
     assert row["track_key"] == "z" * 22
 
 
 def test_no_play_disappears_where_metadata_is_missing_or_says_that_there_is_nothing(
-    frame, content, catalogue, computed
+    frame, partials, catalogue, computed
 ):
-    monthly = content(heard(), heard("Other", who=None, album_name=None), played_episode("2024-01-10 14:00:00"))
+    plays = [heard(), heard("Other", who=None, album_name=None), played_episode("2024-01-10 14:00:00")]
     told = catalogue(told=responses("tracks", id_of("Song"), id_of("Other")))
     unknown = {
         kind: frame(f"{kind}_metadata", responses(f"{kind}s", id_of("Band"), id_of("Album")))
         for kind in ("album", "artist")
     }
-    inputs = {"monthly_content": monthly, "track_catalogue": told}
+    inputs = partials(plays) | {"track_catalogue": told}
     assert len(by_key(computed("dim_track", **inputs), "track_key")) == 2
     assert len(by_key(computed("dim_artist", **inputs, artist_metadata=unknown["artist"]), "artist_key")) == 1
     assert len(by_key(computed("dim_album", **inputs, album_metadata=unknown["album"]), "album_key")) == 1

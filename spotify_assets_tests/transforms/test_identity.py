@@ -204,11 +204,11 @@ def test_metrics_count_by_canonical_keys(partials, computed):
         played("2024-05-02 10:05:00", "a", "New", recording_key=3, track_name="Hit (Remastered)"),
     ]
     of = partials(rows)
-    [track] = computed("track_metrics", monthly_content=of["monthly_content"]).collect()
+    [track] = computed("track_metrics", **of).collect()
     assert (track["recording_key"], track["track_key"], track["total_plays"]) == (3, "a", 3)
     assert (track["track_name"], track["artist_name"]) == ("Hit (Remastered)", "New")
     for table in ("artist_metrics", "album_metrics"):
-        [row] = computed(table, monthly_content=of["monthly_content"]).collect()
+        [row] = computed(table, **of).collect()
         assert (row["artist_name"], row["total_plays"]) == ("New", 3), table
     [_, day] = computed("daily_listening", **of).orderBy("date").collect()
     assert (day["plays"], day["tracks"], day["artists"]) == (2, 1, 1)
@@ -238,18 +238,14 @@ def test_a_person_merges_recordings_by_name_or_id(content, canonical, frame):
     assert found == dict.fromkeys((1, 2, 3), (1, "override")) | {4: (4, "none")}
 
 
-def test_a_person_merges_artists_and_their_albums(content, computed, frame):
+def test_a_person_merges_artists_and_their_albums(partials, computed, frame):
     rows = [
         played("2024-05-01 10:00:00", "a", "The Band"),
         played("2024-05-02 10:00:00", "b", "Band"),
         played("2024-05-03 10:00:00", "c", "Band", album_name="Album (Deluxe)"),
     ]
-    inputs = {
-        "monthly_content": content(rows),
-        "raw_merges": merges(
-            frame, ("artist", "BAND", "The Band"), ("album", "Band - Album (Deluxe)", "Band - Album")
-        ),
-    }
+    lines = [("artist", "BAND", "The Band"), ("album", "Band - Album (Deluxe)", "Band - Album")]
+    inputs = partials(rows) | {"raw_merges": merges(frame, *lines)}
     assert set(artists_by_name(computed, **inputs).values()) == {("The Band", "override")}
     [album] = computed("album_metrics", **inputs).collect()
     assert (album["album_name"], album["artist_name"], album["total_plays"]) == ("Album", "Band", 3)

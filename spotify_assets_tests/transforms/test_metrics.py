@@ -151,6 +151,15 @@ def test_monthly_content_tells_how_the_first_play_began(partials):
     ]
 
 
+def test_partial_aggregates_tell_what_is_implausible(partials, computed):
+    rows = [played("2024-01-31 12:00:00", ms=2_000_000, is_implausible=True), played("2024-01-31 13:00:00")]
+    found = partials(rows)
+    [by_track] = found["daily_track_plays"].collect()
+    [by_day] = computed("daily_listening", **found).collect()
+    for row in (by_track, by_day):
+        assert (row["plays"], row["implausible_plays"], row["implausible_ms_played"]) == (2, 1, 2_000_000)
+
+
 def test_a_local_day_that_straddles_two_partitions_is_summed_by_who_reads_it(partials, computed):
     day = date(2024, 2, 1)
     rows = [
@@ -215,7 +224,7 @@ def test_track_metrics_rank_by_time_and_then_key(partials, computed):
         played("2024-01-31 14:00:00", "c", ms=1_000),
         episode("2024-01-31 15:00:00"),
     ]
-    found = computed("track_metrics", monthly_content=partials(rows)["monthly_content"]).orderBy("rank").collect()
+    found = computed("track_metrics", **partials(rows)).orderBy("rank").collect()
     figures = ("rank", "track_key", "total_plays", "total_streams", "total_ms_played", "avg_ms_played", "skip_rate")
     assert [tuple(row[name] for name in figures) for row in found] == [
         (1, "a", 2, 2, 400_000, 200_000.0, 0.5),
@@ -235,23 +244,23 @@ def test_ids_of_one_recording_are_one_row_under_the_most_played_id(partials, com
         played("2024-01-31 14:00:00", "a", recording_key=7),
         *[played(f"2024-02-0{day} 14:00:00", "name:x", recording_key=7, content_uri=None) for day in range(1, 6)],
     ]
-    [row] = computed("track_metrics", monthly_content=partials(rows)["monthly_content"]).collect()
+    [row] = computed("track_metrics", **partials(rows)).collect()
     assert (row["track_key"], row["total_plays"]) == ("b", 8)
 
 
 def test_metrics_of_artists_and_albums(partials, computed):
     rows = [played("2024-01-31 12:00:00", "a", "Band"), played("2024-01-31 13:00:00", "b", "BAND "),
             played("2024-01-31 14:00:00", "c", None)]  # fmt: skip
-    content = partials(rows)["monthly_content"]
-    artists = computed("artist_metrics", monthly_content=content).collect()
-    albums = computed("album_metrics", monthly_content=content).collect()
+    found = partials(rows)
+    artists = computed("artist_metrics", **found).collect()
+    albums = computed("album_metrics", **found).collect()
     assert [(row["artist_name"], row["total_plays"]) for row in artists] == [("BAND ", 2)]
     assert [(row["album_name"], row["artist_name"], row["total_plays"]) for row in albums] == [("Album", "BAND ", 2)]
 
 
 def test_listeners_are_ranked_apart(partials, computed):
     rows = [played("2024-01-31 12:00:00"), played("2024-01-31 12:00:00", listener="ben")]
-    found = computed("track_metrics", monthly_content=partials(rows)["monthly_content"]).collect()
+    found = computed("track_metrics", **partials(rows)).collect()
     assert sorted((row["listener"], row["rank"]) for row in found) == [("anna", 1), ("ben", 1)]
 
 

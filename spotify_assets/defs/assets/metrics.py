@@ -45,23 +45,8 @@ def listening_clock(hourly_listening: DataFrame) -> DataFrame:
 
 
 @lake_table
-def track_metrics(monthly_content: DataFrame, dim_recording: DataFrame) -> DataFrame:
-    return transforms.track_metrics(monthly_content, dim_recording)
-
-
-@lake_table
 def catalogue_coverage(track_metrics: DataFrame, dim_track: DataFrame) -> DataFrame:
     return transforms.catalogue_coverage(track_metrics, dim_track)
-
-
-@lake_table
-def artist_metrics(monthly_content: DataFrame, dim_artist: DataFrame) -> DataFrame:
-    return transforms.artist_metrics(monthly_content, dim_artist)
-
-
-@lake_table
-def album_metrics(monthly_content: DataFrame, dim_album: DataFrame) -> DataFrame:
-    return transforms.album_metrics(monthly_content, dim_album)
 
 
 @lake_table
