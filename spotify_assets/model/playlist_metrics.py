@@ -85,7 +85,8 @@ playlist_metrics = table(
     required("favourites", COUNT, f"The all-time top {FAVOURITE_RANKS} recordings of {OF_THE_LISTENER}; fewer if so"),
     optional("favourites_share", RATE, "`favourites_on_it` by `favourites` (0 to 1); null where that is 0"),
     CheckConstraint("first_snapshot_on <= last_snapshot_on", name="snapshots_in_order"),
-    CheckConstraint("artists <= tracks AND tracks + episodes <= items", name="counts_within_items"),
+    # There may be more artists than recordings: two artists who share a recording are two.
+    CheckConstraint("artists + episodes <= items AND tracks + episodes <= items", name="counts_within_items"),
     CheckConstraint("favourites_on_it <= favourites AND favourites_on_it <= tracks", name="favourites_within_tracks"),
     CheckConstraint("favourites_share BETWEEN 0 AND 1", name="favourites_share_is_a_share"),
     CheckConstraint("half_life_days > 0 AND median_tenure_days >= 1", name="tenures_of_a_day_or_more"),

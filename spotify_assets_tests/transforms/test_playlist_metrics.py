@@ -2,8 +2,11 @@
 
 from datetime import date, timedelta
 
+import duckdb
+import pyarrow as pa
 import pytest
 
+from spotify_assets.model import TABLES
 from spotify_assets.settings import load_settings
 from spotify_assets_tests.conftest import utc
 
@@ -119,7 +122,7 @@ def test_playlists_that_share_nothing_have_no_row(rows_of):
 def figures(rows_of, spark):
     """Rows of `playlist_metrics` by the first snapshot, of playlists by name with their snapshots by day: items."""
 
-    def compute(playlists, tenure, favourites=()):
+    def compute(playlists, tenure, favourites=(), **inputs):
         files = [
             {"playlist_id": name, "snapshot_date": after(day), "status": status, "items": items}
             for name, snapshots in playlists.items()
@@ -138,6 +141,7 @@ def figures(rows_of, spark):
             dim_playlist=[
                 {"playlist_key": key, "playlist_name": name, "is_current": True} for name, key in keys.items()
             ],
+            **inputs,
         )
         return {row["playlist_name"]: row for row in found}
 
@@ -186,6 +190,19 @@ def test_half_life_counts_those_that_are_there_for_as_long_as_they_have_been(fig
         for place, days in enumerate(gone + there)
     ]  # fmt: skip
     assert figures({"p": [(0, 9), (20, 9)]}, tenure)["p"]["half_life_days"] == half_life
+
+
+def test_artists_who_share_a_recording_are_two(figures):
+    shared = [
+        {"track_key": track, "recording_key": 1, "canonical_track_key": "a", "artist_key": artist}
+        for track, artist in (("a", 10), ("A", 11))
+    ]
+    tenure = [on_list("a", playlist="p"), on_list("A", playlist="p", position=1)]
+    row = figures({"p": [(0, 2)]}, tenure, dim_track=shared)["p"]
+    assert [row[name] for name in ("items", "tracks", "artists")] == [2, 1, 2]
+    rows = duckdb.from_arrow(pa.Table.from_pylist([row]))
+    for condition in TABLES["playlist_metrics"].check_constraints.values():
+        assert rows.filter(f"NOT ({condition})").fetchall() == [], condition
 
 
 def test_an_empty_playlist_and_one_of_a_single_snapshot_have_figures(figures):
