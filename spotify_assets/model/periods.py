@@ -11,7 +11,9 @@ from spotify_assets.model.columns import (
     RATE,
     TEXT,
     hash_key,
+    music_and_spoken,
     optional,
+    play_measures,
     required,
     table,
 )
@@ -119,4 +121,136 @@ coverage_gaps = table(
         f"is_suspicious = (active_days_before * days >= {SUSPICIOUS_EXPECTED_DAYS * DAYS_BEFORE_GAP})",
         name="suspicious_where_plays_are_expected",
     ),
+)
+
+
+def share_columns(name: str, measure: str, known: str, what: str, of_what: str) -> list[Column | CheckConstraint]:
+    """A share, with the two columns that it is the quotient of."""
+    return [
+        required(measure, COUNT, what),
+        required(known, COUNT, of_what),
+        optional(name, RATE, f"`{measure}` by `{known}` (0 to 1); null where that is 0"),
+        CheckConstraint(f"{name} BETWEEN 0 AND 1", name=f"{name}_is_a_share"),
+    ]
+
+
+def compared_columns(prefix: str, what: str) -> list[Column]:
+    """Listening time and plays of another period."""
+    return [
+        optional(
+            f"{prefix}_{name}",
+            COUNT,
+            f"{comment} in {what}; of a period that is not complete, in as many days from its start. 0 where nothing "
+            "was played, but null where all of it lies before the listener's first day or in a suspicious gap of "
+            "`coverage_gaps`",
+        )
+        for name, comment in (("ms_played", "Listening time (ms)"), ("plays", "Plays"))
+    ]
+
+
+period_listening = table(
+    "period_listening",
+    "metrics",
+    "One row per listener and day, week, month, quarter, year with a play, and of all time; all content types.",
+    by_listener(),
+    *period_columns(tuple(PERIOD_TYPES)),
+    *play_measures(),
+    optional("skip_rate", RATE, "`skips` by `skips_known` (0 to 1); null where that is 0"),
+    *music_and_spoken(),
+    required("tracks", COUNT, "Different canonical recordings"),
+    required("artists", COUNT, "Different canonical artists of tracks"),
+    required("albums", COUNT, "Different canonical albums of tracks"),
+    required("new_tracks", COUNT, "Of `tracks`: played for the first time ever"),
+    required("new_artists", COUNT, "Of `artists`: played for the first time ever"),
+    required("active_days", COUNT, "Local days with a play"),
+    required("days", COUNT, "Local days of the period, from the listener's first to last day"),
+    *share_columns(
+        "deliberate_share",
+        "deliberate_starts",
+        "starts_known",
+        "Plays that a person started: see `daily_track_plays`",
+        "Plays whose `reason_start` is known",
+    ),
+    *share_columns("shuffle_share", "shuffles", "shuffles_known", "Shuffled plays", "Plays whose `shuffle` is known"),
+    *share_columns(
+        "offline_share",
+        "offline_plays",
+        "offline_known",
+        "Plays without a connection",
+        "Plays whose `offline` is known",
+    ),
+    *share_columns(
+        "incognito_share",
+        "incognito_plays",
+        "incognito_known",
+        "Plays in a private session",
+        "Plays whose `incognito` is known",
+    ),
+    required("night_ms_played", COUNT, "Listening time in the local hours 0 to 4 (ms)"),
+    optional("night_share", RATE, "`night_ms_played` by `ms_played` (0 to 1); null where that is 0"),
+    required("sessions", COUNT, "Sessions that started in the period, as in `listening_sessions`"),
+    optional("longest_session_ms", COUNT, "Most listening time of one of these (ms); null where none started"),
+    required("length_known_plays", COUNT, "Plays of tracks whose length is known"),
+    required("length_known_ms_played", COUNT, "Listening time of tracks whose length is known (ms)"),
+    optional(
+        "completion",
+        RATE,
+        "Mean share of a track that was played, of plays whose length is known (0 to 1): 1 for a play that ended with "
+        "`trackdone`; of the others of a day and recording their time by its length, at most 1 a play. Null where no "
+        "length is known",
+    ),
+    optional(
+        "length_coverage",
+        RATE,
+        "`length_known_ms_played` by `music_ms_played` (0 to 1): what `completion` covers; null where that is 0",
+    ),
+    required("artist_ms_played", COUNT, "Listening time of tracks whose artist is known (ms)"),
+    optional("top_10_share", RATE, "Share of `artist_ms_played` of the ten artists with most; null where that is 0"),
+    optional(
+        "half_of_listening_artists",
+        COUNT,
+        "Fewest artists that make up half of `artist_ms_played`; null where that is 0",
+    ),
+    optional(
+        "effective_artists",
+        RATE,
+        "As many artists with equal time each would be as diverse: exp of the Shannon entropy of artists by time; "
+        "null where `artist_ms_played` is 0",
+    ),
+    optional(
+        "gini",
+        RATE,
+        "Gini coefficient of artists by time: 0 where all have the same, near 1 where one has nearly all; null where "
+        "`artist_ms_played` is 0",
+    ),
+    required("release_known_ms_played", COUNT, "Listening time of tracks whose year of release is known (ms)"),
+    optional("mean_release_year", RATE, "Mean year of release, weighted by listening time; null where none is known"),
+    optional(
+        "release_lag_days",
+        RATE,
+        "Median age of what was played (days since its release; negative before): each recording counts once a day. "
+        "A release of which only the year is known counts from its 1 January. Null where none is known",
+    ),
+    optional(
+        "release_coverage",
+        RATE,
+        "`release_known_ms_played` by `music_ms_played` (0 to 1): what the release columns cover; null where "
+        "that is 0",
+    ),
+    *compared_columns("previous", "the period before"),
+    *compared_columns(
+        "year_before",
+        "the period of the year before (of a week, 52 weeks before; of 29 February, on the 28th)",
+    ),
+    required("is_complete", FLAG, "Whether the period is over: it ends before the listener's last day"),
+    CheckConstraint("plays > 0 AND plays = music_plays + spoken_plays", name="music_and_spoken_are_all_plays"),
+    CheckConstraint("ms_played = music_ms_played + spoken_ms_played", name="music_and_spoken_are_all_time"),
+    CheckConstraint("tracks <= music_plays AND new_tracks <= tracks", name="tracks_within_plays"),
+    CheckConstraint("new_artists <= artists", name="new_artists_within_artists"),
+    CheckConstraint("active_days BETWEEN 1 AND days", name="active_days_within_days"),
+    CheckConstraint("skip_rate BETWEEN 0 AND 1", name="skip_rate_is_a_share"),
+    CheckConstraint("completion BETWEEN 0 AND 1", name="completion_is_a_share"),
+    CheckConstraint("top_10_share BETWEEN 0 AND 1", name="top_10_share_is_a_share"),
+    CheckConstraint("half_of_listening_artists BETWEEN 1 AND artists", name="half_within_artists"),
+    CheckConstraint("gini BETWEEN 0 AND 1", name="gini_is_a_share"),
 )

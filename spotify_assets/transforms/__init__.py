@@ -42,6 +42,7 @@ from spotify_assets.transforms.metrics import (
     monthly_content,
 )
 from spotify_assets.transforms.people import listener_affinity
+from spotify_assets.transforms.period_listening import period_listening
 from spotify_assets.transforms.periods import coverage_gaps
 from spotify_assets.transforms.places import listening_places, trips
 from spotify_assets.transforms.playlist_metrics import playlist_impact, playlist_metrics, playlist_overlap
@@ -93,6 +94,7 @@ __all__ = [
     "monthly_behaviour",
     "monthly_content",
     "monthly_play_lengths",
+    "period_listening",
     "play_lengths",
     "playlist_changes",
     "playlist_impact",

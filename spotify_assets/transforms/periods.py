@@ -3,7 +3,7 @@
 Days are local dates, `ms_played` is in milliseconds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -22,6 +22,8 @@ from spotify_assets.transforms.joins import broadcast_join
 
 MONTHS_OF = {"month": 1, "quarter": 3, "year": 12}
 DAYS_OF = {"day": 1, "week": 7}
+# A week is compared with that 52 weeks before: weeks have no number that each year has, and this is the nearest.
+WEEKS_OF_YEAR = 52
 
 
 def coverage_gaps(daily_listening: DataFrame, plays: DataFrame) -> DataFrame:
@@ -94,14 +96,37 @@ def starts_of(date: Column, period_types: Iterable[str]) -> dict[str, Column]:
     return {f"{name}_start": _start_of(name, date) for name in period_types}
 
 
+def by_period_type(values: Mapping[str, Column]) -> Column:
+    """The value for the row's `period_type`; null for others."""
+    [(first, value), *others] = values.items()
+    chosen = F.when(F.col("period_type") == first, value)
+    for name, other in others:
+        chosen = chosen.when(F.col("period_type") == name, other)
+    return chosen
+
+
 def previous_start() -> Column:
     """Start of the period before, by the columns `period_type` and `period_start`; null for `all`."""
-    start, of_type = F.col("period_start"), F.lit(None).cast("date")
-    for name, months in MONTHS_OF.items():
-        of_type = F.when(F.col("period_type") == name, F.add_months(start, -months)).otherwise(of_type)
-    for name, days in DAYS_OF.items():
-        of_type = F.when(F.col("period_type") == name, F.date_sub(start, days)).otherwise(of_type)
-    return of_type
+    start = F.col("period_start")
+    return by_period_type(
+        {name: F.date_sub(start, days) for name, days in DAYS_OF.items()}
+        | {name: F.add_months(start, -months) for name, months in MONTHS_OF.items()}
+    )
+
+
+def year_before_start() -> Column:
+    """Start of the period of the year before; null for `all`. Of a week, it is the one 52 weeks before."""
+    start = F.col("period_start")
+    by_type = {name: F.add_months(start, -12) for name in ("day", *MONTHS_OF)}
+    return by_period_type({"week": F.date_sub(start, 7 * WEEKS_OF_YEAR)} | by_type)
+
+
+def period_end(start: str) -> Column:
+    """Last day of a period of the row's `period_type` that starts on the day of column `start`; null for `all`."""
+    return by_period_type(
+        {name: F.date_add(start, days - 1) for name, days in DAYS_OF.items()}
+        | {name: F.date_sub(F.add_months(start, months), 1) for name, months in MONTHS_OF.items()}
+    )
 
 
 def _start_of(period_type: str, date: Column) -> Column:

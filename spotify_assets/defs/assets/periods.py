@@ -25,3 +25,28 @@ def top_charts(
 @lake_table
 def coverage_gaps(daily_listening: DataFrame, plays: DataFrame) -> DataFrame:
     return transforms.coverage_gaps(daily_listening, plays)
+
+
+@lake_table
+def period_listening(
+    daily_listening: DataFrame,
+    daily_track_plays: DataFrame,
+    listening_sessions: DataFrame,
+    coverage_gaps: DataFrame,
+    dim_listener: DataFrame,
+    dim_recording: DataFrame,
+    dim_artist: DataFrame,
+    dim_album: DataFrame,
+    dim_track: DataFrame,
+) -> DataFrame:
+    return transforms.period_listening(
+        daily_listening,
+        daily_track_plays,
+        listening_sessions,
+        coverage_gaps,
+        dim_listener,
+        dim_recording,
+        dim_artist,
+        dim_album,
+        dim_track,
+    )

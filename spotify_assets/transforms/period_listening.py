@@ -1,0 +1,402 @@
+"""Figures of days, weeks, months, quarters, years and of all time.
+
+Nearly all are sums of figures by day, also the counts of different tracks, artists and albums: a track counts in a
+month on the first day of the month on which it was played. Days are local dates, `ms_played` is in milliseconds.
+"""
+
+from collections.abc import Callable
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from spotify_assets.model.columns import UNKNOWN_NUMBER
+from spotify_assets.model.periods import CHART_ENTITIES, CHART_PERIODS, PERIOD_TYPES
+from spotify_assets.transforms.asking import has_rows
+from spotify_assets.transforms.joins import broadcast_join, union_by_name
+from spotify_assets.transforms.metrics import (
+    CONTENT_MEASURES,
+    MEASURES,
+    MODE_MEASURES,
+    SHUFFLE_MEASURES,
+    START_MEASURES,
+)
+from spotify_assets.transforms.periods import (
+    DAYS_OF,
+    MONTHS_OF,
+    WEEKS_OF_YEAR,
+    by_period_type,
+    canonical_track_plays,
+    period_end,
+    previous_start,
+    starts_of,
+    year_before_start,
+)
+
+PERIOD = ("listener", "period_type", "period_start")
+DAY_MEASURES = (
+    *MEASURES,
+    *CONTENT_MEASURES,
+    *SHUFFLE_MEASURES,
+    *START_MEASURES,
+    *MODE_MEASURES,
+    "night_ms_played",
+)
+CATALOGUE_MEASURES = (
+    "completed_millionths",
+    "length_known_plays",
+    "length_known_ms_played",
+    "release_year_ms_played",
+    "release_known_ms_played",
+)
+DISTINCT = {f"{entity}s": entity for entity in CHART_ENTITIES}
+COMPARED = tuple((of, f"{of}_{name}") for of in ("previous", "year_before") for name in ("ms_played", "plays"))
+# Of `all`, until the listener's first day takes its place.
+ALL_START = "1970-01-01"
+TOP_ARTISTS = 10
+# Completion is added up in whole parts of a play, so that no order of addition shows.
+MILLION = 1_000_000
+
+
+def period_listening(
+    daily_listening: DataFrame,
+    daily_track_plays: DataFrame,
+    listening_sessions: DataFrame,
+    coverage_gaps: DataFrame,
+    dim_listener: DataFrame,
+    dim_recording: DataFrame,
+    dim_artist: DataFrame,
+    dim_album: DataFrame,
+    dim_track: DataFrame,
+) -> DataFrame:
+    """One row per listener and day, week, month, quarter, year with a play, and of all time; all content types.
+
+    Args:
+        daily_listening: Whole table.
+        daily_track_plays: Whole table.
+        listening_sessions: Whole table.
+        coverage_gaps: Whole table.
+        dim_listener: Whole table: the first and the last day.
+        dim_recording: Whole table: canonical recordings, and their most played track.
+        dim_artist: Whole table: canonical artists.
+        dim_album: Whole table: canonical albums.
+        dim_track: Whole table: lengths and releases.
+    """
+    heard = canonical_track_plays(daily_track_plays, dim_recording, dim_artist, dim_album)
+    known = _known_recordings(heard, dim_recording, dim_track)
+    sessions = listening_sessions.groupBy("listener", "date").agg(
+        F.count(F.lit(1)).alias("sessions"), F.max("ms_played").alias("longest_session_ms")
+    )
+    days = daily_listening.select(
+        "listener",
+        "date",
+        *DAY_MEASURES,
+        *[F.col(name).alias(f"day_{name}") for name in DISTINCT],
+        F.lit(1).cast("bigint").alias("active_days"),
+    )
+    parts = [days, _first_days(heard), sessions, *([] if known is None else [_catalogue_days(known)])]
+    listeners = dim_listener.select("listener", "first_date", "last_date")
+    by_period = union_by_name(
+        *[_in_periods(part, tuple(PERIOD_TYPES)).drop("date") for part in parts],
+        _compared_days(daily_listening, listeners),
+    )
+    measures = [name for name in by_period.columns if name not in (*PERIOD, "longest_session_ms")]
+    figures = (
+        by_period.groupBy(*PERIOD)
+        .agg(
+            *[F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in measures],
+            F.max("longest_session_ms").alias("longest_session_ms"),
+        )
+        .where("plays > 0")
+    )
+    figures = figures.join(_concentration(heard), [*PERIOD], "left")
+    if known is None:
+        figures = figures.withColumns({name: F.lit(0).cast("bigint") for name in CATALOGUE_MEASURES})
+        figures = figures.withColumn("release_lag_days", F.lit(None).cast("double"))
+    else:
+        figures = figures.join(_release_lags(known), [*PERIOD], "left")
+    figures = _with_spans(broadcast_join(listeners, figures, "listener", "inner"))
+    return _figures(_with_known_spans(figures, coverage_gaps))
+
+
+def _in_periods(rows: DataFrame, period_types: tuple[str, ...]) -> DataFrame:
+    """The rows, which have a `date`, once for each period that it is in. `period_start` of `all` is a placeholder."""
+    starts = rows.withColumns(starts_of(F.col("date"), period_types))
+    periods = [
+        F.struct(
+            F.lit(name).alias("period_type"),
+            F.coalesce(f"{name}_start", F.lit(ALL_START).cast("date")).alias("period_start"),
+        )
+        for name in period_types
+    ]
+    return starts.select(*rows.columns, F.explode(F.array(*periods)).alias("in")).select(*rows.columns, "in.*")
+
+
+def _first_days(heard: DataFrame) -> DataFrame:
+    """By day, how many recordings, artists and albums are played for the first time of each period.
+
+    The days of an entity are sorted as an array: a window over all rows takes four times as long.
+    """
+    entities = F.array(
+        *[
+            F.struct(F.lit(entity).alias("entity"), F.col(f"{name}_key").alias("entity_key"))
+            for entity, name in CHART_ENTITIES.items()
+        ]
+    )
+    days = (
+        heard.select("listener", "date", F.explode(entities).alias("of"))
+        .select("listener", "date", "of.*")
+        .where(F.col("entity_key") != UNKNOWN_NUMBER)
+        .groupBy("listener", "entity", "entity_key")
+        .agg(F.sort_array(F.collect_list("date")).alias("dates"))
+        .withColumn("earlier", F.concat(F.array(F.lit(None).cast("date")), "dates"))
+        .withColumn("earlier", F.slice("earlier", 1, F.size("dates")))
+        .select("listener", "entity", F.explode(F.arrays_zip("dates", "earlier")).alias("played"))
+        .select("listener", "entity", F.col("played.dates").alias("date"), F.col("played.earlier").alias("earlier"))
+    )
+    days = days.withColumns(starts_of(F.col("date"), CHART_PERIODS))
+    never_before = F.isnull("earlier")
+    return days.groupBy("listener", "date").agg(
+        *[
+            F.count_if(
+                (F.col("entity") == entity)
+                & (never_before if period == "all" else never_before | (F.col("earlier") < F.col(f"{period}_start")))
+            ).alias(f"{entity}_{period}")
+            for entity in CHART_ENTITIES
+            for period in CHART_PERIODS
+        ]
+    )
+
+
+def _known_recordings(heard: DataFrame, dim_recording: DataFrame, dim_track: DataFrame) -> DataFrame | None:
+    """Days of recordings of which length or release are known, with these; None if there is none.
+
+    Attributes are those of the canonical recording's most played id.
+    """
+    known = dim_track.where("duration_ms IS NOT NULL OR release_date IS NOT NULL")
+    if not has_rows(known):
+        return None
+    recordings = dim_recording.where("recording_key = canonical_recording_key").select(
+        "recording_key", F.col("canonical_track_key").alias("track_key")
+    )
+    attributes = known.select("track_key", "duration_ms", "release_date", "release_year").join(recordings, "track_key")
+    sums = ("plays", "ms_played", "finished", "unfinished_ms_played")
+    days = heard.groupBy("listener", "date", "recording_key").agg(*[F.sum(name).alias(name) for name in sums])
+    return broadcast_join(attributes.drop("track_key"), days, "recording_key", "inner")
+
+
+def _catalogue_days(known: DataFrame) -> DataFrame:
+    """By day, the sums that completion and year of release follow from: `CATALOGUE_MEASURES`."""
+    length, year = F.col("duration_ms"), F.col("release_year")
+    unfinished = F.round(F.col("unfinished_ms_played") * MILLION / F.nullif(length, F.lit(0))).cast("bigint")
+    at_most = (F.col("plays") - F.col("finished")) * MILLION
+    known = known.select(
+        "*",
+        F.least(unfinished, at_most).alias("unfinished"),
+        (F.col("finished") * MILLION).alias("finished_millionths"),
+    )
+    has_length = length > 0
+    measures = {
+        "completed_millionths": F.when(has_length, F.col("finished_millionths") + F.col("unfinished")),
+        "length_known_plays": F.when(has_length, F.col("plays")),
+        "length_known_ms_played": F.when(has_length, F.col("ms_played")),
+        "release_year_ms_played": year * F.col("ms_played"),
+        "release_known_ms_played": F.when(year.isNotNull(), F.col("ms_played")),
+    }
+    return known.groupBy("listener", "date").agg(
+        *[F.sum(value).cast("bigint").alias(name) for name, value in measures.items()]
+    )
+
+
+def _release_lags(known: DataFrame) -> DataFrame:
+    """By period, the median of days since release: `release_lag_days`."""
+    lags = known.where("release_date IS NOT NULL").select(
+        "listener", "date", F.datediff("date", "release_date").cast("double").alias("lag")
+    )
+    return _in_periods(lags, tuple(PERIOD_TYPES)).groupBy(*PERIOD).agg(F.median("lag").alias("release_lag_days"))
+
+
+def _concentration(heard: DataFrame) -> DataFrame:
+    """By period, how unequally time is spread over artists."""
+    artists = heard.where(F.col("artist_key") != UNKNOWN_NUMBER).select("listener", "date", "artist_key", "ms_played")
+    artists = (
+        _in_periods(artists, tuple(PERIOD_TYPES)).groupBy(*PERIOD, "artist_key").agg(F.sum("ms_played").alias("ms"))
+    )
+    most_first = Window.partitionBy(*PERIOD).orderBy(F.desc("ms"), "artist_key")
+    so_far = most_first.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    artists = artists.select(
+        *PERIOD,
+        "ms",
+        F.row_number().over(most_first).cast("bigint").alias("place"),
+        F.sum("ms").over(so_far).alias("ms_so_far"),
+        F.sum("ms").over(Window.partitionBy(*PERIOD)).alias("total"),
+    )
+    part = F.col("ms") / F.nullif(F.col("total"), F.lit(0))
+    figures = (
+        artists.withColumn("part", part)
+        .groupBy(*PERIOD)
+        .agg(
+            F.max("total").alias("artist_ms_played"),
+            F.count(F.lit(1)).alias("count"),
+            F.sum(F.when(F.col("place") <= TOP_ARTISTS, F.col("ms"))).alias("top_ms"),
+            F.count_if((F.col("ms_so_far") - F.col("ms")) * 2 < F.col("total")).alias("half"),
+            F.sum(F.when(F.col("ms") > 0, -F.col("part") * F.ln("part"))).alias("entropy"),
+            F.sum(F.col("place") * F.col("ms")).alias("ms_by_place"),
+        )
+    )
+    total, count = F.nullif(F.col("artist_ms_played"), F.lit(0)), F.col("count")
+    # With x by place from the most: sum of (count + 1 - 2 * place) * x, by count * total.
+    gini = ((count + 1) * total - 2 * F.col("ms_by_place")) / (count * total)
+    return figures.select(
+        *PERIOD,
+        "artist_ms_played",
+        F.round(F.col("top_ms") / total, 6).alias("top_10_share"),
+        F.when(total.isNotNull(), F.col("half")).alias("half_of_listening_artists"),
+        F.when(total.isNotNull(), F.round(F.exp("entropy"), 6)).alias("effective_artists"),
+        F.round(gini, 6).alias("gini"),
+    )
+
+
+def _compared_days(daily_listening: DataFrame, listeners: DataFrame) -> DataFrame:
+    """The days once for each period that is compared with theirs, as `previous_*` or `year_before_*` of that.
+
+    The period that holds the last day is compared with as many days from the start of theirs.
+    """
+    types = tuple(name for name in PERIOD_TYPES if name != "all")
+    days = broadcast_join(
+        listeners, daily_listening.select("listener", "date", "ms_played", "plays"), "listener", "inner"
+    ).withColumns(starts_of(F.col("date"), types))
+    last_starts = starts_of(F.col("last_date"), types)
+    days = days.withColumns({f"last_{name}": start for name, start in last_starts.items()})
+
+    def compared(of: str, name: str, target: Column) -> Column:
+        last = F.col(f"last_{name}_start")
+        elapsed = F.datediff("date", f"{name}_start") <= F.datediff("last_date", f"last_{name}_start")
+        return F.struct(
+            F.lit(of).alias("of"),
+            F.lit(name).alias("period_type"),
+            F.when((target < last) | ((target == last) & elapsed), target).alias("period_start"),
+        )
+
+    def next_start(name: str) -> Column:
+        start = F.col(f"{name}_start")
+        return F.add_months(start, MONTHS_OF[name]) if name in MONTHS_OF else F.date_add(start, DAYS_OF[name])
+
+    year_later = F.add_months("date", 12)
+    before_leap_day = (F.date_format("date", "MMdd") == "0228") & (F.dayofmonth(F.date_add(year_later, 1)) == 29)
+    options = [
+        *[compared("previous", name, next_start(name)) for name in types],
+        *[compared("year_before", name, F.add_months(f"{name}_start", 12)) for name in MONTHS_OF],
+        compared("year_before", "week", F.date_add("week_start", 7 * WEEKS_OF_YEAR)),
+        compared("year_before", "day", F.when(F.date_format("date", "MMdd") != "0229", year_later)),
+        compared("year_before", "day", F.when(before_leap_day, F.date_add(year_later, 1))),
+    ]
+    rows = (
+        days.select("listener", "ms_played", "plays", F.explode(F.array(*options)).alias("for"))
+        .select("listener", "ms_played", "plays", "for.*")
+        .where("period_start IS NOT NULL")
+    )
+    return rows.select(
+        *PERIOD,
+        *[
+            F.when(F.col("of") == of, F.col(name)).alias(f"{of}_{name}")
+            for of in ("previous", "year_before")
+            for name in ("ms_played", "plays")
+        ],
+    )
+
+
+def _with_spans(figures: DataFrame) -> DataFrame:
+    """With the end of each period, and the first and last day of what it is compared with; `all` gets its start."""
+    is_all = F.col("period_type") == "all"
+    figures = figures.withColumn(
+        "period_start", F.when(is_all, F.col("first_date")).otherwise(F.col("period_start"))
+    ).withColumns({"previous_start": previous_start(), "year_before_start": year_before_start()})
+    figures = figures.withColumns(
+        {
+            "period_end": F.coalesce(period_end("period_start"), "last_date"),
+            "previous_end": period_end("previous_start"),
+            "year_before_end": period_end("year_before_start"),
+        }
+    ).withColumn("is_complete", F.col("period_end") < F.col("last_date"))
+    elapsed = F.datediff("last_date", "period_start")
+    return figures.withColumns(
+        {
+            f"{of}_end": F.when(F.col("is_complete"), F.col(f"{of}_end")).otherwise(
+                F.least(f"{of}_end", F.date_add(f"{of}_start", elapsed))
+            )
+            for of in ("previous", "year_before")
+        }
+    )
+
+
+def _with_known_spans(figures: DataFrame, coverage_gaps: DataFrame) -> DataFrame:
+    """With `<of>_is_known`: whether the compared days are none before the first, and not in a suspicious gap."""
+    suspicious = coverage_gaps.where("is_suspicious")
+    is_known = {of: F.col(f"{of}_end") >= F.col("first_date") for of in ("previous", "year_before")}
+    if has_rows(suspicious):
+        gaps = suspicious.groupBy("listener").agg(F.collect_list(F.struct("gap_start", "gap_end")).alias("gaps"))
+        figures = figures.join(F.broadcast(gaps), "listener", "left")
+        for of, after_start in is_known.items():
+            in_gap = F.exists("gaps", _covering(F.col(f"{of}_start"), F.col(f"{of}_end")))
+            is_known[of] = after_start & ~F.coalesce(in_gap, F.lit(False))
+    return figures.withColumns({f"{of}_is_known": known for of, known in is_known.items()})
+
+
+def _covering(start: Column, end: Column) -> Callable[[Column], Column]:
+    """Whether a gap covers all days from start to end."""
+
+    def covers(gap: Column) -> Column:
+        return (gap.getField("gap_start") <= start) & (gap.getField("gap_end") >= end)
+
+    return covers
+
+
+def _figures(figures: DataFrame) -> DataFrame:
+    """The columns of the table."""
+
+    def share(part: str, of: str) -> Column:
+        return F.round(F.col(part) / F.nullif(F.col(of), F.lit(0)), 6)
+
+    shares = {
+        "skip_rate": ("skips", "skips_known"),
+        "deliberate_share": ("deliberate_starts", "starts_known"),
+        "shuffle_share": ("shuffles", "shuffles_known"),
+        "offline_share": ("offline_plays", "offline_known"),
+        "incognito_share": ("incognito_plays", "incognito_known"),
+        "night_share": ("night_ms_played", "ms_played"),
+        "length_coverage": ("length_known_ms_played", "music_ms_played"),
+        "release_coverage": ("release_known_ms_played", "music_ms_played"),
+        "mean_release_year": ("release_year_ms_played", "release_known_ms_played"),
+    }
+    mean_completed = F.col("completed_millionths") / F.nullif(F.col("length_known_plays"), F.lit(0)) / MILLION
+    span = F.datediff(F.least("period_end", "last_date"), F.greatest("period_start", "first_date")) + 1
+    distinct = {
+        name: by_period_type(
+            {"day": F.col(f"day_{name}"), **{period: F.col(f"{entity}_{period}") for period in CHART_PERIODS}}
+        )
+        for name, entity in DISTINCT.items()
+    }
+    return figures.select(
+        *PERIOD,
+        *DAY_MEASURES,
+        "active_days",
+        "sessions",
+        "longest_session_ms",
+        "length_known_plays",
+        "length_known_ms_played",
+        "release_known_ms_played",
+        "release_lag_days",
+        F.coalesce("artist_ms_played", F.lit(0)).alias("artist_ms_played"),
+        "top_10_share",
+        "half_of_listening_artists",
+        "effective_artists",
+        "gini",
+        "is_complete",
+        span.cast("bigint").alias("days"),
+        F.round(mean_completed, 6).alias("completion"),
+        F.col("track_all").alias("new_tracks"),
+        F.col("artist_all").alias("new_artists"),
+        *[value.alias(name) for name, value in distinct.items()],
+        *[share(*of).alias(name) for name, of in shares.items()],
+        *[F.when(F.col(f"{of}_is_known"), F.col(name)).alias(name) for of, name in COMPARED],
+    )
