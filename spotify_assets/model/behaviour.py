@@ -3,6 +3,7 @@
 from sqlalchemy import CheckConstraint, Column
 
 from spotify_assets.model.columns import (
+    CODE,
     CONTENT_TYPES,
     COUNT,
     LABEL,
@@ -44,7 +45,7 @@ def local_year(comment: str) -> Column:
 
 
 def flag_column(name: str) -> Column:
-    return in_primary_key(required(name, LABEL, f"`{name}` of `plays`", info={"accepted": ("true", "false", UNKNOWN)}))
+    return in_primary_key(required(name, CODE, f"`{name}` of `plays`", info={"accepted": ("true", "false", UNKNOWN)}))
 
 
 monthly_behaviour = table(
@@ -55,7 +56,7 @@ monthly_behaviour = table(
     by_window(),
     by_listener(),
     local_year("Local year, as of `local_date` in `plays`"),
-    in_primary_key(required("content_type", LABEL, "What was played", info={"accepted": CONTENT_TYPES})),
+    in_primary_key(required("content_type", CODE, "What was played", info={"accepted": CONTENT_TYPES})),
     in_primary_key(required("reason_start", LABEL, "As in `plays`")),
     in_primary_key(required("reason_end", LABEL, "As in `plays`")),
     flag_column("shuffle"),
@@ -64,7 +65,7 @@ monthly_behaviour = table(
     in_primary_key(
         required(
             "position_in_session",
-            LABEL,
+            CODE,
             "Place in the session; `edge` where the session may have begun in another partition, `unknown` for an "
             "implausible play",
             info={"accepted": (*POSITIONS, "edge", UNKNOWN)},

@@ -26,6 +26,8 @@ metadata = MetaData()
 KEY = String(64)
 LABEL_LENGTH = 255
 LABEL = String(LABEL_LENGTH)
+# Of words that the code itself gives: in a key, each counts with its longest text (3,072 bytes in MySQL).
+CODE = String(16)
 TEXT = Text()
 TEXTS: ARRAY[str] = ARRAY(Text())
 COUNT = BigInteger()

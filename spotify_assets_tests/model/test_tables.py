@@ -57,3 +57,14 @@ def test_the_model_makes_ddl_for_mysql():
 
 def test_layers_are_those_of_the_lake():
     assert {table.layer for table in TABLES.values()} == set(LAYERS)
+
+
+def test_primary_keys_of_published_tables_fit_those_of_mysql():
+    """InnoDB's keys have at most 3,072 bytes; a character counts for 4."""
+
+    def bytes_of(column):
+        return 4 * column.type.length if type(column.type) is sa.String else 8
+
+    served = [table for table in TABLES.values() if table.layer in ("dimensions", "facts", "metrics")]
+    long = {table.name for table in served if sum(map(bytes_of, table.sql.primary_key)) > 3072}
+    assert long == set()
