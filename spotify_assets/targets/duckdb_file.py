@@ -34,7 +34,8 @@ from spotify_assets.targets.publishing import NOTE, PublishedState, PublishResul
 from spotify_assets.targets.questions import questions, title
 
 # DuckDB accepts PostgreSQL's types and comments.
-DIALECT = postgresql.dialect()
+# Not psycopg's style of parameters: SQL is text here, in which `%` would be doubled.
+DIALECT = postgresql.dialect(paramstyle="named")
 WINDOWS = "published_windows"
 # Of the name of a copy, before it is renamed.
 COPY_DIGITS = 8

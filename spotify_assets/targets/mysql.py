@@ -23,7 +23,8 @@ from spotify_assets.targets.mysql_rows import LoadError, error_code, load_rows
 from spotify_assets.targets.publishing import PublishedState, PublishResult, Refresh, RowCount, TargetError
 from spotify_assets.targets.questions import questions
 
-DIALECT = mysql.dialect()
+# Not PyMySQL's style of parameters: SQL is text here, in which `%` would be doubled.
+DIALECT = mysql.dialect(paramstyle="named")
 WINDOWS = "published_windows"
 NEW, OLD, STAGED = "_new_", "_old_", "_staged_"
 CONNECT_SECONDS, READ_SECONDS, RECYCLE_SECONDS = 10, 900, 1800

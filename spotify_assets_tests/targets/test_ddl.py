@@ -5,7 +5,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 
 from spotify_assets.model import TABLES
-from spotify_assets.targets import ddl, publishing
+from spotify_assets.targets import ddl, duckdb_file, publishing, snowflake_sql
+from spotify_assets.targets import mysql as mysql_target
 
 DIALECT = postgresql.dialect()
 STAR = publishing.sort_by_references(["dim_track", "dim_artist", "dim_album", "fct_plays", "bridge_track_artist"])
@@ -139,3 +140,11 @@ def test_the_table_of_windows_has_a_row_for_each_window():
     assert held.name == "held"
     assert held.primary_key.columns.keys() == ["table_name", "window_name"]
     assert [column.name for column in held.columns] == ["table_name", "window_name", "version", "shape"]
+
+
+@pytest.mark.parametrize("dialect", [duckdb_file.DIALECT, mysql_target.DIALECT, snowflake_sql.DIALECT])
+def test_a_percent_sign_in_a_comment_stays_one(dialect):
+    table = sa.Table("t", sa.MetaData(), sa.Column("a", sa.Integer, comment="60 % or more"), comment="5 %")
+    statements = "\n".join([ddl.create_table(table, dialect), *ddl.comment_statements(table, dialect)])
+    assert "'60 % or more'" in statements
+    assert "%%" not in statements
