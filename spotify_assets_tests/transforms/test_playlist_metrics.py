@@ -179,6 +179,8 @@ def test_figures_of_a_playlist(figures):
         # Who is there for 2 days says nothing of what happens later: of the 3 that are left by then, 2 leave by day 5.
         ([1, 4, 5], [2, 2, 9], 5),
         ([2, 2, 2], [2, 2], 2),
+        # Who left and who is there after the same time: two were there when one of three left.
+        ([2], [2, 2], None),
         ([3], [], 3),
         ([], [3], None),
     ],
