@@ -18,6 +18,7 @@ from spotify_assets_tests.conftest import TIMELESS
 
 SYNC_SECONDS = 1_800
 SETTINGS = {
+    "SPOTIFY_ASSETS_LISTENER": "dora",
     "SPOTIFY_ASSETS_PLAYS_START": "2024-01-01",
     "SPOTIFY_ASSETS_SNAPSHOTS_START": "2024-01-01",
     "SPOTIFY_ASSETS_TIMEZONE": "Europe/Stockholm",
