@@ -29,6 +29,7 @@ from spotify_assets.transforms.dimensions import (
     dim_time,
     dim_track,
 )
+from spotify_assets.transforms.discovery import discoveries, discovery_cohorts
 from spotify_assets.transforms.facts import fct_playlist_tracks, fct_plays
 from spotify_assets.transforms.genres import genre_families
 from spotify_assets.transforms.life import album_metrics, artist_metrics, track_metrics
@@ -41,6 +42,7 @@ from spotify_assets.transforms.metrics import (
     listening_clock,
     monthly_content,
 )
+from spotify_assets.transforms.milestones import listening_streaks, milestones, records
 from spotify_assets.transforms.people import listener_affinity
 from spotify_assets.transforms.period_listening import period_listening
 from spotify_assets.transforms.periods import coverage_gaps
@@ -79,6 +81,8 @@ __all__ = [
     "dim_recording",
     "dim_time",
     "dim_track",
+    "discoveries",
+    "discovery_cohorts",
     "episode_metrics",
     "era_activity",
     "fct_playlist_tracks",
@@ -91,6 +95,8 @@ __all__ = [
     "listening_clock",
     "listening_places",
     "listening_sessions",
+    "listening_streaks",
+    "milestones",
     "monthly_behaviour",
     "monthly_content",
     "monthly_play_lengths",
@@ -103,6 +109,7 @@ __all__ = [
     "playlist_track_tenure",
     "playlist_tracks",
     "plays",
+    "records",
     "rejected_plays",
     "session_edges",
     "session_parts",

@@ -195,7 +195,7 @@ def entity_lives(days: DataFrame, dim_listener: DataFrame, by: str, forgotten_af
     """
     day = F.unix_date("date").cast("bigint")
     plausible = F.col("plays") - F.col("implausible_plays")
-    packed = F.when(plausible > 0, F.shiftleft(day, PLAYS_BITS) + plausible)
+    packed = F.when(plausible > 0, packed_day(plausible))
     today = dim_listener.select("listener", F.unix_date("last_date").cast("bigint").alias("today"))
     entities = (
         days.groupBy("listener", by)
@@ -214,25 +214,32 @@ def entity_lives(days: DataFrame, dim_listener: DataFrame, by: str, forgotten_af
     return _with_state(_with_peaks(_with_gaps(lives, forgotten_after_days)), forgotten_after_days)
 
 
-def _with_gaps(lives: DataFrame, forgotten_after_days: int) -> DataFrame:
-    """Add what follows from each day and the next: streaks, gaps, and days that came after a long one."""
+def with_streaks(lives: DataFrame) -> DataFrame:
+    """Add `steps`, each day with the next, and `streaks`: first and last day of each run of consecutive days."""
     lives = lives.withColumn("next_days", F.slice("days", 2, ALL_DAYS)).withColumn(
         "steps", F.arrays_zip("days", "next_days")
     )
-    lives = lives.withColumn("gaps", F.transform("steps", _gap))
     ends = F.filter("steps", lambda step: step["next_days"].isNull() | (_gap(step) > 0))
     restarts = F.filter("steps", lambda step: _gap(step) > 0)
-    returns = F.filter("steps", lambda step: _gap(step) >= forgotten_after_days)
-    lives = lives.withColumns({"ends": ends, "restarts": restarts, "returns": returns}).withColumns(
-        {
-            "streak_ends": F.transform("ends", lambda step: _day(step["days"])),
-            "streak_starts": F.concat(
-                F.transform(F.slice("days", 1, 1), _day),
-                F.transform("restarts", lambda step: _day(step["next_days"])),
-            ),
-        }
+    return (
+        lives.withColumns({"ends": ends, "restarts": restarts})
+        .withColumns(
+            {
+                "streak_ends": F.transform("ends", lambda step: _day(step["days"])),
+                "streak_starts": F.concat(
+                    F.transform(F.slice("days", 1, 1), _day),
+                    F.transform("restarts", lambda step: _day(step["next_days"])),
+                ),
+            }
+        )
+        .withColumn("streaks", F.arrays_zip("streak_starts", "streak_ends"))
     )
-    lives = lives.withColumn("streaks", F.arrays_zip("streak_starts", "streak_ends"))
+
+
+def _with_gaps(lives: DataFrame, forgotten_after_days: int) -> DataFrame:
+    """Add what follows from each day and the next: streaks, gaps, and days that came after a long one."""
+    returns = F.filter("steps", lambda step: _gap(step) >= forgotten_after_days)
+    lives = with_streaks(lives).withColumns({"gaps": F.transform("steps", _gap), "returns": returns})
     lengths = F.transform("streaks", lambda streak: streak["streak_ends"] - streak["streak_starts"] + 1)
     day_of_each_play = F.transform(
         F.slice("days", 1, 10),
@@ -370,7 +377,7 @@ def _with_rank(lives: DataFrame, by: str, *more: Column) -> DataFrame:
         F.shiftright("best_day", DAY_BITS).alias("best_day_plays"),
         F.when(has_peak, _most_on("best_month")).alias("best_month"),
         F.shiftright("best_month", DAY_BITS).alias("best_month_plays"),
-        F.when(has_peak, _date(F.col("peak_end"))).alias("peak_7_days_end"),
+        F.when(has_peak, date_of(F.col("peak_end"))).alias("peak_7_days_end"),
         F.col("peak_plays").alias("peak_7_days_plays"),
         half_life.alias("half_life_days"),
         *more,
@@ -405,8 +412,13 @@ def _add_to_month(found: Column, packed: Column) -> Column:
 def _month(packed: Column) -> Column:
     """A day's plays, and its month as the first of its days: the larger, the more plays, and then the earlier."""
     day = _day(packed)
-    first = day - F.dayofmonth(_date(day)) + 1
+    first = day - F.dayofmonth(date_of(day)) + 1
     return F.shiftleft(_plays(packed), DAY_BITS) + (LAST_DAY - first)
+
+
+def packed_day(plays: Column) -> Column:
+    """The column `date` and its plays as one number."""
+    return F.shiftleft(F.unix_date("date").cast("bigint"), PLAYS_BITS) + plays
 
 
 def _day(packed: Column) -> Column:
@@ -414,14 +426,14 @@ def _day(packed: Column) -> Column:
     return F.shiftright(packed, PLAYS_BITS)
 
 
-def _date(day: Column) -> Column:
+def date_of(day: Column) -> Column:
     """The date, of days since 1970."""
     return F.date_from_unix_date(day.cast("int"))
 
 
 def _most_on(name: str) -> Column:
     """The day, of a number that has the plays first."""
-    return _date(LAST_DAY - F.col(name).bitwiseAND(LAST_DAY))
+    return date_of(LAST_DAY - F.col(name).bitwiseAND(LAST_DAY))
 
 
 def _plays(packed: Column) -> Column:

@@ -45,3 +45,57 @@ def album_metrics(
     return transforms.album_metrics(
         daily_track_plays, dim_listener, dim_album, dim_recording, dim_track, settings=settings
     )
+
+
+@lake_table
+def listening_streaks(
+    daily_listening: DataFrame,
+    daily_track_plays: DataFrame,
+    dim_artist: DataFrame,
+) -> DataFrame:
+    return transforms.listening_streaks(daily_listening, daily_track_plays, dim_artist)
+
+
+@lake_table
+def milestones(
+    daily_listening: DataFrame,
+    discoveries: DataFrame,
+    artist_metrics: DataFrame,
+) -> DataFrame:
+    return transforms.milestones(daily_listening, discoveries, artist_metrics)
+
+
+@lake_table
+def records(
+    daily_listening: DataFrame,
+    listening_sessions: DataFrame,
+    listening_streaks: DataFrame,
+    track_metrics: DataFrame,
+    artist_metrics: DataFrame,
+) -> DataFrame:
+    return transforms.records(daily_listening, listening_sessions, listening_streaks, track_metrics, artist_metrics)
+
+
+@lake_table
+def discoveries(
+    monthly_content: DataFrame,
+    daily_track_plays: DataFrame,
+    dim_recording: DataFrame,
+    dim_artist: DataFrame,
+    track_metrics: DataFrame,
+    artist_metrics: DataFrame,
+) -> DataFrame:
+    return transforms.discoveries(
+        monthly_content, daily_track_plays, dim_recording, dim_artist, track_metrics, artist_metrics
+    )
+
+
+@lake_table
+def discovery_cohorts(
+    discoveries: DataFrame,
+    daily_track_plays: DataFrame,
+    dim_recording: DataFrame,
+    dim_artist: DataFrame,
+    dim_listener: DataFrame,
+) -> DataFrame:
+    return transforms.discovery_cohorts(discoveries, daily_track_plays, dim_recording, dim_artist, dim_listener)
