@@ -11,6 +11,8 @@ from pyspark.sql import functions as F
 from spotify_assets.model.columns import UNKNOWN_NUMBER
 from spotify_assets.model.periods import CHART_ENTITIES, CHART_PERIODS
 from spotify_assets.settings import Settings
+from spotify_assets.transforms.asking import has_rows
+from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.joins import broadcast_join
 from spotify_assets.transforms.periods import canonical_track_plays, previous_start, starts_of
 
@@ -38,6 +40,8 @@ def top_charts(
         dim_album: Whole table: canonical albums, and their names.
         settings: `chart_size`, the number of places.
     """
+    if not has_rows(daily_track_plays):
+        return literal_rows(daily_track_plays.sparkSession, "top_charts", [])
     heard = canonical_track_plays(daily_track_plays, dim_recording, dim_artist, dim_album)
     charts = _ranked(heard.withColumns(starts_of(F.col("date"), CHART_PERIODS)), settings.chart_size)
     of_entity = Window.partitionBy("listener", "series", "entity_key").orderBy("period_start")

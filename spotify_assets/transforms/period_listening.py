@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from spotify_assets.model.columns import UNKNOWN_NUMBER
 from spotify_assets.model.periods import CHART_ENTITIES, CHART_PERIODS, PERIOD_TYPES
 from spotify_assets.transforms.asking import has_rows
+from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.joins import broadcast_join, union_by_name
 from spotify_assets.transforms.metrics import (
     CONTENT_MEASURES,
@@ -81,6 +82,8 @@ def period_listening(
         dim_album: Whole table: canonical albums.
         dim_track: Whole table: lengths and releases.
     """
+    if not has_rows(daily_listening):
+        return literal_rows(daily_listening.sparkSession, "period_listening", [])
     heard = canonical_track_plays(daily_track_plays, dim_recording, dim_artist, dim_album)
     known = _known_recordings(heard, dim_recording, dim_track)
     sessions = listening_sessions.groupBy("listener", "date").agg(

@@ -303,3 +303,10 @@ def test_what_lies_in_a_suspicious_gap_is_not_compared(periods):
     assert of(rows, "quarter", *COMPARED)[1:] == [(None, None), (0, 100)]
     assert of(rows, "year", *COMPARED)[1:] == [(200, 200), (100, 100)]
     assert of(rows, "day", *COMPARED)[2:] == [(None, None), (0, 0)]
+
+
+def test_a_listener_of_podcasts_alone_has_periods_and_nobody_has_none(periods):
+    spoken = listened("2024-02-29", music_plays=0, music_ms_played=0, spoken_plays=1, spoken_ms_played=100)
+    figures = ("plays", "spoken_ms_played", "tracks", "new_artists", "artist_ms_played", "gini", "length_coverage")
+    assert of(periods([spoken]), "all", *figures) == [(1, 100, 0, 0, 0, None, None)]
+    assert periods([]) == []
