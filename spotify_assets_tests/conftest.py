@@ -159,15 +159,33 @@ def account(end_time: str, ms_played: int = 200_000, track: str = "Song", artist
     return {"endTime": end_time, "artistName": artist, "trackName": track, "msPlayed": ms_played}
 
 
+# Metrics that no other table and few tests read.
+SELDOM_ASKED = {name for name, table in TABLES.items() if table.layer == "metrics" and not table.is_partitioned} - {
+    "album_metrics",
+    "artist_metrics",
+    "catalogue_coverage",
+    "daily_listening",
+    "listening_clock",
+    "playlist_changes",
+    "playlist_track_tenure",
+    "track_metrics",
+}
+
+
 @dataclass
 class World:
-    """A landing zone and a lake of its own: in a folder, or wherever `uri` says."""
+    """A landing zone and a lake of its own: in a folder, or wherever `uri` says.
+
+    Attributes:
+        all_metrics: Whether metrics that few tests ask for are computed, too: a third of a sync. Else they are empty.
+    """
 
     root: Path
     spark: SparkSession
     overrides: dict[str, Any] = field(default_factory=dict)
     uri: str = ""
     templates: Path | None = None
+    all_metrics: bool = True
     _settings: tuple[Any, Settings] | None = None
 
     @property
@@ -211,7 +229,7 @@ class World:
         runs = plan.plan_runs(staleness.stale(self.lake, self.settings), self.settings)
         frames = self.frames
         for run in runs:
-            compute_run(run, self.settings, frames, tables)
+            compute_run(run, self.settings, frames, tables, () if self.all_metrics else SELDOM_ASKED)
         if any({*CORRECTIONS, CATALOG_FILES} & set(run.tables) for run in runs):
             # Which months a line concerns, or which day a playlist among catalogue files, is known once it is read.
             runs += self.refresh(*tables)
@@ -246,7 +264,9 @@ class World:
 
     def _state(self) -> str:
         """Hash of all that a sync depends on: names and content of files, and the settings of rows."""
-        state = hashlib.sha256(json.dumps([lineage.row_settings(table, self.settings) for table in TABLES]).encode())
+        state = hashlib.sha256(
+            json.dumps([self.all_metrics, *[lineage.row_settings(table, self.settings) for table in TABLES]]).encode()
+        )
         for folder in ("landing", "lake"):
             for path in sorted(path for path in (self.root / folder).rglob("*") if path.is_file()):
                 state.update(str(path.relative_to(self.root)).encode() + path.read_bytes())
@@ -272,8 +292,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, spark: SparkSession) -> World:
-    return World(tmp_path, spark)
+def world(tmp_path: Path, spark: SparkSession, request: pytest.FixtureRequest) -> World:
+    return World(tmp_path, spark, all_metrics=request.node.get_closest_marker("all_metrics") is not None)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from spotify_assets.sandbox.exports import format_export
 from spotify_assets.sandbox.history import Listening, extended_history
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.all_metrics]
 
 TABLES = ("plays", "dim_recording", "period_listening", "top_charts")
 # Keys are of names, as normalized: of these names, in lower case.

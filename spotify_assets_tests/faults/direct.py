@@ -1,6 +1,9 @@
 """What a sync's runs do, without Dagster: on a tiny lake, its events take most of a sync's time."""
 
 from collections.abc import Collection, Sequence
+from uuid import uuid4
+
+from deltalake import CommitProperties
 
 from spotify_assets.ingest.catalog import CATALOG_FILES, mirror_catalog
 from spotify_assets.ingest.history import UnusedFile, ingest
@@ -12,6 +15,7 @@ from spotify_assets.ingest.responses import (
     mirror_overrides,
     mirror_playlists,
 )
+from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.corrections import CORRECTIONS
 from spotify_assets.landing.zone import LandingZone
@@ -19,14 +23,24 @@ from spotify_assets.model import TABLES
 from spotify_assets.refresh import lineage
 from spotify_assets.refresh.frames import LakeFrames
 from spotify_assets.refresh.plan import PlannedRun
+from spotify_assets.refresh.staleness import InputFingerprints
 from spotify_assets.settings import Settings
 from spotify_assets.targets import publishing
 from spotify_assets.targets.publishing import Refresh
 from spotify_assets.targets.registry import targets
 
 
-def compute_run(run: PlannedRun, settings: Settings, frames: LakeFrames, tables: Collection[str] = ()) -> None:
-    """Mirror landed responses and compute the tables of a planned run, of these all or only some."""
+def compute_run(
+    run: PlannedRun,
+    settings: Settings,
+    frames: LakeFrames,
+    tables: Collection[str] = (),
+    left_empty: Collection[str] = (),
+) -> None:
+    """Mirror landed responses and compute the tables of a planned run, of these all or only some.
+
+    Tables of `left_empty` are recorded as computed from their inputs, without rows.
+    """
     landing, lake = LandingZone(settings.landing_uri), Lake(settings.lake_uri)
     if {"raw_playlists", "raw_playlist_files"} & {*run.tables}:
         mirror_playlists(landing, lake, settings, run.keys)
@@ -40,9 +54,26 @@ def compute_run(run: PlannedRun, settings: Settings, frames: LakeFrames, tables:
     if CATALOG_FILES in run.tables:
         mirror_catalog(landing, lake, settings)
     for table in run.tables:
-        if table not in lineage.captured_tables() and (not tables or table in tables):
+        if tables and table not in tables:
+            continue
+        if table in left_empty:
+            leave_empty(table, frames)
+        elif table not in lineage.captured_tables():
             keys = run.keys if TABLES[table].is_partitioned else ()
             frames.write(table, frames.compute(table, keys), keys)
+
+
+def leave_empty(table: str, frames: LakeFrames) -> None:
+    """Record an unpartitioned table as computed, without rows: 15 ms, where an engine takes 200."""
+    delta = frames.lake.ensure(table)
+    fingerprints = InputFingerprints(frames.lake, frames.settings).fingerprints(TABLES[table], [])
+    metadata = commits.commit_metadata(delta, uuid4().hex, fingerprints, None)
+    frames.lake.write(
+        table,
+        TABLES[table].arrow_schema.empty_table(),
+        mode="append",
+        commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
+    )
 
 
 class DirectRuns:
