@@ -25,6 +25,7 @@ from spotify_assets.settings import SettingsError, folder_name, settings
 
 if TYPE_CHECKING:
     from spotify_assets.cli.outcome import Synced
+    from spotify_assets.lake.tables import Lake
     from spotify_assets.landing.zone import LandingZone
     from spotify_assets.spotify import SpotifyClient
 
@@ -217,6 +218,58 @@ def query(sql: str, form: str, allow_external: bool) -> None:
         print_csv(result.column_names, rows, sys.stdout, neutralize_formulas=settings().csv_neutralize_formulas)
     else:
         print_json(result.column_names, rows, sys.stdout)
+
+
+LISTENER = click.option(
+    "--listener", help="Whose listening; without it SPOTIFY_ASSETS_LISTENER's, or of whoever listened most."
+)
+
+
+def asked_listener(lake: "Lake", listener: str | None) -> str:
+    """Whose listening a command is to show; says who else there is."""
+    from spotify_assets.cli.listening import resolve_listener
+
+    chosen, others = resolve_listener(lake, listener, settings().listener)
+    if others and listener is None:
+        errors.print(f"[dim]{plain(chosen)}; --listener also takes {plain(', '.join(others))}[/]", soft_wrap=True)
+    return chosen
+
+
+@cli.command()
+@click.argument("entity", type=click.Choice(["artists", "tracks", "albums"]))
+@click.option("--year", type=click.IntRange(1, 9999), help="Of this year; without it, of all time.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Places to show.")
+@LISTENER
+def top(entity: str, year: int | None, limit: int, listener: str | None) -> None:
+    """Show the artists, tracks or albums with most listening time."""
+    from spotify_assets.cli.listening import print_top
+    from spotify_assets.lake.tables import Lake
+
+    lake = Lake(settings().lake_uri)
+    print_top(console, lake, entity, asked_listener(lake, listener), year=year, limit=limit)
+
+
+@cli.command()
+@LISTENER
+def stats(listener: str | None) -> None:
+    """Show totals, years and records of a listener."""
+    from spotify_assets.cli.listening import print_stats
+    from spotify_assets.lake.tables import Lake
+
+    lake = Lake(settings().lake_uri)
+    print_stats(console, lake, asked_listener(lake, listener))
+
+
+@cli.command()
+@click.argument("year", type=click.IntRange(1, 9999))
+@LISTENER
+def recap(year: int, listener: str | None) -> None:
+    """Show a year: totals beside the year before, top five of each, the biggest day."""
+    from spotify_assets.cli.listening import print_recap
+    from spotify_assets.lake.tables import Lake
+
+    lake = Lake(settings().lake_uri)
+    print_recap(console, lake, asked_listener(lake, listener), year)
 
 
 @cli.command()

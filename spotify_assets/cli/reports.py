@@ -40,6 +40,7 @@ MAX_SHOWN = 30
 MAX_NAMED = 10
 NEXT = {
     "ui": "the asset graph at http://localhost:3000",
+    "stats": "totals, years and records; also: top artists, recap 2024",
     'query "SELECT * FROM track_metrics ORDER BY rank LIMIT 10"': "",
     "status": "what is landed, kept and rejected",
     "import my_spotify_data.zip --listener me": "",
