@@ -65,11 +65,29 @@ class _Compiler(DDLCompiler):
         return f" COMMENT = {string_literal(table.comment or '')}"
 
 
+# https://docs.snowflake.com/en/sql-reference/reserved-keywords, and END, which most other engines reserve.
+RESERVED_WORDS = frozenset(
+    """
+    account all alter and any as between by case cast check column connect connection constraint create cross current
+    current_date current_time current_timestamp current_user database delete distinct drop else end exists false
+    following for from full grant group gscluster having ilike in increment inner insert intersect into is issue join
+    lateral left like localtime localtimestamp minus natural not null of on or order organization qualify regexp revoke
+    right rlike row rows sample schema select set some start table tablesample then to trigger true try_cast union
+    unique update using values view when whenever where with
+    """.split()
+)
+
+
+def column_name(name: str) -> str:
+    """The name, quoted where Snowflake reserves it: in upper case, as it stores the names that aren't quoted."""
+    return f'"{name.upper()}"' if name in RESERVED_WORDS else name
+
+
 class _Preparer(IdentifierPreparer):
-    """Never quotes names: quoted names are case-sensitive in Snowflake, and the model has no reserved words."""
+    """Quotes reserved words only: quoted names are case-sensitive in Snowflake."""
 
     def quote(self, ident: str, force: Any = None) -> str:  # SQLAlchemy 2.0 has the second argument
-        return ident
+        return column_name(ident)
 
 
 class Dialect(DefaultDialect):
@@ -120,7 +138,9 @@ def create_stage(lake_uri: str, integration: str) -> str:
 
 def create_staging_table(table: sa.Table, name: str) -> str:
     """`CREATE TABLE` of a temporary staging table with the columns in the lake's files (no partition column)."""
-    columns = ", ".join(f"{column.name} {column.type.compile(dialect=DIALECT)}" for column in _file_columns(table))
+    columns = ", ".join(
+        f"{column_name(column.name)} {column.type.compile(dialect=DIALECT)}" for column in _file_columns(table)
+    )
     return f"CREATE OR REPLACE TEMPORARY TABLE {name} ({columns})"
 
 
@@ -142,7 +162,7 @@ def insert_statement(table: sa.Table, source: str, spans: Sequence[Span] | None,
     """
     model = table.info["model"]
     window = TABLES[model].window_column
-    names = [column.name for column in table.columns]
+    names = [column_name(column.name) for column in table.columns]
     values = [f"DATE_TRUNC('MONTH', {window})::DATE" if name == LAYOUT_COLUMN and window else name for name in names]
     where = f" WHERE {spans_predicate(model, spans)}" if spans is not None else ""
     order = f" ORDER BY {window}" if window else ""

@@ -13,6 +13,7 @@ from spotify_assets.targets import publishing, snowflake_session, snowflake_sql
 from spotify_assets.targets.publishing import Span, TargetError
 from spotify_assets.targets.registry import targets
 from spotify_assets.targets.snowflake import Snowflake
+from spotify_assets.targets.snowflake_sql import column_name
 from spotify_assets_tests.targets.published import (
     FILES,
     LISTS,
@@ -80,7 +81,7 @@ def there(target, table):
             else value
             for name, value in zip(types, row, strict=True)
         }
-        for row in query(target, f"SELECT {', '.join(columns)} FROM {table}")
+        for row in query(target, f"SELECT {', '.join(map(column_name, columns))} FROM {table}")
     ]
 
 

@@ -1,5 +1,7 @@
 """SQL in Snowflake's dialect, without a server."""
 
+import re
+
 import pytest
 
 from spotify_assets.model import TABLES
@@ -30,18 +32,19 @@ def test_the_definition_of_a_table(model):
     )
 
 
-def test_no_name_is_a_word_that_snowflake_reserves():
-    # https://docs.snowflake.com/en/sql-reference/reserved-keywords
-    reserved = """
-        account all alter and any as between by case cast check column connect connection constraint create cross
-        current current_date current_time current_timestamp current_user database delete distinct drop else exists
-        false following for from full grant group gscluster having ilike in increment inner insert intersect into is
-        issue join lateral left like localtime localtimestamp minus natural not null of on or order organization
-        qualify regexp revoke right rlike row rows sample schema select set some start table tablesample then to
-        trigger true try_cast union unique update using values view when whenever where with
-    """.split()
-    for table in SERVED:
-        assert not {table, *TABLES[table].columns} & set(reserved)
+def test_words_that_snowflake_reserves_are_quoted_as_it_stores_names(model):
+    table = model.tables["listening_streaks"]
+    statements = [
+        snowflake_sql.create_transient_table(table),
+        snowflake_sql.create_staging_table(table, "_staged"),
+        snowflake_sql.insert_statement(table, "_staged", None),
+    ]
+    for sql in statements:
+        assert '"START"' in sql
+        assert not re.search(r"\bstart (DATE|,)", sql)
+    assert not snowflake_sql.RESERVED_WORDS & {*SERVED}
+    # Spans and layout name these columns without quotes.
+    assert not snowflake_sql.RESERVED_WORDS & {"month", *(table.window_column for table in TABLES.values())}
 
 
 def test_a_bucket_is_reached_by_the_integration():
