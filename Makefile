@@ -39,7 +39,7 @@ test-spark: $(READY) $(JARS)  ## Test on Apache Spark, on a cluster on this mach
 	@$(NEEDS_JAVA)
 	$(BIN)/pytest -n 0 -m "not slow" spotify_assets_tests/spark
 
-test-spark-all: $(READY) $(JARS)  ## The same, and in a bucket, and with catalogue files
+test-spark-all: $(READY) $(JARS)  ## The same, and what takes longer: a bucket, catalogue files, a killed sync
 	@$(NEEDS_JAVA)
 	$(BIN)/pytest -n 0 spotify_assets_tests/spark
 

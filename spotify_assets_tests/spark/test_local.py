@@ -47,6 +47,7 @@ def test_a_sync_and_nothing_is_left(whole, broken, temporary):
     assert {path.name for path in broken.folder.iterdir()} == {path.name for path in whole.folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_sync_that_is_killed_and_nothing_is_left(whole, broken, temporary):
     victim = broken.command("sync", remote="local[*]")
     wait_until_running(temporary, "SparkConnectServer")

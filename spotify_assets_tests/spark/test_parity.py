@@ -66,6 +66,7 @@ def stale_tables(world: World) -> set[str]:
 # The tests follow each other: what one leaves is where the next begins.
 
 
+@pytest.mark.slow
 def test_the_whole_job(pair):
     told = pair.sync(pair.cluster.remote)
     assert told[0] == told[1]
@@ -73,6 +74,7 @@ def test_the_whole_job(pair):
     assert {name for name in TABLES if not pair.spark.lake.read(name).num_rows} == LANDED_LATER
 
 
+@pytest.mark.slow
 def test_the_embedded_engine_goes_on_where_the_cluster_was(pair):
     """It sees nothing stale, and brings both lakes up to date with another day of a playlist, and plays deleted."""
     assert UP_TO_DATE in pair.spark.sync()

@@ -48,7 +48,9 @@ def test_two_lakes_of_different_grains_are_computed_side_by_side(tmp_path, spark
     anna.land("anna/a.json", [extended("2024-01-31T13:37:00Z"), extended("2024-02-01T13:37:00Z")])
     ben.land("ben/a.json", [extended("2024-01-31T13:37:00Z"), extended("2024-01-31T23:37:00Z")])
     worlds = [(anna, definitions(anna.settings), "2024-01-01"), (ben, definitions(ben.settings), "2024-01-31")]
-    computed = [dg.AssetKey(table) for table in ("plays", "monthly_content", "dim_recording", "track_metrics")]
+    partials = ("daily_track_plays", "hourly_listening", "monthly_content")
+    names = ("plays", *partials, "dim_listener", "dim_recording", "track_metrics")
+    computed = [dg.AssetKey(name) for name in names]
     for job, tables in (("read_history", None), ("refresh_tables", computed)):
         for _, defs, key in worlds:
             range_ = {f"dagster/asset_partition_range_{end}": key for end in ("start", "end")}
