@@ -159,7 +159,7 @@ def account(end_time: str, ms_played: int = 200_000, track: str = "Song", artist
     return {"endTime": end_time, "artistName": artist, "trackName": track, "msPlayed": ms_played}
 
 
-# Metrics that no other table and few tests read.
+# Metrics that few tests read.
 SELDOM_ASKED = {name for name, table in TABLES.items() if table.layer == "metrics" and not table.is_partitioned} - {
     "album_metrics",
     "artist_metrics",

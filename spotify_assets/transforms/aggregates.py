@@ -1,4 +1,4 @@
-"""Shares, and the latest value of a group as `min` over sortable text.
+"""Shares, completion, and the latest value of a group as `min` over sortable text.
 
 Engines find the smallest text of a group at once, but the smallest struct row by row: two million rows took 1 s
 against 30 s and 15 GB on Sail.
@@ -11,6 +11,8 @@ from pyspark.sql import functions as F
 MAX_SORTABLE = 99_999_999_999_999_999
 SORTABLE_DIGITS = 17
 MAX_NAME_LENGTH = 1 << 30
+# Parts of a play are added up as whole numbers, so that no order of addition shows.
+MILLION = 1_000_000
 
 
 def latest(name: str, seen_at: str = "last_played_at") -> Column:
@@ -30,3 +32,17 @@ def latest_first_order(seen_at: str, *parts: Column | str) -> Column:
 def share_of(part: Column, whole: str) -> Column:
     """`part` by the column `whole`, to 6 decimals; null where that is 0."""
     return F.round(part / F.nullif(F.col(whole), F.lit(0)), 6)
+
+
+def completed_millionths(length: Column) -> Column:
+    """How much was heard of the plays of a recording on a day, in millionths of a play; where its length is known.
+
+    A play that was finished counts as 1; of the others their time by the length, at most 1 a play. From the columns
+    `plays`, `finished` and `unfinished_ms_played`.
+
+    Args:
+        length: The recording's length (ms), above 0.
+    """
+    unfinished = F.col("plays") - F.col("finished")
+    parts = F.round(F.col("unfinished_ms_played") * MILLION / length).cast("bigint")
+    return F.col("finished") * MILLION + F.least(parts, unfinished * MILLION)

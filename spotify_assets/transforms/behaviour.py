@@ -8,13 +8,13 @@ from pyspark.sql import functions as F
 from spotify_assets.model.behaviour import BUCKET_SECONDS, LAST_BUCKET, POSITIONS
 from spotify_assets.model.columns import UNKNOWN
 from spotify_assets.settings import Settings
+from spotify_assets.transforms.aggregates import share_of
 from spotify_assets.transforms.calendar import iso_day_of_week
 from spotify_assets.transforms.joins import union_by_name
 from spotify_assets.transforms.metrics import (
     FINISHED,
     MEASURES,
     count_ends,
-    known_share,
     partition_start,
     sum_plays,
     sums,
@@ -125,8 +125,8 @@ def listening_behaviour(
     every = F.sum("plays").over(Window.partitionBy("listener", "year", "dimension"))
     return values.select(
         "*",
-        F.round(known_share("skips"), 6).alias("skip_rate"),
-        F.round(F.col("finished") / F.nullif(F.col("ends_known"), F.lit(0)), 6).alias("finished_rate"),
+        share_of(F.col("skips"), "skips_known").alias("skip_rate"),
+        share_of(F.col("finished"), "ends_known").alias("finished_rate"),
         F.round(F.col("plays") / every, 6).alias("play_share"),
     )
 

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from spotify_assets.model.columns import UNKNOWN_NUMBER
 from spotify_assets.model.periods import CHART_ENTITIES, CHART_PERIODS
 from spotify_assets.settings import Settings
+from spotify_assets.transforms.aggregates import share_of
 from spotify_assets.transforms.asking import has_rows
 from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.joins import broadcast_join
@@ -58,7 +59,7 @@ def top_charts(
     is_new = F.col("periods_on_chart") == 1
     charts = charts.select(
         "*",
-        F.round(F.col("ms_played") / F.nullif(F.col("total_ms_played"), F.lit(0)), 6).alias("share"),
+        share_of(F.col("ms_played"), "total_ms_played").alias("share"),
         (F.col("previous_rank") - F.col("rank")).alias("rank_change"),
         is_new.alias("is_new"),
         (F.isnull("previous_rank") & ~is_new).alias("is_reentry"),

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from spotify_assets.model.catalogue import SHARES
 from spotify_assets.model.content import DEVIATIONS, MEAN_FEATURES, MIN_TRAILING_MONTHS, TRAILING_MONTHS
 from spotify_assets.model.genres import GENRE_FAMILIES
-from spotify_assets.transforms.aggregates import share_of
+from spotify_assets.transforms.aggregates import MILLION, share_of
 from spotify_assets.transforms.asking import has_rows
 from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.enrich import GENRES_SEPARATOR
@@ -21,7 +21,6 @@ from spotify_assets.transforms.joins import broadcast_join
 
 # A play has so many parts: the least number that 1 to 16 genres share evenly.
 PARTS = 720_720
-MILLION = 1_000_000
 # Of loudness and tempo, which files tell to three decimals: a year of sums in millionths would not fit 64 bits.
 COARSE_FEATURES = {"loudness": 1_000, "tempo": 1_000}
 YEAR = 12

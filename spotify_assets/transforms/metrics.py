@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from spotify_assets.model.columns import DELIBERATE_STARTS, LABEL_LENGTH, UNKNOWN, UNKNOWN_NUMBER
 from spotify_assets.settings import Settings
-from spotify_assets.transforms.aggregates import MAX_SORTABLE
+from spotify_assets.transforms.aggregates import MAX_SORTABLE, share_of
 from spotify_assets.transforms.calendar import iso_day_of_week
 from spotify_assets.transforms.identity import merge_keys
 from spotify_assets.transforms.keys import SEPARATOR, album_key, artist_key, spelling_key, track_only_key
@@ -205,10 +205,7 @@ def catalogue_coverage(track_metrics: DataFrame, dim_track: DataFrame) -> DataFr
     shares = {"play_share": "plays", "ms_share": "ms_played", "track_share": "tracks"}
     return totals.select(
         "*",
-        *[
-            F.round(F.col(f"known_{name}") / F.nullif(F.col(name), F.lit(0)), 6).alias(share)
-            for share, name in shares.items()
-        ],
+        *[share_of(F.col(f"known_{name}"), name).alias(share) for share, name in shares.items()],
     )
 
 

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from spotify_assets.model.columns import UNKNOWN_NUMBER
 from spotify_assets.model.periods import CHART_ENTITIES, CHART_PERIODS, PERIOD_TYPES
+from spotify_assets.transforms.aggregates import MILLION, completed_millionths, share_of
 from spotify_assets.transforms.asking import has_rows
 from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.joins import broadcast_join, union_by_name
@@ -54,8 +55,6 @@ COMPARED = tuple((of, f"{of}_{name}") for of in ("previous", "year_before") for 
 # Of `all`, until the listener's first day takes its place.
 ALL_START = "1970-01-01"
 TOP_ARTISTS = 10
-# Completion is added up in whole parts of a play, so that no order of addition shows.
-MILLION = 1_000_000
 
 
 def period_listening(
@@ -190,16 +189,10 @@ def _known_recordings(heard: DataFrame, dim_recording: DataFrame, dim_track: Dat
 def _catalogue_days(known: DataFrame) -> DataFrame:
     """By day, the sums that completion and year of release follow from: `CATALOGUE_MEASURES`."""
     length, year = F.col("duration_ms"), F.col("release_year")
-    unfinished = F.round(F.col("unfinished_ms_played") * MILLION / F.nullif(length, F.lit(0))).cast("bigint")
-    at_most = (F.col("plays") - F.col("finished")) * MILLION
-    known = known.select(
-        "*",
-        F.least(unfinished, at_most).alias("unfinished"),
-        (F.col("finished") * MILLION).alias("finished_millionths"),
-    )
+    known = known.select("*", completed_millionths(F.nullif(length, F.lit(0))).alias("completed"))
     has_length = length > 0
     measures = {
-        "completed_millionths": F.when(has_length, F.col("finished_millionths") + F.col("unfinished")),
+        "completed_millionths": F.when(has_length, F.col("completed")),
         "length_known_plays": F.when(has_length, F.col("plays")),
         "length_known_ms_played": F.when(has_length, F.col("ms_played")),
         "release_year_ms_played": year * F.col("ms_played"),
@@ -356,10 +349,6 @@ def _covering(start: Column, end: Column) -> Callable[[Column], Column]:
 
 def _figures(figures: DataFrame) -> DataFrame:
     """The columns of the table."""
-
-    def share(part: str, of: str) -> Column:
-        return F.round(F.col(part) / F.nullif(F.col(of), F.lit(0)), 6)
-
     shares = {
         "skip_rate": ("skips", "skips_known"),
         "deliberate_share": ("deliberate_starts", "starts_known"),
@@ -400,6 +389,6 @@ def _figures(figures: DataFrame) -> DataFrame:
         F.col("track_all").alias("new_tracks"),
         F.col("artist_all").alias("new_artists"),
         *[value.alias(name) for name, value in distinct.items()],
-        *[share(*of).alias(name) for name, of in shares.items()],
+        *[share_of(F.col(part), whole).alias(name) for name, (part, whole) in shares.items()],
         *[F.when(F.col(f"{of}_is_known"), F.col(name)).alias(name) for of, name in COMPARED],
     )

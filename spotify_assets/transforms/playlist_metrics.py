@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from spotify_assets.model.columns import UNKNOWN_NUMBER
 from spotify_assets.model.playlist_metrics import DEAD_WEIGHT_DAYS, FAVOURITE_RANKS, IMPACT_DAYS, POSITION_BUCKETS
 from spotify_assets.settings import Settings
+from spotify_assets.transforms.aggregates import share_of
 from spotify_assets.transforms.asking import ask, has_rows
 from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.identity import merge_keys
@@ -265,7 +266,7 @@ def playlist_impact(
             "days_listed": F.greatest(days_listed, F.lit(0)).cast("int"),
             "plays_before": F.when(is_before_known, F.col("plays_before")),
             "plays_after": F.when(is_after_known, F.col("plays_after")),
-            "skip_rate": F.round(F.col("skips_since") / F.nullif(F.col("skips_known_since"), F.lit(0)), 6),
+            "skip_rate": share_of(F.col("skips_since"), "skips_known_since"),
             "days_since_last_play": F.datediff(last_date, "last_date").cast("int"),
         }
     )

@@ -4,13 +4,12 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from spotify_assets.model.columns import UNKNOWN
-from spotify_assets.transforms.aggregates import latest
+from spotify_assets.transforms.aggregates import MILLION, latest
 from spotify_assets.transforms.asking import has_rows
 from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.joins import broadcast_join
 from spotify_assets.transforms.keys import hash64, normalize_name
 
-MILLIONTHS = 1_000_000
 # Packs a number of episodes and a day into one number; the largest is of the earliest day.
 LAST_DAY = 10_000_000
 
@@ -72,8 +71,7 @@ def show_metrics(episode_metrics: DataFrame, daily_spoken_plays: DataFrame) -> D
         F.count_if("finished").alias("episodes_finished"),
         F.count_if(F.col("parts") > 1).alias("episodes_resumed"),
         F.count("completion").alias("lengths_known"),
-        # Whole numbers, so that no order of addition shows.
-        F.sum(F.round(F.col("completion") * MILLIONTHS).cast("bigint")).alias("millionths"),
+        F.sum(F.round(F.col("completion") * MILLION).cast("bigint")).alias("millionths"),
         F.min("first_played_at").alias("first_played_at"),
         F.max("last_played_at").alias("last_played_at"),
     )
@@ -84,7 +82,7 @@ def show_metrics(episode_metrics: DataFrame, daily_spoken_plays: DataFrame) -> D
         broadcast_join(by_day, shows, ["listener", "show_key"], "inner")
         .withColumns(
             {
-                "completion": F.round(F.col("millionths") / F.nullif("lengths_known", F.lit(0)) / MILLIONTHS, 6),
+                "completion": F.round(F.col("millionths") / F.nullif("lengths_known", F.lit(0)) / MILLION, 6),
                 "longest_binge": heard,
                 "longest_binge_on": day,
                 "rank": F.row_number().over(most_heard_first).cast("bigint"),

@@ -6,6 +6,8 @@ import pytest
 
 from spotify_assets.cli import documentation
 from spotify_assets.cli.documentation import ROOT, is_secret
+from spotify_assets.cli.sql import run_query
+from spotify_assets.lake.tables import Lake
 from spotify_assets.settings import Settings, load_settings, variable
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob(".github/**/*.md"))]
@@ -105,3 +107,18 @@ def test_the_map_has_every_layer_in_order():
 
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_blocks_of_code_are_closed(page):
+    fences = re.findall(r"^ *```(\w*)", page.read_text(), re.M)
+    assert len(fences) % 2 == 0
+    # Only what opens a block names its language.
+    assert not any(fences[1::2])
+
+
+def test_the_queries_of_the_page_on_metrics_run(tmp_path):
+    queries = re.findall(r"^```sql\n(.*?)^```", (ROOT / "docs/metrics.md").read_text(), re.M | re.S)
+    assert len(queries) > 20
+    for query in queries:
+        assert run_query(Lake(str(tmp_path)), query).num_rows == 0, query
