@@ -28,8 +28,12 @@ SESSION_TYPES = {
 }
 
 
-def session_columns() -> list[Column | CheckConstraint]:
-    """What is told of a session, apart from its neighbours."""
+def session_columns(recording: str | None = None) -> list[Column | CheckConstraint]:
+    """What is told of a session, apart from its neighbours.
+
+    Args:
+        recording: What its recordings reference; None for a partial aggregate, which is computed before dimensions.
+    """
     return [
         required("session_end", TIME, "End of its last play (UTC)"),
         required("date", DAY, "Local date of its start"),
@@ -44,10 +48,8 @@ def session_columns() -> list[Column | CheckConstraint]:
         required("deliberate_starts", COUNT, "Plays that a person started: see `daily_track_plays`"),
         required("longest_album_run", COUNT, "Most plays in a row of one album"),
         required("top_artist_plays", COUNT, "Plays of its most played artist of tracks; 0 if spoken only"),
-        hash_key(
-            "first_recording_key", "Its first play's recording; -2 unless a track", "dim_recording.recording_key"
-        ),
-        hash_key("last_recording_key", "Its last play's recording; -2 unless a track", "dim_recording.recording_key"),
+        hash_key("first_recording_key", "Its first play's recording; -2 unless a track", recording),
+        hash_key("last_recording_key", "Its last play's recording; -2 unless a track", recording),
         required("first_platform", TEXT, "Device of its first play, as in `plays`"),
         required("platforms", COUNT, "Different devices"),
         required("hand_offs", COUNT, "Changes of device from one play to the next"),
@@ -106,7 +108,7 @@ listening_sessions = table(
     "after the end of the one before. All content; plays that are implausible are left out.",
     by_listener(),
     session_start("Start of its first play, in order of their ends (UTC)"),
-    *session_columns(),
+    *session_columns("dim_recording.recording_key"),
     optional("gap_before_ms", COUNT, "Time since the end of the session before (ms); null for the first"),
     required(
         "session_type",

@@ -22,6 +22,12 @@ def test_arrow_and_spark_agree_on_every_column():
         assert table.arrow_schema.names == list(table.spark_types) == table.columns
 
 
+def test_only_facts_are_partitioned_and_reference_dimensions():
+    """With several ranges of months, dimensions are computed after all partitions, and facts after dimensions."""
+    referring = {table.layer for table in TABLES.values() if table.is_partitioned and table.references}
+    assert referring == {"facts"}
+
+
 def test_partitioned_tables_have_their_window_and_month():
     of_plays, of_snapshots = (
         [name for name in TABLES if TABLES[name].partitioning == kind] for kind in (PLAYS, SNAPSHOTS)
