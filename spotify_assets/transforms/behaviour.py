@@ -11,6 +11,7 @@ from spotify_assets.settings import Settings
 from spotify_assets.transforms.aggregates import share_of
 from spotify_assets.transforms.calendar import iso_day_of_week
 from spotify_assets.transforms.joins import union_by_name
+from spotify_assets.transforms.keys import hash64
 from spotify_assets.transforms.metrics import (
     FINISHED,
     MEASURES,
@@ -95,11 +96,13 @@ def listening_behaviour(
         *sums(BEHAVIOUR_MEASURES)
     )
     names = (*OF_A_PLAY, "position_in_session")
-    families = dim_platform.select("platform", "platform_family")
+    # By key: `unknown` is the name of the member for no device, and of devices that no record names.
+    families = dim_platform.select("platform_key", "platform_family")
     hours = (
         hourly_listening.groupBy("listener", "date", "hour", "platform", "conn_country")
         .agg(*sums(BEHAVIOUR_MEASURES))
-        .join(families, "platform")
+        .withColumn("platform_key", hash64(F.col("platform")))
+        .join(families, "platform_key")
     )
     of_hours = {
         "platform_family": F.col("platform_family"),

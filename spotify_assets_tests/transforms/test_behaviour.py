@@ -1,6 +1,7 @@
 import pytest
 
 from spotify_assets import transforms
+from spotify_assets.model.behaviour import DIMENSIONS
 from spotify_assets.settings import load_settings
 from spotify_assets_tests.transforms.test_sessions import play
 
@@ -62,6 +63,20 @@ def test_behaviour_by_year_and_of_all_years(behaviour):
     assert found[2023, "hour", "22"] == (1, None, 1.0, 1.0)
     assert found[2024, "content_type", "track"] == (1, 1.0, None, 0.5)
     assert (2024, "hour", "22") not in found
+
+
+def test_each_dimension_divides_all_plays(behaviour):
+    """Also of a device that is unknown, which is a member of its dimension besides."""
+    rows = [
+        play("2023-12-31 22:00:00", platform="unknown"),
+        play("2024-01-01 09:00:00", conn_country="ZZ", reason_end="unknown"),
+    ]
+    found = behaviour(rows)
+    totals = {name: 0 for _, name, _ in found}
+    for (year, name, _), (plays, *_) in found.items():
+        totals[name] += plays if year == 0 else 0
+    assert totals == dict.fromkeys(DIMENSIONS, 2)
+    assert found[0, "platform_family", "unknown"][0] == 1
 
 
 @pytest.mark.parametrize("grain", ["monthly", "daily"])
