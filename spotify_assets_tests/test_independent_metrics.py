@@ -10,7 +10,15 @@ from spotify_assets.sandbox.history import Listening, extended_history
 
 pytestmark = [pytest.mark.integration, pytest.mark.all_metrics]
 
-TABLES = ("plays", "dim_recording", "period_listening", "top_charts")
+TABLES = (
+    "plays",
+    "dim_recording",
+    "listening_behaviour",
+    "listening_sessions",
+    "listening_streaks",
+    "period_listening",
+    "top_charts",
+)
 # Keys are of names, as normalized: of these names, in lower case.
 VIEWS = """
 CREATE VIEW heard AS
@@ -145,3 +153,49 @@ def test_top_charts_follow_from_plays(lake, entity, column):
             AND now.previous_rank IS DISTINCT FROM before.rank
         """
     ).fetchall()
+
+
+def test_sessions_follow_from_plays(lake):
+    lake.execute("""
+        CREATE OR REPLACE TABLE sessions AS
+        WITH ordered AS (
+            SELECT *, lag(played_at) OVER (PARTITION BY listener ORDER BY played_at, play_id) AS ended
+            FROM plays WHERE NOT is_implausible),
+        numbered AS (
+            SELECT *, count(*) FILTER (ended IS NULL OR started_at > ended + INTERVAL 30 MINUTE)
+                OVER (PARTITION BY listener ORDER BY played_at, play_id) AS number
+            FROM ordered)
+        SELECT listener, first(started_at ORDER BY played_at, play_id) AS session_start, max(played_at) AS session_end,
+            count(*) AS plays, count_if(is_stream) AS streams, sum(ms_played)::BIGINT AS ms_played,
+            count(DISTINCT recording_key) AS tracks, count(DISTINCT platform) AS platforms
+        FROM numbered GROUP BY listener, number
+    """)
+    columns = "listener, session_start, session_end, plays, streams, ms_played, tracks, platforms"
+    assert lake.sql("SELECT count(*) FROM sessions").fetchone()[0] > 20
+    assert differences(lake, f"SELECT {columns} FROM listening_sessions", "SELECT * FROM sessions") == []
+
+
+def test_streaks_follow_from_plays(lake):
+    expected = """
+        SELECT listener, min(day), max(day), count(*)::INTEGER
+        FROM (SELECT *, day - row_number() OVER (PARTITION BY listener ORDER BY day)::INTEGER AS run
+              FROM (SELECT DISTINCT listener, local_date AS day FROM plays WHERE NOT is_implausible))
+        GROUP BY listener, run HAVING count(*) >= 3
+    """
+    found = """SELECT listener, start, "end", days FROM listening_streaks WHERE entity_type = 'any'"""
+    assert lake.sql(expected).fetchall()
+    assert differences(lake, found, expected) == []
+
+
+def test_behaviour_divides_all_plays_of_a_year(lake):
+    expected = """
+        SELECT listener, year, dimension, count(*), sum(ms_played)::BIGINT
+        FROM plays, (SELECT DISTINCT dimension FROM listening_behaviour),
+            (SELECT DISTINCT year FROM listening_behaviour)
+        WHERE year IN (0, year(local_date)) GROUP BY ALL
+    """
+    found = """
+        SELECT listener, year, dimension, sum(plays)::BIGINT, sum(ms_played)::BIGINT
+        FROM listening_behaviour GROUP BY ALL
+    """
+    assert differences(lake, found, expected) == []
