@@ -174,7 +174,17 @@ class Settings(BaseSettings):
         description="Records per run; a longer history is computed in several runs. Bounds the memory",
     )
     chart_size: int = Field(
-        100, ge=1, le=10_000, description="Places of a chart in `top_charts`, by listener, kind of entity and period"
+        100,
+        ge=1,
+        le=10_000,
+        description="Places of a chart in `top_charts`, by listener, kind of entity and month, quarter, year, all time",
+    )
+    weekly_chart_size: int = Field(
+        20,
+        ge=1,
+        le=10_000,
+        description="Places of a week's chart in `top_charts`. With 100, many listeners' weeks hold all that they heard, "
+        "and the table has more rows than there are plays",
     )
     max_rejected_share: float = Field(
         0.25, ge=0, le=1, description="A check warns if a single reason rejects a larger share of the records"

@@ -79,7 +79,7 @@ class Warehouse:
         """
         # DuckDB checks a reference of a table to itself against the rows before the statement.
         model = ddl.build_metadata(
-            self.tables, DIALECT, has_keys=lambda table: TABLES[table].window_column is None, self_references=False
+            self.tables, DIALECT, has_keys=lambda table: TABLES[table].layer == "dimensions", self_references=False
         )
         ddl.published_windows_table(model, WINDOWS)
         return model

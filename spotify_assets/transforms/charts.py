@@ -5,7 +5,7 @@ Days are local dates, `ms_played` is in milliseconds.
 
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spotify_assets.model.columns import UNKNOWN_NUMBER
@@ -17,9 +17,13 @@ from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.joins import broadcast_join
 from spotify_assets.transforms.periods import canonical_track_plays, previous_start, starts_of
 
-# Kinds of charts. Their numbers are quicker to group by than names.
+# Kinds of charts. Numbers are quicker to group and sort by than names: the first day of a period and the number of its
+# kind are one.
 SERIES = tuple((entity, period) for entity in CHART_ENTITIES for period in CHART_PERIODS)
 SERIES_COLUMNS = ("entity_type", "period_type")
+DAY_BITS = 20
+DAY_MASK = (1 << DAY_BITS) - 1
+LINE = ("listener_key", "series", "entity_key")
 
 
 def top_charts(
@@ -35,26 +39,24 @@ def top_charts(
 
     Args:
         daily_track_plays: Whole table.
-        dim_listener: Whole table: the first day, from which `all` starts.
+        dim_listener: Whole table: keys, and the first day, from which `all` starts.
         dim_recording: Whole table: canonical recordings, and their names.
         dim_artist: Whole table: canonical artists, and their names.
         dim_album: Whole table: canonical albums, and their names.
-        settings: `chart_size`, the number of places.
+        settings: `chart_size` and `weekly_chart_size`, the number of places.
     """
     if not has_rows(daily_track_plays):
         return literal_rows(daily_track_plays.sparkSession, "top_charts", [])
+    listeners = dim_listener.select("listener_key", "listener", F.col("first_date").alias("first_day"))
     heard = canonical_track_plays(daily_track_plays, dim_recording, dim_artist, dim_album)
-    charts = _ranked(heard.withColumns(starts_of(F.col("date"), CHART_PERIODS)), settings.chart_size)
-    of_entity = Window.partitionBy("listener", "series", "entity_key").orderBy("period_start")
-    so_far = of_entity.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    heard = broadcast_join(listeners.select("listener", "listener_key"), heard, "listener", "inner")
+    charts = _with_former_places(_ranked(heard, settings.chart_size, settings.weekly_chart_size))
     charts = charts.select(
         "*",
-        F.lag("period_start").over(of_entity).alias("last_start"),
-        F.lag("rank").over(of_entity).alias("last_rank"),
-        F.min("rank").over(so_far).alias("peak_rank"),
-        F.row_number().over(of_entity).cast("bigint").alias("periods_on_chart"),
+        *[_by_series(place).alias(name) for place, name in enumerate(SERIES_COLUMNS)],
+        _start_of(F.col("period")).alias("period_start"),
+        _start_of(F.col("last_period")).alias("last_start"),
     )
-    charts = charts.select("*", *[_by_series(place).alias(name) for place, name in enumerate(SERIES_COLUMNS)])
     charts = charts.withColumn("previous_rank", F.when(F.col("last_start") == previous_start(), F.col("last_rank")))
     is_new = F.col("periods_on_chart") == 1
     charts = charts.select(
@@ -67,36 +69,46 @@ def top_charts(
     charts = broadcast_join(
         _entity_names(dim_recording, dim_artist, dim_album), charts, ["entity_type", "entity_key"], "inner"
     )
-    first_days = dim_listener.select("listener", F.col("first_date").alias("first_day"))
     return (
-        broadcast_join(first_days, charts, "listener", "inner")
-        .withColumn("period_start", F.coalesce("period_start", "first_day"))
-        .drop("first_day", "series", "last_start", "last_rank")
+        broadcast_join(listeners, charts, "listener_key", "inner")
+        .withColumn(
+            "period_start", F.when(F.col("period_type") == "all", F.col("first_day")).otherwise(F.col("period_start"))
+        )
+        .drop("first_day", "listener_key", "series", "period", "last_period", "last_start", "last_rank")
     )
 
 
-def _ranked(heard: DataFrame, size: int) -> DataFrame:
-    """The entities with most `ms_played` by listener, `series` and `period_start`, with `rank` and `total_ms_played`.
+def _ranked(heard: DataFrame, size: int, weekly_size: int) -> DataFrame:
+    """The entities with most `ms_played` by listener and `period`, with `rank` and `total_ms_played`.
 
     Of each period an array is sorted: a window would sort the entities of all periods together, which takes longer.
 
     Args:
-        heard: Listening by day, with a column for the start of each kind of period.
+        heard: Listening by day, with canonical keys.
         size: Number of entities.
+        weekly_size: Number of entities of a week.
+
+    Returns:
+        `period` is the number of the kind in `SERIES`, and the first day since 1970 (0 for `all`).
     """
+    starts = {
+        name: F.coalesce(F.unix_date(start), F.lit(0)) for name, start in starts_of(F.col("date"), CHART_PERIODS).items()
+    }
     series = [
         F.struct(
-            F.lit(place).alias("series"),
             F.col(f"{CHART_ENTITIES[entity]}_key").alias("entity_key"),
-            F.col(f"{period}_start").alias("period_start"),
+            (F.lit(place << DAY_BITS) + F.col(f"{period}_start")).cast("bigint").alias("period"),
         )
         for place, (entity, period) in enumerate(SERIES)
     ]
-    period = ("listener", "series", "period_start")
+    period = ("listener_key", "period")
     entry = F.struct((-F.col("ms_played")).alias("less_ms_played"), "entity_key", "plays")
+    sizes = F.array(*[F.lit(weekly_size if of == "week" else size) for _, of in SERIES])
     return (
-        heard.select("listener", "plays", "ms_played", F.explode(F.array(*series)).alias("of"))
-        .select("listener", "of.*", "plays", "ms_played")
+        heard.select("listener_key", "plays", "ms_played", "recording_key", "artist_key", "album_key", "date")
+        .withColumns(starts)
+        .select("listener_key", "plays", "ms_played", F.explode(F.array(*series)).alias("of"))
+        .select("listener_key", "of.*", "plays", "ms_played")
         .groupBy(*period, "entity_key")
         .agg(F.sum("ms_played").alias("ms_played"), F.sum("plays").alias("plays"))
         .groupBy(*period)
@@ -105,7 +117,13 @@ def _ranked(heard: DataFrame, size: int) -> DataFrame:
             F.collect_list(F.when(F.col("entity_key") != UNKNOWN_NUMBER, entry)).alias("entries"),
         )
         .select(
-            *period, "total_ms_played", F.posexplode(F.slice(F.array_sort("entries"), 1, size)).alias("place", "entry")
+            *period,
+            "total_ms_played",
+            F.array_sort("entries").alias("sorted"),
+            F.get(sizes, F.shiftright("period", DAY_BITS).cast("int")).alias("size"),
+        )
+        .select(
+            *period, "total_ms_played", F.posexplode(F.slice("sorted", F.lit(1), F.col("size"))).alias("place", "entry")
         )
         .select(
             *period,
@@ -116,6 +134,49 @@ def _ranked(heard: DataFrame, size: int) -> DataFrame:
             (-F.col("entry.less_ms_played")).alias("ms_played"),
         )
     )
+
+
+def _with_former_places(charts: DataFrame) -> DataFrame:
+    """With the entity's chart before (`last_period`, `last_rank`), `peak_rank` and `periods_on_chart` so far.
+
+    The places of an entity are one sorted list, which takes half of what window functions take.
+    """
+    place = ("period", "rank", "plays", "ms_played", "total_ms_played")
+    none = F.array(F.lit(None).cast("bigint"))
+    return (
+        charts.withColumn("series", F.shiftright("period", DAY_BITS))
+        .groupBy(*LINE)
+        .agg(F.collect_list(F.struct(*place)).alias("listed"))
+        .withColumn("places", F.array_sort("listed"))
+        .withColumns({"ranks": F.col("places.rank"), "periods": F.col("places.period")})
+        .withColumns(
+            {
+                "last_ranks": F.concat(none, F.slice("ranks", F.lit(1), F.size("ranks") - 1)),
+                "last_periods": F.concat(none, F.slice("periods", F.lit(1), F.size("periods") - 1)),
+                "peaks": F.aggregate("ranks", F.array().cast("array<bigint>"), _add_peak),
+            }
+        )
+        .select(*LINE, F.posexplode(F.arrays_zip("places", "last_periods", "last_ranks", "peaks")).alias("at", "of"))
+        .select(
+            *LINE,
+            *[F.col(f"of.places.{name}").alias(name) for name in place],
+            F.col("of.last_periods").alias("last_period"),
+            F.col("of.last_ranks").alias("last_rank"),
+            F.col("of.peaks").alias("peak_rank"),
+            (F.col("at") + 1).cast("bigint").alias("periods_on_chart"),
+        )
+    )
+
+
+def _add_peak(peaks: Column, rank: Column) -> Column:
+    """Add the best rank so far to those of the places before."""
+    best = F.least(rank, F.coalesce(F.get(peaks, F.size(peaks) - 1), rank))
+    return F.concat(peaks, F.array(best))
+
+
+def _start_of(period: Column) -> Column:
+    """First day of a period of `_ranked`."""
+    return F.date_from_unix_date(period.bitwiseAND(DAY_MASK).cast("int"))
 
 
 def _by_series(place: int) -> Column:

@@ -31,7 +31,10 @@ def charts(computed, frame):
 
     def compute(days, **overrides):
         listeners = sorted({row["listener"] for row in days})
-        names = [{"listener": name, "first_date": FIRST_DAY} for name in listeners]
+        names = [
+            {"listener_key": number, "listener": name, "first_date": FIRST_DAY}
+            for number, name in enumerate(listeners)
+        ]
         numbers = [{"key": number, "canonical": CANONICAL.get(number, number)} for number in NAMES]
 
         def dimension(kind, name):
@@ -78,7 +81,7 @@ def test_a_chart_ranks_by_time_and_then_key_and_counts_canonical_entities(charts
             heard("2021-01-10", 3, 500, artist=-1, album=-1),
             heard("2021-01-10", 1, 700, listener="ben"),
         ],
-        chart_size=3,
+        weekly_chart_size=3,
     )
     figures = ("rank", "entity_key", "name", "artist_name", "plays", "ms_played", "total_ms_played", "share")
     assert of(rows, "track", "week", *figures) == [
@@ -130,6 +133,7 @@ def test_a_chart_is_compared_with_the_one_before_and_all_before(charts):
             heard("2021-01-18", 3, 20),
         ],
         chart_size=2,
+        weekly_chart_size=2,
     )
     figures = ("rank", "previous_rank", "rank_change", "peak_rank", "periods_on_chart", "is_new", "is_reentry")
     found = of(rows, "track", "week", "period_start", "entity_key", *figures)
