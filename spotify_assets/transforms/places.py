@@ -7,11 +7,14 @@ from spotify_assets.model.columns import UNKNOWN
 from spotify_assets.model.places import HOME_DAYS, LIFT_PLAYS, LIFTED, TRIP_GAP_DAYS
 from spotify_assets.transforms.aggregates import MAX_NAME_LENGTH
 from spotify_assets.transforms.asking import has_rows
+from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.identity import merge_keys
 from spotify_assets.transforms.joins import broadcast_join
 from spotify_assets.transforms.metrics import sums
 
 PLACE_MEASURES = ("plays", "ms_played")
+# That `HOME_DAYS` up to a day of a month can meet, that month included.
+HOME_MONTHS = HOME_DAYS // 28 + 2
 
 
 def listening_places(hourly_listening: DataFrame) -> DataFrame:
@@ -38,6 +41,8 @@ def trips(
         daily_track_plays: Whole table: what was played on the days of a trip.
         dim_recording: Whole table: canonical recordings and their names.
     """
+    if not has_rows(listening_places.where("conn_country <> home")):
+        return literal_rows(listening_places.sparkSession, "trips", [])
     homes = listening_places.select("listener", "month", "home").distinct()
     places = _by_day(hourly_listening).where("is_place").select("listener", "date", "month", "conn_country")
     in_order = Window.partitionBy("listener").orderBy("date")
@@ -74,8 +79,6 @@ def trips(
     totals = hourly_listening.groupBy("listener", "date").agg(*sums(PLACE_MEASURES))
     heard = broadcast_join(trip_days, totals, ["listener", "date"], "inner").groupBy(*trip).agg(*sums(PLACE_MEASURES))
     described = spans.join(heard, trip)
-    if not has_rows(listening_places.where("conn_country <> home")):
-        return described.withColumn("top_recordings", F.lit(None).cast("array<string>"))
     return described.join(_top_recordings(trip_days, daily_track_plays, dim_recording), trip, "left")
 
 
@@ -91,11 +94,13 @@ def _by_day(hourly_listening: DataFrame) -> DataFrame:
 
 def _homes(by_day: DataFrame) -> DataFrame:
     """`home` by listener and local month."""
-    places = by_day.where("is_place").select("listener", "date", F.col("conn_country").alias("home"))
+    # Days meet only the months in which they are recent: ten years of days by ten years of months are 400 thousand pairs.
+    near = F.explode(F.array(*[F.add_months("month", later) for later in range(HOME_MONTHS)])).alias("month")
+    places = by_day.where("is_place").select("listener", "date", near, F.col("conn_country").alias("home"))
     months = by_day.groupBy("listener", "month").agg(F.max("date").alias("last_date"))
     age = F.date_diff("last_date", "date")
     counted = (
-        broadcast_join(months, places, "listener", "inner")
+        broadcast_join(months, places, ["listener", "month"], "inner")
         .where((age >= 0) & (age < HOME_DAYS))
         .groupBy("listener", "month", "home")
         .agg(F.count(F.lit(1)).alias("days"))
