@@ -159,17 +159,18 @@ def account(end_time: str, ms_played: int = 200_000, track: str = "Song", artist
     return {"endTime": end_time, "artistName": artist, "trackName": track, "msPlayed": ms_played}
 
 
-# Metrics that few tests read.
-SELDOM_ASKED = {name for name, table in TABLES.items() if table.layer == "metrics" and not table.is_partitioned} - {
-    "album_metrics",
-    "artist_metrics",
-    "catalogue_coverage",
-    "daily_listening",
-    "listening_clock",
-    "playlist_changes",
-    "playlist_track_tenure",
-    "track_metrics",
-}
+METRICS = frozenset(name for name, table in TABLES.items() if table.layer == "metrics")
+# Of these, what other layers are computed from.
+NEEDED = METRICS.intersection(*[{upstream for table in {*TABLES} - METRICS for upstream in lineage.upstreams(table)}])
+
+
+def with_upstreams(metrics: Iterable[str]) -> frozenset[str]:
+    """These metrics, those that they are computed from, and those that other layers need."""
+    found = {*metrics, *NEEDED}
+    for table in reversed(lineage.computed_tables()):
+        if table in found:
+            found |= METRICS.intersection(lineage.upstreams(table))
+    return frozenset(found)
 
 
 @dataclass
@@ -177,7 +178,7 @@ class World:
     """A landing zone and a lake of its own: in a folder, or wherever `uri` says.
 
     Attributes:
-        all_metrics: Whether metrics that few tests ask for are computed, too: a third of a sync. Else they are empty.
+        metrics: Those that a sync computes; the others, of most syncs the larger part, are left empty.
     """
 
     root: Path
@@ -185,7 +186,7 @@ class World:
     overrides: dict[str, Any] = field(default_factory=dict)
     uri: str = ""
     templates: Path | None = None
-    all_metrics: bool = True
+    metrics: frozenset[str] = METRICS
     _settings: tuple[Any, Settings] | None = None
 
     @property
@@ -229,7 +230,7 @@ class World:
         runs = plan.plan_runs(staleness.stale(self.lake, self.settings), self.settings)
         frames = self.frames
         for run in runs:
-            compute_run(run, self.settings, frames, tables, () if self.all_metrics else SELDOM_ASKED)
+            compute_run(run, self.settings, frames, tables, METRICS - self.metrics - {*tables})
         if any({*CORRECTIONS, CATALOG_FILES} & set(run.tables) for run in runs):
             # Which months a line concerns, or which day a playlist among catalogue files, is known once it is read.
             runs += self.refresh(*tables)
@@ -265,7 +266,9 @@ class World:
     def _state(self) -> str:
         """Hash of all that a sync depends on: names and content of files, and the settings of rows."""
         state = hashlib.sha256(
-            json.dumps([self.all_metrics, *[lineage.row_settings(table, self.settings) for table in TABLES]]).encode()
+            json.dumps(
+                [sorted(self.metrics), *[lineage.row_settings(table, self.settings) for table in TABLES]]
+            ).encode()
         )
         for folder in ("landing", "lake"):
             for path in sorted(path for path in (self.root / folder).rglob("*") if path.is_file()):
@@ -293,7 +296,11 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, spark: SparkSession, request: pytest.FixtureRequest) -> World:
-    return World(tmp_path, spark, all_metrics=request.node.get_closest_marker("all_metrics") is not None)
+    """A world whose syncs compute the metrics that a mark `metrics` names: all of them if it names none."""
+    marks = [mark for mark in request.node.iter_markers("metrics")]
+    named = {name for mark in marks for name in mark.args}
+    is_all = any(not mark.args for mark in marks)
+    return World(tmp_path, spark, metrics=METRICS if is_all else with_upstreams(named))
 
 
 @pytest.fixture

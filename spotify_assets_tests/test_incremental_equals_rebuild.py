@@ -11,7 +11,7 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.refresh.frames import LakeFrames
 from spotify_assets_tests.conftest import LANDED_AT, World, account, extended
 
-pytestmark = [pytest.mark.integration, pytest.mark.all_metrics]
+pytestmark = [pytest.mark.integration, pytest.mark.metrics]
 
 
 class Killed(BaseException):

@@ -8,7 +8,7 @@ import pytest
 from spotify_assets.sandbox.exports import format_export
 from spotify_assets.sandbox.history import Listening, extended_history
 
-pytestmark = [pytest.mark.integration, pytest.mark.all_metrics]
+pytestmark = [pytest.mark.integration, pytest.mark.metrics]
 
 TABLES = (
     "plays",

@@ -78,6 +78,11 @@ class InputFingerprints:
             self._states[table] = window_states(self.lake.open(table))
         return self._states[table]
 
+    def lacks_driver(self, table: str) -> bool:
+        """Whether an unpartitioned metric has no rows since its first input, to which the others add, was never written."""
+        model = TABLES[table]
+        return model.layer == "metrics" and not model.is_partitioned and not self.state(lineage.upstreams(table)[0])
+
     def files(self) -> list[ListedFile]:
         """Landed history files; see `listed_files`."""
         if self._files is None:
@@ -102,16 +107,16 @@ class InputFingerprints:
     def fingerprints(self, table: LakeTable, windows: Iterable[TimeWindow]) -> dict[str, str]:
         """Fingerprint of the inputs, code and settings of each window, by window name.
 
-        A window without inputs has the fingerprint `EMPTY`, except the one window (`WHOLE`) of an unpartitioned
-        computed table that isn't a cleaned one.
+        A window without inputs has the fingerprint `EMPTY`, except the one window (`WHOLE`) of a dimension, which has
+        an unknown member.
         """
         upstreams = lineage.upstreams(table.name)
-        # An unpartitioned computed table has rows even without inputs, as the unknown member of a dimension; a cleaned
-        # one has none: a lake without catalogue files pays nothing for what follows from them.
-        has_rows_without_inputs = table.landed_folder is None and not table.is_partitioned
-        if has_rows_without_inputs and table.layer == "cleaned":
-            has_rows_without_inputs = False
+        # A lake without catalogue files or playlists pays nothing for what follows from them.
+        has_rows_without_inputs = table.layer == "dimensions" and table.landed_folder is None
+        if table.layer == "cleaned" and not table.is_partitioned:
             upstreams = tuple(upstream for upstream in upstreams if self.state(upstream))
+        elif self.lacks_driver(table.name):
+            upstreams = ()
         if table.name in CORRECTIONS:
             inputs = self._from_overrides(table.name)
         elif table.landed_folder == EXPORTS:
@@ -314,6 +319,8 @@ def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
         kind = model.partitioning
         if kind is None:
             fingerprint = current.fingerprints(model, [])[WHOLE]
+            if current.lacks_driver(table) and lineage.upstreams(table)[0] not in stale_upstreams:
+                stale_upstreams = []
             if stale_upstreams or (state[WHOLE].fingerprint if WHOLE in state else EMPTY) != fingerprint:
                 stale_tables.add(table)
             continue

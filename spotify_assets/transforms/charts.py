@@ -92,7 +92,8 @@ def _ranked(heard: DataFrame, size: int, weekly_size: int) -> DataFrame:
         `period` is the number of the kind in `SERIES`, and the first day since 1970 (0 for `all`).
     """
     starts = {
-        name: F.coalesce(F.unix_date(start), F.lit(0)) for name, start in starts_of(F.col("date"), CHART_PERIODS).items()
+        name: F.coalesce(F.unix_date(start), F.lit(0))
+        for name, start in starts_of(F.col("date"), CHART_PERIODS).items()
     }
     series = [
         F.struct(
@@ -123,7 +124,9 @@ def _ranked(heard: DataFrame, size: int, weekly_size: int) -> DataFrame:
             F.get(sizes, F.shiftright("period", DAY_BITS).cast("int")).alias("size"),
         )
         .select(
-            *period, "total_ms_played", F.posexplode(F.slice("sorted", F.lit(1), F.col("size"))).alias("place", "entry")
+            *period,
+            "total_ms_played",
+            F.posexplode(F.slice("sorted", F.lit(1), F.col("size"))).alias("place", "entry"),
         )
         .select(
             *period,

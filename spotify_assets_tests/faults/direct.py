@@ -28,6 +28,7 @@ from spotify_assets.settings import Settings
 from spotify_assets.targets import publishing
 from spotify_assets.targets.publishing import Refresh
 from spotify_assets.targets.registry import targets
+from spotify_assets.windows import span_of, windows_of
 
 
 def compute_run(
@@ -57,17 +58,22 @@ def compute_run(
         if tables and table not in tables:
             continue
         if table in left_empty:
-            leave_empty(table, frames)
+            leave_empty(table, frames, run.keys)
         elif table not in lineage.captured_tables():
             keys = run.keys if TABLES[table].is_partitioned else ()
             frames.write(table, frames.compute(table, keys), keys)
 
 
-def leave_empty(table: str, frames: LakeFrames) -> None:
-    """Record an unpartitioned table as computed, without rows: 15 ms, where an engine takes 200."""
-    delta = frames.lake.ensure(table)
-    fingerprints = InputFingerprints(frames.lake, frames.settings).fingerprints(TABLES[table], [])
-    metadata = commits.commit_metadata(delta, uuid4().hex, fingerprints, None)
+def leave_empty(table: str, frames: LakeFrames, keys: Sequence[str]) -> None:
+    """Record a table, or these partitions of it, as computed, without rows: 15 ms, where an engine takes 200."""
+    model, delta = TABLES[table], frames.lake.ensure(table)
+    windows = windows_of(model, frames.settings)
+    own_keys = keys if model.is_partitioned else ()
+    fingerprints = InputFingerprints(frames.lake, frames.settings).fingerprints(
+        model, [windows[key] for key in own_keys]
+    )
+    span = span_of(own_keys, windows) if own_keys else None
+    metadata = commits.commit_metadata(delta, uuid4().hex, fingerprints, span)
     frames.lake.write(
         table,
         TABLES[table].arrow_schema.empty_table(),

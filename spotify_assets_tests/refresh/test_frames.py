@@ -126,6 +126,7 @@ def test_a_table_of_an_older_shape_takes_the_models_and_is_computed_anew(landed)
     assert landed.everything() == before
 
 
+@pytest.mark.metrics("artist_metrics")
 def test_rows_of_a_table_and_of_its_partitions(landed):
     frames = landed.frames
     assert (frames.rows("plays"), frames.rows("artist_metrics"), frames.rows("track_metadata")) == (2, 1, 0)

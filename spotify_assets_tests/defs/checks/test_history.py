@@ -75,6 +75,7 @@ def test_one_record_taken_for_another_is_noticed(synced, check):
     assert not check(synced, "rejected_plays", "every_record_once", JANUARY).passed
 
 
+@pytest.mark.metrics("daily_track_plays")
 @pytest.mark.parametrize("table", ["daily_track_plays", "hourly_listening", "monthly_content"])
 def test_metrics_that_differ_from_facts_are_noticed(synced, check, table):
     assert check(synced, "fct_plays", f"{table}_has_its_totals").passed
@@ -91,6 +92,7 @@ def test_a_check_is_the_first_to_use_the_engine(synced, check, monkeypatch, name
     assert check(synced, "fct_plays", name).passed
 
 
+@pytest.mark.metrics("track_metrics")
 def test_two_rows_of_one_track_are_noticed(synced, check):
     assert check(synced, "track_metrics", "track_keys_once").passed
     rows = synced.lake.read("track_metrics")
