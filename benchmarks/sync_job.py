@@ -39,7 +39,7 @@ def directly(settings: Settings) -> dict[str, float]:
     """
     manager: DeltaLakeIOManager = resources(settings)["lake"]
     frames = manager.frames
-    checks = [*map(model_checks.checks_of, TABLES), *dg.load_asset_checks_from_modules([history])]
+    checks = [*model_checks.build_checks(), *dg.load_asset_checks_from_modules([history])]
     began = time.perf_counter()
     ingest(LandingZone(settings.landing_uri), frames.lake, settings)
     planned = plan.plan_runs(staleness.stale(frames.lake, settings), settings)

@@ -31,7 +31,6 @@ from spotify_assets.defs.resources.s3 import s3
 from spotify_assets.defs.resources.spark import SparkResource
 from spotify_assets.defs.resources.spotify import SpotifyResource
 from spotify_assets.defs.resources.warehouse import WarehouseResource
-from spotify_assets.model import TABLES
 from spotify_assets.settings import Settings, settings
 from spotify_assets.storage import is_s3
 from spotify_assets.targets.publishing import CountingTarget
@@ -90,7 +89,7 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
             *map(published.published, stores),
         ],
         asset_checks=[
-            *map(model_checks.checks_of, TABLES),
+            *model_checks.build_checks(),
             *dg.load_asset_checks_from_modules([catalog, history, playlists]),
             *map(published.same_rows, counting),
         ],

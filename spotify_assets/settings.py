@@ -177,14 +177,14 @@ class Settings(BaseSettings):
         100,
         ge=1,
         le=10_000,
-        description="Places of a chart in `top_charts`, by listener, kind of entity and month, quarter, year, all time",
+        description="Places of the charts of months, quarters, years and of all time in `top_charts`",
     )
     weekly_chart_size: int = Field(
         20,
         ge=1,
         le=10_000,
-        description="Places of a week's chart in `top_charts`. With 100, many listeners' weeks hold all that they heard, "
-        "and the table has more rows than there are plays",
+        description="Places of a week's chart in `top_charts`. With 100, most weeks would hold all that was heard, "
+        "and the table have more rows than there are plays",
     )
     max_rejected_share: float = Field(
         0.25, ge=0, le=1, description="A check warns if a single reason rejects a larger share of the records"

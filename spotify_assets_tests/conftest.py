@@ -297,7 +297,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, spark: SparkSession, request: pytest.FixtureRequest) -> World:
     """A world whose syncs compute the metrics that a mark `metrics` names: all of them if it names none."""
-    marks = [mark for mark in request.node.iter_markers("metrics")]
+    marks = list(request.node.iter_markers("metrics"))
     named = {name for mark in marks for name in mark.args}
     is_all = any(not mark.args for mark in marks)
     return World(tmp_path, spark, metrics=METRICS if is_all else with_upstreams(named))

@@ -56,8 +56,8 @@ top_charts = table(
     "top_charts",
     "metrics",
     "One row per listener, kind of entity, period and place on its chart: what was heard longest, as many as "
-    "`SPOTIFY_ASSETS_CHART_SIZE`, of a week `SPOTIFY_ASSETS_WEEKLY_CHART_SIZE`. Tracks only; entities are canonical. The "
-    "last period is as of the listener's last day.",
+    "`SPOTIFY_ASSETS_CHART_SIZE`, of a week `SPOTIFY_ASSETS_WEEKLY_CHART_SIZE`. Tracks only; entities are canonical. "
+    "The last period is as of the listener's last day.",
     by_listener(),
     required(
         "entity_type",

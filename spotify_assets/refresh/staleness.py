@@ -79,7 +79,7 @@ class InputFingerprints:
         return self._states[table]
 
     def lacks_driver(self, table: str) -> bool:
-        """Whether an unpartitioned metric has no rows since its first input, to which the others add, was never written."""
+        """Whether an unpartitioned metric has no rows, as its first input was never written. Others only add to it."""
         model = TABLES[table]
         return model.layer == "metrics" and not model.is_partitioned and not self.state(lineage.upstreams(table)[0])
 

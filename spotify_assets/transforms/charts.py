@@ -54,8 +54,8 @@ def top_charts(
     charts = charts.select(
         "*",
         *[_by_series(place).alias(name) for place, name in enumerate(SERIES_COLUMNS)],
-        _start_of(F.col("period")).alias("period_start"),
-        _start_of(F.col("last_period")).alias("last_start"),
+        _first_day(F.col("period")).alias("period_start"),
+        _first_day(F.col("last_period")).alias("last_start"),
     )
     charts = charts.withColumn("previous_rank", F.when(F.col("last_start") == previous_start(), F.col("last_rank")))
     is_new = F.col("periods_on_chart") == 1
@@ -91,10 +91,8 @@ def _ranked(heard: DataFrame, size: int, weekly_size: int) -> DataFrame:
     Returns:
         `period` is the number of the kind in `SERIES`, and the first day since 1970 (0 for `all`).
     """
-    starts = {
-        name: F.coalesce(F.unix_date(start), F.lit(0))
-        for name, start in starts_of(F.col("date"), CHART_PERIODS).items()
-    }
+    starts = starts_of(F.col("date"), CHART_PERIODS)
+    days = {name: F.coalesce(F.unix_date(start), F.lit(0)) for name, start in starts.items()}
     series = [
         F.struct(
             F.col(f"{CHART_ENTITIES[entity]}_key").alias("entity_key"),
@@ -107,7 +105,7 @@ def _ranked(heard: DataFrame, size: int, weekly_size: int) -> DataFrame:
     sizes = F.array(*[F.lit(weekly_size if of == "week" else size) for _, of in SERIES])
     return (
         heard.select("listener_key", "plays", "ms_played", "recording_key", "artist_key", "album_key", "date")
-        .withColumns(starts)
+        .withColumns(days)
         .select("listener_key", "plays", "ms_played", F.explode(F.array(*series)).alias("of"))
         .select("listener_key", "of.*", "plays", "ms_played")
         .groupBy(*period, "entity_key")
@@ -177,7 +175,7 @@ def _add_peak(peaks: Column, rank: Column) -> Column:
     return F.concat(peaks, F.array(best))
 
 
-def _start_of(period: Column) -> Column:
+def _first_day(period: Column) -> Column:
     """First day of a period of `_ranked`."""
     return F.date_from_unix_date(period.bitwiseAND(DAY_MASK).cast("int"))
 

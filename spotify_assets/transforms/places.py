@@ -94,7 +94,7 @@ def _by_day(hourly_listening: DataFrame) -> DataFrame:
 
 def _homes(by_day: DataFrame) -> DataFrame:
     """`home` by listener and local month."""
-    # Days meet only the months in which they are recent: ten years of days by ten years of months are 400 thousand pairs.
+    # Days meet only the months in which they are recent: with all of ten years' months, there are 400 thousand pairs.
     near = F.explode(F.array(*[F.add_months("month", later) for later in range(HOME_MONTHS)])).alias("month")
     places = by_day.where("is_place").select("listener", "date", near, F.col("conn_country").alias("home"))
     months = by_day.groupBy("listener", "month").agg(F.max("date").alias("last_date"))

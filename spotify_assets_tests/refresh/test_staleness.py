@@ -19,12 +19,15 @@ from spotify_assets.windows import TimeWindow, windows
 from spotify_assets_tests.conftest import LANDED_AT, extended, utc
 
 WHOLE_TABLES = {table for table in lineage.computed_tables() if not TABLES[table].is_partitioned}
-# A cleaned table without inputs has no rows.
-UNPARTITIONED = {table for table in WHOLE_TABLES if TABLES[table].layer != "cleaned"}
+# Cleaned tables and metrics without inputs have no rows.
+DIMENSIONS = {table for table in WHOLE_TABLES if TABLES[table].layer == "dimensions"}
 # They follow from no plays.
 STATIC = {"dim_time", "dim_reason"}
-OF_PLAYLISTS = {"dim_playlist", "playlist_changes", "playlist_track_tenure"}
-OF_PLAYS = UNPARTITIONED - STATIC - OF_PLAYLISTS
+OF_PLAYLISTS = {
+    *("dim_playlist", "playlist_changes", "playlist_track_tenure"),
+    *("playlist_impact", "playlist_metrics", "playlist_overlap"),
+}
+OF_PLAYS = {table for table in WHOLE_TABLES if TABLES[table].layer != "cleaned"} - STATIC - OF_PLAYLISTS
 
 
 def stale(world):
@@ -35,10 +38,10 @@ def test_after_a_sync_nothing_is_stale(synced):
     assert not stale(synced)
 
 
-def test_an_empty_lake_wants_its_unpartitioned_tables_only(world):
+def test_an_empty_lake_wants_its_dimensions_only(world):
     world.ingest()
     found = stale(world)
-    assert (found.windows, set(found.whole)) == ({}, UNPARTITIONED)
+    assert (found.windows, set(found.whole)) == ({}, DIMENSIONS)
 
 
 def test_a_new_file_makes_its_months_stale_and_what_depends_on_them(synced):
@@ -107,7 +110,7 @@ def test_new_code_makes_everything_stale(synced, monkeypatch):
     monkeypatch.setattr(lineage, "code_version", lambda table: "another")
     found = stale(synced)
     assert found.keys(PLAYS) == ["2024-01-01", "2024-03-01"]
-    assert set(found.whole) == UNPARTITIONED
+    assert set(found.whole) == OF_PLAYS | STATIC | {"dim_playlist"}
 
 
 def test_another_grain_gives_the_same_plays_and_leaves_nothing_of_the_old(synced):

@@ -152,3 +152,21 @@ def test_a_chart_is_compared_with_the_one_before_and_all_before(charts):
 
 def test_without_a_play_of_a_track_there_is_no_chart(charts):
     assert charts([]) == []
+
+
+def test_weeks_have_a_size_of_their_own(charts):
+    rows = charts(
+        [heard("2021-01-04", key, ms) for key, ms in ((1, 30), (2, 20), (3, 10))], weekly_chart_size=1, chart_size=2
+    )
+    places = {name: of(rows, "artist", name, "entity_key") for name in ("week", "month", "quarter", "year", "all")}
+    assert places == {"week": [(1,)], **{key: [(1,), (2,)] for key in ["month", "quarter", "year", "all"]}}
+
+
+def test_the_peak_and_the_number_of_charts_are_those_so_far(charts):
+    """Also across charts that it missed; another listener's places don't count."""
+    weeks = {"2021-01-04": (2, 1), "2021-01-11": (1, 2), "2021-01-25": (3, 4), "2021-02-01": (1, 2)}
+    days = [heard(day, key, ms) for day, times in weeks.items() for key, ms in enumerate(times, 1)]
+    rows = charts([*days, heard("2021-01-04", 2, 9, listener="ben")])
+    found = of(rows, "track", "week", "entity_key", "rank", "peak_rank", "periods_on_chart", "previous_rank")
+    assert [row[1:] for row in found if row[0] == 1] == [(1, 1, 1, None), (2, 1, 2, 1), (2, 1, 3, None), (2, 1, 4, 2)]
+    assert [row[1:] for row in found if row[0] == 2] == [(2, 2, 1, None), (1, 1, 2, 2), (1, 1, 3, None), (1, 1, 4, 1)]

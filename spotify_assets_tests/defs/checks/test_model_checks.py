@@ -1,8 +1,11 @@
+import dagster as dg
 import pytest
 
+from spotify_assets.definitions import definitions
 from spotify_assets.defs.checks import model_checks
 from spotify_assets.model import TABLES
 from spotify_assets.transforms import fct_plays
+from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.transforms.test_metrics import played
 
 
@@ -69,3 +72,32 @@ def test_foreign_keys_that_point_nowhere(facts, spark):
     found = model_checks.unresolved_keys("fct_plays", facts, empty)
     assert found["artist_key"] == 1
     assert set(found) == set(TABLES["fct_plays"].foreign_keys)
+
+
+def test_each_table_is_checked_in_one_step():
+    steps = {
+        check.op.name: {key.asset_key.path[-1] for key in check.check_keys} for check in model_checks.build_checks()
+    }
+    assert sorted(name for tables in steps.values() for name in tables) == sorted(TABLES)
+    together = steps.pop("metrics_follow_the_model")
+    assert {"top_charts", "trips"} <= together
+    # Other tables are computed from these, and so wait for their checks.
+    assert not together & {"track_metrics", "daily_listening", "plays"}
+    assert all(step == f"{table}_follows_the_model" for step, [table] in steps.items())
+
+
+@pytest.mark.metrics("listening_clock", "play_lengths")
+def test_a_table_that_cannot_be_read_keeps_no_other_from_being_checked(world):
+    world.land("anna/a.json", [extended("2024-01-31T13:37:00Z")])
+    world.sync()
+    for file in (world.root / "lake/metrics/listening_clock").glob("*.parquet"):
+        file.unlink()
+    selection = dg.AssetSelection.checks_for_assets("listening_clock", "play_lengths")
+    job = dg.Definitions.merge(
+        definitions(world.settings), dg.Definitions(jobs=[dg.define_asset_job("only_checks", selection=selection)])
+    ).resolve_job_def("only_checks")
+    done = job.execute_in_process(instance=dg.DagsterInstance.ephemeral(), raise_on_error=False)
+    assert not done.success
+    assert {found.asset_key.path[-1]: found.passed for found in done.get_asset_check_evaluations()} == {
+        "play_lengths": True
+    }
