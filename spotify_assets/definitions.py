@@ -20,6 +20,7 @@ from spotify_assets.defs.assets import (
     playlist_metrics,
     published,
     raw,
+    recap,
     sessions,
     spoken,
 )
@@ -71,6 +72,7 @@ TABLE_MODULES = (
     people,
     playlist_metrics,
     spoken,
+    recap,
 )
 
 

@@ -16,6 +16,7 @@ from spotify_assets.model import (
     places,
     playlist_metrics,
     raw,
+    recap,
     sessions,
     spoken,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "places",
     "playlist_metrics",
     "raw",
+    "recap",
     "sessions",
     "spoken",
     "upstream_first",

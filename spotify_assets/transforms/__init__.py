@@ -50,6 +50,7 @@ from spotify_assets.transforms.places import listening_places, trips
 from spotify_assets.transforms.playlist_metrics import playlist_impact, playlist_metrics, playlist_overlap
 from spotify_assets.transforms.playlists import dim_playlist, playlist_changes, playlist_track_tenure, playlist_tracks
 from spotify_assets.transforms.plays import plays
+from spotify_assets.transforms.recap import yearly_recap
 from spotify_assets.transforms.rejected_plays import rejected_plays
 from spotify_assets.transforms.sessions import listening_sessions, session_edges, session_parts
 from spotify_assets.transforms.spoken import episode_metrics, show_metrics
@@ -118,4 +119,5 @@ __all__ = [
     "track_catalogue",
     "track_metrics",
     "trips",
+    "yearly_recap",
 ]

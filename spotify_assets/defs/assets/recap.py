@@ -1,0 +1,37 @@
+"""What a year's recap shows."""
+
+from pyspark.sql import DataFrame
+
+from spotify_assets import transforms
+from spotify_assets.defs.assets.declare import lake_table
+
+
+@lake_table
+def yearly_recap(
+    period_listening: DataFrame,
+    daily_listening: DataFrame,
+    listening_sessions: DataFrame,
+    listening_behaviour: DataFrame,
+    top_charts: DataFrame,
+    discoveries: DataFrame,
+    genre_trends: DataFrame,
+    daily_track_plays: DataFrame,
+    dim_recording: DataFrame,
+    dim_artist: DataFrame,
+    dim_album: DataFrame,
+    dim_track: DataFrame,
+) -> DataFrame:
+    return transforms.yearly_recap(
+        period_listening,
+        daily_listening,
+        listening_sessions,
+        listening_behaviour,
+        top_charts,
+        discoveries,
+        genre_trends,
+        daily_track_plays,
+        dim_recording,
+        dim_artist,
+        dim_album,
+        dim_track,
+    )
