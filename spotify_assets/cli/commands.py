@@ -264,7 +264,7 @@ def stats(listener: str | None) -> None:
 @click.argument("year", type=click.IntRange(1, 9999))
 @LISTENER
 def recap(year: int, listener: str | None) -> None:
-    """Show a year: totals beside the year before, top five of each, the biggest day."""
+    """Show a year: its figures, the top five of each, and those by the rules of Spotify Wrapped."""
     from spotify_assets.cli.listening import print_recap
     from spotify_assets.lake.tables import Lake
 

@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import zip_longest
 from typing import Any
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.table import Table
 
 from spotify_assets.cli.sql import run_query
 from spotify_assets.cli.terminal import plain, print_rows
 from spotify_assets.lake.tables import Lake
+from spotify_assets.model.recap import SPAN_YEARS, WRAPPED_END
 
 ENTITIES = ("artists", "tracks", "albums")
-MS_PER_HOUR = 60 * 60 * 1000
-RECAP_TOP = 5
+MS_PER_MINUTE = 60 * 1000
+MS_PER_HOUR = 60 * MS_PER_MINUTE
 # In this order, with what they are called; others of `records` aren't printed.
 RECORD_NAMES = {
     "most_time_in_a_day": "most time in a day",
@@ -119,52 +123,115 @@ def print_stats(console: Console, lake: Lake, listener: str) -> None:
 
 
 def print_recap(console: Console, lake: Lake, listener: str, year: int) -> None:
-    """Print a year: totals beside the year before, top five of each, the biggest day.
+    """Print a year: its figures, the top five, and beside them those by Wrapped's rules where they differ.
 
     Raises:
         click.ClickException: There is no play in the year.
     """
-    periods = _periods(lake, listener)
-    of_year = [row for row in periods if row["period_type"] == "year" and row["period_start"].year == year]
-    if not of_year:
-        years = sorted(str(row["period_start"].year) for row in periods if row["period_type"] == "year")
-        raise click.ClickException(f"{listener} has no plays in {year}; there are {', '.join(years)}")
-    [total] = of_year
-    so_far = "" if total["is_complete"] else ", so far"
-    console.print(f"[bold]{plain(listener)} in {year}[/]{so_far}")
-    before = total["year_before_ms_played"]
-    change = f" ({(total['ms_played'] - before) / before:+.0%} on the year before)" if before else ""
-    days = [row for row in periods if row["period_type"] == "day" and row["period_start"].year == year]
-    months = [row for row in periods if row["period_type"] == "month" and row["period_start"].year == year]
-    facts = [
-        ("hours", f"{_hours(total['ms_played']):,}{change}"),
-        ("plays", f"{total['plays']:,}"),
-        ("days with a play", f"{total['active_days']:,} of {total['days']:,}"),
-        ("tracks", f"{total['tracks']:,}, {total['new_tracks']:,} of them new"),
-        ("artists", f"{total['artists']:,}, {total['new_artists']:,} of them new"),
-        ("biggest day", _most(days, "%Y-%m-%d")),
-        ("biggest month", _most(months, "%Y-%m")),
-        ("skipped, shuffled", f"{_percent(total['skip_rate'])}, {_percent(total['shuffle_share'])}"),
-    ]
-    print_rows(console, ("the year", ""), facts)
-    for entity in ENTITIES:
-        chart = top_rows(lake, entity, listener, year, RECAP_TOP)
-        named = entity != "artists"
-        console.print()
-        print_rows(
-            console,
-            ("", f"top {entity}", *(["artist"] if named else []), "plays", "hours"),
-            [
-                (
-                    row["rank"],
-                    row["name"],
-                    *([row["artist_name"]] if named else []),
-                    row["plays"],
-                    _hours(row["ms_played"]),
-                )
-                for row in chart
-            ],
+    years = _found(lake, f"SELECT * FROM yearly_recap WHERE listener = {_literal(listener)} ORDER BY year")
+    row = next((one for one in years if one["year"] == year), None)
+    if row is None:
+        there_are = ", ".join(str(one["year"]) for one in years)
+        raise click.ClickException(
+            f"{listener} has no plays in {year}; there are {there_are}"
+            if years
+            else "there is no recap yet: spotify-assets sync"
         )
+    so_far = "" if row["is_complete"] else ", so far"
+    console.print(f"[bold]{plain(listener)} in {year}[/]{so_far}")
+    facts = Table.grid(padding=(0, 2, 0, 0))
+    for name, value in _recap_facts(row):
+        if value:
+            facts.add_row(name, plain(value))
+    console.print(facts)
+    differ = [_print_top_lists(console, row, entity) for entity in ENTITIES]
+    if any(differ):
+        month, day = WRAPPED_END
+        console.print(
+            f"\nBy Wrapped's rules, the number of plays counts, not their time: plays of more than 30 seconds, up to "
+            f"{date(year, month, day):%-d %B}, without private sessions."
+        )
+
+
+def _recap_facts(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """Names and values of a recap's figures; empty where one isn't known."""
+    before = row["year_before_ms_played"]
+    change = f" ({(row['ms_played'] - before) / before:+.0%} on the year before)" if before else ""
+    kept = f": {', '.join(row['kept_artists'])}" if row["discoveries_kept"] else ""
+    more = ", ..." if row["discoveries_kept"] > len(row["kept_artists"]) else ""
+    span = row["listening_span_start"]
+    return [
+        ("hours", f"{_hours(row['ms_played']):,}{change}"),
+        ("plays", f"{row['plays']:,}"),
+        ("days with a play", f"{row['active_days']:,} of {row['days']:,}"),
+        ("tracks", f"{row['tracks']:,}, {row['new_tracks']:,} of them new"),
+        ("artists", f"{row['artists']:,}, {row['new_artists']:,} of them new"),
+        ("new artists that stayed", f"{row['discoveries_kept']:,}{kept}{more}"),
+        ("biggest day", _when_and_time(row, "biggest_day", "%Y-%m-%d")),
+        ("biggest month", _when_and_time(row, "top_month", "%Y-%m")),
+        (
+            "longest streak",
+            row["longest_streak_start"] and f"{row['longest_streak_days']:,} days, from {row['longest_streak_start']}",
+        ),
+        (
+            "most obsessive week",
+            row["obsessive_week_start"]
+            and f"{row['obsessive_week_plays']:,} plays of {row['obsessive_week_artist']} - "
+            f"{row['obsessive_week_track']}, from {row['obsessive_week_start']}",
+        ),
+        (
+            "sessions",
+            row["sessions"]
+            and f"{row['sessions']:,} of {row['mean_session_ms'] / MS_PER_MINUTE:.0f} minutes on average, the longest "
+            f"{row['longest_session_ms'] / MS_PER_HOUR:.1f} hours",
+        ),
+        (
+            "top genre",
+            row["top_genre"]
+            and f"{row['top_genre']}, {_percent(row['top_genre_share'])}; the genre is known of "
+            f"{_percent(row['genre_coverage'])} of the time",
+        ),
+        (
+            "listening age",
+            span
+            and f"{row['listening_age']}, by music of {span} to {span + SPAN_YEARS - 1}; the year is known of "
+            f"{_percent(row['release_coverage'])} of the time",
+        ),
+        (
+            "most used device",
+            row["top_platform_family"]
+            and f"{row['top_platform_family']}, {_percent(row['top_platform_family_share'])} of the time",
+        ),
+        ("skipped, shuffled", f"{_percent(row['skip_rate'])}, {_percent(row['shuffle_share'])}"),
+    ]
+
+
+def _print_top_lists(console: Console, row: dict[str, Any], entity: str) -> bool:
+    """Print the top of one kind of entity, by Wrapped's rules, too, where these give others; and whether they do."""
+    ours, wrapped = row[f"ours_{entity}"], row[f"wrapped_{entity}"]
+    if not ours and not wrapped:
+        return False
+    if entity != "artists":
+        ours, wrapped = (
+            [f"{by} - {name}" for name, by in zip(names, row[f"{whose}_{entity}_by"], strict=True)]
+            for whose, names in (("ours", ours), ("wrapped", wrapped))
+        )
+    hours = [f"{_hours(int(ms)):,}" for ms in row[f"ours_{entity}_ms_played"]]
+    columns, names = [ours, _grouped(row[f"ours_{entity}_plays"]), hours], [f"top {entity}", "plays", "hours"]
+    differ = bool(wrapped != ours)
+    if differ:
+        columns += [wrapped, _grouped(row[f"wrapped_{entity}_plays"])]
+        names += ["by Wrapped's rules", "plays"]
+    # Names are folded where the terminal is too narrow for both lists: `print_rows` would print a line for each value.
+    lists = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold", border_style="dim")
+    for name in ("", *names):
+        lists.add_column(name, justify="right" if name in ("", "plays", "hours") else "left", overflow="fold")
+    places = range(1, max(len(ours), len(wrapped)) + 1)
+    for cells in zip_longest(places, *columns, fillvalue=""):
+        lists.add_row(*map(plain, cells))
+    console.print()
+    console.print(lists)
+    return differ
 
 
 def print_records(console: Console, lake: Lake, listener: str) -> None:
@@ -224,11 +291,15 @@ def _move(row: dict[str, Any]) -> str:
     return f"{row['rank_change']:+d}" if row["rank_change"] else "="
 
 
-def _most(periods: Sequence[dict[str, Any]], form: str) -> str:
-    """The period with most listening time, the first of several."""
-    most = max(periods, key=lambda row: (row["ms_played"], -row["period_start"].toordinal()))
-    start: date = most["period_start"]
-    return f"{start:{form}}, {most['ms_played'] / MS_PER_HOUR:.1f} hours"
+def _grouped(numbers: Sequence[str]) -> list[str]:
+    """Whole numbers with thousands separators."""
+    return [f"{int(number):,}" for number in numbers]
+
+
+def _when_and_time(row: dict[str, Any], name: str, form: str) -> str:
+    """A day or month with its listening time; empty where there is none."""
+    start: date | None = row[name]
+    return f"{start:{form}}, {row[f'{name}_ms_played'] / MS_PER_HOUR:.1f} hours" if start else ""
 
 
 def _measured(value: float, unit: str) -> str:

@@ -116,27 +116,124 @@ def test_stats_are_totals_years_and_records(lake, lines):
     ]
 
 
-def test_a_recap_compares_with_the_year_before(lake, lines):
-    lake(
-        "period_listening",
-        period("all", "2023-05-01", 30),
-        period("year", "2023-01-01", 10),
-        period("year", "2024-01-01", 15, is_complete=False, year_before_ms_played=12 * HOUR),
-        period("month", "2024-02-01", 8),
-        period("month", "2024-03-01", 8),
-        period("month", "2023-05-01", 10),
-        period("day", "2024-02-29", 5),
-        period("day", "2023-05-01", 9),
+def recap_of(year=2024, **more):
+    """A row of `yearly_recap` whose lists are empty, unless told."""
+    lists = {name: [] for name, type_ in TABLES["yearly_recap"].spark_types.items() if type_ == "array<string>"}
+    counts = dict.fromkeys(("plays", "tracks", "new_tracks", "artists", "new_artists"), 12_000)
+    days = {"active_days": 200, "days": 366, "discoveries_kept": 0, "sessions": 0, "longest_streak_days": 0}
+    return (
+        {"listener": "anna", "year": year, "ms_played": 10 * HOUR, "is_complete": True} | lists | counts | days | more
     )
-    lake("top_charts", *[place(rank, f"Song {rank}", 9 - rank) for rank in range(1, 8)])
-    found = lines("recap", "2024")
-    assert found[:2] == ["anna in 2024, so far", "the year"]
-    assert found[2] == "hours 15 (+25% on the year before)"
-    assert found[7:9] == ["biggest day 2024-02-29, 5.0 hours", "biggest month 2024-02, 8.0 hours"]
-    assert found[found.index("top tracks artist plays hours") + 5] == "5 Song 5 Band 5000 4"
-    assert "Song 6" not in " ".join(found)
-    assert "hours 10" in lines("recap", "2023")
+
+
+def test_a_recap_compares_with_the_year_before(lake, lines):
+    lake("period_listening", period("all", "2023-05-01", 30))
+    lake(
+        "yearly_recap",
+        recap_of(2023),
+        recap_of(
+            2024,
+            ms_played=15 * HOUR,
+            is_complete=False,
+            year_before_ms_played=12 * HOUR,
+            biggest_day=date(2024, 2, 29),
+            biggest_day_ms_played=5 * HOUR,
+            top_month=date(2024, 2, 1),
+            top_month_ms_played=8 * HOUR,
+            longest_streak_days=1_000,
+            longest_streak_start=date(2024, 1, 5),
+            obsessive_week_start=date(2024, 3, 4),
+            obsessive_week_track="[bold]Song",
+            obsessive_week_artist="Band\x1b",
+            obsessive_week_plays=40,
+            discoveries_kept=6,
+            kept_artists=["A", "B", "C", "D", "E"],
+            sessions=1_200,
+            mean_session_ms=2_700_000.0,
+            longest_session_ms=int(7.5 * HOUR),
+            top_genre="rock",
+            top_genre_share=0.4,
+            genre_coverage=0.75,
+            listening_age=42,
+            listening_span_start=1999,
+            release_coverage=0.6,
+            top_platform_family="ios",
+            top_platform_family_share=0.5,
+            skip_rate=0.304,
+        ),
+        recap_of(2022, listener="ben"),
+    )
+    assert lines("recap", "2024") == [
+        "anna in 2024, so far",
+        "hours 15 (+25% on the year before)",
+        "plays 12,000",
+        "days with a play 200 of 366",
+        "tracks 12,000, 12,000 of them new",
+        "artists 12,000, 12,000 of them new",
+        "new artists that stayed 6: A, B, C, D, E, ...",
+        "biggest day 2024-02-29, 5.0 hours",
+        "biggest month 2024-02, 8.0 hours",
+        "longest streak 1,000 days, from 2024-01-05",
+        "most obsessive week 40 plays of Band\\x1b - [bold]Song, from 2024-03-04",
+        "sessions 1,200 of 45 minutes on average, the longest 7.5 hours",
+        "top genre rock, 40%; the genre is known of 75% of the time",
+        "listening age 42, by music of 1999 to 2003; the year is known of 60% of the time",
+        "most used device ios, 50% of the time",
+        "skipped, shuffled 30%, -",
+    ]
+    # What isn't known isn't told.
+    assert lines("recap", "2023") == [
+        "anna in 2023",
+        "hours 10",
+        "plays 12,000",
+        "days with a play 200 of 366",
+        "tracks 12,000, 12,000 of them new",
+        "artists 12,000, 12,000 of them new",
+        "new artists that stayed 0",
+        "skipped, shuffled -, -",
+    ]
     assert lines("recap", "2022", expect=1) == ["Error: anna has no plays in 2022; there are 2023, 2024"]
+
+
+def test_a_recap_has_the_top_by_wrapped_s_rules_beside_ours_where_they_differ(lake, lines):
+    lake("period_listening", period("all", "2023-05-01", 30))
+    ours = {
+        "ours_artists": ["One", "Two"],
+        "ours_artists_plays": ["1000", "10"],
+        "ours_artists_ms_played": [str(9 * HOUR), str(HOUR)],
+        "ours_tracks": ["Song", "Song"],
+        "ours_tracks_by": ["One", "Two"],
+        "ours_tracks_plays": ["1000", "10"],
+        "ours_tracks_ms_played": [str(9 * HOUR), str(HOUR)],
+    }
+    wrapped = {
+        "wrapped_artists": ["One", "Two"],
+        "wrapped_artists_plays": ["900", "10"],
+        "wrapped_tracks": ["Song"],
+        "wrapped_tracks_by": ["Two"],
+        "wrapped_tracks_plays": ["2000"],
+    }
+    lake("yearly_recap", recap_of(2024, **ours, **wrapped), recap_of(2023, **ours, **wrapped | {
+        "wrapped_tracks": ["Song", "Song"],
+        "wrapped_tracks_by": ["One", "Two"],
+        "wrapped_tracks_plays": ["900", "9"],
+    }))  # fmt: skip
+    assert lines("recap", "2024")[8:] == [
+        "top artists plays hours",
+        "1 One 1,000 9",
+        "2 Two 10 1",
+        "top tracks plays hours by Wrapped's rules plays",
+        "1 One - Song 1,000 9 Two - Song 2,000",
+        "2 Two - Song 10 1",
+        "By Wrapped's rules, the number of plays counts, not their time: plays of more than 30 seconds, up to 15 "
+        "November, without private sessions.",
+    ]
+    assert "Wrapped" not in " ".join(lines("recap", "2023"))
+
+
+def test_a_lake_whose_recaps_are_not_computed_yet_says_so(lake, lines):
+    lake("period_listening", period("all", "2023-05-01", 30))
+    assert lines("recap", "2024", expect=1) == ["Error: there is no recap yet: spotify-assets sync"]
 
 
 def test_whose_listening_it_is(lake, lines):
