@@ -13,7 +13,7 @@ from spotify_assets.targets.questions import questions, title
 from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.targets.published import FILES, answers_of_the_lake, comparable, publish, two_snapshots
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.all_metrics]
 
 MORE = {
     "anna/2022.json": [
@@ -27,6 +27,12 @@ MORE = {
         extended("2023-05-05T20:00:00Z", track=None, spotify_episode_uri=f"spotify:episode:{'e' * 22}",
                  episode_name="Episode", episode_show_name="Show", reason_end="endplay"),
         extended("2023-05-06T20:00:00Z", track="Song 1", ms_played=10_000, reason_end="fwdbtn", platform="Windows 10"),
+    ],
+    "carl/2024.json": [
+        *[extended(f"2024-05-{day:02d}T12:0{minute}:00Z", track="Ear Worm", reason_start="clickrow")
+          for day, minute in ((1, 0), (2, 0), (3, 0))],
+        *[extended(f"2024-05-{day:02d}T12:04:00Z", track="Ear Worm") for day in (1, 2)],
+        extended("2024-12-01T12:00:00Z", 40_000, track="Ear Worm"),
     ],
 }  # fmt: skip
 BAND_4, BAND_8, BAND_9 = "4" * 22, "8" * 22, "9" * 22
@@ -105,6 +111,7 @@ def test_what_they_answer(world):
         assert ask("SELECT listener, plays, streams, days FROM total_plays") == [
             ("anna", 37, 36, 28),
             ("ben", 3, 2, 3),
+            ("carl", 6, 6, 4),
         ]
         assert ask("SELECT year, place, artist_name, plays FROM top_artists_by_year WHERE listener = 'anna' "
                    "AND year = 2022") == [(2022, 1, "Band 8", 9), (2022, 2, "Band 4", 9)]  # fmt: skip
@@ -136,6 +143,48 @@ def test_what_they_answer(world):
             ("anna", "metal", 9, 0.48, 50.0, 48.6),
         ]
         assert ask("SELECT month_start, entered, dropped FROM playlist_turnover") == [(date(2024, 1, 1), 1, 1)]
+
+
+MAY, DECEMBER = date(2024, 5, 1), date(2024, 12, 1)
+# Of carl, who heard one track twice a day for two days, once on the third, and once seven months later.
+ANSWERS = {
+    "choosing_by_year": [("carl", 2024, 6, 50.0, 0.0, 0.0, 0.0)],
+    "how_long_discoveries_last": [("carl", months, 1, 0, 0.0) for months in (1, 3, 6)],
+    "kinds_of_sessions": [("carl", "mixed", 4, 0.29, 4.3, 1.5)],
+    "my_years": [
+        ("carl", 2024, 0.29, None, 1, 1, 0, MAY, MAY, 3, "Ear Worm", "Band", None, None, 5),
+    ],
+    "number_ones_by_month": [
+        ("carl", MAY, "Ear Worm", "Band", 5, 0.28, 1),
+        ("carl", DECEMBER, "Ear Worm", "Band", 1, 0.01, 2),
+    ],
+    "obsessions": [("carl", 1, "Ear Worm", "Band", 1, 5, date(2024, 5, 3), 7, "rediscovered")],
+    "patience_by_year": [("carl", 2024, 6, 100.0, 100.0, 83.3)],
+    "skips_by_place_in_session": [("carl", "1", 4, 4, 0.0), ("carl", "2", 2, 2, 0.0)],
+    "variety_by_month": [("carl", MAY, 1, 1, 1.0, 1, 100.0, 100.0), ("carl", DECEMBER, 1, 1, 1.0, 1, 0.0, 0.0)],
+    "weeks_at_number_one": [("carl", "Band", 2, date(2024, 4, 29), date(2024, 11, 25))],
+    "what_becomes_of_discoveries": [("carl", "deliberate", 1, 0, 0.0, 5.0)],
+    "what_i_came_back_to": [("carl", 1, "Ear Worm", "Band", 1, 211, 6, "rediscovered")],
+    "where_i_listen": [("carl", "SE", 6, 0.29, 4, MAY, DECEMBER)],
+}
+
+
+def test_what_they_answer_from_metrics(world):
+    publish(world, Warehouse(path=world.settings.warehouse))
+    with duckdb.connect(world.settings.warehouse, read_only=True) as connection:
+        found = {
+            name: connection.execute(f"SELECT * FROM {name} WHERE listener = 'carl'").fetchall() for name in ANSWERS
+        }
+        assert found == ANSWERS
+        genres = "SELECT * FROM genres_by_year WHERE year = 2022"
+        assert connection.execute(genres).fetchall() == [
+            ("anna", 2022, "metal", 50.0, None),
+            ("anna", 2022, "asian", 25.0, None),
+            ("anna", 2022, "pop", 25.0, None),
+        ]
+        assert connection.execute("SELECT * FROM unfinished_episodes").fetchall() == [
+            ("ben", 1, "Show", "Episode", 3.3, 1, date(2023, 5, 5)),
+        ]
 
 
 def test_each_begins_with_the_question_as_the_docs_have_it():

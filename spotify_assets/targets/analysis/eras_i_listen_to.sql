@@ -7,7 +7,7 @@ FROM (
         SUM(CASE WHEN decade IS NULL THEN 0 ELSE plays END) OVER (PARTITION BY listener) AS plays_known,
         SUM(plays) OVER (PARTITION BY listener) AS plays_of_tracks
     FROM (
-        SELECT listener, decade, COUNT(*) AS plays, ROUND(SUM(ms_played) / 3600000.0, 2) AS hours
+        SELECT listener, decade, COUNT(*) AS plays, ROUND(SUM(ms_played) / 3.6e6, 2) AS hours
         FROM (
             SELECT l.listener, t.release_year - MOD(t.release_year, 10) AS decade, f.ms_played
             FROM fct_plays f

@@ -7,7 +7,7 @@ FROM (
         SUM(CASE WHEN genre_family IS NULL THEN 0 ELSE plays END) OVER (PARTITION BY listener) AS plays_known,
         SUM(plays) OVER (PARTITION BY listener) AS plays_of_tracks
     FROM (
-        SELECT l.listener, t.genre_family, COUNT(*) AS plays, ROUND(SUM(f.ms_played) / 3600000.0, 2) AS hours
+        SELECT l.listener, t.genre_family, COUNT(*) AS plays, ROUND(SUM(f.ms_played) / 3.6e6, 2) AS hours
         FROM fct_plays f
         JOIN dim_listener l ON l.listener_key = f.listener_key
         JOIN dim_track t ON t.track_key = f.track_key

@@ -3,7 +3,7 @@ SELECT listener, year, place, artist_name, plays, hours
 FROM (
     SELECT l.listener, d.year, c.artist_name,
         COUNT(*) AS plays,
-        ROUND(SUM(f.ms_played) / 3600000.0, 2) AS hours,
+        ROUND(SUM(f.ms_played) / 3.6e6, 2) AS hours,
         ROW_NUMBER() OVER (
             PARTITION BY l.listener, d.year ORDER BY SUM(f.ms_played) DESC, c.artist_key) AS place
     FROM fct_plays f

@@ -4,7 +4,7 @@ SELECT listener, year, hours, hours_before,
 FROM (
     SELECT listener, year, hours, LAG(hours) OVER (PARTITION BY listener ORDER BY year) AS hours_before
     FROM (
-        SELECT m.listener, d.year, ROUND(SUM(m.ms_played) / 3600000.0, 2) AS hours
+        SELECT m.listener, d.year, ROUND(SUM(m.ms_played) / 3.6e6, 2) AS hours
         FROM daily_listening m
         JOIN dim_date d ON d.date = m.date
         GROUP BY m.listener, d.year
