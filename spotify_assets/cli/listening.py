@@ -24,6 +24,8 @@ RECORD_NAMES = {
     "most_plays_in_a_day": "most plays in a day",
     "most_artists_in_a_day": "most artists in a day",
     "longest_session": "longest session",
+    "earliest_start": "earliest start of a session",
+    "latest_start": "latest start of a session",
     "longest_streak": "longest streak",
     "longest_gap": "longest gap",
     "most_plays_of_a_track_in_a_day": "most played track of a day",
@@ -306,6 +308,8 @@ def _measured(value: float, unit: str) -> str:
     """A record's value with its unit."""
     if unit == "ms":
         return f"{value / MS_PER_HOUR:.1f} hours"
+    if unit == "minutes":
+        return f"{value // 60:.0f}:{value % 60:02.0f}"
     return f"{value:.0%}" if unit == "share" else f"{value:,.0f} {unit}"
 
 

@@ -33,6 +33,8 @@ MILESTONE_KINDS = {
     "eddington": "the largest number of days of at least so many plays",
     "artist_cutover": "the largest number of artists of at least so many plays",
 }
+# Local hour up to which a night belongs to the day before.
+NIGHT_ENDS = 5
 # Unit of each record, and what it is.
 RECORDS = {
     "most_plays_in_a_day": ("plays", "most plays in a local day"),
@@ -51,6 +53,16 @@ RECORDS = {
     "longest_streak": ("days", "most consecutive local days with a play; their first"),
     "longest_gap": ("days", "most consecutive local days without a play between two; their first"),
     "longest_session": ("ms", "most listening time in one session; the day it began"),
+    "earliest_start": (
+        "minutes",
+        f"local time, in minutes after midnight, at which a session began earliest in a day that lasts from "
+        f"{NIGHT_ENDS}:00 to {NIGHT_ENDS - 1}:59",
+    ),
+    "latest_start": (
+        "minutes",
+        "local time, in minutes after midnight, at which a session began latest in such a day: 90, half past one at "
+        "night, is later than 1,380; the local date of that time",
+    ),
 }
 
 

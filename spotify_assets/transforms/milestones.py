@@ -6,11 +6,14 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from spotify_assets.model.columns import NOT_APPLICABLE_NUMBER, UNKNOWN_NUMBER
-from spotify_assets.model.life import MILESTONES, RECORDS, SKIPPED_PLAYS, STREAK_DAYS
+from spotify_assets.model.life import MILESTONES, NIGHT_ENDS, RECORDS, SKIPPED_PLAYS, STREAK_DAYS
+from spotify_assets.settings import Settings
 from spotify_assets.transforms.identity import merge_keys
 from spotify_assets.transforms.life import date_of, packed_day, with_streaks
+from spotify_assets.transforms.plays import local_time
 
 HOUR = 3_600_000
+DAY_MINUTES = 24 * 60
 PLAUSIBLE = "plays > implausible_plays"
 
 
@@ -137,6 +140,8 @@ def records(
     listening_streaks: DataFrame,
     track_metrics: DataFrame,
     artist_metrics: DataFrame,
+    *,
+    settings: Settings,
 ) -> DataFrame:
     """One row per listener and record, the first of several.
 
@@ -146,7 +151,11 @@ def records(
         listening_streaks: Whole table.
         track_metrics: Whole table.
         artist_metrics: Whole table.
+        settings: Time zones by listener.
     """
+    start = local_time(F.col("session_start"), F.col("listener"), settings)
+    night = NIGHT_ENDS * 60
+    minutes = (F.hour(start) * 60 + F.minute(start) + (DAY_MINUTES - night)) % DAY_MINUTES
     day = F.col("date")
     plausible = daily_listening.where(PLAUSIBLE)
     previous = F.lag("date").over(Window.partitionBy("listener").orderBy("date"))
@@ -185,7 +194,15 @@ def records(
         _candidates(
             listening_streaks.where("entity_type = 'any'"), {"longest_streak": (F.col("days"), F.col("start"))}
         ),
-        _candidates(listening_sessions, {"longest_session": (F.col("ms_played"), day)}),
+        _candidates(
+            listening_sessions.withColumn("minutes", minutes),
+            {
+                "longest_session": (F.col("ms_played"), day),
+                # The largest value is the record: of early ones the smallest, counted from the end of the night.
+                "earliest_start": (-F.col("minutes"), day),
+                "latest_start": (F.col("minutes"), day),
+            },
+        ),
     ]
     best = Window.partitionBy("listener", "record").orderBy(F.desc("record_value"), "happened_on", "entity_key")
     units = F.create_map(*[F.lit(text) for name, (unit, _) in RECORDS.items() for text in (name, unit)])
@@ -196,7 +213,9 @@ def records(
         .select(
             "listener",
             "record",
-            "record_value",
+            F.when(units[F.col("record")] == "minutes", (F.abs("record_value") + night) % DAY_MINUTES)
+            .otherwise(F.col("record_value"))
+            .alias("record_value"),
             units[F.col("record")].alias("unit"),
             "happened_on",
             "name",

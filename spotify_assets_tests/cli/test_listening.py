@@ -92,6 +92,8 @@ def test_stats_are_totals_years_and_records(lake, lines):
         "records",
         {"listener": "anna", "record": "longest_session", "record_value": 1.5 * HOUR, "unit": "ms",
          "happened_on": date(2024, 2, 29)},
+        {"listener": "anna", "record": "latest_start", "record_value": 245.0, "unit": "minutes",
+         "happened_on": date(2024, 3, 1)},
         {"listener": "anna", "record": "most_skipped_artist", "record_value": 0.75, "unit": "share",
          "artist_name": "Band"},
         {"listener": "ben", "record": "longest_gap", "record_value": 9.0, "unit": "days"},
@@ -112,6 +114,7 @@ def test_stats_are_totals_years_and_records(lake, lines):
         "2024 1,000 12,000 12,000 12,000 12,000 30%",
         "record what when",
         "longest session 1.5 hours 2024-02-29",
+        "latest start of a session 4:05 2024-03-01",
         "most skipped artist 75% Band",
     ]
 

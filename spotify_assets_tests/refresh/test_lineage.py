@@ -170,11 +170,11 @@ def test_versions_are_the_same_in_every_process_and_import_no_transform():
         ({"min_ms_played": 1_000}, JUDGED),
         (
             {"timezone": "Europe/Stockholm"},
-            {"plays", "dim_listener", "session_parts", "listening_sessions", "playlist_impact"},
+            {"plays", "dim_listener", "session_parts", "listening_sessions", "playlist_impact", "records"},
         ),
         (
             {"timezones": {"anna": "Asia/Tokyo"}},
-            {"plays", "dim_listener", "session_parts", "listening_sessions", "playlist_impact"},
+            {"plays", "dim_listener", "session_parts", "listening_sessions", "playlist_impact", "records"},
         ),
         ({"plays_start": "2020-01-01"}, HISTORY | JUDGED),
         (

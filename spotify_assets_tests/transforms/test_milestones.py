@@ -1,8 +1,12 @@
 """Streaks, milestones and records of a few days."""
 
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+
+from spotify_assets.settings import load_settings
+from spotify_assets_tests.conftest import utc
 
 
 def day(month_and_day, year=2024):
@@ -147,6 +151,35 @@ def test_records_are_the_first_of_several(rows_of):
         "longest_streak_of_an_artist": (4, "days", None, None, "Band 2"),
         "most_skipped_artist": (0.5, "share", None, None, "Band 2"),
     }
+
+
+@pytest.mark.parametrize(
+    ("starts", "earliest", "latest"),
+    [
+        # Stockholm is an hour ahead in January: from 5:00 on is morning, up to 4:59 is night.
+        (["01-02 04:00", "01-03 03:59"], (5 * 60, day("01-02")), (4 * 60 + 59, day("01-03"))),
+        (["01-02 06:30", "01-02 20:00", "01-03 00:15"], (7 * 60 + 30, day("01-02")), (60 + 15, day("01-03"))),
+        # In summer, two hours; of equal ones the first.
+        (["07-02 09:00", "07-01 09:00"], (11 * 60, day("07-01")), (11 * 60, day("07-01"))),
+        (["01-02 22:59:59"], (23 * 60 + 59, day("01-02")), (23 * 60 + 59, day("01-02"))),
+    ],
+)
+def test_earliest_and_latest_start_are_of_a_day_that_ends_at_five(computed, frame, starts, earliest, latest):
+    settings = load_settings(timezones={"anna": "Europe/Stockholm"})
+    sessions = [
+        {
+            "listener": "anna",
+            "session_start": utc(f"2024-{start}"),
+            "date": utc(f"2024-{start}").astimezone(ZoneInfo("Europe/Stockholm")).date(),
+            "ms_played": 100,
+        }
+        for start in starts
+    ]
+    rows = computed("records", listening_sessions=frame("listening_sessions", sessions), settings=settings).collect()
+    found = {row["record"]: row for row in rows}
+    assert {row["unit"] for name, row in found.items() if name.endswith("_start")} == {"minutes"}
+    assert (found["earliest_start"]["record_value"], found["earliest_start"]["happened_on"]) == earliest
+    assert (found["latest_start"]["record_value"], found["latest_start"]["happened_on"]) == latest
 
 
 @pytest.mark.parametrize("table", ["listening_streaks", "milestones", "records"])

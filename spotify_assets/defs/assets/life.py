@@ -72,8 +72,11 @@ def records(
     listening_streaks: DataFrame,
     track_metrics: DataFrame,
     artist_metrics: DataFrame,
+    settings: dg.ResourceParam[Settings],
 ) -> DataFrame:
-    return transforms.records(daily_listening, listening_sessions, listening_streaks, track_metrics, artist_metrics)
+    return transforms.records(
+        daily_listening, listening_sessions, listening_streaks, track_metrics, artist_metrics, settings=settings
+    )
 
 
 @lake_table
