@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.metrics]
 TABLES = (
     "plays",
     "dim_recording",
+    "discovery_cohorts",
     "listening_behaviour",
     "listening_sessions",
     "listening_streaks",
@@ -198,4 +199,38 @@ def test_behaviour_divides_all_plays_of_a_year(lake):
         SELECT listener, year, dimension, sum(plays)::BIGINT, sum(ms_played)::BIGINT
         FROM listening_behaviour GROUP BY ALL
     """
+    assert differences(lake, found, expected) == []
+
+
+@pytest.mark.parametrize(("entity", "column"), [("track", "track"), ("artist", "artist")])
+def test_discovery_cohorts_follow_from_plays(lake, entity, column):
+    expected = f"""
+        WITH months AS (
+            SELECT listener, {column} AS entity, date_trunc('month', local_date)::DATE AS month,
+                count(*) AS plays, sum(ms_played) AS ms
+            FROM heard WHERE content_type = 'track' AND {column} IS NOT NULL GROUP BY ALL
+        ), firsts AS (
+            SELECT listener, entity, min(month) AS cohort FROM months GROUP BY ALL
+        ), lasts AS (
+            SELECT listener, date_trunc('month', max(local_date))::DATE AS last FROM heard GROUP BY ALL
+        ), grid AS (
+            SELECT listener, cohort, since, count(*) AS entities
+            FROM firsts JOIN lasts USING (listener),
+                unnest(range(0, least(36, date_diff('month', cohort, last)) + 1)) AS months_since(since)
+            GROUP BY ALL
+        )
+        SELECT grid.listener, grid.cohort, since::INTEGER, any_value(entities), count(months.entity),
+            coalesce(sum(months.plays), 0)::BIGINT, coalesce(sum(months.ms), 0)::BIGINT
+        FROM grid JOIN firsts ON firsts.listener = grid.listener AND firsts.cohort = grid.cohort
+        LEFT JOIN months ON months.listener = grid.listener AND months.entity = firsts.entity
+            AND date_diff('month', grid.cohort, months.month) = since
+        GROUP BY grid.listener, grid.cohort, since
+    """
+    found = f"""
+        SELECT listener, cohort_month, months_since, entities, still_played, plays, ms_played
+        FROM discovery_cohorts WHERE entity_type = '{entity}'
+    """
+    # Of anna's four months and ben's four, each with all months that follow.
+    assert lake.sql(expected).fetchall()
+    assert lake.sql(f"SELECT max(months_since) FROM ({found})").fetchone()[0] >= 2
     assert differences(lake, found, expected) == []
