@@ -37,32 +37,27 @@ MILESTONE_KINDS = {
 NIGHT_ENDS = 5
 # Unit of each record, and what it is.
 RECORDS = {
-    "most_plays_in_a_day": ("plays", "most plays in a local day"),
-    "most_time_in_a_day": ("ms", "most listening time in a local day"),
-    "most_artists_in_a_day": ("artists", "most different artists in a local day"),
-    "most_tracks_in_a_day": ("tracks", "most different recordings in a local day"),
-    "most_plays_of_a_track_in_a_day": ("plays", "most plays of one recording in a local day"),
-    "most_plays_of_a_track_in_a_week": ("plays", "most plays of one recording in seven local days; their last"),
-    "longest_return_of_a_track": ("days", "longest gap between two plays of one recording"),
-    "most_plays_of_an_artist_in_a_day": ("plays", "most plays of one artist in a local day"),
-    "longest_streak_of_an_artist": ("days", "most consecutive local days with a play of one artist"),
+    "most_plays_in_a_day": ("plays", "of anything"),
+    "most_time_in_a_day": ("ms", "listening time"),
+    "most_artists_in_a_day": ("artists", "different artists"),
+    "most_tracks_in_a_day": ("tracks", "different recordings"),
+    "most_plays_of_a_track_in_a_day": ("plays", "of one recording"),
+    "most_plays_of_a_track_in_a_week": ("plays", "of one recording in seven days; their last"),
+    "longest_return_of_a_track": ("days", "days between two plays of one recording"),
+    "most_plays_of_an_artist_in_a_day": ("plays", "of one artist"),
+    "longest_streak_of_an_artist": ("days", "consecutive days with a play of one artist"),
     "most_skipped_artist": (
         "share",
         f"largest share of skipped plays, of artists with {SKIPPED_PLAYS} plays or more whose `skipped` is known",
     ),
-    "longest_streak": ("days", "most consecutive local days with a play; their first"),
-    "longest_gap": ("days", "most consecutive local days without a play between two; their first"),
-    "longest_session": ("ms", "most listening time in one session; the day it began"),
+    "longest_streak": ("days", "consecutive days with a play; their first"),
+    "longest_gap": ("days", "consecutive days without a play, between two with one; their first"),
+    "longest_session": ("ms", "listening time; the day it began"),
     "earliest_start": (
         "minutes",
-        f"local time, in minutes after midnight, at which a session began earliest in a day that lasts from "
-        f"{NIGHT_ENDS}:00 to {NIGHT_ENDS - 1}:59",
+        f"earliest time at which a session began, from {NIGHT_ENDS}:00 on; minutes after midnight",
     ),
-    "latest_start": (
-        "minutes",
-        "local time, in minutes after midnight, at which a session began latest in such a day: 90, half past one at "
-        "night, is later than 1,380; the local date of that time",
-    ),
+    "latest_start": ("minutes", f"latest such time, up to {NIGHT_ENDS - 1}:59 at night"),
 }
 
 
@@ -118,7 +113,7 @@ records = table(
         required(
             "record",
             LABEL,
-            "; ".join(f"`{name}`: {meaning}" for name, (_, meaning) in RECORDS.items()),
+            "Days and times are local. " + "; ".join(f"`{name}`: {meaning}" for name, (_, meaning) in RECORDS.items()),
             info={"accepted": tuple(RECORDS)},
         )
     ),

@@ -9,6 +9,8 @@ from spotify_assets.targets import ddl, duckdb_file, publishing, snowflake_sql
 from spotify_assets.targets import mysql as mysql_target
 
 DIALECT = postgresql.dialect()
+# Characters of a column's comment: https://dev.mysql.com/doc/refman/8.4/en/create-table.html
+MYSQL_COMMENT = 1024
 STAR = publishing.sort_by_references(["dim_track", "dim_artist", "dim_album", "fct_plays", "bridge_track_artist"])
 
 
@@ -48,6 +50,16 @@ def test_comments_name_keys_that_are_not_declared():
     assert metadata.tables["dim_track"].primary_key.columns.keys() == ["track_key"]
     comment = metadata.tables["fct_plays"].columns["track_key"].comment
     assert comment.endswith(". References dim_track.track_key")
+
+
+def test_mysql_takes_every_comment():
+    too_long = {
+        f"{table}.{column.name}": len(ddl.column_comment(column))
+        for table in TABLES
+        for column in TABLES[table].sql.columns
+        if len(ddl.column_comment(column)) > MYSQL_COMMENT
+    }
+    assert too_long == {}
 
 
 @pytest.mark.parametrize("to_itself", [True, False])
