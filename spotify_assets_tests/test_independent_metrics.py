@@ -19,6 +19,7 @@ TABLES = (
     "listening_streaks",
     "period_listening",
     "top_charts",
+    "yearly_recap",
 )
 # Keys are of names, as normalized: of these names, in lower case.
 VIEWS = """
@@ -233,4 +234,54 @@ def test_discovery_cohorts_follow_from_plays(lake, entity, column):
     # Of anna's four months and ben's four, each with all months that follow.
     assert lake.sql(expected).fetchall()
     assert lake.sql(f"SELECT max(months_since) FROM ({found})").fetchone()[0] >= 2
+    assert differences(lake, found, expected) == []
+
+
+def test_a_year_by_wrapped_s_rules_follows_from_plays(lake):
+    expected = """
+        WITH counted AS (
+            SELECT listener, year(local_date) AS year, track, count(*) AS counted FROM heard
+            WHERE content_type = 'track' AND ms_played > 30000 AND incognito IS NOT TRUE
+                AND strftime(local_date, '%m-%d') <= '11-15'
+            GROUP BY ALL)
+        SELECT listener, year::INTEGER, coalesce(sum(counted), 0)::BIGINT,
+            coalesce(list(counted::VARCHAR ORDER BY counted DESC) FILTER (counted IS NOT NULL), [])[:5]
+        FROM (SELECT DISTINCT listener, year(local_date) AS year FROM heard) LEFT JOIN counted USING (listener, year)
+        GROUP BY listener, year
+    """
+    found = "SELECT listener, year, wrapped_plays, wrapped_tracks_plays FROM yearly_recap"
+    assert lake.sql("SELECT count(*) FROM yearly_recap WHERE len(wrapped_tracks) = 5").fetchone()[0] >= 2
+    assert differences(lake, found, expected) == []
+
+
+def test_the_days_of_a_year_s_recap_follow_from_plays(lake):
+    lake.execute("""
+        CREATE OR REPLACE TABLE days AS
+        SELECT listener, year(local_date)::INTEGER AS year, local_date AS day, sum(ms_played)::BIGINT AS ms
+        FROM plays WHERE NOT is_implausible GROUP BY ALL
+    """)
+    expected = """
+        WITH runs AS (
+            SELECT listener, year, min(day) AS start, count(*)::INTEGER AS days
+            FROM (SELECT *, day - row_number() OVER (PARTITION BY listener, year ORDER BY day)::INTEGER AS run
+                  FROM days)
+            GROUP BY listener, year, run
+        ), months AS (
+            SELECT listener, year, date_trunc('month', day)::DATE AS month, sum(ms)::BIGINT AS ms
+            FROM days GROUP BY ALL
+        )
+        SELECT listener, year, first(days ORDER BY days DESC, start), first(start ORDER BY days DESC, start),
+            any_value(biggest), any_value(most), any_value(top_month)
+        FROM runs JOIN (
+            SELECT listener, year, first(day ORDER BY ms DESC, day) AS biggest, max(ms) AS most FROM days GROUP BY ALL
+        ) USING (listener, year) JOIN (
+            SELECT listener, year, first(month ORDER BY ms DESC, month) AS top_month FROM months GROUP BY ALL
+        ) USING (listener, year)
+        GROUP BY listener, year
+    """
+    found = """
+        SELECT listener, year, longest_streak_days, longest_streak_start, biggest_day, biggest_day_ms_played, top_month
+        FROM yearly_recap
+    """
+    assert lake.sql(expected).fetchall()
     assert differences(lake, found, expected) == []
