@@ -13,7 +13,7 @@ from spotify_assets.targets.questions import questions, title
 from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.targets.published import FILES, answers_of_the_lake, comparable, publish, two_snapshots
 
-pytestmark = [pytest.mark.integration, pytest.mark.all_metrics]
+pytestmark = [pytest.mark.integration, pytest.mark.metrics]
 
 MORE = {
     "anna/2022.json": [
