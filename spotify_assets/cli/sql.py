@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
+from spotify_assets.targets.duckdb_file import SANDBOX
 from spotify_assets.targets.questions import questions
 
 # Tables are Arrow datasets, which DuckDB scans without opening a file itself. So a query needs no access to files,
-# neither by statements nor by functions; and it can't change that.
-SANDBOX = {"enable_external_access": "false", "lock_configuration": "true"}
+# neither by statements nor by functions: `SANDBOX` takes that away.
 # DuckDB's word for the step that reads a table through Arrow, in errors about its files.
 UNREADABLE = "arrow_scan"
 SPACE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)"

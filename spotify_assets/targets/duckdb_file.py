@@ -41,6 +41,8 @@ WINDOWS = "published_windows"
 COPY_DIGITS = 8
 # DuckDB's message about a file that ends too early.
 CUT_OFF = "Could not read enough bytes"
+# Settings with which a query reads what DuckDB has open and nothing else, and can't change that.
+SANDBOX = {"enable_external_access": "false", "lock_configuration": "true"}
 # A query by DuckDB's shell, which opens files for writing, takes a second or two.
 IN_USE = Backoff(attempts=6, first_wait=0.25, longest_wait=2)
 
@@ -117,8 +119,11 @@ class Warehouse:
                 yield table, RowCount(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
     @contextmanager
-    def connect_read_only(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def connect_read_only(self, config: Mapping[str, str] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """Connect read-only to the file, or to a copy where another process has it open for writing.
+
+        Args:
+            config: Settings of DuckDB, as `SANDBOX`. Connections of one process that are open at once need the same.
 
         Raises:
             FileNotFoundError: where nothing was published yet; the message names the command.
@@ -127,11 +132,11 @@ class Warehouse:
         if not file.exists() or not file.stat().st_size:
             raise FileNotFoundError(f"{file} is not there yet: `spotify-assets sync` writes it")
         try:
-            connection = duckdb.connect(str(file), read_only=True)
+            connection = duckdb.connect(str(file), read_only=True, config={**(config or {})})
         except duckdb.IOException:
             with tempfile.TemporaryDirectory() as folder:
                 copy = shutil.copyfile(file, Path(folder, file.name))
-                with duckdb.connect(str(copy), read_only=True) as connection:
+                with duckdb.connect(str(copy), read_only=True, config={**(config or {})}) as connection:
                     yield connection
             return
         with connection:
