@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python;
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test types tests test-integration test-spark test-spark-all test-slow test-faults format ui bench docs spark-jars spark-cluster clean
+.PHONY: help setup demo test types tests test-integration test-spark test-spark-all test-slow test-faults format dashboard ui bench docs spark-jars spark-cluster clean
 
 help:  ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ test-slow: $(READY)  ## Run the slow tests: all jobs on S3, killed syncs, concur
 
 test-faults: $(READY)  ## Break a small lake at random for an hour, and compare it with a rebuild (MINUTES=60 SEED=1)
 	$(BIN)/python -m spotify_assets_tests.faults --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
+
+dashboard: $(READY)  ## Open the dashboard at http://localhost:3001
+	@$(BIN)/spotify-assets dashboard
 
 ui: $(READY)  ## Open Dagster's UI at http://localhost:3000
 	@$(BIN)/spotify-assets ui

@@ -540,6 +540,43 @@ def ui(port: int) -> None:
     serve(dagster_home(), port, console)
 
 
+@cli.command()
+@click.option("--port", default=3001, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; others than this machine's own can be reached by others.",
+)
+@click.option("--open/--no-open", "is_opened", default=True, help="Open the browser, or only print the address.")
+def dashboard(port: int, host: str, is_opened: bool) -> None:
+    """Serve the dashboard until Ctrl-C: your listening as pages in a browser, from the DuckDB file.
+
+    It has no access control: by default only this machine reaches it.
+    """
+    from spotify_assets.dashboard.server import PortTakenError, serve_dashboard
+
+    def say(line: str) -> None:
+        console.print(plain(line), soft_wrap=True)
+
+    try:
+        serve_dashboard(settings(), host, port, say, _open_browser if is_opened else None)
+    except PortTakenError as error:
+        raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        say("Stopped.")
+
+
+def _open_browser(address: str) -> None:
+    """Open the address, where there is a browser; a browser on a terminal would take it over."""
+    import webbrowser
+
+    if console.is_terminal and (
+        sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        webbrowser.open(address)
+
+
 def spotify() -> "SpotifyClient":
     """Client of the Web API, by the settings."""
     from spotify_assets.spotify import SpotifyClient

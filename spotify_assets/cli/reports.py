@@ -39,6 +39,7 @@ BAR_MONTHS = 24
 MAX_SHOWN = 30
 MAX_NAMED = 10
 NEXT = {
+    "dashboard": "your listening as pages in a browser, at http://localhost:3001",
     "ui": "the asset graph at http://localhost:3000",
     "stats": "totals, years and records; also: top artists, recap 2024",
     'query "SELECT * FROM track_metrics ORDER BY rank LIMIT 10"': "",

@@ -65,6 +65,7 @@ def serve(home: Path, port: int, console: Console) -> None:
                         services.check()
                         time.sleep(0.2)
                 console.print(f"Dagster's UI is at [bold]http://localhost:{port}[/]; Ctrl-C stops it.", soft_wrap=True)
+                console.print("[dim]Your listening as pages: spotify-assets dashboard[/]")
                 _print_runs(instance, services, console)
         except KeyboardInterrupt:
             console.print("Stopped.")

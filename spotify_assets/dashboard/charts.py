@@ -1,0 +1,362 @@
+"""Vega-Lite charts as specifications, without their data and the colours of a theme.
+
+`blocks.AnsweredBlock` adds the rows; dashboard.js has the theme.
+
+Altair is imported when the first chart is made, which takes half a second.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from spotify_assets.dashboard.queries import Spec
+
+if TYPE_CHECKING:
+    import altair as alt
+
+# Formats of numbers.
+NUMBER, WHOLE_NUMBER, SHARE, WHOLE = ",.1f", ",.0f", ".0%", ",d"
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+# Week of the year in which each begins, about.
+FIRST_WEEKS = [0, 4, 9, 13, 17, 22, 26, 30, 35, 39, 44, 48]
+WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+BAR_HEIGHT = 26
+MS_PER_DAY = 86_400_000
+# How much of its days a bar takes.
+BAR_SHARE = 0.9
+# Scales of bars end so far beyond the longest, for its value.
+ROOM = 1.2
+# Unit of a bar's width by the format of dates.
+BANDS = {"%b %Y": "utcyearmonth", "%b": "utcyearmonth"}
+
+
+def columns_chart(
+    x: str,
+    y: str,
+    *,
+    x_title: str,
+    y_title: str,
+    time: str = "",
+    form: str = NUMBER,
+    color: str = "",
+    names: Any = None,
+    days: int = 0,
+    is_grouped: bool = False,
+    ticks: Sequence[int] = (),
+) -> Spec:
+    """Upright bars.
+
+    Args:
+        x: Field of dates, where `time` is Vega's format for them, as `%b %Y`; else of ordered text or numbers.
+        y: Field of numbers.
+        x_title: Title of the axis, with its unit.
+        y_title: Title of the axis, with its unit.
+        time: Format of dates.
+        form: Format of numbers.
+        color: Field that divides each bar.
+        names: Order of the categories of `color`.
+        days: Days that a bar of dates stands for, where that is neither one nor a month.
+        is_grouped: Whether what `color` divides stands side by side instead of on top.
+        ticks: Values of `x` that are labelled; all that fit if empty.
+    """
+    import altair as alt
+
+    encoding: dict[str, Any] = {
+        "x": _across(x, x_title, time, is_band=True, ticks=ticks),
+        "y": alt.Y(f"{y}:Q", title=y_title, axis=alt.Axis(format=_axis_format(form), tickCount=5)),
+        "tooltip": [_tip(x, x_title, time, form=""), _tip(y, y_title, form=form)],
+    }
+    if color:
+        encoding["color"] = alt.Color(f"{color}:N", title=None, sort=names, legend=_legend())
+        encoding |= {"xOffset": alt.XOffset(f"{color}:N")} if is_grouped else {"order": alt.Order(f"{color}:O")}
+        encoding["tooltip"].insert(1, alt.Tooltip(f"{color}:N", title="what"))
+    chart = alt.Chart(_named_data())
+    if days:
+        chart = chart.transform_calculate(until=f"time(datum.{x}) + {days * BAR_SHARE * MS_PER_DAY}")
+        spans = {"x": _across(x, x_title, time, is_band=False), "x2": "until", "y2": alt.datum(0)}
+        return _spec(chart.mark_rect(cornerRadius=2).encode(**encoding | spans), 240)
+    mark: dict[str, Any] = {} if color else {"cornerRadiusEnd": 2}
+    return _spec(chart.mark_bar(**mark).encode(**encoding), 240)
+
+
+def bars_chart(
+    rows: Sequence[dict[str, Any]], label: str, value: str, *, title: str, form: str = NUMBER, also: Sequence[str] = ()
+) -> Spec:
+    """Horizontal bars in the order of the rows, each with its value at the end.
+
+    Args:
+        rows: What is drawn: the scale leaves room for the values.
+        label: Field of names.
+        value: Field of numbers.
+        title: Title of the axis, with its unit.
+        form: Format of numbers.
+        also: Further fields of whole numbers for the tooltip.
+    """
+    import altair as alt
+
+    most = max((row[value] or 0 for row in rows), default=0)
+    if form == NUMBER and most >= 100:
+        form = WHOLE_NUMBER
+    quiet = alt.Axis(ticks=False, domain=False, labelLimit=150, labelPadding=8)
+    x = alt.X(
+        f"{value}:Q",
+        title=title,
+        scale=alt.Scale(domain=[0, most * ROOM or 1], nice=False),
+        axis=alt.Axis(format=_axis_format(form), tickCount=4),
+    )
+    tips = [_tip(label, " ", form=""), _tip(value, title, form=form), *(_tip(one, one, form=WHOLE) for one in also)]
+    base = alt.Chart(_named_data()).encode(y=alt.Y(f"{label}:N", sort=None, title=None, axis=quiet), x=x, tooltip=tips)
+    text = base.mark_text(align="left", dx=4, style="value").encode(text=alt.Text(f"{value}:Q", format=form))
+    return _spec(alt.layer(base.mark_bar(cornerRadiusEnd=2), text), max(len(rows), 1) * BAR_HEIGHT)
+
+
+def lines_chart(
+    x: str,
+    y: str,
+    *,
+    x_title: str,
+    y_title: str,
+    time: str = "",
+    form: str = NUMBER,
+    color: str = "",
+    names: Any = None,
+    is_reversed: bool = False,
+    height: int = 240,
+    dots: bool = False,
+) -> Spec:
+    """Lines, one for each value of `color`; with `is_reversed`, small values are on top, as of ranks."""
+    import altair as alt
+
+    # Places are whole numbers and begin with 1.
+    whole: dict[str, Any] = {"tickMinStep": 1} if is_reversed else {}
+    axis = alt.Axis(format=_axis_format(form), tickCount=5, **whole)
+    scale = alt.Scale(reverse=True, domainMin=1, zero=False) if is_reversed else alt.Scale(zero=True)
+    encoding: dict[str, Any] = {
+        "x": _across(x, x_title, time, is_band=False),
+        "y": alt.Y(f"{y}:Q", title=y_title, axis=axis, scale=scale),
+        "tooltip": [_tip(x, x_title, time, form=""), _tip(y, y_title, form=form)],
+    }
+    if color:
+        encoding["color"] = alt.Color(f"{color}:N", title=None, sort=names, legend=_legend())
+        encoding["tooltip"].insert(0, alt.Tooltip(f"{color}:N", title=" "))
+    mark: dict[str, Any] = {"point": {"size": 36, "filled": True}} if dots else {}
+    return _spec(
+        alt.Chart(_named_data()).mark_line(strokeWidth=2.5, interpolate="monotone", **mark).encode(**encoding), height
+    )
+
+
+def areas_chart(x: str, y: str, *, color: str, names: Sequence[str], x_title: str, y_title: str, time: str) -> Spec:
+    """Stacked areas of shares."""
+    import altair as alt
+
+    encoding = {
+        "x": _across(x, x_title, time, is_band=False),
+        "y": alt.Y(
+            f"{y}:Q",
+            stack="zero",
+            title=y_title,
+            axis=alt.Axis(format=SHARE, tickCount=5),
+            scale=alt.Scale(domainMax=1),
+        ),
+        "color": alt.Color(f"{color}:N", title=None, sort=list(names), legend=_legend()),
+        "order": alt.Order("place:Q"),
+        "tooltip": [alt.Tooltip(f"{color}:N", title=" "), _tip(x, x_title, time), _tip(y, y_title, form=SHARE)],
+    }
+    return _spec(alt.Chart(_named_data()).mark_area(line=False, opacity=0.9).encode(**encoding), 280)
+
+
+def clock_chart() -> Spec:
+    """Weekday by hour; needs `weekday` (1 is Monday), `hour` and `hours`."""
+    import altair as alt
+
+    chart = (
+        alt.Chart(_named_data())
+        .transform_calculate(day=f"{WEEKDAYS}[datum.weekday - 1]")
+        .mark_rect(cornerRadius=2, stroke=None)
+        .encode(
+            x=alt.X(
+                "hour:O",
+                title="local hour of the day",
+                scale=alt.Scale(domain=list(range(24)), paddingInner=0.08),
+                axis=alt.Axis(
+                    labelAngle=0,
+                    values=[0, 3, 6, 9, 12, 15, 18, 21],
+                    ticks=False,
+                    domain=False,
+                    grid=False,
+                ),
+            ),
+            y=alt.Y(
+                "day:O",
+                title=None,
+                sort=WEEKDAYS,
+                scale=alt.Scale(domain=WEEKDAYS, paddingInner=0.12),
+                axis=alt.Axis(ticks=False, domain=False, grid=False),
+            ),
+            color=alt.Color("hours:Q", title="hours", scale=alt.Scale(domainMin=0), legend=_ramp()),
+            tooltip=[alt.Tooltip("day:N", title="day"), alt.Tooltip("hour:O"), _tip("hours", "hours")],
+        )
+    )
+    return _spec(chart, 220)
+
+
+def calendar_chart(years: Sequence[int]) -> Spec:
+    """A cell for each day, a band of seven rows for each year.
+
+    Needs `date`, `slot` (year * 10 + weekday), `week`, `hours` and `href`.
+    """
+    import altair as alt
+
+    # The square root shows differences between usual days, as the largest ones are far off.
+    slots = [year * 10 + weekday for year in years for weekday in range(1, 9)]
+    chart = (
+        alt.Chart(_named_data())
+        .mark_rect(cornerRadius=1, cursor="pointer")
+        .encode(
+            x=alt.X(
+                "week:O",
+                title=None,
+                scale=alt.Scale(domain=list(range(54)), paddingInner=0.15),
+                axis=alt.Axis(
+                    values=FIRST_WEEKS,
+                    labelExpr=f"{MONTHS}[indexof({FIRST_WEEKS}, datum.value)]",
+                    labelAngle=0,
+                    labelAlign="left",
+                    orient="top",
+                    ticks=False,
+                    domain=False,
+                    grid=False,
+                    labelOverlap=True,
+                ),
+            ),
+            y=alt.Y(
+                "slot:O",
+                title=None,
+                scale=alt.Scale(domain=slots, paddingInner=0.15),
+                axis=alt.Axis(
+                    labelExpr="datum.value % 10 == 4 ? '' + floor(datum.value / 10) : ''",
+                    labelOverlap=False,
+                    ticks=False,
+                    domain=False,
+                    grid=False,
+                ),
+            ),
+            color=alt.Color("hours:Q", title="hours", scale=alt.Scale(type="sqrt", domainMin=0), legend=_ramp()),
+            href="href:N",
+            tooltip=[_tip("date", "day", "%A, %-d %b %Y"), _tip("hours", "hours"), _tip("plays", "plays", form=WHOLE)],
+        )
+    )
+    return _spec(chart, 12 * len(slots))
+
+
+def race_chart(names: Sequence[str]) -> Spec:
+    """Cumulative hours over a year, one line for each of `names`; needs `month`, `name`, `hours`."""
+    import altair as alt
+
+    base = alt.Chart(_named_data()).encode(
+        x=_across("month", "month", "%b", is_band=False),
+        y=alt.Y("hours:Q", title="hours since 1 January", axis=alt.Axis(format=",~f", tickCount=5)),
+        color=alt.Color("name:N", sort=list(names), legend=_legend()),
+        tooltip=[alt.Tooltip("name:N", title=" "), _tip("month", "up to", "%b %Y"), _tip("hours", "hours")],
+    )
+    return _spec(base.mark_line(strokeWidth=2.5, interpolate="monotone", point={"size": 30, "filled": True}), 320)
+
+
+def survival_chart() -> Spec:
+    """Share of plays that got so far; needs `seconds` and `survival`."""
+    import altair as alt
+
+    chart = (
+        alt.Chart(_named_data())
+        .mark_area(interpolate="step-after", line={"strokeWidth": 2.5}, opacity=0.25)
+        .encode(
+            x=alt.X("seconds:Q", title="seconds into the track", axis=alt.Axis(tickCount=8, grid=False)),
+            y=alt.Y(
+                "survival:Q",
+                title="plays that got this far",
+                axis=alt.Axis(format=SHARE, tickCount=5),
+                scale=alt.Scale(domain=[0, 1]),
+            ),
+            tooltip=[_tip("seconds", "seconds", form=WHOLE), _tip("survival", "still playing", form=SHARE)],
+        )
+    )
+    return _spec(chart, 260)
+
+
+def cohorts_chart() -> Spec:
+    """Month of discovery by months since; needs `cohort`, `months_since`, `share`."""
+    import altair as alt
+
+    chart = (
+        alt.Chart(_named_data())
+        .mark_rect()
+        .encode(
+            x=alt.X(
+                "months_since:O",
+                title="months since they were discovered",
+                axis=alt.Axis(labelAngle=0, labelOverlap=True, ticks=False, domain=False, grid=False),
+            ),
+            y=alt.Y("cohort:O", title="quarter of discovery", axis=alt.Axis(ticks=False, domain=False, grid=False)),
+            color=alt.Color("share:Q", title="still played", legend=_ramp(SHARE)),
+            tooltip=[
+                alt.Tooltip("cohort:N", title="discovered in"),
+                alt.Tooltip("months_since:O", title="months since"),
+                _tip("share", "still played", form=SHARE),
+            ],
+        )
+    )
+    return _spec(chart, 320)
+
+
+def _named_data() -> "alt.NamedData":
+    import altair as alt
+
+    return alt.NamedData(name="rows")
+
+
+def _across(field: str, title: str, time: str, *, is_band: bool, ticks: Sequence[int] = ()) -> "alt.X":
+    """The horizontal axis. Dates are local days: read as UTC, so that no time zone moves them."""
+    import altair as alt
+
+    if not time:
+        values: dict[str, Any] = {"values": list(ticks)} if ticks else {}
+        axis = alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=8, grid=False, **values)
+        return alt.X(f"{field}:O", title=title, sort=None, axis=axis)
+    axis = alt.Axis(format=time, grid=False, labelOverlap=True, labelAngle=0, tickCount=8, tickMinStep=MS_PER_DAY)
+    if is_band:
+        return alt.X(f"{BANDS.get(time, 'utcyearmonthdate')}({field}):T", title=title, axis=axis)
+    return alt.X(f"{field}:T", title=title, axis=axis, scale=alt.Scale(type="utc"))
+
+
+def _tip(field: str, title: str, time: str = "", form: str = NUMBER) -> "alt.Tooltip":
+    """A line of a tooltip: a date or a number where there is a format for it, else text."""
+    import altair as alt
+
+    if time:
+        return alt.Tooltip(f"utcyearmonthdate({field}):T", title=title, format=time)
+    return alt.Tooltip(f"{field}:Q", title=title, format=form) if form else alt.Tooltip(f"{field}:N", title=title)
+
+
+def _axis_format(form: str) -> str:
+    return form if form == SHARE else ",~f"
+
+
+def _legend() -> "alt.Legend":
+    import altair as alt
+
+    return alt.Legend(orient="top", title=None, labelLimit=140, columns=0, symbolType="circle")
+
+
+def _ramp(form: str = ",~f") -> "alt.Legend":
+    import altair as alt
+
+    return alt.Legend(
+        orient="bottom", direction="horizontal", gradientLength=160, gradientThickness=8, format=form, tickCount=3
+    )
+
+
+def _spec(chart: Any, height: int) -> Spec:
+    """The specification, as wide as its container."""
+    spec: Spec = chart.properties(width="container", height=height).to_dict(validate=False)
+    for part in ("config", "$schema", "usermeta", "datasets"):
+        spec.pop(part, None)
+    return {**spec, "data": {"name": "rows"}}

@@ -1,0 +1,284 @@
+"""Behaviour: how long plays last, how they begin and end, shuffle, skips, devices, places."""
+
+from spotify_assets.dashboard import charts
+from spotify_assets.dashboard.blocks import Block, Column, Page, View
+from spotify_assets.dashboard.formats import plural, write_share
+from spotify_assets.dashboard.queries import Query, Rows
+from spotify_assets.dashboard.sources import heard_hours, heard_plays
+
+PLACES_IN_SESSION = "'1', '2', '3-5', '6-10', '11+'"
+TRIPS = """
+    SELECT trip_start, trip_end, country, home, days, plays, ms_played, top_recordings AS soundtrack
+    FROM trips WHERE listener = $listener AND trip_end >= $start AND trip_start <= $end ORDER BY trip_start DESC
+"""
+
+
+def behaviour_page(view: View) -> Page:
+    """Survival, funnel, choosing, shuffle, skips, reasons, devices, countries, trips."""
+    plays = f"WITH {heard_plays(view.filters).strip()}"
+    hours = f"WITH {heard_hours(view.filters).strip()}"
+    survival = f"""
+    {plays},
+    buckets AS (
+        SELECT least(ms_played // 5000 * 5, 600) AS seconds, count(*) AS ended, count(*) FILTER (skipped) AS skipped
+        FROM heard WHERE content_type = 'track' GROUP BY seconds
+    )
+    SELECT seconds, ended, skipped,
+        sum(ended) OVER (ORDER BY seconds DESC) / sum(ended) OVER () AS survival
+    FROM buckets ORDER BY seconds
+    """
+    funnel = f"""
+    {plays},
+    sums AS (
+        SELECT count(*) AS all_plays, count(*) FILTER (ms_played >= 10000) AS ten,
+            count(*) FILTER (is_stream) AS streams,
+            count(*) FILTER (is_stream AND skipped IS NOT TRUE) AS unskipped,
+            count(*) FILTER (reason_end_key = 'trackdone') AS finished
+        FROM heard WHERE content_type = 'track'
+    )
+    SELECT stage, plays, plays / nullif(max(plays) OVER (), 0) AS share FROM (
+        SELECT 1 AS place, 'all plays' AS stage, all_plays AS plays FROM sums UNION ALL
+        SELECT 2, '10 seconds or more', ten FROM sums UNION ALL
+        SELECT 3, '30 seconds or more', streams FROM sums UNION ALL
+        SELECT 4, 'of these, not skipped', unskipped FROM sums UNION ALL
+        SELECT 5, 'played to the end', finished FROM sums
+    ) WHERE (SELECT all_plays FROM sums) > 0 ORDER BY place
+    """
+    by_year = f"""
+    {plays}
+    SELECT year(date) AS year,
+        count(*) FILTER (reason_start_key IN ('clickrow', 'playbtn', 'remote', 'uriopen', 'urlopen', 'search',
+            'clickside'))
+            / nullif(count(*) FILTER (reason_start_key <> 'unknown'), 0) AS chosen,
+        count(*) FILTER (shuffle) / nullif(count(shuffle), 0) AS shuffled,
+        count(*) FILTER (skipped) / nullif(count(skipped), 0) AS skipped,
+        count(*) FILTER (offline) / nullif(count(offline), 0) AS offline, count(*) AS plays
+    FROM heard GROUP BY year ORDER BY year
+    """
+    positions = f"""
+    SELECT "value" AS place, sum(skips) / nullif(sum(skips_known), 0) AS skip_rate, sum(plays)::BIGINT AS plays
+    FROM listening_behaviour
+    WHERE listener = $listener AND dimension = 'position_in_session' AND "value" IN ({PLACES_IN_SESSION})
+        AND {_years(view)}
+    GROUP BY place HAVING sum(skips_known) > 0 ORDER BY list_position([{PLACES_IN_SESSION}], place)
+    """
+    devices = f"""
+    {hours}
+    SELECT year(date) AS year, replace(platform_family, '_', ' ') AS device, sum(ms_played) / 3600000 AS hours,
+        sum(plays)::BIGINT AS plays
+    FROM heard JOIN dim_platform USING (platform) GROUP BY ALL ORDER BY year, device
+    """
+    countries = """
+    SELECT conn_country AS country, sum(ms_played) / 3600000 AS hours, sum(days)::BIGINT AS days,
+        sum(plays)::BIGINT AS plays
+    FROM listening_places WHERE listener = $listener AND month BETWEEN date_trunc('month', $start) AND $end
+    GROUP BY country ORDER BY hours DESC, country
+    """
+
+    def reasons(of: str, name: str) -> Query:
+        return view.query(f"""
+    {plays}
+    SELECT meaning AS {name}, count(*) AS plays, count(*) / sum(count(*)) OVER () AS share,
+        count(*) FILTER (skipped) / nullif(count(skipped), 0) AS skip_rate
+    FROM heard JOIN dim_reason ON reason_key = {of} GROUP BY meaning ORDER BY plays DESC, meaning
+    """)
+
+    return Page(
+        "Behaviour",
+        [
+            Block(
+                "survival",
+                view.query(survival),
+                _survival_title,
+                [
+                    Column("seconds", "Seconds", "count"),
+                    Column("survival", "Got this far", "share"),
+                    Column("ended", "Ended here", "count"),
+                    Column("skipped", "Of these skipped", "count"),
+                ],
+                chart=lambda rows: charts.survival_chart(),
+                note="Of all plays of tracks, the share that lasted so long, in steps of 5 seconds; all from 600 on "
+                "in one.",
+                shown=121,
+            ),
+            Block(
+                "funnel",
+                view.query(funnel),
+                lambda rows: f"{write_share(rows[-1]['share'])} of plays reach the end",
+                [Column("stage", "Plays"), Column("plays", "Number", "count"), Column("share", "Share", "share")],
+                chart=lambda rows: charts.bars_chart(
+                    rows, "stage", "plays", title="plays of tracks", form=charts.WHOLE
+                ),
+                note="Plays of tracks, from all to those heard to the end.",
+                is_half=True,
+            ),
+            Block(
+                "positions",
+                view.query(positions),
+                _position_title,
+                [
+                    Column("place", "Place in the session"),
+                    Column("skip_rate", "Skipped", "share"),
+                    Column("plays", "Plays", "count"),
+                ],
+                chart=lambda rows: charts.columns_chart(
+                    "place", "skip_rate", x_title="place in the session", y_title="share skipped", form=charts.SHARE
+                ),
+                note=f"Skips by place in the session; all content, {_years_said(view)}.",
+                is_half=True,
+                empty="Nothing is known of skips.",
+            ),
+            _by_year(
+                view,
+                by_year,
+                "chosen",
+                "chosen by you",
+                "You chose what to play most in",
+                "Share of plays that you started yourself rather than autoplay, a queue or the track before.",
+            ),
+            _by_year(
+                view, by_year, "shuffled", "on shuffle", "You shuffled most in", "Share of plays with shuffle on."
+            ),
+            _by_year(view, by_year, "skipped", "skipped", "You skipped most in", "Share of plays that were skipped."),
+            _by_year(
+                view, by_year, "offline", "offline", "You were offline most in", "Share of plays without a connection."
+            ),
+            Block(
+                "starts",
+                reasons("reason_start_key", "started"),
+                lambda rows: f"How plays begin: {rows[0]['started'].lower()}",
+                [
+                    Column("started", "How plays began"),
+                    Column("plays", "Plays", "count", bar=True),
+                    Column("share", "Share", "share"),
+                    Column("skip_rate", "Skipped", "share"),
+                ],
+                is_half=True,
+                shown=20,
+            ),
+            Block(
+                "ends",
+                reasons("reason_end_key", "ended"),
+                lambda rows: f"How plays end: {rows[0]['ended'].lower()}",
+                [
+                    Column("ended", "How plays ended"),
+                    Column("plays", "Plays", "count", bar=True),
+                    Column("share", "Share", "share"),
+                ],
+                is_half=True,
+                shown=20,
+            ),
+            Block(
+                "devices",
+                view.query(devices),
+                _device_title,
+                [
+                    Column("year", "Year"),
+                    Column("device", "Device"),
+                    Column("hours", "Hours", "decimal"),
+                    Column("plays", "Plays", "count"),
+                ],
+                chart=lambda rows: charts.columns_chart(
+                    "year", "hours", x_title="year", y_title="hours", color="device"
+                ),
+                note="Hours by kind of device and year.",
+                shown=200,
+            ),
+            Block(
+                "countries",
+                view.query(countries),
+                _country_title,
+                [
+                    Column("country", "Country"),
+                    Column("hours", "Hours", "decimal", bar=True),
+                    Column("days", "Days", "count"),
+                    Column("plays", "Plays", "count"),
+                ],
+                note="Country of the connection, by whole months of the period.",
+                empty="No country is known.",
+                is_half=True,
+            ),
+            Block(
+                "trips",
+                view.query(TRIPS),
+                lambda rows: f"{plural(len(rows), 'trip')}, the last to {rows[0]['country']}",
+                [
+                    Column("trip_start", "From", "day"),
+                    Column("trip_end", "To", "day"),
+                    Column("country", "To"),
+                    Column("days", "Days", "count"),
+                    Column("soundtrack", "Soundtrack", "list"),
+                ],
+                note="Days with plays in a country other than home; its soundtrack is what you played there more "
+                "than elsewhere.",
+                empty="You heard nothing abroad.",
+                shown=10,
+                is_half=True,
+            ),
+        ],
+    )
+
+
+def _by_year(view: View, sql: str, name: str, label: str, most_in: str, note: str) -> Block:
+    """A share of plays by year."""
+
+    def title(rows: Rows) -> str:
+        most = max(rows, key=lambda row: row[name])
+        return f"{most_in} {most['year']}: {write_share(most[name])}"
+
+    return Block(
+        name,
+        view.query(sql),
+        title,
+        [Column("year", "Year"), Column(name, label.capitalize(), "share"), Column("plays", "Plays", "count")],
+        chart=lambda rows: charts.columns_chart(
+            "year", name, x_title="year", y_title=f"share {label}", form=charts.SHARE
+        ),
+        note=note,
+        is_half=True,
+        needs=name,
+        empty="Nothing is known of it in this period.",
+    )
+
+
+def _years(view: View) -> str:
+    """Condition on the years of `listening_behaviour`: those of the period, or the sum of all."""
+    return "year = 0" if view.filters.period == "all" else "year BETWEEN year($start) AND year($end)"
+
+
+def _years_said(view: View) -> str:
+    start, end = view.filters.start.year, view.filters.end.year
+    return "all time" if view.filters.period == "all" else f"all of {start}" if start == end else f"{start} to {end}"
+
+
+def _survival_title(rows: Rows) -> str:
+    # The first bucket has all plays.
+    half = max(row["seconds"] for row in rows if row["survival"] >= 0.5)
+    return f"Half of all plays last {int(half) // 60}:{int(half) % 60:02d} or longer"
+
+
+def _position_title(rows: Rows) -> str:
+    first, last = rows[0], rows[-1]
+    if len(rows) == 1:
+        return f"{write_share(first['skip_rate'])} are skipped"
+    difference = last["skip_rate"] - first["skip_rate"]
+    if abs(difference) < 0.02:
+        return f"You skip as much late in a session as at its start: {write_share(first['skip_rate'])}"
+    verb = "more" if difference > 0 else "less"
+    return (
+        f"You skip {verb} late in a session: {write_share(first['skip_rate'])} of first plays, "
+        f"{write_share(last['skip_rate'])} later"
+    )
+
+
+def _country_title(rows: Rows) -> str:
+    if len(rows) == 1:
+        return f"All of it was heard in {rows[0]['country']}"
+    return f"{len(rows)} countries, most of it in {rows[0]['country']}"
+
+
+def _device_title(rows: Rows) -> str:
+    last = [row for row in rows if row["year"] == rows[-1]["year"]]
+    most = max(last, key=lambda row: row["hours"])
+    share = most["hours"] / sum(row["hours"] for row in last) if most["hours"] else 0
+    return f"In {most['year']}, {write_share(share)} was heard on {most['device']}"

@@ -1,0 +1,233 @@
+"""What several pages show: lists of artists, tracks and albums, hours over time, figures of a period."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from spotify_assets.dashboard import charts
+from spotify_assets.dashboard.blocks import Block, Column, Figure, View
+from spotify_assets.dashboard.filters import Filters, year_before
+from spotify_assets.dashboard.formats import (
+    MINUS,
+    THIN,
+    write_count,
+    write_hours,
+    write_share,
+    write_signed,
+    written,
+)
+from spotify_assets.dashboard.queries import ResultRow, Rows
+from spotify_assets.dashboard.sources import CANONICAL, heard_hours, heard_tracks
+
+# Of an entity: where its name, its cover and its id are.
+DIMENSIONS = {
+    "artist": """
+        SELECT s.*, d.artist_name AS artist, d.image_url, d.artist_id
+        FROM sums s JOIN dim_artist d ON d.artist_key = s.artist_key""",
+    "track": """
+        SELECT s.*, d.track_name AS track, d.artist_name AS artist, a.canonical_artist_key AS artist_key,
+            t.track_uri, t.duration_ms, t.image_url
+        FROM sums s JOIN dim_recording d ON d.recording_key = s.recording_key
+        JOIN dim_track t ON t.track_key = d.canonical_track_key
+        JOIN dim_artist a ON a.artist_key = t.artist_key""",
+    "album": """
+        SELECT s.*, d.album_name AS album, d.artist_name AS artist, a.canonical_artist_key AS artist_key,
+            d.image_url, d.album_id
+        FROM sums s JOIN dim_album d ON d.album_key = s.album_key
+        JOIN dim_artist a ON a.artist_key = d.artist_key""",
+}
+# Days of a bar, as `columns_chart` takes them.
+DAYS_OF_STEP = {"day": 0, "week": 7, "month": 0}
+KEYS = {"artist": "artist_key", "track": "recording_key", "album": "album_key"}
+
+
+def key_in(text: str) -> int | None:
+    """The key of an address, as BIGINT holds it; None if it is none."""
+    try:
+        number = int(text)
+    except ValueError:
+        return None
+    return number if -(2**63) <= number < 2**63 else None
+
+
+def name_columns(view: View, entity: str) -> list[Column]:
+    """Columns of an entity's name, and of its artist's, with links to their pages."""
+    own = Column(entity, entity.capitalize(), link=view.link(f"/{entity}", KEYS[entity]))
+    if entity == "artist":
+        return [own]
+    return [own, Column("artist", "Artist", link=view.link("/artist", "artist_key"))]
+
+
+def top_sql(filters: Filters, entity: str, limit: int, where: str = "") -> str:
+    """SQL of the entities with most listening time, with plays and share of all music.
+
+    Args:
+        filters: What counts.
+        entity: `artist`, `track` or `album`.
+        limit: Number of rows.
+        where: Further condition on `tracks`, as ` AND artist_key = $key`.
+    """
+    key = KEYS[entity]
+    by = [one for one in CANONICAL if one == key or one in where]
+    return f"""
+    WITH {heard_tracks(filters, by=by).strip()},
+    sums AS (
+        SELECT {key}, sum(plays)::BIGINT AS plays, sum(ms_played)::BIGINT AS ms_played,
+            sum(ms_played) / nullif((SELECT sum(ms_played) FROM tracks), 0) AS share
+        FROM tracks WHERE {key} <> -1{where}
+        GROUP BY {key} ORDER BY ms_played DESC, {key} LIMIT {limit}
+    ){DIMENSIONS[entity]}
+    ORDER BY s.ms_played DESC, s.{key}
+    """
+
+
+def top_block(
+    view: View, entity: str, limit: int = 5, *, is_half: bool = False, where: str = "", **values: int
+) -> Block:
+    """The entities with most listening time."""
+    names = name_columns(view, entity)
+    if where:
+        names = names[:1]
+
+    def title(rows: Rows) -> str:
+        first = rows[0]
+        return f"{first[entity]} was played longest" if len(rows) > 1 else f"One {entity}: {first[entity]}"
+
+    columns = [*names, Column("plays", "Plays", "count"), Column("ms_played", "Time", "hours", bar=True)]
+    return Block(
+        f"top-{entity}s",
+        view.query(top_sql(view.filters, entity, limit, where), **values),
+        title,
+        columns,
+        note=f"{entity.capitalize()}s by listening time.",
+        is_half=is_half,
+        pictures=True,
+        shown=limit,
+        empty="No music was heard in this period.",
+    )
+
+
+def step_of(filters: Filters) -> tuple[str, str]:
+    """Length of the steps in which a period is shown over time, and its format for Vega."""
+    if filters.days <= 92:
+        return "day", "%-d %b"
+    if filters.days <= 400:
+        return "week", "%-d %b"
+    return "month", "%b %Y"
+
+
+def over_time_block(view: View, name: str, sql: str, what: str = "listened", **values: object) -> Block:
+    """Hours by day, week or month; the SQL gives `start`, `hours` and `plays`."""
+    step, form = step_of(view.filters)
+
+    def title(rows: Rows) -> str:
+        most = max(rows, key=lambda row: row["hours"])
+        forms = {"day": "on {:%-d %B %Y}", "week": "in the week of {:%-d %B %Y}", "month": "in {:%B %Y}"}
+        return f"You {what} most {forms[step].format(most['start'])}"
+
+    return Block(
+        name,
+        view.query(sql, step=step, **values),
+        title,
+        [
+            Column("start", step.capitalize(), "month" if step == "month" else "day"),
+            Column("hours", "Hours", "decimal"),
+            Column("plays", "Plays", "count"),
+        ],
+        chart=lambda rows: charts.columns_chart(
+            "start", "hours", x_title=step, y_title=f"hours per {step}", time=form, days=DAYS_OF_STEP[step]
+        ),
+        note=f"Hours by {step}.",
+        shown=400,
+    )
+
+
+def totals_sql(filters: Filters) -> str:
+    """SQL of the figures of the days from $start to $end."""
+    return f"""
+    WITH {heard_hours(filters).strip()},{heard_tracks(filters, by=[*CANONICAL])},
+    music AS (
+        SELECT count(DISTINCT recording_key) AS tracks,
+            count(DISTINCT artist_key) FILTER (artist_key <> -1) AS artists,
+            count(DISTINCT album_key) FILTER (album_key <> -1) AS albums
+        FROM tracks
+    )
+    SELECT sum(ms_played)::BIGINT AS ms_played, sum(plays)::BIGINT AS plays,
+        count(DISTINCT date) AS active_days, any_value(tracks) AS tracks, any_value(artists) AS artists,
+        any_value(albums) AS albums, sum(skips) / nullif(sum(skips_known), 0) AS skip_rate,
+        sum(shuffles) / nullif(sum(shuffles_known), 0) AS shuffle_rate
+    FROM heard, music HAVING sum(plays) > 0
+    """
+
+
+def compared_spans(filters: Filters) -> list[tuple[str, date, date]]:
+    """Spans that a period is compared with: the days before it, and the same days a year before.
+
+    Those that begin before the listener's first day are left out.
+    """
+    spans = [
+        ("the period before", *filters.previous),
+        ("a year before", year_before(filters.start), year_before(filters.end)),
+    ]
+    if spans[0][1:] == spans[1][1:]:
+        spans = spans[1:]
+    return [span for span in spans if span[1] >= filters.listener.first]
+
+
+def total_figures(view: View, row: ResultRow) -> Sequence[Figure]:
+    """Figures of a row of `totals_sql`, compared with the period before and a year before."""
+    filters = view.filters
+    sql = totals_sql(filters)
+    spans = compared_spans(filters)
+    others = [(name, view.rows(sql, start=start, end=end)) for name, start, end in spans]
+
+    def notes(name: str) -> list[str]:
+        said = []
+        for label, rows in others:
+            before = rows[0][name] if rows else 0
+            if before and row[name] is not None:
+                said.append(f"{_percent_change(row[name] / before - 1)} vs {label}")
+        return said
+
+    def points(name: str) -> list[str]:
+        said = []
+        for label, rows in others:
+            before = rows[0][name] if rows else None
+            if before is not None and row[name] is not None:
+                said.append(f"{write_signed(100 * (row[name] - before))} points vs {label}")
+        return said
+
+    def counted(name: str, label: str) -> Figure:
+        return Figure(label, write_count(row[name]), notes(name))
+
+    return [
+        Figure("time", write_hours(row["ms_played"]), notes("ms_played")),
+        counted("plays", "plays"),
+        counted("artists", "artists"),
+        counted("tracks", "tracks"),
+        counted("albums", "albums"),
+        Figure("days with a play", write_count(row["active_days"]), [f"of {write_count(filters.days)}"]),
+        Figure("skipped", written(row["skip_rate"], "share"), points("skip_rate")),
+        Figure("on shuffle", written(row["shuffle_rate"], "share"), points("shuffle_rate")),
+    ]
+
+
+def hours_sql(filters: Filters) -> str:
+    """SQL of hours and plays by step of the period."""
+    return f"""
+    WITH {heard_hours(filters).strip()}
+    SELECT date_trunc($step, date)::DATE AS start, sum(ms_played) / 3600000 AS hours, sum(plays)::BIGINT AS plays
+    FROM heard GROUP BY start ORDER BY start
+    """
+
+
+def part_as_share(part: float | None, whole: float | None) -> str:
+    """A part as a share of the whole."""
+    return write_share((part or 0) / whole) if whole else written(None, "share")
+
+
+def _percent_change(change: float) -> str:
+    """`+12 %`, `-3 %`, `±0 %`; of ten times as much or more, `12 times`."""
+    if change >= 9:
+        return f"{change + 1:,.0f} times"
+    percent = round(100 * change)
+    return f"{percent or '±0':{'+' if percent else ''}}{THIN}%".replace("-", MINUS)

@@ -1,0 +1,99 @@
+"""The plays that filters leave, as common table expressions for the pages' queries.
+
+Daily and hourly sums answer where they can. They hold no lengths of single plays and no private sessions by track, so
+other filters read `fct_plays`. Both have the same columns and give the same numbers.
+"""
+
+from collections.abc import Sequence
+
+from spotify_assets.dashboard.filters import ALL, MUSIC, SPOKEN, Filters
+
+DAYS = "BETWEEN $start AND $end"
+LISTENER_KEY = "(SELECT listener_key FROM dim_listener WHERE listener = $listener)"
+# Of a key of plays: the dimension that has the key which it is counted under.
+CANONICAL = {
+    "recording_key": ("dim_recording", "canonical_recording_key"),
+    "artist_key": ("dim_artist", "canonical_artist_key"),
+    "album_key": ("dim_album", "canonical_album_key"),
+}
+
+
+def heard_hours(filters: Filters, days: str = DAYS) -> str:
+    """`heard`: sums by local date, hour, device and country; all content that the filters leave."""
+    if filters.is_plain:
+        return f"""
+    heard AS (
+        SELECT date, hour, platform, conn_country, plays, streams, ms_played, skips, skips_known, shuffles,
+            shuffles_known, deliberate_starts, starts_known, finished, ends_known
+        FROM hourly_listening
+        WHERE listener = $listener AND date {days}
+    )"""
+    return f"""
+    heard AS (
+        SELECT d.date, p.time_key AS hour, f.platform, 1 AS plays, p.is_stream::INT AS streams, p.ms_played,
+            coalesce(p.skipped, false)::INT AS skips, (p.skipped IS NOT NULL)::INT AS skips_known,
+            coalesce(p.shuffle, false)::INT AS shuffles, (p.shuffle IS NOT NULL)::INT AS shuffles_known
+        FROM fct_plays p
+        JOIN dim_date d USING (date_key)
+        JOIN dim_platform f USING (platform_key)
+        WHERE p.listener_key = {LISTENER_KEY} AND d.date {days}{_of_plays(filters)}
+    )"""
+
+
+def heard_tracks(filters: Filters, days: str = DAYS, *, by: Sequence[str] = ("date", *CANONICAL)) -> str:
+    """`tracks`: sums by canonical recording, artist and album, and by date; tracks only.
+
+    Args:
+        filters: What counts.
+        days: Condition on the date.
+        by: What sums are by: keys, and other expressions with a name, as `date > $day AS is_late`. Fewer are faster:
+            sums are made before the names of an entity are joined. Rows of one canonical key may be several.
+    """
+    if filters.minimum or filters.no_incognito or filters.content == SPOKEN:
+        source = f"""
+        SELECT d.date, p.recording_key, p.artist_key, p.album_key, 1 AS plays, p.ms_played,
+            coalesce(p.skipped, false)::INT AS skips, (p.skipped IS NOT NULL)::INT AS skips_known
+        FROM fct_plays p JOIN dim_date d USING (date_key)
+        WHERE p.listener_key = {LISTENER_KEY} AND d.date {days} AND p.content_type = 'track'{_of_plays(filters)}"""
+    else:
+        source = f"""
+        SELECT date, recording_key, artist_key, album_key, plays, ms_played, skips, skips_known
+        FROM daily_track_plays WHERE listener = $listener AND date {days}"""
+    # In that order: `dim_album` has an `artist_key`, too.
+    keys = [key for key in CANONICAL if key in by]
+    joins = "".join(f" JOIN {CANONICAL[key][0]} USING ({key})" for key in keys)
+    canonical = "".join(f", {CANONICAL[key][1]} AS {key}" for key in keys)
+    return f"""
+    played AS ({source}
+    ),
+    summed AS (
+        SELECT {", ".join(by)}, sum(plays) AS plays, sum(ms_played) AS ms_played, sum(skips) AS skips,
+            sum(skips_known) AS skips_known
+        FROM played GROUP BY ALL
+    ),
+    tracks AS (
+        SELECT summed.*{f" EXCLUDE ({', '.join(keys)})" if keys else ""}{canonical}
+        FROM summed{joins}
+    )"""
+
+
+def heard_plays(filters: Filters, days: str = DAYS) -> str:
+    """`heard`: single plays with their local date and hour, canonical keys, and names."""
+    return f"""
+    heard AS (
+        SELECT p.*, d.date, p.time_key AS hour
+        FROM fct_plays p JOIN dim_date d USING (date_key)
+        WHERE p.listener_key = {LISTENER_KEY} AND d.date {days}{_of_plays(filters)}
+    )"""
+
+
+def _of_plays(filters: Filters) -> str:
+    """Conditions on single plays."""
+    conditions = ""
+    if filters.content != ALL:
+        conditions += f" AND p.content_type {'=' if filters.content == MUSIC else '<>'} 'track'"
+    if filters.minimum:
+        conditions += " AND p.ms_played >= $min_ms"
+    if filters.no_incognito:
+        conditions += " AND p.incognito IS NOT TRUE"
+    return conditions
