@@ -1,0 +1,153 @@
+"""Every page answers on every warehouse, and says what the tables hold."""
+
+import duckdb
+import pytest
+
+from spotify_assets_tests.dashboard.conftest import ENTITY_PAGES, PAGES, addresses
+from spotify_assets_tests.dashboard.warehouses import FULL, HOSTILE, ONE, write_warehouse
+
+
+@pytest.mark.parametrize("page", [*PAGES, *ENTITY_PAGES])
+def test_every_page_answers_with_every_filter(full, page):
+    for address in addresses(page):
+        assert full.get(address).status_code in ({200, 404} if "listener=ben" in address else {200}), address
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_answers_for_a_listener_with_one_play(made, page):
+    assert made["one"].get(page).status_code == 200
+
+
+@pytest.mark.parametrize("warehouse", ["empty", "missing"])
+@pytest.mark.parametrize("page", ["/", "/day?date=2024-01-01", "/artist/21"])
+def test_an_empty_warehouse_says_how_to_bring_data_in(made, warehouse, page):
+    words = made[warehouse].words(page)
+    assert "spotify-assets import my_spotify_data.zip --listener me" in words
+    assert "spotify-assets demo" in words
+
+
+def test_a_warehouse_that_lacks_a_table_says_what_to_do(made):
+    answer = made["former"].get("/time")
+    assert answer.status_code == 503
+    assert "lacks 1 tables (records): spotify-assets sync writes them" in answer.text
+
+
+def test_a_warehouse_that_lacks_a_column_says_what_to_do(tmp_path, site_of):
+    path = write_warehouse(tmp_path / "w.duckdb", FULL)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("ALTER TABLE top_charts DROP COLUMN peak_rank")
+    answer = site_of(path).get("/charts?chart=year&entity=track")
+    assert answer.status_code == 503
+    assert "lacks a column: spotify-assets sync writes them" in answer.text
+
+
+def test_a_page_shows_what_a_sync_wrote_meanwhile(tmp_path, site_of):
+    path = write_warehouse(tmp_path / "w.duckdb", ONE)
+    site = site_of(path)
+    assert "plays 1 " in site.block("/", "totals")
+    write_warehouse(tmp_path / "new.duckdb", FULL).replace(path)
+    assert "plays 6 " in site.block("/?period=all", "totals")
+
+
+def test_no_page_is_made_for_what_was_never_heard(full):
+    for address in (
+        "/artist/99",
+        "/track/x",
+        "/album/99999999999999999999999",
+        "/show/-",
+        "/playlist/1",
+        "/day",
+        "/day?date=2024-13-01",
+        "/none",
+    ):
+        answer = full.get(address)
+        assert answer.status_code == 404, address
+        assert "Not found" in answer.text
+
+
+def test_the_overview_has_the_sums_of_the_plays(full):
+    # 100 + 300 + 20 + 180 + 400 s of music, 3,600 s of a podcast: 4,600 s in six plays on five days.
+    words = full.block("/", "totals")
+    assert (
+        "time 1.3 h plays 6 artists 2 tracks 3 albums 2 days with a play 5 of 62 skipped 17 % on shuffle 17 %" in words
+    )
+
+
+def test_short_plays_and_private_sessions_are_left_out(full):
+    assert "plays 5 artists 2 tracks 2" in full.block("/?min=30", "totals")
+    assert "plays 5 artists 2 tracks 3" in full.block("/?incognito=no", "totals")
+    assert "plays 1 artists 0 tracks 0" in full.block("/?content=spoken", "totals")
+    assert "plays 5 artists 2 tracks 3" in full.block("/?content=music", "totals")
+
+
+def test_a_period_is_compared_with_the_one_before(full):
+    # 1 January 2024: two plays, of one artist; the day before: one.
+    words = full.block("/?from=2024-01-01&to=2024-01-01", "totals")
+    assert "plays 2 +100 % vs the period before artists 1 ±0 % vs the period before" in words
+
+
+def test_months_are_those_of_the_listener(full):
+    # The first play ended on 31 December at 23:30 in Stockholm.
+    words = full.block("/charts?from=2023-12-31&to=2023-12-31", "chart")
+    assert "1 Band 1 1:40 100 %" in words
+
+
+def test_the_chart_has_places_and_how_they_changed(full):
+    words = full.block("/charts?entity=track&from=2024-01-01&to=2024-01-01", "chart")
+    assert "1 = Étude Band 1 5:00 94 %" in words
+    assert f"2 new {HOSTILE} Band 1 0:20 6.2 %" in words
+
+
+def test_a_year_has_a_chart_of_its_own(full):
+    words = full.block("/charts?entity=track&chart=year", "chart")
+    assert "is on top of 2024" in words
+    assert "1 new Étude Band 1 6:40" in words
+
+
+def test_a_day_shows_its_plays_in_local_time(full):
+    words = full.block("/day?date=2024-01-01", "plays")
+    assert "2 plays, 5:20" in words
+    assert "07:55 Étude Band Band's album 5:00 android Played to its end" in words
+    assert f"08:09 {HOSTILE} Band Band's album 0:20 android Forward button" in words
+
+
+def test_an_artist_has_its_share_and_neighbours(full):
+    words = full.words("/artist/21")
+    # 420 of 1,000 s.
+    assert "of your music 42 %" in words
+    assert f"2. {HOSTILE} →" in words
+
+
+def test_a_track_links_to_spotify_where_its_id_is_known(full):
+    assert 'href="https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC"' in full.text("/track/11")
+    assert "open.spotify.com/track" not in full.text("/track/12")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"), [("etu", True), ("ÉTU", True), ("tude", False), ("%", False), ("_tude", False)]
+)
+def test_search_matches_beginnings_without_accents(full, wanted, found):
+    assert ("Étude" in full.words(f"/search?q={wanted}").split("Search", 1)[1].split("All time", 1)[0]) is found
+
+
+def test_search_matches_where_a_word_begins(full):
+    assert "Band's album" in full.words("/search?q=alb")
+
+
+def test_trust_accounts_for_every_record(full):
+    words = full.words("/trust")
+    # Six plays of anna and two rejected records, of the eight in the file.
+    assert "75 % of 8 records are kept, none is lost" in words
+    assert "too short" in words
+    assert "1 records" not in words
+    assert "Played (ms)" in full.words("/rejected?reason=too_short")
+
+
+def test_two_years_are_compared(full):
+    words = full.block("/compare?a=2024&b=2023", "figures")
+    assert "plays 5.0 1.0 +4.0" in words
+
+
+def test_titles_say_what_is_seen(full):
+    assert "You listened most on Saturday mornings" in full.words("/time?content=spoken")
+    assert "Half of all plays last 3:00 or longer" in full.words("/behaviour")
