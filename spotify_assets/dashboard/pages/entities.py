@@ -55,6 +55,11 @@ RANKS = """
     WHERE listener = $listener AND entity_type = $entity AND period_type = 'year' AND entity_key = $key
     ORDER BY year
 """
+FOUND = """
+    SELECT started_by, replace(platform_family, '_', ' ') AS device FROM discoveries JOIN dim_platform USING (platform)
+    WHERE listener = $listener AND entity_type = $entity AND entity_key = $key
+"""
+WAYS = {"deliberate": "chosen by you", "shuffle": "on shuffle", "queue": "from a queue or autoplay"}
 OPENED = """
     SELECT count(*) AS sessions, count(*) FILTER (session_type = 'album_run') AS runs
     FROM listening_sessions JOIN dim_recording r ON r.recording_key = first_recording_key
@@ -161,6 +166,7 @@ def _entity_page(
             key=key,
         )
 
+    found = view.rows(FOUND, entity=entity, key=key)
     blocks = [
         Block(
             "figures",
@@ -174,7 +180,7 @@ def _entity_page(
                 Column("skip_rate", "Skipped", "share"),
                 Column("shuffle_rate", "On shuffle", "share"),
             ],
-            figures=lambda rows: [*_period_figures(rows[0]), *_life_figures(about), *(figures or [])],
+            figures=lambda rows: [*_period_figures(rows[0]), *_life_figures(about, found), *(figures or [])],
             note="Rank, state, streaks and gaps are of all time; the others of the period.",
         ),
         parts.over_time_block(view, "history", over_time, "played it", key=key),
@@ -279,10 +285,14 @@ def _period_figures(row: ResultRow) -> list[Figure]:
     ]
 
 
-def _life_figures(about: ResultRow) -> list[Figure]:
+def _life_figures(about: ResultRow, found: Rows) -> list[Figure]:
     return [
         Figure("rank", write_count(about["rank"]), [write_words(about["state"])]),
-        Figure("first heard", write_day(about["first_played_at"])),
+        Figure(
+            "first heard",
+            write_day(about["first_played_at"]),
+            [f"{WAYS[row['started_by']]}, {row['device']}" for row in found if row["started_by"] in WAYS],
+        ),
         Figure("last heard", write_day(about["last_played_at"])),
         Figure(
             "heard of a play",
