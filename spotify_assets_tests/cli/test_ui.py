@@ -90,8 +90,9 @@ def test_it_serves_tells_runs_and_ends_with_all_that_it_started(script):
     wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "the end")
     assert [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
 
-    address, run, *runs, stopped = output.read_text().splitlines()
+    address, dashboard, run, *runs, stopped = output.read_text().splitlines()
     assert address == f"Dagster's UI is at http://localhost:{port}; Ctrl-C stops it."
+    assert dashboard == "Your listening as pages: spotify-assets dashboard"
     assert re.fullmatch(r"\d\d:\d\d:\d\d maintain_tables: succeeded after \d+ s", run)
     # What a sensor started meanwhile.
     assert all(re.match(r"\d\d:\d\d:\d\d read_history ", line) for line in runs)

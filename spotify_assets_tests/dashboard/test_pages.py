@@ -116,6 +116,7 @@ def test_an_artist_has_its_share_and_neighbours(full):
     # 420 of 1,000 s.
     assert "of your music 42 %" in words
     assert f"2. {HOSTILE} →" in words
+    assert "chosen by you, android" in words
 
 
 def test_a_track_links_to_spotify_where_its_id_is_known(full):
