@@ -3,6 +3,7 @@
 from spotify_assets.dashboard import charts
 from spotify_assets.dashboard.blocks import Block, Column, Page, View
 from spotify_assets.dashboard.formats import plural, write_share
+from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Query, Rows
 from spotify_assets.dashboard.sources import heard_hours, heard_plays
 
@@ -78,9 +79,9 @@ def behaviour_page(view: View) -> Page:
     def reasons(of: str, name: str) -> Query:
         return view.query(f"""
     {plays}
-    SELECT meaning AS {name}, count(*) AS plays, count(*) / sum(count(*)) OVER () AS share,
+    SELECT {parts.MEANINGS[of]} AS {name}, count(*) AS plays, count(*) / sum(count(*)) OVER () AS share,
         count(*) FILTER (skipped) / nullif(count(skipped), 0) AS skip_rate
-    FROM heard JOIN dim_reason ON reason_key = {of} GROUP BY meaning ORDER BY plays DESC, meaning
+    FROM heard JOIN dim_reason ON reason_key = {of} GROUP BY {name} ORDER BY plays DESC, {name}
     """)
 
     return Page(

@@ -159,9 +159,9 @@ def _entity_page(
     def reasons(of: str, name: str) -> Query:
         return view.query(
             f"""{plays}
-    SELECT meaning AS {name}, count(*) AS plays, count(*) / sum(count(*)) OVER () AS share, sum(ms_played)
+    SELECT {parts.MEANINGS[of]} AS {name}, count(*) AS plays, count(*) / sum(count(*)) OVER () AS share, sum(ms_played)
         / 3600000 AS hours
-    FROM own JOIN dim_reason ON reason_key = {of} GROUP BY meaning ORDER BY plays DESC, meaning
+    FROM own JOIN dim_reason ON reason_key = {of} GROUP BY {name} ORDER BY plays DESC, {name}
     """,
             key=key,
         )

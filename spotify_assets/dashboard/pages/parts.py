@@ -35,6 +35,11 @@ DIMENSIONS = {
         FROM sums s JOIN dim_album d ON d.album_key = s.album_key
         JOIN dim_artist a ON a.artist_key = d.artist_key""",
 }
+# `trackdone` says of a start that the play before was played to its end, and of an end that this one was.
+MEANINGS = {
+    "reason_start_key": "CASE reason WHEN 'trackdone' THEN 'The one before ended' ELSE meaning END",
+    "reason_end_key": "CASE reason WHEN 'trackdone' THEN 'Played to its end' ELSE meaning END",
+}
 # Days of a bar, as `columns_chart` takes them.
 DAYS_OF_STEP = {"day": 0, "week": 7, "month": 0}
 KEYS = {"artist": "artist_key", "track": "recording_key", "album": "album_key"}

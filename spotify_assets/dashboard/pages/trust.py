@@ -24,9 +24,10 @@ FILES = """
     WITH kept AS (SELECT source_file, count(*) AS kept FROM plays WHERE listener = $listener GROUP BY ALL),
     rejected AS (SELECT source_file, count(*) AS rejected FROM rejected_plays WHERE listener = $listener GROUP BY ALL)
     SELECT replace(f.source_file, 'history/' || f.listener || '/', '') AS file, f.source_file, f.source_format,
-        f.status, f.records, coalesce(kept, 0) AS kept, coalesce(rejected, 0) AS rejected,
+        f.status, concat_ws(': ', f.status, f.detail) AS said, f.records, coalesce(kept, 0) AS kept,
+        coalesce(rejected, 0) AS rejected,
         timezone('UTC', f.first_played_at)::DATE AS first_day, timezone('UTC', f.last_played_at)::DATE AS last_day,
-        f.detail, timezone('UTC', f.landed_at) AS landed_at
+        timezone('UTC', f.landed_at) AS landed_at
     FROM raw_files f LEFT JOIN kept USING (source_file) LEFT JOIN rejected USING (source_file)
     WHERE f.listener = $listener ORDER BY f.status, f.source_file
 """
@@ -151,7 +152,7 @@ def trust_page(view: View) -> Page:
                 [
                     Column("file", "File"),
                     Column("source_format", "Format", "words"),
-                    Column("status", "Status"),
+                    Column("said", "Status"),
                     Column("records", "Records", "count"),
                     Column("kept", "Kept", "count"),
                     Column(
@@ -162,7 +163,6 @@ def trust_page(view: View) -> Page:
                     ),
                     Column("first_day", "From", "day"),
                     Column("last_day", "To", "day"),
-                    Column("detail", "Note"),
                 ],
                 note="Landed files and members of archives; the number of rejected records links to them.",
                 shown=100,
