@@ -3,8 +3,6 @@
 Days are local dates, `ms_played` is in milliseconds.
 """
 
-from functools import reduce
-
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -15,7 +13,7 @@ from spotify_assets.transforms.aggregates import share_of
 from spotify_assets.transforms.asking import has_rows
 from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.joins import broadcast_join
-from spotify_assets.transforms.periods import canonical_track_plays, previous_start, starts_of
+from spotify_assets.transforms.periods import canonical_track_plays, entity_names, previous_start, starts_of
 
 # Kinds of charts. Numbers are quicker to group and sort by than names: the first day of a period and the number of its
 # kind are one.
@@ -67,7 +65,7 @@ def top_charts(
         (F.isnull("previous_rank") & ~is_new).alias("is_reentry"),
     )
     charts = broadcast_join(
-        _entity_names(dim_recording, dim_artist, dim_album), charts, ["entity_type", "entity_key"], "inner"
+        entity_names(dim_recording, dim_artist, dim_album), charts, ["entity_type", "entity_key"], "inner"
     )
     return (
         broadcast_join(listeners, charts, "listener_key", "inner")
@@ -183,20 +181,3 @@ def _first_day(period: Column) -> Column:
 def _by_series(place: int) -> Column:
     """Kind of entity, or of period, of the column `series`."""
     return F.get(F.array(*[F.lit(of[place]) for of in SERIES]), F.col("series"))
-
-
-def _entity_names(dim_recording: DataFrame, dim_artist: DataFrame, dim_album: DataFrame) -> DataFrame:
-    """One row per entity: `entity_type`, `entity_key`, `name` and `artist_name`."""
-
-    def named(entity: str, dimension: DataFrame, key: str, name: str) -> DataFrame:
-        columns: list[Column] = [F.lit(entity).alias("entity_type"), F.col(key).alias("entity_key")]
-        return dimension.select(*columns, F.col(name).alias("name"), "artist_name")
-
-    return reduce(
-        DataFrame.unionByName,
-        [
-            named("track", dim_recording, "recording_key", "track_name"),
-            named("artist", dim_artist, "artist_key", "artist_name"),
-            named("album", dim_album, "album_key", "album_name"),
-        ],
-    )

@@ -4,6 +4,7 @@ Days are local dates, `ms_played` is in milliseconds.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -89,6 +90,23 @@ def canonical_track_plays(
     """`daily_track_plays` with canonical keys of recording, artist and album."""
     rows = merge_keys(daily_track_plays, dim_recording, "recording_key")
     return merge_keys(merge_keys(rows, dim_artist, "artist_key"), dim_album, "album_key")
+
+
+def entity_names(dim_recording: DataFrame, dim_artist: DataFrame, dim_album: DataFrame) -> DataFrame:
+    """One row per key of a track, artist and album: `entity_type`, `entity_key`, `name` and `artist_name`."""
+
+    def named(entity: str, dimension: DataFrame, key: str, name: str) -> DataFrame:
+        columns: list[Column] = [F.lit(entity).alias("entity_type"), F.col(key).alias("entity_key")]
+        return dimension.select(*columns, F.col(name).alias("name"), "artist_name")
+
+    return reduce(
+        DataFrame.unionByName,
+        [
+            named("track", dim_recording, "recording_key", "track_name"),
+            named("artist", dim_artist, "artist_key", "artist_name"),
+            named("album", dim_album, "album_key", "album_name"),
+        ],
+    )
 
 
 def starts_of(date: Column, period_types: Iterable[str]) -> dict[str, Column]:

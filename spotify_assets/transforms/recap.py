@@ -18,7 +18,7 @@ from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.joins import broadcast_join
 from spotify_assets.transforms.life import DAY_BITS, LAST_DAY, date_of, packed_day, with_streaks
 from spotify_assets.transforms.milestones import PLAUSIBLE
-from spotify_assets.transforms.periods import canonical_track_plays
+from spotify_assets.transforms.periods import canonical_track_plays, entity_names
 
 YEAR = ("listener", "year")
 # Columns of `period_listening` that are taken as they are.
@@ -234,22 +234,7 @@ def _wrapped_charts(
         .select(*chart, "wrapped_plays", F.posexplode(F.slice(F.array_sort("entries"), 1, TOP)).alias("rank", "entry"))
         .select(*chart, "wrapped_plays", "rank", "entry.entity_key", (-F.col("entry.less_plays")).alias("plays"))
     )
-    names = reduce(
-        DataFrame.unionByName,
-        [
-            dimension.select(
-                F.lit(entity).alias("entity_type"),
-                F.col(f"{CHART_ENTITIES[entity]}_key").alias("entity_key"),
-                F.col(name).alias("name"),
-                "artist_name",
-            )
-            for entity, dimension, name in (
-                ("track", dim_recording, "track_name"),
-                ("artist", dim_artist, "artist_name"),
-                ("album", dim_album, "album_name"),
-            )
-        ],
-    )
+    names = entity_names(dim_recording, dim_artist, dim_album)
     entry = F.struct("rank", "name", "artist_name", *_numbers_as_text("plays"))
     named = broadcast_join(ranked, names, ["entity_type", "entity_key"], "inner")
     return named.groupBy(*YEAR).agg(
