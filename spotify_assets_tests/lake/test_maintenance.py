@@ -140,6 +140,7 @@ def test_the_job_reports_files_and_bytes(fragmented, instance):
     assert tables["plays"]["files after"] == tables["plays"]["files before"] + 1
 
 
+@pytest.mark.integration
 def test_in_a_bucket(s3_world, no_floor):
     s3_world.land("anna/a.json", MONTH["anna/a.json"])
     s3_world.overrides["retention_days"] = 0

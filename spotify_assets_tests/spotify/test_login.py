@@ -115,10 +115,14 @@ def test_there_is_no_browser(api):
     def none(url):
         raise OSError("no display")
 
-    threading.Timer(0.1, lambda: visit(lines[1].rsplit(" ", 1)[1])).start()
+    def say(line):
+        lines.append(line)
+        if len(lines) == 2:  # the address to open
+            threading.Timer(0.1, visit, [line.rsplit(" ", 1)[1]]).start()
+
     lines = []
 
-    log_in(settings_for(api), free_port(), none, lines.append)
+    log_in(settings_for(api), free_port(), none, say)
 
     assert "Logged in" in lines[-1]
 
