@@ -164,6 +164,13 @@ METRICS = frozenset(name for name, table in TABLES.items() if table.layer == "me
 NEEDED = METRICS.intersection(*[{upstream for table in {*TABLES} - METRICS for upstream in lineage.upstreams(table)}])
 
 
+# For `pytestmark`: one metric of each kind, as tests of whole lakes and targets want.
+some_metrics = pytest.mark.metrics(
+    *("track_metrics", "artist_metrics", "album_metrics", "daily_listening", "listening_clock"),
+    *("playlist_changes", "playlist_track_tenure", "catalogue_coverage", "listening_sessions"),
+)
+
+
 def with_upstreams(metrics: Iterable[str]) -> frozenset[str]:
     """These metrics, those that they are computed from, and those that other layers need."""
     found = {*metrics, *NEEDED}

@@ -17,9 +17,9 @@ from spotify_assets.model import TABLES
 from spotify_assets.refresh.plan import RANGE_END, RANGE_START
 from spotify_assets.sandbox.spotify_api import Item, Playlist, StandIn, Status
 from spotify_assets.spotify import LoginNeededError, SpotifyClient, failures
-from spotify_assets_tests.conftest import World, account, extended
+from spotify_assets_tests.conftest import World, account, extended, some_metrics
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, some_metrics]
 
 TODAY = datetime.now(UTC).date()
 EDITORIAL = "37i9dQZEVXbMDoHDwVN2tF"

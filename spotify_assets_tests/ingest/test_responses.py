@@ -14,7 +14,7 @@ from spotify_assets.ingest.responses import mirror_metadata, mirror_playlists
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import staleness
 from spotify_assets.storage import Folder, StorageError
-from spotify_assets_tests.conftest import account, extended
+from spotify_assets_tests.conftest import account, extended, some_metrics
 from spotify_assets_tests.readers.test_metadata import album, features, full_artist, line
 from spotify_assets_tests.readers.test_playlists import (
     HOSTILE,
@@ -31,7 +31,7 @@ from spotify_assets_tests.readers.test_playlists import (
 from spotify_assets_tests.readers.test_recently_played import page as recent_page
 from spotify_assets_tests.readers.test_recently_played import play
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, some_metrics]
 
 DAYS = ("2024-01-01", "2024-01-02", "2024-01-03")
 

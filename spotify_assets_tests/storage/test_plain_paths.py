@@ -7,10 +7,10 @@ from spotify_assets.storage import StorageError, plain_path, plain_paths
 from spotify_assets.targets import publishing
 from spotify_assets.targets.duckdb_file import Warehouse
 from spotify_assets.targets.flat_files import FlatFiles
-from spotify_assets_tests.conftest import World, extended
+from spotify_assets_tests.conftest import World, extended, some_metrics
 from spotify_assets_tests.targets.published import count, publish
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, some_metrics]
 
 
 @pytest.fixture(autouse=True)

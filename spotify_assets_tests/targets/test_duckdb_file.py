@@ -18,11 +18,11 @@ from spotify_assets.retry import Backoff
 from spotify_assets.targets import duckdb_file, publishing
 from spotify_assets.targets.duckdb_file import Warehouse
 from spotify_assets.targets.publishing import TargetError
-from spotify_assets_tests.conftest import extended
+from spotify_assets_tests.conftest import extended, some_metrics
 from spotify_assets_tests.targets.published import LISTS, catalog_tracks, count, publish, spans
 from spotify_assets_tests.targets.test_duckdb_blocks import let_duckdb_cut_off
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, some_metrics]
 
 APRIL = [extended("2024-04-30T23:59:59Z"), extended("2024-04-01T00:00:00Z")]
 

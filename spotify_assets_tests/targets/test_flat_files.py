@@ -17,9 +17,10 @@ from spotify_assets.storage import storage_at
 from spotify_assets.targets import flat_files, publishing
 from spotify_assets.targets.publishing import TargetError
 from spotify_assets.targets.registry import targets
+from spotify_assets_tests.conftest import some_metrics
 from spotify_assets_tests.targets.published import FILES, LISTS, catalog_tracks, count, publish, two_snapshots
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, some_metrics]
 
 ALL = publishing.tables_of_layers(*LAYERS)
 

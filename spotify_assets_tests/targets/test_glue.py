@@ -29,9 +29,10 @@ from spotify_assets.targets.glue import Athena, GlueCatalog, _managed_part, trun
 from spotify_assets.targets.publishing import CountingTarget
 from spotify_assets.targets.questions import questions
 from spotify_assets.targets.registry import targets
+from spotify_assets_tests.conftest import some_metrics
 from spotify_assets_tests.targets.published import LISTS, catalog_tracks, comparable, count, publish
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, some_metrics]
 
 FEW = ("plays", "dim_time")
 READ_BY_NAME = """

@@ -16,7 +16,7 @@ from spotify_assets.targets import publishing
 from spotify_assets.targets.mysql import MySQL, _is_transient
 from spotify_assets.targets.mysql_rows import LoadError
 from spotify_assets.targets.publishing import TargetError
-from spotify_assets_tests.conftest import extended
+from spotify_assets_tests.conftest import extended, some_metrics
 from spotify_assets_tests.targets.published import (
     FILES,
     HOSTILE,
@@ -28,7 +28,7 @@ from spotify_assets_tests.targets.published import (
     two_snapshots,
 )
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, some_metrics]
 
 APRIL = [extended("2024-04-01T12:00:00Z", track="Song", ms_played=70_000, platform="p" * 31)]
 

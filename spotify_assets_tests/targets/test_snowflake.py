@@ -14,6 +14,7 @@ from spotify_assets.targets.publishing import Span, TargetError
 from spotify_assets.targets.registry import targets
 from spotify_assets.targets.snowflake import Snowflake
 from spotify_assets.targets.snowflake_sql import column_name
+from spotify_assets_tests.conftest import some_metrics
 from spotify_assets_tests.targets.published import (
     FILES,
     LISTS,
@@ -26,7 +27,7 @@ from spotify_assets_tests.targets.published import (
     two_snapshots,
 )
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, some_metrics]
 
 SERVED = publishing.tables_for_analysis()
 OF_CATALOGUE = (
