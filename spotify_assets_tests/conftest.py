@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
 LANDED_AT = datetime(2025, 1, 10, tzinfo=UTC)
+Rows = list[dict[str, Any]]
 TIMELESS = ("landed_at", "loaded_at", "reader_version")
 
 
@@ -329,25 +330,36 @@ def frame(spark: SparkSession) -> Any:
 def computed(frame: Any, spark: SparkSession) -> Any:
     """What a table's transform gives for some of its inputs.
 
-    Of those that are left out, dimensions are computed from the given ones, and other tables are empty.
+    Of those that are left out, dimensions are computed from the given ones, and other tables are empty. A test
+    computes a dimension once for the same inputs.
     """
+    dimensions: dict[tuple[str, str], Rows] = {}
 
-    def held(table: str, rows: DataFrame) -> DataFrame:
-        """The rows, collected: a transform that refers to them several times doesn't compute them each time."""
-        return frame(table, [row.asDict() for row in rows.select(*TABLES[table].columns).collect()])
+    def collected(table: str, rows: DataFrame) -> Rows:
+        return [row.asDict() for row in rows.select(*TABLES[table].columns).collect()]
+
+    def dimension(table: str, inputs: Mapping[str, Rows]) -> Rows:
+        key = (table, repr(sorted(inputs.items())))
+        if key not in dimensions:
+            dimensions[key] = collected(table, from_rows(table, inputs, {}))
+        return dimensions[key]
 
     def compute(table: str, **inputs: Any) -> DataFrame:
-        given = {name: held(name, rows) for name, rows in inputs.items() if name in TABLES}
-        options = {name: value for name, value in inputs.items() if name not in TABLES}
+        # A transform that refers to an input several times computes it each time, unless it is collected before.
+        rows = {name: collected(name, given) for name, given in inputs.items() if name in TABLES}
+        return from_rows(table, rows, {name: value for name, value in inputs.items() if name not in TABLES})
+
+    def from_rows(table: str, inputs: Mapping[str, Rows], options: dict[str, Any]) -> DataFrame:
         if lineage.takes(table, "settings"):
             options.setdefault("settings", load_settings())
         if lineage.takes(table, "spark"):
             options["spark"] = spark
+        known = dict(inputs)
         for name in lineage.upstreams(table):
-            if name not in given:
-                is_dimension = TABLES[name].layer == "dimensions"
-                given[name] = held(name, compute(name, **given)) if is_dimension else frame(name, [])
-        rows = getattr(transforms, table)(*[given[name] for name in lineage.upstreams(table)], **options)
+            if name not in known:
+                known[name] = dimension(name, inputs) if TABLES[name].layer == "dimensions" else []
+        frames = [frame(name, known[name]) for name in lineage.upstreams(table)]
+        rows = getattr(transforms, table)(*frames, **options)
         return select_model_columns(TABLES[table], rows)
 
     return compute
