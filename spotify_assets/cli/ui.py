@@ -135,11 +135,17 @@ class _Services:
 
 @contextmanager
 def _services(port: int, log: Path) -> Iterator[_Services]:
-    # Background processes of a script ignore SIGINT, and children inherit that unless a handler is set here.
-    before = {number: signal.signal(number, signal.default_int_handler) for number in STOPPING}
+    early: list[int] = []
+    # Background processes of a script ignore SIGINT, and children inherit that unless a handler is set here. This one
+    # lets no signal end the process after it has started the services and before it would stop them.
+    before = {number: signal.signal(number, lambda number, _: early.append(number)) for number in STOPPING}
     try:
         services = _Services(port, log)
         try:
+            for number in STOPPING:
+                signal.signal(number, signal.default_int_handler)
+            if early:
+                raise KeyboardInterrupt
             yield services
         finally:
             services.stop()
