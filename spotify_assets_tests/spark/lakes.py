@@ -87,7 +87,12 @@ def _difference(name: str, one: Any, other: Any) -> Any:
         return [str(table.schema) for table in tables]
     if one.metadata().partition_columns != other.metadata().partition_columns:
         return [table.metadata().partition_columns for table in (one, other)]
-    rows = [_in_order(name, table) for table in tables]
+    return differences(name, *tables)
+
+
+def differences(name: str, one: pa.Table, other: pa.Table) -> list[Any]:
+    """What differs in the rows of a table: its first three rows, or the numbers of rows."""
+    rows = [_in_order(name, table) for table in (one, other)]
     if len(rows[0]) != len(rows[1]):
         return [f"{len(found):,} rows" for found in rows]
     return [
