@@ -49,6 +49,9 @@ def create_app(settings: Settings, *, hosts: Collection[str] = LOOPBACK_NAMES) -
     warehouse, bundle = WarehouseFile(settings), Bundle()
 
     def vega(request: Request) -> Response:
+        if not bundle.content():
+            # Not to be kept by the browser: pages show tables instead of charts until the next start.
+            return PlainTextResponse("Vega could not be put together; see the terminal.", status_code=503)
         return Response(bundle.content(), media_type="text/javascript", headers={"Cache-Control": A_YEAR})
 
     routes = [

@@ -33,7 +33,7 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """Middleware: security headers, reading methods only, and, on loopback, only hosts that name this machine.
+    """Middleware: security headers, and on loopback only hosts that name this machine.
 
     A page of somebody else's could otherwise point its own name at 127.0.0.1 and read the dashboard (DNS rebinding).
 

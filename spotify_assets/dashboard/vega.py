@@ -20,13 +20,14 @@ class Bundle:
         self._thread.start()
 
     def content(self) -> bytes:
-        """The JavaScript, as soon as it is there."""
+        """The JavaScript, as soon as it is there; empty where it could not be made."""
         self._thread.join()
         return self._content
 
     def _load(self) -> None:
         with suppress(OSError):
             self._content = self._path.read_bytes()
+        if self._content:
             return
         import vl_convert
 
