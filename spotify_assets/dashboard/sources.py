@@ -10,6 +10,8 @@ from spotify_assets.dashboard.filters import ALL, MUSIC, SPOKEN, Filters
 
 DAYS = "BETWEEN $start AND $end"
 LISTENER_KEY = "(SELECT listener_key FROM dim_listener WHERE listener = $listener)"
+# Kinds of devices by name. Several members of the dimension are named `unknown`: joined as it is, plays count twice.
+DEVICES = "(SELECT platform, min(platform_family) AS platform_family FROM dim_platform GROUP BY platform) devices"
 # Of a key of plays: the dimension that has the key which it is counted under.
 CANONICAL = {
     "recording_key": ("dim_recording", "canonical_recording_key"),

@@ -5,7 +5,7 @@ from spotify_assets.dashboard.blocks import Block, Column, Page, View
 from spotify_assets.dashboard.formats import plural, write_share
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Query, Rows
-from spotify_assets.dashboard.sources import heard_hours, heard_plays
+from spotify_assets.dashboard.sources import DEVICES, heard_hours, heard_plays
 
 PLACES_IN_SESSION = "'1', '2', '3-5', '6-10', '11+'"
 TRIPS = """
@@ -67,7 +67,7 @@ def behaviour_page(view: View) -> Page:
     {hours}
     SELECT year(date) AS year, replace(platform_family, '_', ' ') AS device, sum(ms_played) / 3600000 AS hours,
         sum(plays)::BIGINT AS plays
-    FROM heard JOIN dim_platform USING (platform) GROUP BY ALL ORDER BY year, device
+    FROM heard JOIN {DEVICES} USING (platform) GROUP BY ALL ORDER BY year, device
     """
     countries = """
     SELECT conn_country AS country, sum(ms_played) / 3600000 AS hours, sum(days)::BIGINT AS days,

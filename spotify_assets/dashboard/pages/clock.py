@@ -30,6 +30,7 @@ SESSIONS = """
 RECORDS = """
     SELECT replace(record, '_', ' ') AS record,
         CASE unit WHEN 'ms' THEN format('{:.1f} h', record_value / 3600000)
+            WHEN 'minutes' THEN format('{}:{:02}', record_value::INT // 60, record_value::INT % 60)
             WHEN 'share' THEN format('{:.0f} %', record_value * 100)
             ELSE format('{:,.0f} ', record_value) || unit END AS shown_value,
         happened_on, name, artist_name AS artist, record_value, unit

@@ -14,7 +14,7 @@ from spotify_assets.dashboard.formats import (
 )
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Query, ResultRow, Rows
-from spotify_assets.dashboard.sources import heard_plays
+from spotify_assets.dashboard.sources import DEVICES, heard_plays
 
 SPOTIFY = "https://open.spotify.com"
 METRICS = {"artist": "artist_metrics", "track": "track_metrics", "album": "album_metrics"}
@@ -55,8 +55,8 @@ RANKS = """
     WHERE listener = $listener AND entity_type = $entity AND period_type = 'year' AND entity_key = $key
     ORDER BY year
 """
-FOUND = """
-    SELECT started_by, replace(platform_family, '_', ' ') AS device FROM discoveries JOIN dim_platform USING (platform)
+FOUND = f"""
+    SELECT started_by, replace(platform_family, '_', ' ') AS device FROM discoveries JOIN {DEVICES} USING (platform)
     WHERE listener = $listener AND entity_type = $entity AND entity_key = $key
 """
 WAYS = {"deliberate": "chosen by you", "shuffle": "on shuffle", "queue": "from a queue or autoplay"}

@@ -5,7 +5,7 @@ from spotify_assets.dashboard.blocks import Block, Column, Page, View
 from spotify_assets.dashboard.formats import plural, write_day, write_hours, write_share
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import ResultRow, Rows
-from spotify_assets.dashboard.sources import heard_hours
+from spotify_assets.dashboard.sources import DEVICES, heard_hours
 
 NEWS = """
     WITH news AS (
@@ -46,7 +46,7 @@ def overview_page(view: View) -> Page:
     SELECT replace(platform_family, '_', ' ') AS device, sum(ms_played) / 3600000 AS hours,
         sum(plays)::BIGINT AS plays,
         sum(ms_played) / sum(sum(ms_played)) OVER () AS share
-    FROM heard JOIN dim_platform USING (platform) GROUP BY ALL ORDER BY hours DESC, device
+    FROM heard JOIN {DEVICES} USING (platform) GROUP BY ALL ORDER BY hours DESC, device
     """
     return Page(
         "Overview",
