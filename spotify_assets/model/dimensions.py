@@ -134,10 +134,10 @@ dim_time = table(
 )
 
 
-def saved_flag(what: str) -> Column:
+def saved_flag(what: str, name: str = "is_saved") -> Column:
     """Whether a listener saved what a row is."""
     return optional(
-        "is_saved",
+        name,
         FLAG,
         f"Whether the {what} is in the library of any listener, by each one's latest export; null if none is landed",
     )
@@ -251,6 +251,8 @@ dim_episode = table(
     optional("duration_ms", COUNT, "Length (ms); null where unknown"),
     *release_columns(),
     optional("image_url", TEXT, "Address of its image; null where unknown"),
+    saved_flag("episode or chapter"),
+    saved_flag("podcast or audiobook", "is_show_saved"),
     *[optional(column.name, TIME, column.comment or "") for column in first_and_last_play("episode")],
 )
 

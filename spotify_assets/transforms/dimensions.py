@@ -200,7 +200,7 @@ def dim_artist(
     )
     links = [links_of(from_catalogue, "artist_id", "artist_key", "id"), _renamed_artists(monthly_content)]
     canonical = _canonical_keys("artist", links, seen, named, raw_merges)
-    artists = mark_saved("dim_artist", _with_canonical(artists, "artist_key", canonical), raw_library)
+    artists = mark_saved("artists", _with_canonical(artists, "artist_key", canonical), raw_library)
     return add_default_members("dim_artist", artists)
 
 
@@ -348,7 +348,7 @@ def dim_album(
     return add_default_members(
         "dim_album",
         mark_saved(
-            "dim_album",
+            "albums",
             _with_canonical(albums.withColumn("artist_key", artist_key(F.col("artist_name"))), "album_key", canonical),
             raw_library,
         ),
@@ -527,15 +527,16 @@ def dim_track(
         genre_families,
     )
     with_canonical = with_attributes.join(canonical, "recording_key")
-    return add_default_members("dim_track", mark_saved("dim_track", with_canonical, raw_library))
+    return add_default_members("dim_track", mark_saved("tracks", with_canonical, raw_library))
 
 
-def dim_episode(monthly_content: DataFrame, playlist_tracks: DataFrame) -> DataFrame:
+def dim_episode(monthly_content: DataFrame, playlist_tracks: DataFrame, raw_library: DataFrame) -> DataFrame:
     """One row per podcast episode or audiobook chapter, played or on a playlist.
 
     Args:
         monthly_content: Whole table.
         playlist_tracks: Whole table.
+        raw_library: Whole table: what listeners saved.
     """
     from_plays = (
         monthly_content.where("content_type <> 'track'")
@@ -574,7 +575,9 @@ def dim_episode(monthly_content: DataFrame, playlist_tracks: DataFrame) -> DataF
         )
         .fillna(UNKNOWN, ["episode_name", "show_name"])
     )
-    return add_default_members("dim_episode", _cast_attributes("dim_episode", episodes, attributes))
+    saved = mark_saved("episodes", _cast_attributes("dim_episode", episodes, attributes), raw_library)
+    by_show = saved.withColumn("normalized_show", normalize_name(F.col("show_name")))
+    return add_default_members("dim_episode", mark_saved("shows", by_show, raw_library, flag="is_show_saved"))
 
 
 def bridge_track_artist(dim_track: DataFrame, track_catalogue: DataFrame) -> DataFrame:

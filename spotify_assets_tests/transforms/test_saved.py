@@ -5,6 +5,7 @@ from pyspark.sql import functions as F
 
 from spotify_assets.transforms.keys import album_key, artist_key, name_key, recording_key
 from spotify_assets.transforms.saved import mark_saved
+from spotify_assets_tests.conftest import utc
 from spotify_assets_tests.transforms.test_metrics import partials, played
 
 __all__ = ["partials"]  # a fixture
@@ -17,6 +18,8 @@ ENTRIES = [
     ("artists", None, "Band", None),
     ("artists", None, None, None),
     ("bannedTracks", OTHER, "Noise", "Band"),
+    ("shows", OTHER, "Night Talk", "Radio"),
+    ("episodes", ID, "Pilot", "Other Show"),
 ]
 
 
@@ -47,7 +50,7 @@ def marked(spark, library):
 def test_tracks_by_id_and_by_names(marked, spark):
     local = spark.range(1).select(name_key(F.lit("Me"), F.lit("Local"))).collect()[0][0]
     found = marked(
-        "dim_track",
+        "tracks",
         "track_key string, name string, artist_name string",
         (ID, "Song (renamed)", "Band"),
         (OTHER, "song", "BAND"),  # the same recording under another id
@@ -61,14 +64,14 @@ def test_tracks_by_id_and_by_names(marked, spark):
 def test_albums_and_artists(marked):
     columns = "album_id string, artist_id string, name string, artist_name string"
     albums = [(ID, None, "Renamed", "Band"), (None, None, "ALBUM", "band"), (OTHER, None, "Album", "Other")]
-    assert marked("dim_album", columns, *albums) == {"Renamed": True, "ALBUM": True, "Album": False}
+    assert marked("albums", columns, *albums) == {"Renamed": True, "ALBUM": True, "Album": False}
     artists = [(None, OTHER, "band", None), (None, ID, "Other", None)]
-    assert marked("dim_artist", columns, *artists) == {"band": True, "Other": False}
+    assert marked("artists", columns, *artists) == {"band": True, "Other": False}
 
 
 def test_without_a_library_nothing_is_known(marked, frame):
     columns = "track_key string, name string, artist_name string"
-    assert marked("dim_track", columns, (ID, "Song", "Band"), saved=frame("raw_library", [])) == {"Song": None}
+    assert marked("tracks", columns, (ID, "Song", "Band"), saved=frame("raw_library", [])) == {"Song": None}
 
 
 def test_a_dimension_has_the_mark(partials, computed, library):
@@ -78,4 +81,31 @@ def test_a_dimension_has_the_mark(partials, computed, library):
         "Band": True,
         "unknown": None,
         "not_applicable": None,
+    }
+
+
+def test_episodes_by_id_and_their_shows_by_name(computed, frame, library):
+    when = utc("2024-01-31 12:00:00")
+    told = [
+        {
+            "content_key": key,
+            "content_type": "episode",
+            "episode_name": name,
+            "show_name": show,
+            "last_played_at": when,
+        }
+        for key, name, show in [
+            (ID, "Pilot (again)", "Other Show"),
+            (OTHER, "First", "NIGHT TALK "),
+            ("3" * 22, "A", "B"),
+        ]
+    ]
+    monthly = frame("monthly_content", told)
+    rows = computed("dim_episode", monthly_content=monthly, raw_library=library).collect()
+    assert {row["episode_name"]: (row["is_saved"], row["is_show_saved"]) for row in rows} == {
+        "Pilot (again)": (True, False),
+        "First": (False, True),
+        "A": (False, False),
+        "unknown": (None, None),
+        "not_applicable": (None, None),
     }

@@ -103,8 +103,8 @@ def dim_track(
 
 
 @lake_table
-def dim_episode(monthly_content: DataFrame, playlist_tracks: DataFrame) -> DataFrame:
-    return transforms.dim_episode(monthly_content, playlist_tracks)
+def dim_episode(monthly_content: DataFrame, playlist_tracks: DataFrame, raw_library: DataFrame) -> DataFrame:
+    return transforms.dim_episode(monthly_content, playlist_tracks, raw_library)
 
 
 @lake_table
