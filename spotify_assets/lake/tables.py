@@ -37,19 +37,38 @@ FEW_TABLES = 4
 
 
 class _OpenedTable(DeltaTable):
-    """A Delta table whose files on disk are read by Arrow's own file system.
+    """A Delta table as this project reads it by Arrow.
 
-    With deltalake's, which S3 still needs, Arrow's threads call Python for each file. If the interpreter ends
-    meanwhile, the process aborts ("terminate called without an active exception"): 3 of 30 that had read a table did.
+    Files on disk are read by Arrow's own file system. With deltalake's, which S3 still needs, Arrow's threads call
+    Python for each file. If the interpreter ends meanwhile, the process aborts ("terminate called without an active
+    exception"): 3 of 30 that had read a table did.
+
+    Attributes:
+        pruned_by: Columns by whose least and greatest values files are passed over. By those of all columns, as
+            deltalake does it, a dataset of 240 files takes 0.7 s to make, and by those of two columns 0.05 s.
     """
 
+    pruned_by: tuple[str, ...] = ()
+
     def to_pyarrow_dataset(
-        self, partitions: Any = None, filesystem: Any = None, *args: Any, **options: Any
+        self,
+        partitions: Any = None,
+        filesystem: Any = None,
+        parquet_read_options: Any = None,
+        schema: pa.Schema | None = None,
+        as_large_types: bool = False,
+        file_pruning_predicate: Any = None,
     ) -> pyarrow.dataset.Dataset:
         uri = self.table_uri
         if filesystem is None and not is_s3(uri):
             filesystem = SubTreeFileSystem(unquote(uri.removeprefix("file://")), LocalFileSystem())
-        return super().to_pyarrow_dataset(partitions, filesystem, *args, **options)
+        whole = pa.schema(self.schema().to_arrow(as_large_types=as_large_types))
+        known = pa.schema([whole.field(name) for name in self.pruned_by if name in whole.names])
+        files = super().to_pyarrow_dataset(
+            partitions, filesystem, parquet_read_options, known, file_pruning_predicate=file_pruning_predicate
+        )
+        fragments = list(files.get_fragments())
+        return pyarrow.dataset.FileSystemDataset(fragments, schema or whole, files.format, files.filesystem)
 
 
 @dataclass(frozen=True)
@@ -101,7 +120,7 @@ class Lake:
                     raise
         try:
             with translate_log_errors(table):
-                opened = _OpenedTable(self.plain_uri(table), storage_options=options)
+                opened = self._open_version(table, None)
         except TableNotFoundError:
             return None
         self._opened[table] = (options, opened)
@@ -193,7 +212,13 @@ class Lake:
 
     def at_version(self, table: str, version: int) -> DeltaTable:
         """The table in the given Delta version."""
-        return _OpenedTable(self.plain_uri(table), version=version, storage_options=storage_options(self.uri))
+        return self._open_version(table, version)
+
+    def _open_version(self, table: str, version: int | None) -> DeltaTable:
+        opened = _OpenedTable(self.plain_uri(table), version=version, storage_options=storage_options(self.uri))
+        window = TABLES[table].window_column
+        opened.pruned_by = (LAYOUT_COLUMN, window) if window else ()
+        return opened
 
     def write(self, table: str, rows: Any, **options: Any) -> None:
         """Write rows by `deltalake.write_deltalake`, to which the options are passed."""

@@ -2,12 +2,13 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from pyarrow.fs import PyFileSystem
 
@@ -197,3 +198,27 @@ def test_files_on_disk_are_read_without_callbacks_into_python(tmp_path):
     """Such a callback while the interpreter ends aborts the process."""
     read = Lake(str(tmp_path / "lake")).ensure("raw_files").to_pyarrow_dataset()
     assert not isinstance(read.filesystem, PyFileSystem)
+
+
+def test_files_are_passed_over_by_month_and_time_as_all_others_read_them(lake):
+    """Conditions of a dataset's files name the window's columns only, and give the rows that deltalake's own give."""
+    model = TABLES["plays"].arrow_schema
+    moments = [datetime(2024, month, day, tzinfo=UTC) for month in (1, 2) for day in (1, 20)]
+    for moment in moments:  # each in a file of its own
+        row = dict.fromkeys(model.names) | {"played_at": moment, "month": moment.date().replace(day=1)}
+        lake.ensure("plays")
+        lake.write("plays", pa.Table.from_pylist([row | {"play_id": str(moment)}], model), mode="append")
+    opened = lake.open("plays")
+    dataset = opened.to_pyarrow_dataset()
+    files = list(dataset.get_fragments())
+    assert len(files) == len(moments)
+    assert all("month" in str(file.partition_expression) for file in files)
+    assert not any("play_id" in str(file.partition_expression) for file in files)
+    since = pc.field("played_at") >= moments[3]
+    assert len(list(dataset.get_fragments(since))) == 1
+    assert dataset.to_table(filter=since)["played_at"].to_pylist() == [moments[3]]
+    whole = DeltaTable(opened.table_uri).to_pyarrow_dataset().to_table().sort_by("play_id")
+    assert dataset.schema == whole.schema
+    assert dataset.to_table().sort_by("play_id") == whole
+    narrow = opened.to_pyarrow_dataset(schema=pa.schema([model.field("play_id")]))
+    assert narrow.to_table().column_names == ["play_id"]
