@@ -193,6 +193,7 @@ class Page:
         links: Further addresses: name and address.
         picture: Cover of what it is about.
         choices: Rows of alternatives: label, and for each its name, address, and whether it is the one shown.
+        inputs: What can be typed instead of a choice: label, name in the query string, and value.
         search: What is searched for, where the page is about that.
         has_period: Whether the filters' period applies.
         steps: Address and name of the one before and the one after; empty where there is none.
@@ -205,6 +206,7 @@ class Page:
     links: Sequence[tuple[str, str]] = ()
     picture: Picture | None = None
     choices: Sequence[tuple[str, Sequence[tuple[str, str, bool]]]] = ()
+    inputs: Sequence[tuple[str, str, str]] = ()
     search: str | None = None
     steps: Sequence[tuple[str, str]] = ()
     has_period: bool = True

@@ -67,7 +67,7 @@ class Filters:
         """
         preferred = preferred if preferred in listeners else next(iter(listeners))
         listener = listeners.get(asked.get("listener", ""), listeners[preferred])
-        start, end = _parsed_day(asked.get("from")), _parsed_day(asked.get("to"))
+        start, end = parse_day(asked.get("from")), parse_day(asked.get("to"))
         period = asked.get("period", "")
         if start or end:
             start, end = start or listener.first, end or listener.last
@@ -121,8 +121,9 @@ class Filters:
             return date(place // 12, place % 12 + 1, 1), until
         return until - timedelta(days=self.days - 1), until
 
-    def address(self, path: str, **changes: str | int | None) -> str:
-        """Address of a page with these filters; `changes` are further or other values, None removes one."""
+    @property
+    def asked(self) -> dict[str, str | int | None]:
+        """Values of the query string by name; those at their default are None or left out."""
         values: dict[str, str | int | None] = {}
         if self.listener.name != self.preferred:
             values["listener"] = self.listener.name
@@ -131,7 +132,11 @@ class Filters:
         elif self.period != "all":
             values["period"] = self.period
         values |= {"min": self.minimum or None, "content": None if self.content == ALL else self.content}
-        values |= {"incognito": "no" if self.no_incognito else None, "covers": "on" if self.covers else None}
+        return values | {"incognito": "no" if self.no_incognito else None, "covers": "on" if self.covers else None}
+
+    def address(self, path: str, **changes: str | int | None) -> str:
+        """Address of a page with these filters; `changes` are further or other values, None removes one."""
+        values = self.asked
         if "period" in changes or "from" in changes:
             values = {name: value for name, value in values.items() if name not in ("period", "from", "to")}
         query = urlencode({name: value for name, value in (values | changes).items() if value is not None})
@@ -139,7 +144,7 @@ class Filters:
 
     def describe(self) -> str:
         """The days and what isn't counted, in words."""
-        said = [_days(self.start, self.end) if self.period != "all" else "all time"]
+        said = [describe_days(self.start, self.end) if self.period != "all" else "all time"]
         if self.content != ALL:
             said.append(CONTENTS[self.content])
         if self.minimum:
@@ -169,7 +174,8 @@ def _span(period: str, listener: Listener) -> tuple[date, date]:
     return spans[period]
 
 
-def _parsed_day(text: str | None) -> date | None:
+def parse_day(text: str | None) -> date | None:
+    """The day that a query string names, as 2024-01-31; None for anything else."""
     try:
         found = date.fromisoformat(text or "")
     except ValueError:
@@ -178,7 +184,8 @@ def _parsed_day(text: str | None) -> date | None:
     return found if 1900 <= found.year <= 2200 else None
 
 
-def _days(start: date, end: date) -> str:
+def describe_days(start: date, end: date) -> str:
+    """First and last day in words."""
     if (start.month, start.day, end.month, end.day) == (1, 1, 12, 31):
         return f"{start.year}" if start.year == end.year else f"{start.year} to {end.year}"
     return f"{start:%-d %b %Y} to {end:%-d %b %Y}" if start != end else f"{start:%-d %b %Y}"

@@ -2,10 +2,12 @@
 
 import csv
 import io
+from datetime import date
 
 import duckdb
 import pytest
 
+from spotify_assets.dashboard.pages.comparison import parse_span
 from spotify_assets_tests.dashboard.conftest import ENTITY_PAGES, PAGES, addresses
 from spotify_assets_tests.dashboard.warehouses import FULL, HOSTILE, ONE, write_warehouse
 
@@ -150,6 +152,32 @@ def test_trust_accounts_for_every_record(full):
 def test_two_years_are_compared(full):
     words = full.block("/compare?a=2024&b=2023", "figures")
     assert "plays 5.0 1.0 +4.0" in words
+
+
+def test_any_two_spans_are_compared(full):
+    page = full.text("/compare?a=2024-01&b=2023-06-01..2023-12-31&min=10")
+    assert "1 Jan 2024 to 31 Jan 2024" in page
+    assert 'name="a" value="2024-01"' in page
+    assert 'name="b" value="2023-06-01..2023-12-31"' in page
+    assert 'name="min" value="10"' in page  # the form keeps the filters
+    whole = full.block("/compare?a=2023-01-01..2024-12-31&b=2024", "figures")
+    assert "plays 6.0 5.0 +1.0" in whole
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("2024", (date(2024, 1, 1), date(2024, 12, 31))),
+        ("2024-02", (date(2024, 2, 1), date(2024, 2, 29))),
+        (" 2024-12 ", (date(2024, 12, 1), date(2024, 12, 31))),
+        ("2024-02-03", (date(2024, 2, 3), date(2024, 2, 3))),
+        ("2023-06..2024", (date(2023, 6, 1), date(2024, 12, 31))),
+        ("2024-03-01..2024-01-05", (date(2024, 1, 5), date(2024, 3, 1))),
+        *[(text, None) for text in ("", "24", "2024-13", "2024..", "..", "2024-02-30", "99999", "1,2", None)],
+    ],
+)
+def test_a_span_is_a_year_a_month_or_days(text, days):
+    assert parse_span(text) == days
 
 
 def test_titles_say_what_is_seen(full):

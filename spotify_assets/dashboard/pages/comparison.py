@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 from spotify_assets.dashboard import charts
 from spotify_assets.dashboard.blocks import Block, Column, Page, View
-from spotify_assets.dashboard.filters import RANGE, Filters
+from spotify_assets.dashboard.filters import RANGE, Filters, describe_days, parse_day
 from spotify_assets.dashboard.formats import write_hours, write_share
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Rows
@@ -50,23 +50,58 @@ def compare_page(view: View) -> Page:
             ("With", [(name, view.to("/compare", mode=mode, **{"with": name}), name == other) for name in others])
         ]
         return _sides(view, view.filters, second, names, [("Compare", modes), *choices])
-    return _two_years(view, modes)
+    return _two_spans(view, modes)
 
 
-def _two_years(view: View, modes: Sequence[tuple[str, str, bool]]) -> Page:
-    """Two years, of which the page offers all; `a` and `b` in the query string."""
+def _two_spans(view: View, modes: Sequence[tuple[str, str, bool]]) -> Page:
+    """Two spans of days, `a` and `b` in the query string: years, which the page offers, or what is typed."""
     filters = view.filters
     years = list(range(filters.listener.last.year, filters.listener.first.year - 1, -1))
     last = filters.end.year if filters.end.year in years else years[0]
-    first = _year(view.asked.get("a"), years, last)
-    second = _year(view.asked.get("b"), years, max(first - 1, years[-1]))
+    first = parse_span(view.asked.get("a")) or _year(last)
+    second = parse_span(view.asked.get("b")) or _year(max(min(first[0].year, years[0] + 1) - 1, years[-1]))
+    a, b = _write_span(*first), _write_span(*second)
     choices = [
         ("Compare", modes),
-        ("Year", [(str(year), view.to("/compare", a=year, b=second), year == first) for year in years]),
-        ("With", [(str(year), view.to("/compare", a=first, b=year), year == second) for year in years]),
+        ("Year", [(str(year), view.to("/compare", a=year, b=b), _year(year) == first) for year in years]),
+        ("With", [(str(year), view.to("/compare", a=a, b=year), _year(year) == second) for year in years]),
     ]
-    sides = [_of_year(filters, year) for year in (first, second)]
-    return replace(_sides(view, sides[0], sides[1], (str(first), str(second)), choices), has_period=False)
+    sides = [replace(filters, period=RANGE, start=start, end=end) for start, end in (first, second)]
+    page = _sides(view, sides[0], sides[1], (describe_days(*first), describe_days(*second)), choices)
+    hint = "Side by side, with the same filters. A year, a month as 2024-06, or days as 2024-06-01..2024-08-31."
+    return replace(page, has_period=False, lead=hint, inputs=[("Days", "a", a), ("with", "b", b)])
+
+
+def parse_span(text: str | None) -> tuple[date, date] | None:
+    """First and last day of a year (2024), a month (2024-06) or a span of days (2024-06-01..2024-08-31).
+
+    None for anything else.
+    """
+    first, separator, last = (text or "").strip().partition("..")
+    start, end = _first_and_last(first.strip()), _first_and_last((last if separator else first).strip())
+    return (min(start[0], end[0]), max(start[1], end[1])) if start and end else None
+
+
+def _first_and_last(text: str) -> tuple[date, date] | None:
+    """First and last day of a year, a month or a day."""
+    start = parse_day((text + "-01-01")[: len("2024-01-01")])
+    if start is None or len(text) not in (len("2024"), len("2024-01"), len("2024-01-01")):
+        return None
+    following = {4: date(start.year + 1, 1, 1), 7: (start + timedelta(days=31)).replace(day=1)}
+    return start, following.get(len(text), start + timedelta(days=1)) - timedelta(days=1)
+
+
+def _year(year: int) -> tuple[date, date]:
+    return date(year, 1, 1), date(year, 12, 31)
+
+
+def _write_span(start: date, end: date) -> str:
+    """As `parse_span` reads it."""
+    if (start, end) == _year(start.year):
+        return str(start.year)
+    if _first_and_last(f"{start:%Y-%m}") == (start, end):
+        return f"{start:%Y-%m}"
+    return f"{start:%Y-%m-%d}..{end:%Y-%m-%d}" if start != end else f"{start:%Y-%m-%d}"
 
 
 def _sides(
@@ -262,14 +297,6 @@ def _two_artists(view: View, modes: Sequence[tuple[str, str, bool]]) -> Page:
         choices=choices,
         lead="Choose two of your top twelve; an artist's own page leads here, too.",
     )
-
-
-def _of_year(filters: Filters, year: int) -> Filters:
-    return replace(filters, period=RANGE, start=date(year, 1, 1), end=date(year, 12, 31))
-
-
-def _year(text: str | None, years: Sequence[int], default: int) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and int(text) in years else default
 
 
 def _factor(name: str) -> str:
