@@ -26,6 +26,7 @@ from spotify_assets.transforms.aggregates import (
     latest,
     latest_first_order,
 )
+from spotify_assets.transforms.asking import has_rows
 from spotify_assets.transforms.calendar import date_key, iso_day_of_week
 from spotify_assets.transforms.enrich import enrich_albums, enrich_artists, enrich_tracks
 from spotify_assets.transforms.genres import genre_overrides
@@ -355,7 +356,9 @@ def dim_album(
     )
 
 
-def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame, raw_merges: DataFrame) -> DataFrame:
+def dim_recording(
+    monthly_content: DataFrame, track_catalogue: DataFrame, catalog_track_metadata: DataFrame, raw_merges: DataFrame
+) -> DataFrame:
     """One row per recording, by normalized artist and track name, of plays, playlists and Web API responses.
 
     Recordings that share a track id or an ISRC, or that a person merged, have one canonical recording: that of the
@@ -364,6 +367,7 @@ def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame, raw_me
     Args:
         monthly_content: Whole table.
         track_catalogue: Whole table.
+        catalog_track_metadata: Whole table: ISRCs of tracks of which responses tell none.
         raw_merges: Whole table: names that a person says are one.
     """
     names = ("track_name", "artist_name")
@@ -384,8 +388,12 @@ def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame, raw_me
     )
     seen = known.unionByName(played)
     ids = seen.where(is_spotify_id(F.col("content_key")))
-    isrc = F.regexp_replace(F.upper("isrc"), "[^0-9A-Z]", "")
-    isrcs = track_catalogue.select("recording_key", F.when(F.length(isrc) == ISRC_LENGTH, isrc).alias("isrc"))
+    isrcs = _with_isrc(track_catalogue.select("recording_key", F.col("track_key").alias("content_key"), "isrc"))
+    told = catalog_track_metadata.where("isrc IS NOT NULL")
+    if has_rows(told):
+        told = told.select(F.col("catalog_track_key").alias("content_key"), "isrc")
+        found = broadcast_join(told, ids.select("recording_key", "content_key").distinct(), "content_key", "inner")
+        isrcs = isrcs.unionByName(_with_isrc(found).join(isrcs, "content_key", "left_anti"))
     links = [links_of(ids, "content_key", "recording_key", "id"), links_of(isrcs, "isrc", "recording_key", "isrc")]
     named = [
         ids.select("recording_key", F.col("content_key").alias("name")),
@@ -430,6 +438,12 @@ def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame, raw_me
             .drop("canonical_key")
         )
     return add_default_members("dim_recording", members)
+
+
+def _with_isrc(rows: DataFrame) -> DataFrame:
+    """The rows with an ISRC, in capital letters and digits alone."""
+    isrc = F.regexp_replace(F.upper("isrc"), "[^0-9A-Z]", "")
+    return rows.withColumn("isrc", isrc).where(F.length("isrc") == ISRC_LENGTH)
 
 
 def dim_track(

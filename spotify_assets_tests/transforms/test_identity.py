@@ -88,6 +88,29 @@ def test_recordings_that_share_an_isrc_are_one(content, canonical, frame):
     assert found == {1: (2, "isrc"), 2: (2, "isrc"), 3: (3, "none"), 4: (4, "none"), 5: (5, "none")}
 
 
+def test_isrcs_of_catalogue_files_link_recordings_where_responses_tell_none(content, canonical, frame):
+    rows = [played("2024-01-01 10:00:00", track, recording_key=key) for key, track in enumerate("abcd", 1)]
+    rows += [played("2024-01-01 10:00:00", "name:x", recording_key=key, content_uri=None) for key in (5, 6)]
+    codes = {"a": "SEABC2400001", "b": "SE-ABC-24-00001", "c": "SEABC2400001", "d": "?", "name:x": "SEABC2400009"}
+    found = canonical(
+        "dim_recording",
+        monthly_content=content(rows),
+        track_catalogue=frame("track_catalogue", [in_catalogue("c", 3, "SEABC2400002")]),
+        catalog_track_metadata=frame(
+            "catalog_track_metadata", [{"catalog_track_key": key, "isrc": isrc} for key, isrc in codes.items()]
+        ),
+    )
+    assert {key: merged_by for key, (_, merged_by) in found.items()} == {
+        1: "isrc",
+        2: "isrc",
+        3: "none",  # a response tells another one
+        4: "none",
+        5: "none",  # a name is no id
+        6: "none",
+    }
+    assert found[1][0] == found[2][0]
+
+
 def test_names_without_an_id_are_not_linked_by_their_hash(content, canonical):
     rows = [
         played("2024-01-01 10:00:00", "name:x", recording_key=1, content_uri=None),

@@ -73,8 +73,10 @@ def dim_album(
 
 
 @lake_table
-def dim_recording(monthly_content: DataFrame, track_catalogue: DataFrame, raw_merges: DataFrame) -> DataFrame:
-    return transforms.dim_recording(monthly_content, track_catalogue, raw_merges)
+def dim_recording(
+    monthly_content: DataFrame, track_catalogue: DataFrame, catalog_track_metadata: DataFrame, raw_merges: DataFrame
+) -> DataFrame:
+    return transforms.dim_recording(monthly_content, track_catalogue, catalog_track_metadata, raw_merges)
 
 
 @lake_table
