@@ -154,7 +154,7 @@ def areas_chart(x: str, y: str, *, color: str, names: Sequence[str], x_title: st
             f"{y}:Q",
             stack="zero",
             title=y_title,
-            axis=alt.Axis(format=SHARE, tickCount=5),
+            axis=alt.Axis(format=_axis_format(SHARE), tickCount=5),
             scale=alt.Scale(domainMax=1),
         ),
         "color": alt.Color(f"{color}:N", title=None, sort=list(names), legend=_legend()),
@@ -273,7 +273,7 @@ def survival_chart() -> Spec:
             y=alt.Y(
                 "survival:Q",
                 title="plays that got this far",
-                axis=alt.Axis(format=SHARE, tickCount=5),
+                axis=alt.Axis(format=_axis_format(SHARE), tickCount=5),
                 scale=alt.Scale(domain=[0, 1]),
             ),
             tooltip=[_tip("seconds", "seconds", form=WHOLE), _tip("survival", "still playing", form=SHARE)],
@@ -337,7 +337,8 @@ def _tip(field: str, title: str, time: str = "", form: str = NUMBER) -> "alt.Too
 
 
 def _axis_format(form: str) -> str:
-    return form if form == SHARE else ",~f"
+    # Of small shares, whole percents would be the same on several ticks.
+    return "~%" if form == SHARE else ",~f"
 
 
 def _legend() -> "alt.Legend":
