@@ -122,6 +122,7 @@ def keep_tidy(root: Path, uri: str, remote: str, times: int) -> None:
         frames.maintain()
 
 
-def nothing_is_stale(there: World) -> bool:
-    """Whether every table follows from what is landed."""
-    return not staleness.stale(there.lake, there.settings)
+def require_nothing_stale(there: World) -> None:
+    """Every table follows from what is landed."""
+    stale = staleness.stale(there.lake, there.settings)
+    assert not stale, stale

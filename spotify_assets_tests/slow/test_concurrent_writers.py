@@ -74,7 +74,7 @@ def test_the_same_tables_for_the_first_time_at_once(place):
 def test_whole_syncs_at_once(place):
     processes.finish(*[processes.start(processes.sync, place.root, place.uri) for _ in range(2)])
     assert by_month(place) == PLAYS
-    assert processes.nothing_is_stale(place)
+    processes.require_nothing_stale(place)
     undisturbed = World(place.root / "undisturbed", place.spark)
     landed(undisturbed)
     undisturbed.sync()

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from spotify_assets.sandbox.s3_servers import running_s3
-from spotify_assets_tests.conftest import LANDED_AT, World, account, extended, use_s3
+from spotify_assets_tests.conftest import LANDED_AT, World, account, extended, some_metrics, use_s3
 from spotify_assets_tests.ingest.test_responses import DAYS, capture, track
 from spotify_assets_tests.ingest.test_responses import land as land_capture
 from spotify_assets_tests.slow import processes
@@ -57,9 +57,9 @@ def test_after_every_kill_the_next_sync_goes_on(where, kills, world, monkeypatch
             whole = time.monotonic() - began
         if killed == kills // 2:
             processes.finish(processes.start(processes.sync, world.root, world.uri))
-            assert processes.nothing_is_stale(world)
+            processes.require_nothing_stale(world)
     processes.finish(processes.start(processes.sync, world.root, world.uri))
-    assert processes.nothing_is_stale(world)
+    processes.require_nothing_stale(world)
     after_kills = world.everything()
     empty(world)
     processes.finish(processes.start(processes.sync, world.root, world.uri))
@@ -83,6 +83,7 @@ def localbucket():
         yield address
 
 
+@some_metrics
 def test_killed_after_every_commit_in_turn(world):
     """The second of two exports is synced again and again, each time dying one commit later."""
     world.land("anna/a.json", [extended("2024-01-31T12:00:00Z")])
