@@ -30,6 +30,8 @@ OPERATIONS_WITHOUT_CHANGES = {
     "OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "UPDATE TABLE METADATA",
     "UPDATE FIELD METADATA", "ADD CONSTRAINT", "DROP CONSTRAINT", "UPGRADE PROTOCOL", "ADD FEATURE",
 }  # fmt: skip
+# Modes of `deltalake` in which a table that is there stays as it is.
+CREATE_ONLY = ("Ignore", "ErrorIfExists")
 RECENT_COMMITS = 20
 # Overlaps no window.
 EMPTY_SPAN = ("9999-12-31", "0001-01-01")
@@ -101,7 +103,9 @@ def _may_change_rows(commit: Mapping[str, Any]) -> bool:
     """Whether the commit may have changed rows: any operation that isn't known for leaving them as they are."""
     operation = commit.get("operation")
     if operation == "CREATE TABLE":
-        return int(commit["version"]) > 0
+        # Two programs may create a table at once, and the later one's entry comes after that of the other.
+        parameters = commit.get("operationParameters") or {}
+        return int(commit["version"]) > 0 and parameters.get("mode") not in CREATE_ONLY
     if operation == "FSCK":  # it takes files off the log that are missing
         return str((commit.get("operationMetrics") or {}).get("files_removed")) != "[]"
     return operation not in OPERATIONS_WITHOUT_CHANGES

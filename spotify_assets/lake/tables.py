@@ -237,7 +237,8 @@ class Lake:
             if not is_s3(self.uri):
                 # What `plain_path` links to has to be there.
                 Path(self.uri).mkdir(parents=True, exist_ok=True)
-            # Another run may create the table at the same time.
+            # Another run may create the table at the same time. With retries, the later of the two would write a
+            # second entry, of another table's id, and what was computed meanwhile would follow from neither.
             with suppress(DeltaError):
                 DeltaTable.create(
                     self.plain_uri(table),
@@ -248,6 +249,7 @@ class Lake:
                     description=TABLES[table].comment,
                     configuration=TABLE_PROPERTIES,
                     storage_options=storage_options(self.uri),
+                    commit_properties=CommitProperties(max_commit_retries=0),
                 )
             current = self.open(table)
             assert current is not None

@@ -158,6 +158,11 @@ def test_operations_that_may_change_rows(operation, metrics, version, expected):
     assert _may_change_rows(commit) == expected
 
 
+def test_a_table_created_twice_at_once_has_no_row():
+    commit = {"operation": "CREATE TABLE", "version": 1, "operationParameters": {"mode": "Ignore"}}
+    assert not _may_change_rows(commit)
+
+
 def replace_table(plays):
     schema = TABLES["plays"].arrow_schema
     DeltaTable.create(plays.lake.table_uri("plays"), schema, mode="overwrite", partition_by=["month"])
