@@ -72,6 +72,7 @@ class Visual:
         roles: Fields by role.
         sorted_by: Field by which it is sorted, largest first.
         objects: Formats by object.
+        is_synced: Whether a choice in it holds on all pages: those of a title are one.
     """
 
     kind: str
@@ -80,6 +81,7 @@ class Visual:
     roles: dict[str, tuple[str, ...]]
     sorted_by: str | None = None
     objects: Json | None = None
+    is_synced: bool = False
 
     @property
     def fields(self) -> list[Field]:
@@ -110,9 +112,16 @@ def _slicers() -> tuple[Visual, ...]:
     ]}  # fmt: skip
     listeners: Json = {"data": [{"properties": {"mode": _text_value("Dropdown")}}]}
     return (
-        Visual("slicer", "Year", (MARGIN, MARGIN, 960, 80), {"Values": ("dim_date.year",)}, objects=years),
         Visual(
-            "slicer", "Listener", (992, MARGIN, 272, 80), {"Values": ("dim_listener.listener",)}, objects=listeners
+            "slicer", "Year", (MARGIN, MARGIN, 960, 80), {"Values": ("dim_date.year",)}, objects=years, is_synced=True
+        ),
+        Visual(
+            "slicer",
+            "Listener",
+            (992, MARGIN, 272, 80),
+            {"Values": ("dim_listener.listener",)},
+            objects=listeners,
+            is_synced=True,
         ),
     )
 
@@ -257,6 +266,8 @@ def _visual_file(name: str, order: int, visual: Visual) -> Json:
     }
     if visual.objects:
         shown["objects"] = visual.objects
+    if visual.is_synced:
+        shown["syncGroup"] = {"groupName": visual.title, "fieldChanges": True, "filterChanges": True}
     return {
         "$schema": f"{SCHEMAS}/visualContainer/2.0.0/schema.json",
         "name": name,

@@ -53,7 +53,13 @@ def test_pages_are_listed_by_their_names():
 def test_visuals_show_fields_that_there_are(path):
     visual = VISUALS[path]["visual"]
     assert path.split("/")[3] == VISUALS[path]["name"]
-    assert set(visual) <= {"visualType", "query", "objects", "visualContainerObjects", "drillFilterOtherVisuals"}
+    assert set(visual) - {"syncGroup"} <= {
+        "visualType", "query", "objects", "visualContainerObjects", "drillFilterOtherVisuals",
+    }  # fmt: skip
+    # Slicers alone may be synced, and choose for all pages.
+    assert ("syncGroup" in visual) == (visual["visualType"] == "slicer")
+    formats = {name: set(found[0]["properties"]) for name, found in visual["visualContainerObjects"].items()}
+    assert formats == {"title": {"show", "text"}, "general": {"altText"}}
     assert set(visual["query"]) <= {"queryState", "sortDefinition"}
     assert set(visual["query"]["queryState"]) <= ROLES[visual["visualType"]]
     columns = {(name, column) for name, table in TABLES.items() for column in table.columns}
