@@ -186,6 +186,11 @@ class Settings(BaseSettings):
         description="Places of a week's chart in `top_charts`. With 100, most weeks would hold all that was heard, "
         "and the table have more rows than there are plays",
     )
+    previews: bool = Field(
+        False,
+        description="Show the first rows of each computed table, and two charts, in Dagster's UI. They are kept in "
+        "Dagster's log, with the names that are in them, until the log is deleted or a listener is forgotten",
+    )
     max_rejected_share: float = Field(
         0.25, ge=0, le=1, description="A check warns if a single reason rejects a larger share of the records"
     )

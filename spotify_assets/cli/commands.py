@@ -25,6 +25,7 @@ from spotify_assets.settings import SettingsError, folder_name, settings
 
 if TYPE_CHECKING:
     from spotify_assets.cli.outcome import Synced
+    from spotify_assets.cli.powerbi import Store
     from spotify_assets.lake.tables import Lake
     from spotify_assets.landing.zone import LandingZone
     from spotify_assets.spotify import SpotifyClient
@@ -115,6 +116,43 @@ def publish(targets: tuple[str, ...]) -> None:
             runner.publish(targets, full=True)
     finally:
         reports.print_published(console, done)
+
+
+@cli.command()
+@click.option(
+    "--into",
+    default="data/powerbi",
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the project.",
+)
+@click.option("--name", default="listening", show_default=True, help="Name of the project.")
+@click.option("--target", type=click.Choice(["mysql", "athena"]), help="What it reads; by default what is configured.")
+@click.option("--tables", metavar="TABLE,...", help="Its tables; by default dimensions, facts and metrics.")
+@click.option("--server", metavar="HOST:PORT", help="MySQL server, if Power BI reaches it by another name.")
+@click.option("--database", metavar="NAME", help="Database in MySQL or Glue, if it isn't that of the settings.")
+@click.option("--dsn", metavar="NAME", help="ODBC data source of Athena; default spotify_assets.")
+@click.option("--force", is_flag=True, help="Replace files of the semantic model that were changed since, too.")
+def powerbi(
+    into: Path,
+    name: str,
+    target: "Store | None",
+    tables: str | None,
+    server: str | None,
+    database: str | None,
+    dsn: str | None,
+    force: bool,
+) -> None:
+    """Write a Power BI project over the tables in MySQL or Athena: tables, relationships, measures, a report.
+
+    Reads no data and holds no password. Running it again takes over changes of the data model; files of the report
+    that you changed, and whatever you added, stay.
+    """
+    from spotify_assets.cli.powerbi import source_of, write_and_tell
+
+    source = source_of(settings(), target, server, database, dsn)
+    selected = tuple(part.strip() for part in (tables or "").split(",") if part.strip())
+    write_and_tell(console, into, name, source, selected, replace_changed=force)
 
 
 @cli.command()

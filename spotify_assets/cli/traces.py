@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from spotify_assets.cli.instance import instance
 from spotify_assets.defs.event_log import BUSY_TIMEOUT_SECONDS
+from spotify_assets.defs.io_managers.previews import LABELS
 from spotify_assets.defs.liveness import ACTIVE
 from spotify_assets.escaping import escape_controls
 
@@ -55,9 +56,10 @@ def remove_traces(home: Path, listener: str) -> list[str]:
 
 
 def _pattern(listener: str) -> re.Pattern[str]:
-    """The name as a word: as it is, and as it is encoded in JSON, in JSON within JSON, and in URIs."""
+    """Previews, and the name as a word: as it is, and as it is encoded in JSON, in JSON within JSON, and in URIs."""
     in_json = json.dumps(listener)[1:-1]
-    variants = {listener, in_json, json.dumps(in_json)[1:-1], escape_controls(listener), quote(listener)}
+    # Rows in the log may be of the listener without naming them.
+    variants = {*LABELS, listener, in_json, json.dumps(in_json)[1:-1], escape_controls(listener), quote(listener)}
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(variants)))})(?!\w)")
 
 

@@ -6,13 +6,14 @@ Nothing of `transforms`, `readers` or `ingest` is imported: that would import Py
 import ast
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from spotify_assets.model import TABLES, LakeTable, upstream_first
 from spotify_assets.refresh.source_code import Closure, SourceCode, gc_disabled
-from spotify_assets.refresh.syntax import PACKAGE, Key
+from spotify_assets.refresh.syntax import DEFINITIONS, PACKAGE, Key
 from spotify_assets.settings import Settings
 
 TRANSFORMS = f"{PACKAGE}.transforms"
@@ -30,6 +31,8 @@ WINDOW_CODE = tuple(
     (f"{PACKAGE}.windows", name) for name in ("TimeWindow", "windows_of", "span_of", "window_predicate")
 )
 WINDOW_SETTINGS = frozenset({"plays_start", "plays_grain"})
+# Upstream table and column, by column.
+CopiedColumns = Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,18 @@ class TableCode:
         keywords: Keyword-only parameters of its transform.
         settings: Fields of `Settings` that its rows depend on.
         version: Code version; a new value means that the rows could differ.
+        file: File of its transform, or of the module that builds its rows.
+        line: Line of its transform in the file; 1 where there is none.
+        copied: Upstream table and column of each column that its transform certainly copies unchanged.
     """
 
     upstreams: tuple[str, ...]
     keywords: frozenset[str]
     settings: frozenset[str]
     version: str
+    file: Path
+    line: int
+    copied: CopiedColumns
 
 
 class Lineage:
@@ -76,6 +85,18 @@ class Lineage:
     def upstreams(self, table: str) -> tuple[str, ...]:
         """The tables that the table's transform reads, in the order of its parameters; none for a raw table."""
         return self._tables[table].upstreams
+
+    def source(self, table: str) -> tuple[Path, int]:
+        """File and line of the code that makes the table's rows: its transform, or the module that builds them."""
+        return self._tables[table].file, self._tables[table].line
+
+    def copied_columns(self, table: str) -> CopiedColumns:
+        """Upstream table and column of each column that the table's transform copies unchanged.
+
+        Only what is plain from the source: the strings, and the renamed columns, of a `select`, or the keys of a
+        `groupBy`, of an input itself. Of other columns nothing is known.
+        """
+        return self._tables[table].copied
 
     def takes(self, table: str, keyword: str) -> bool:
         """Whether the table's transform has this keyword-only parameter."""
@@ -139,7 +160,65 @@ def _table_code(code: SourceCode, table: LakeTable, transform: Key | None) -> Ta
         frozenset(code.settings_read(own_closure.settings, Settings.model_fields))
         | (WINDOW_SETTINGS if "window" in keywords else frozenset()),
         hashlib.sha256("\n".join([*closure.texts, *models]).encode()).hexdigest()[:12],
+        code.file_of(root[0]),
+        function.lineno if function else 1,
+        dict(_copied_columns(function, table)) if function else {},
     )
+
+
+def _copied_columns(function: ast.FunctionDef, table: LakeTable) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Columns that a transform of one `return` copies from an input; see `Lineage.copied_columns`."""
+    returned = [node for node in _own_nodes(function) if isinstance(node, ast.Return)]
+    match returned:
+        case [
+            ast.Return(
+                value=ast.Call(func=ast.Attribute(value=ast.Name(id=upstream), attr="select"), args=selected)
+                | ast.Call(
+                    func=ast.Attribute(
+                        value=ast.Call(func=ast.Attribute(value=ast.Name(id=upstream), attr="groupBy"), args=selected),
+                        attr="agg",
+                    )
+                )
+            )
+        ]:
+            pass
+        case _:
+            return
+    inputs = {one.arg for one in [*function.args.posonlyargs, *function.args.args]}
+    assigned = {
+        node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    if upstream not in inputs - assigned or upstream not in TABLES:
+        return
+    for one in selected:
+        if (pair := _copied_column(one)) and pair[0] in table.columns and pair[1] in TABLES[upstream].columns:
+            yield pair[0], (upstream, pair[1])
+
+
+def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
+    """Nodes of a function's body, without those of functions in it."""
+    for node in ast.iter_child_nodes(function):
+        yield node
+        if not isinstance(node, (*DEFINITIONS, ast.Lambda)):
+            yield from _own_nodes(node)
+
+
+def _copied_column(selected: ast.expr) -> tuple[str, str] | None:
+    """Name and source of a selected column: a text, or `F.col(text).alias(text)`; None for another expression."""
+    match selected:
+        case ast.Constant(value=str(name)):
+            return name, name
+        case ast.Call(
+            func=ast.Attribute(
+                value=ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="F"), attr="col"), args=[ast.Constant(value=str(source))]
+                ),
+                attr="alias",
+            ),
+            args=[ast.Constant(value=str(name))],
+        ):
+            return name, source
+    return None
 
 
 def _row_model(table: LakeTable, closure: Closure) -> str:
@@ -156,4 +235,6 @@ refreshed_tables = _PACKAGE_LINEAGE.refreshed_tables
 upstreams = _PACKAGE_LINEAGE.upstreams
 takes = _PACKAGE_LINEAGE.takes
 code_version = _PACKAGE_LINEAGE.code_version
+source = _PACKAGE_LINEAGE.source
+copied_columns = _PACKAGE_LINEAGE.copied_columns
 row_settings = _PACKAGE_LINEAGE.row_settings

@@ -92,6 +92,11 @@ class SourceCode:
         names = sorted(path.stem for path in self._path(package).glob("*.py"))
         return [package if name == "__init__" else f"{package}.{name}" for name in names]
 
+    def file_of(self, module: str) -> Path:
+        """The file that a module is in."""
+        path = self._path(module)
+        return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
     def names_in(self, module: str) -> list[str]:
         """Names that the module defines."""
         return list(self._require_module(module).statements)

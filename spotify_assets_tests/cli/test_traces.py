@@ -9,6 +9,7 @@ import pytest
 
 from spotify_assets.cli.instance import dagster_home, instance
 from spotify_assets.cli.traces import remove_traces
+from spotify_assets.defs.io_managers.previews import ROWS
 
 
 @dg.asset(config_schema={"file": str}, check_specs=[dg.AssetCheckSpec("readable", asset="files")])
@@ -55,6 +56,23 @@ def test_no_file_names_a_forgotten_listener(home, name):
         assert [run.run_id for run in persistent.get_runs()] == [kept]
         assert gone != kept
         assert persistent.all_logs(kept)
+
+
+def test_previews_of_rows_go_with_any_listener(home):
+    """Rows may be of a listener without naming them."""
+
+    @dg.asset
+    def tracks() -> dg.MaterializeResult:
+        return dg.MaterializeResult(metadata={ROWS: dg.MetadataValue.md("| `a song that anna alone played` |")})
+
+    kept = run_for("ben")
+    with instance() as persistent:
+        dg.materialize([tracks], instance=persistent)
+    assert any("anna alone" in text for text in everything(home))
+    assert remove_traces(home, "anna") == []
+    assert not any("anna alone" in text for text in everything(home))
+    with instance() as persistent:
+        assert [run.run_id for run in persistent.get_runs()] == [kept]
 
 
 def test_a_run_under_way_stays_and_is_told(home):

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-COLUMN_SCHEMA = "dagster/column_schema"
+COLUMN_SCHEMA, CODE, LINEAGE = "dagster/column_schema", "dagster/code_references", "dagster/column_lineage"
 
 
 def describe(defs: dg.Definitions) -> dict[str, Any]:
@@ -52,10 +52,37 @@ def _assets(defs: dg.Definitions) -> dict[str, Any]:
             freshness=spec.freshness_policy,
             automation=spec.automation_condition,
             skippable=spec.skippable,
-            metadata=_pairs({name: value for name, value in spec.metadata.items() if name != COLUMN_SCHEMA}),
+            metadata=_pairs(_metadata(spec.metadata)),
+            copies=_copies(spec.metadata.get(LINEAGE)),
+            code=_code(spec.metadata.get(CODE)),
             description="as of the table" if is_copy else spec.description,
         )
     return described
+
+
+def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What is neither in other lines nor in another file, addresses without their type."""
+    apart = (COLUMN_SCHEMA, CODE, LINEAGE)
+    return {name: getattr(value, "url", value) for name, value in metadata.items() if name not in apart}
+
+
+def _copies(lineage: dg.TableColumnLineage | None) -> str | None:
+    """Columns that are copied: the name, and what it is of where it has another name there."""
+    if not lineage:
+        return None
+    pairs = [(name, one.asset_key.to_user_string(), one.column_name) for name, [one] in lineage.deps_by_column.items()]
+    return ", ".join(name if name == column else f"{name} of {table}.{column}" for name, table, column in pairs)
+
+
+def _code(references: Any) -> str | None:
+    """Files of the code, from the package on; lines change with every edit."""
+    if not references:
+        return None
+    places = [
+        f"{one.label}: spotify_assets{one.file_path.rpartition('spotify_assets')[2]}"
+        for one in references.code_references
+    ]
+    return ", ".join(places)
 
 
 def _dep(dep: dg.AssetDep) -> str:

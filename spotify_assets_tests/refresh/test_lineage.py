@@ -210,3 +210,48 @@ def test_a_table_without_a_transform_is_an_error_that_names_it(package, edit):
     edit("transforms/metrics.py", "def listening_clock(", "def listening_clocks(")
     with pytest.raises(LookupError, match="transforms has no function listening_clock,"):
         Lineage(package).upstreams("plays")
+
+
+def test_source_is_where_the_transform_is():
+    file, line = lineage.source("fct_plays")
+    assert (file.name, file.read_text().splitlines()[line - 1]) == (
+        "facts.py",
+        "def fct_plays(plays: DataFrame) -> DataFrame:",
+    )
+    # The rows of raw tables are made by a module.
+    file, line = lineage.source("raw_plays")
+    assert (file.name, line) == ("history_rows.py", 1)
+
+
+def test_columns_that_are_copied():
+    assert lineage.copied_columns("listening_clock") == {
+        "listener": ("hourly_listening", "listener"),
+        "hour": ("hourly_listening", "hour"),
+    }
+    copied = lineage.copied_columns("fct_plays")
+    assert copied["played_at"] == ("plays", "played_at")
+    assert copied["time_key"] == ("plays", "local_hour")
+    assert {"listener_key", "track_key", "reason_start_key"}.isdisjoint(copied)
+    # It selects from a join.
+    assert lineage.copied_columns("discoveries") == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_copied"),
+    [
+        ('        "skipped",\n', '        F.col("skipped").alias("skipped"),\n', True),
+        ('        "skipped",\n', '        F.col("shuffle").alias("skipped"),\n', True),
+        ('        "skipped",\n', '        F.lit(None).alias("skipped"),\n', False),
+        ('        "skipped",\n', '        F.not_("skipped").alias("skipped"),\n', False),
+        ("    return plays.select(", '    plays = plays.where("skipped")\n    return plays.select(', False),
+        ("    return plays.select(", "    return plays.distinct().select(", False),
+        (
+            "    return plays.select(",
+            "    if content_type is None:\n        return plays\n    return plays.select(",
+            False,
+        ),
+    ],
+)
+def test_what_is_no_plain_copy_is_none(package, edit, old, new, is_copied):
+    edit("transforms/facts.py", old, new)
+    assert ("skipped" in Lineage(package).copied_columns("fct_plays")) == is_copied

@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from spotify_assets.defs.assets.references import table_references
 from spotify_assets.defs.partitions import partitions_of
 from spotify_assets.defs.schema import dagster_schema
 from spotify_assets.model import TABLES
@@ -67,7 +68,7 @@ def lake_table(compute: Callable[..., Any]) -> Declaration:
     table = compute.__name__
 
     def decorator(settings: Settings) -> Decorator:
-        options = shared_options(table, settings)
+        options = shared_options(table, settings, compute)
         return dg.asset(
             name=table,
             kinds={"spark", "delta"},
@@ -101,7 +102,7 @@ def landed_tables(
                     kinds={"python", "delta"},
                     code_version=lineage.code_version(table),
                     skippable=can_subset,
-                    **shared_options(table, settings),
+                    **shared_options(table, settings, compute),
                 )
                 for table, upstream in deps(settings).items()
             ]
@@ -131,8 +132,8 @@ def asset_where(is_defined: Callable[[Settings], bool], **options: Any) -> Calla
     return declare
 
 
-def shared_options(table: str, settings: Settings) -> dict[str, Any]:
-    """Arguments of `dg.asset` and `dg.AssetSpec` that follow from a table's model and the settings."""
+def shared_options(table: str, settings: Settings, compute: Callable[..., Any]) -> dict[str, Any]:
+    """Arguments of `dg.asset` and `dg.AssetSpec` that follow from a table's model, its code and the settings."""
     model = TABLES[table]
     return {
         "group_name": model.layer,
@@ -143,6 +144,7 @@ def shared_options(table: str, settings: Settings) -> dict[str, Any]:
             "dagster/column_schema": dagster_schema(table),
             "dagster/io_manager_key": LAKE,
             "dagster/table_name": f"{model.layer}.{table}",
+            **table_references(table, compute),
         },
         "partitions_def": partitions_of(model, settings),
     }

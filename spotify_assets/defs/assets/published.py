@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from spotify_assets.defs.assets.declare import OWNERS
+from spotify_assets.defs.assets.references import target_references
 from spotify_assets.defs.schema import dagster_schema
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
@@ -35,7 +36,11 @@ def published_spec(target: Target, table: str) -> dg.AssetSpec:
         kinds={target.name},
         owners=OWNERS,
         tags={"layer": TABLES[table].layer, "domain": "listening"},
-        metadata={"dagster/column_schema": dagster_schema(table)},
+        metadata={
+            "dagster/column_schema": dagster_schema(table),
+            "dagster/table_name": table,
+            **target_references(target),
+        },
     )
 
 
@@ -61,12 +66,12 @@ def published(target: Target) -> dg.AssetsDefinition:
                 context.log.warning(str(done.details[NOTE]))
         for table in target.tables:
             if table in selected:
-                yield _publish_result(target, table, written.get(table))
+                yield _publish_result(target, table, lake.count(table), written.get(table))
 
     return publish
 
 
-def _publish_result(target: Target, table: str, done: PublishResult | None) -> dg.MaterializeResult:
+def _publish_result(target: Target, table: str, rows: int, done: PublishResult | None) -> dg.MaterializeResult:
     metadata: dict[str, str | int | float] = {"rows_written": 0, "replaced": "nothing"}
     if done is not None:
         spans = done.refresh.spans
@@ -76,7 +81,7 @@ def _publish_result(target: Target, table: str, done: PublishResult | None) -> d
             "delta_version": done.refresh.version,
             **done.details,
         }
-    return dg.MaterializeResult(asset_key=[target.name, table], metadata=metadata)
+    return dg.MaterializeResult(asset_key=[target.name, table], metadata={"dagster/row_count": rows, **metadata})
 
 
 def same_rows(target: CountingTarget) -> dg.AssetChecksDefinition:

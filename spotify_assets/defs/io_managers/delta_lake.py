@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import PrivateAttr
 
+from spotify_assets.defs.io_managers.previews import previews
 from spotify_assets.defs.resources.spark import SparkResource
 from spotify_assets.lake.tables import Lake
 from spotify_assets.refresh.frames import LakeFrames
@@ -51,6 +52,11 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
                 "delta_version": int(commit["version"]),
             }
         )
+        if self.settings.previews:
+            # Of several partitions, only the last one's event gets it: the UI shows the latest event.
+            dg.AssetExecutionContext.get().add_asset_metadata(
+                previews(self.lake, table), asset_key=context.asset_key, partition_key=keys[-1] if keys else None
+            )
         for key, rows in self.frames.rows_by_key(table, keys).items():
             # Metadata of the output would be the same for all partitions of the run.
             dg.AssetExecutionContext.get().add_asset_metadata(
