@@ -18,6 +18,7 @@ from spotify_assets.defs.schema import dagster_schema
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import lineage
 from spotify_assets.settings import Settings
+from spotify_assets.transforms.asking import noting_questions
 
 OWNERS = ["team:listening-data"]
 LAKE = "lake"
@@ -68,7 +69,7 @@ def lake_table(compute: Callable[..., Any]) -> Declaration:
 
     def decorator(settings: Settings) -> Decorator:
         options = shared_options(table, settings)
-        return dg.asset(
+        declared = dg.asset(
             name=table,
             kinds={"spark", "delta"},
             code_version=lineage.code_version(table),
@@ -78,6 +79,7 @@ def lake_table(compute: Callable[..., Any]) -> Declaration:
             freshness_policy=_freshness_policy(table),
             **options,
         )
+        return lambda compute: declared(noting_questions(compute))
 
     return Declaration(compute, decorator)
 
