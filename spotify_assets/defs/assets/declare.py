@@ -22,6 +22,8 @@ from spotify_assets.transforms.asking import noting_questions
 
 OWNERS = ["team:listening-data"]
 LAKE = "lake"
+# As Dagster names libraries that have an icon.
+LIBRARY_KINDS = {"scikit-learn": "scikitlearn"}
 
 Decorator = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 
@@ -71,7 +73,7 @@ def lake_table(compute: Callable[..., Any]) -> Declaration:
         options = shared_options(table, settings)
         declared = dg.asset(
             name=table,
-            kinds={"spark", "delta"},
+            kinds={LIBRARY_KINDS.get(TABLES[table].library or "", "spark"), "delta"},
             code_version=lineage.code_version(table),
             io_manager_key=LAKE,
             backfill_policy=_backfill_policy(options["partitions_def"]),
