@@ -18,6 +18,7 @@ from spotify_assets.defs.assets import (
     periods,
     places,
     playlist_metrics,
+    popularity,
     published,
     raw,
     recap,
@@ -26,6 +27,7 @@ from spotify_assets.defs.assets import (
 )
 from spotify_assets.defs.assets.declare import build
 from spotify_assets.defs.checks import catalog, history, model_checks, playlists
+from spotify_assets.defs.checks import popularity as popularity_checks
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.defs.resources.landing import LandingResource
 from spotify_assets.defs.resources.s3 import s3
@@ -73,6 +75,7 @@ TABLE_MODULES = (
     playlist_metrics,
     spoken,
     recap,
+    popularity,
 )
 
 
@@ -92,7 +95,7 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
         ],
         asset_checks=[
             *model_checks.build_checks(),
-            *dg.load_asset_checks_from_modules([catalog, history, playlists]),
+            *dg.load_asset_checks_from_modules([catalog, history, playlists, popularity_checks]),
             *map(published.same_rows, counting),
         ],
         jobs=[

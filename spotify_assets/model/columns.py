@@ -84,7 +84,13 @@ def source_column(group: str, what: str, *, or_api: bool = False) -> Column:
 
 
 def table(
-    name: str, layer: str, comment: str, *parts: Any, window: str | None = None, landed: str | None = None
+    name: str,
+    layer: str,
+    comment: str,
+    *parts: Any,
+    window: str | None = None,
+    landed: str | None = None,
+    library: str | None = None,
 ) -> Table:
     """A table of the lake.
 
@@ -97,9 +103,10 @@ def table(
             unpartitioned table. Files are laid out by the column `month`, which is added here, so that rewriting a
             month touches no other month's files.
         landed: Folder of the landing zone that a raw table mirrors.
+        library: Distribution whose version its rows depend on, as `scikit-learn`, and without which it is empty.
     """
     laid_out = [required("month", DAY, f"First day of the UTC month of `{window}`")] if window else []
-    info = {"layer": layer, "window": window, "landed": landed}
+    info = {"layer": layer, "window": window, "landed": landed, "library": library}
     return Table(name, metadata, *parts, *laid_out, comment=comment, info=info)
 
 

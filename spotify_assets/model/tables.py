@@ -67,6 +67,12 @@ class LakeTable:
         return folder
 
     @property
+    def library(self) -> str | None:
+        """Distribution whose version its rows depend on, and without which it is empty; None for most tables."""
+        name: str | None = self.sql.info["library"]
+        return name
+
+    @property
     def window_column(self) -> str | None:
         """Column that decides a row's partition; None for an unpartitioned table."""
         column: str | None = self.sql.info["window"]

@@ -127,7 +127,9 @@ class LakeFrames:
         self._asked_versions[name] = versions if questions else {}
         return computed
 
-    def write(self, name: str, frame: "DataFrame", keys: Sequence[str]) -> Mapping[str, Any]:
+    def write(
+        self, name: str, frame: "DataFrame", keys: Sequence[str], *, has_asked: bool = False
+    ) -> Mapping[str, Any]:
         """Replace the rows of these partitions in one commit, and return its entry in the table's history.
 
         If another writer commits first, the write is retried. Each attempt takes the fingerprint of the inputs
@@ -137,12 +139,17 @@ class LakeFrames:
             name: The table.
             frame: The rows, with the columns and types of the model in any order.
             keys: Consecutive partition keys; empty replaces the whole table.
+            has_asked: Whether the transform asked its inputs, in the versions that were read last; `compute` knows by
+                itself.
 
         Raises:
             WrongColumnsError: Columns or types differ from the model.
             RowsOutsideWindowError: A row lies outside these partitions; nothing is written.
         """
         table = TABLES[name]
+        if has_asked:
+            read = self._view_versions
+            self._asked_versions[name] = {one: read[one] for one in lineage.upstreams(name) if one in read}
         frame = select_model_columns(table, frame)
         span = span_of(keys, windows_of(table, self.settings)) if keys else None
 

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from spotify_assets.lake.commits import EMPTY, WHOLE, TableState, version_number, window_name, window_states
@@ -26,6 +27,9 @@ from spotify_assets.windows import (
     windows,
     windows_of,
 )
+
+# In the place of a library's version.
+MISSING = "missing"
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,8 @@ class InputFingerprints:
             names = map(window_name, windows)
             inputs = {name: self._from_windows(upstreams, name) for name in names}
         code = [lineage.code_version(table.name), lineage.row_settings(table.name, self.settings)]
+        if table.library:
+            code.append(f"{table.library} {installed_version(table.library)}")
         return {
             name: _hash_inputs([*code, *parts]) if parts or has_rows_without_inputs else EMPTY
             for name, parts in inputs.items()
@@ -184,6 +190,14 @@ class InputFingerprints:
     def _last_version(self, table: str) -> str:
         versions = {written.version for written in self.state(table).values()}
         return max(versions, key=version_number, default="nothing")
+
+
+def installed_version(distribution: str) -> str:
+    """Version of an installed distribution; `MISSING` where it isn't installed."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return MISSING
 
 
 def deciding_files(files: Iterable[ListedFile], windows: Sequence[TimeWindow]) -> Iterator[tuple[ListedFile, int]]:

@@ -50,6 +50,13 @@ from spotify_assets.transforms.places import listening_places, trips
 from spotify_assets.transforms.playlist_metrics import playlist_impact, playlist_metrics, playlist_overlap
 from spotify_assets.transforms.playlists import dim_playlist, playlist_changes, playlist_track_tenure, playlist_tracks
 from spotify_assets.transforms.plays import plays
+from spotify_assets.transforms.popularity import (
+    popularity_model,
+    popularity_model_effects,
+    popularity_model_features,
+    popularity_predictions,
+    popularity_tracks,
+)
 from spotify_assets.transforms.recap import yearly_recap
 from spotify_assets.transforms.rejected_plays import rejected_plays
 from spotify_assets.transforms.sessions import listening_sessions, session_edges, session_parts
@@ -110,6 +117,11 @@ __all__ = [
     "playlist_track_tenure",
     "playlist_tracks",
     "plays",
+    "popularity_model",
+    "popularity_model_effects",
+    "popularity_model_features",
+    "popularity_predictions",
+    "popularity_tracks",
     "records",
     "rejected_plays",
     "session_edges",

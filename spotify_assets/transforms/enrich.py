@@ -63,21 +63,21 @@ def enrich_artists(
     if has_rows(catalog_artists):
         lookups = [
             (F.col("artist_id"), told, "catalog_artist_key"),
-            (F.col("artist_key"), _by_name(artists, told), "artist_key"),
+            (F.col("artist_key"), artist_by_name(artists, told), "artist_key"),
         ]
-    enriched = _enriched("dim_artist", artists, lookups, ARTIST_GROUPS)
+    known = enriched("dim_artist", artists, lookups, ARTIST_GROUPS)
     texts = [rows.select(genres_text().alias("genres")) for rows in (artist_metadata, catalog_artists)]
     if written is not None:
         written = written.select("artist_key", genres_text().alias("written"))
         texts.append(written.select(F.col("written").alias("genres")))
         is_written = F.col("written").isNotNull()
-        enriched = broadcast_join(written, enriched, "artist_key", "right").withColumns(
+        known = broadcast_join(written, known, "artist_key", "right").withColumns(
             {
                 "genres_source": F.when(is_written, FROM_OVERRIDE).otherwise(F.col("genres_source")),
                 "genres": F.coalesce("written", "genres"),
             }
         )
-    return _with_family(enriched, texts, genre_families)
+    return with_main_family(known, texts, genre_families)
 
 
 def genres_text() -> Column:
@@ -85,7 +85,7 @@ def genres_text() -> Column:
     return F.nullif(F.array_join("genres", GENRES_SEPARATOR), F.lit(""))
 
 
-def _with_family(rows: DataFrame, texts: Iterable[DataFrame], genre_families: DataFrame) -> DataFrame:
+def with_main_family(rows: DataFrame, texts: Iterable[DataFrame], genre_families: DataFrame) -> DataFrame:
     """Add `genre_family`; null where no genre is known at all.
 
     Args:
@@ -101,7 +101,7 @@ def _with_family(rows: DataFrame, texts: Iterable[DataFrame], genre_families: Da
     return broadcast_join(families, rows, F.col("text") == F.col("genres"), "right").drop("text")
 
 
-def _by_name(artists: DataFrame, told: DataFrame) -> DataFrame:
+def artist_by_name(artists: DataFrame, told: DataFrame) -> DataFrame:
     """One row per name of these artists: of each group of attributes what is told of who has the most followers."""
     order = F.concat_ws("", MAX_SORTABLE - F.coalesce("followers", F.lit(0)), F.sha1("catalog_artist_key"))
     start = 1 + SORTABLE_DIGITS + 40
@@ -131,8 +131,8 @@ def enrich_albums(albums: DataFrame, catalog_albums: DataFrame) -> DataFrame:
         catalog_albums: Whole table.
     """
     keys = (F.col("album_id"), name_key(F.col("artist_name"), F.col("album_name")))
-    lookups = _lookups(keys, catalog_albums, "catalog_album_key")
-    return _with_year(_enriched("dim_album", albums, lookups, ALBUM_GROUPS))
+    lookups = lookups_in(keys, catalog_albums, "catalog_album_key")
+    return _with_year(enriched("dim_album", albums, lookups, ALBUM_GROUPS))
 
 
 def enrich_tracks(
@@ -157,15 +157,15 @@ def enrich_tracks(
     """
     keys = (F.col("track_key"), name_key(F.col("artist_name"), F.col("track_name")))
     told = catalog_track_metadata.withColumn("genres", genres_text())
-    tracks = _enriched("dim_track", tracks, _lookups(keys, told, "catalog_track_key"), TRACK_GROUPS)
+    tracks = enriched("dim_track", tracks, lookups_in(keys, told, "catalog_track_key"), TRACK_GROUPS)
     features = [
-        *_lookups(keys[:1], _features_told(audio_features_metadata), "track_id"),
-        *_lookups(keys, catalog_features, "track_key"),
+        *lookups_in(keys[:1], _features_told(audio_features_metadata), "track_id"),
+        *lookups_in(keys, catalog_features, "track_key"),
     ]
-    tracks = _enriched("dim_track", tracks, features, FEATURE_GROUPS)
+    tracks = enriched("dim_track", tracks, features, FEATURE_GROUPS)
     if not has_rows(genre_families):
         return _with_year(tracks.withColumn("genre_family", F.lit(None).cast("string")))
-    tracks = _with_family(tracks, [told.select("genres")], genre_families)
+    tracks = with_main_family(tracks, [told.select("genres")], genre_families)
     names = ("genres", "genres_source", "genre_family")
     of_artists = dim_artist.where("genres IS NOT NULL").select(
         "artist_key", *[F.col(name).alias(f"artist_{name}") for name in names]
@@ -185,12 +185,12 @@ def _features_told(audio_features_metadata: DataFrame) -> DataFrame:
     return audio_features_metadata.where(is_told).withColumn("features_source", F.lit(FROM_API))
 
 
-def _lookups(keys: Iterable[Column], told: DataFrame, key: str) -> list[Lookup]:
+def lookups_in(keys: Iterable[Column], told: DataFrame, key: str) -> list[Lookup]:
     """A lookup in the table by each of these keys; none if it is empty."""
     return [(own, told, key) for own in keys] if has_rows(told) else []
 
 
-def _enriched(table: str, rows: DataFrame, lookups: Sequence[Lookup], groups: Groups) -> DataFrame:
+def enriched(table: str, rows: DataFrame, lookups: Sequence[Lookup], groups: Groups) -> DataFrame:
     """The rows with each group of attributes from the first place that knows any of them, and its `*_source`.
 
     Args:

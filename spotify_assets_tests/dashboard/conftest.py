@@ -21,6 +21,7 @@ PAGES = (
     "/charts?entity=album",
     "/discovery",
     "/taste",
+    "/popularity",
     "/behaviour",
     "/playlists",
     "/spoken",

@@ -190,3 +190,35 @@ def test_plays_of_a_device_count_once_where_two_members_have_its_name(full, page
     """As `unknown` is in the lake. All six plays are of one device."""
     header, *rows = csv.reader(io.StringIO(full.text(f"{page}?csv=devices").lstrip("\ufeff")))
     assert sum(int(row[header.index("plays")]) for row in rows) == 6
+
+
+def test_popularity_has_the_scores_of_the_model_against_the_baselines(full):
+    words = full.block("/popularity?period=all", "scores")
+    assert "The model errs by 6.0 points of 100 on average" in words
+    assert "error of straight lines 7.0 error of the mean 9.5 explained 40 %" in words
+    assert "tracks 1 000 of 100 artists" in words
+    assert "7 tracks with a popularity below 5 left out" in words
+
+
+def test_popularity_names_what_was_overlooked_and_overplayed_of_the_tracks_heard(full):
+    words = full.block("/popularity?period=all", "overlooked")
+    assert f"{HOSTILE} is your most overlooked track: popularity 12, where 50 is expected" in words
+    assert f"{HOSTILE} Band 12 50 1" in words
+    assert "Étude Band 80 50 2" in full.block("/popularity?period=all", "overplayed")
+    # Of a day on which neither was heard.
+    assert "no catalogue file tells" in full.block("/popularity?from=2024-03-01&to=2024-03-01", "overlooked")
+
+
+def test_popularity_says_what_tells_most_and_how(full):
+    assert "how popular a track is: age of the track" in full.block("/popularity", "importance")
+    assert "40 is expected at 20.0, 50 at 1.0" in full.block("/popularity", "effect-1")
+    assert "hip hop" in full.block("/popularity", "effect-2")
+
+
+def test_without_a_model_popularity_says_what_to_bring(tmp_path, site_of):
+    path = write_warehouse(tmp_path / "w.duckdb", FULL)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("DELETE FROM popularity_model; DELETE FROM popularity_predictions")
+    words = site_of(path).words("/popularity")
+    assert "There is no popularity model" in words
+    assert "500 tracks of 50 artists or more" in words

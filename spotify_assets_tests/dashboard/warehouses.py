@@ -369,6 +369,65 @@ def _literal(plays: Rows) -> dict[str, Rows]:
                 "source_after": HOSTILE,
             }
         ],
+        "popularity_model": [
+            {
+                "model_version": "m",
+                "tracks": 1_000,
+                "artists": 100,
+                "unused_tracks": 7,
+                "files": 1,
+                "mae": 6.0,
+                "rmse": 9.0,
+                "r2": 0.4,
+                "linear_mae": 7.0,
+                "linear_rmse": 10.0,
+                "mean_mae": 9.5,
+                "beats_baselines": True,
+            }
+        ],
+        "popularity_model_features": [
+            {
+                "model_version": "m",
+                "feature": feature,
+                "what": what,
+                "feature_rank": rank,
+                "importance": 4.0 - rank,
+                "known_share": 0.8,
+            }
+            for rank, (feature, what) in enumerate(
+                (("years_since_release", "age of the track"), ("genre_family", "genre"), ("key", "key")), 1
+            )
+        ],
+        "popularity_model_effects": [
+            {
+                "model_version": "m",
+                "feature": feature,
+                "step": step,
+                "feature_value": value,
+                "genre_family": family,
+                "predicted_popularity": 40.0 + 10 * step,
+            }
+            for feature, step, value, family in (
+                ("years_since_release", 0, 20.0, None),
+                ("years_since_release", 1, 1.0, None),
+                ("genre_family", 0, None, "rock"),
+                ("genre_family", 1, None, "hip_hop"),
+            )
+        ],
+        "popularity_predictions": [
+            {
+                "recording_key": recording,
+                "track_key": _track(recording),
+                "track_name": NAMES.get(recording),
+                "artist_name": ARTISTS[_artist(recording)],
+                "popularity": popularity,
+                "predicted_popularity": 50.5,
+                "residual": popularity - 50.5,
+                "known_features": 9,
+                "model_version": "m",
+            }
+            for recording, popularity in ((11, 80), (12, 12), *((number, 50) for number in range(100, 120)))
+        ],
         "genre_trends": [
             {
                 "listener": "anna",

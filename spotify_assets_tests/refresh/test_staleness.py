@@ -27,7 +27,8 @@ OF_PLAYLISTS = {
     *("dim_playlist", "playlist_changes", "playlist_track_tenure"),
     *("playlist_impact", "playlist_metrics", "playlist_overlap"),
 }
-OF_PLAYS = {table for table in WHOLE_TABLES if TABLES[table].layer != "cleaned"} - STATIC - OF_PLAYLISTS
+OF_CATALOGUE = {table for table in WHOLE_TABLES if TABLES[table].library}
+OF_PLAYS = {table for table in WHOLE_TABLES if TABLES[table].layer != "cleaned"} - STATIC - OF_PLAYLISTS - OF_CATALOGUE
 
 
 def stale(world):

@@ -21,6 +21,7 @@ from spotify_assets_tests.readers import test_recently_played as recent
 from spotify_assets_tests.readers.test_metadata import album, features, full_artist, line
 from spotify_assets_tests.readers.test_playlists import HOSTILE, about, capture, entry, episode, local, page, track
 from spotify_assets_tests.readers.test_readers import MAVEN_HEADER, MAVEN_ROW
+from spotify_assets_tests.transforms.popularity_rows import popularity_csv
 
 PLAYS = 2_000
 COARSE, FINE = "history/ben/StreamingHistory_music_0.json", "history/emma/plays.parquet"
@@ -179,7 +180,9 @@ def _overrides() -> Iterator[tuple[str, Any]]:
 
 
 def _catalog() -> Iterator[tuple[str, Any]]:
-    """A file of each kind for the sample history, and names and values that engines may read otherwise."""
+    """A file of each kind for the sample history, enough tracks for the popularity model, and names and values that
+    engines may read otherwise.
+    """
     for name, content in sample_catalog(PLAYS):
         if not name.startswith("exportify/"):
             yield f"catalog/{name}", content
@@ -193,6 +196,7 @@ def _catalog() -> Iterator[tuple[str, Any]]:
     writer.writeheader()
     writer.writerows(rows)
     yield "catalog/hostile.csv", hostile.getvalue().encode()
+    yield "catalog/popular.csv", popularity_csv()
     artists = "id,name,followers,genres,artist_popularity\n" + f'{ID},Band,12.0,"[\'a\', "b\'s"]",7\n'
     yield "catalog/artists_of_one.csv", artists.encode()
 

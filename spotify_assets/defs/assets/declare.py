@@ -19,9 +19,12 @@ from spotify_assets.defs.schema import dagster_schema
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import lineage
 from spotify_assets.settings import Settings
+from spotify_assets.transforms.asking import noting_questions
 
 OWNERS = ["team:listening-data"]
 LAKE = "lake"
+# As Dagster names libraries that have an icon.
+LIBRARY_KINDS = {"scikit-learn": "scikitlearn"}
 
 Decorator = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 
@@ -69,9 +72,9 @@ def lake_table(compute: Callable[..., Any]) -> Declaration:
 
     def decorator(settings: Settings) -> Decorator:
         options = shared_options(table, settings, compute)
-        return dg.asset(
+        declared = dg.asset(
             name=table,
-            kinds={"spark", "delta"},
+            kinds={LIBRARY_KINDS.get(TABLES[table].library or "", "spark"), "delta"},
             code_version=lineage.code_version(table),
             io_manager_key=LAKE,
             backfill_policy=_backfill_policy(options["partitions_def"]),
@@ -79,6 +82,7 @@ def lake_table(compute: Callable[..., Any]) -> Declaration:
             freshness_policy=_freshness_policy(table),
             **options,
         )
+        return lambda compute: declared(noting_questions(compute))
 
     return Declaration(compute, decorator)
 

@@ -44,7 +44,9 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         """Replace the run's partitions, or an unpartitioned table as a whole, and record row counts."""
         table = context.asset_key.path[-1]
         keys = context.asset_partition_keys if context.has_asset_partitions else []
-        commit = self.frames.write(table, obj, keys)
+        from spotify_assets.transforms.asking import has_asked
+
+        commit = self.frames.write(table, obj, keys, has_asked=has_asked())
         context.add_output_metadata(
             {
                 "dagster/uri": self.lake.table_uri(table),
