@@ -14,6 +14,7 @@ from spotify_assets.dashboard.pages import (
     overview,
     people,
     playlists,
+    recap,
     spoken,
     taste,
     tops,
@@ -40,6 +41,7 @@ class Entry:
 
 NAVIGATION = (
     Entry("/", "Overview", overview.overview_page),
+    Entry("/recap", "Recap", recap.recap_page),
     Entry("/time", "Time", clock.time_page),
     Entry("/charts", "Charts", tops.charts_page),
     Entry("/discovery", "Discovery", discovery.discovery_page),

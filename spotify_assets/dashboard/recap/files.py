@@ -1,0 +1,116 @@
+"""A recap as one HTML file that needs nothing else: styles and charts are in it, neither scripts nor addresses."""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from markupsafe import Markup
+
+from spotify_assets.dashboard.formats import write_day
+from spotify_assets.dashboard.queries import Spec
+from spotify_assets.dashboard.recap.content import Recap
+from spotify_assets.dashboard.recap.story import Section, sections
+from spotify_assets.dashboard.templating import HERE, templates
+from spotify_assets.escaping import escape_controls
+
+# Widths (px) of charts, for wide screens and for phones.
+CHART_WIDTHS = {"wide": 980, "narrow": 310}
+CATEGORIES, RAMP = range(1, 11), range(1, 7)
+LABEL_SIZE = 12
+FINGERPRINT = re.compile(rb'<meta name="fingerprint" content="([0-9a-f]+)">')
+# Changes whenever the same recap gives another file.
+FILE_VERSION = 1
+
+
+def recap_html(recap: Recap) -> str:
+    """The file. Names in it are escaped, and covers are left out."""
+    story = sections(recap)
+    filters = recap.filters
+    return (
+        templates()
+        .get_template("recap_file.html")
+        .render(
+            sections=story,
+            drawn={one.name: _drawings(one) for one in story if one.chart},
+            kicker=escape_controls(f"{filters.listener.name}, {recap.title}"),
+            # It is ours, and holds nothing of others.
+            style=Markup((HERE / "static" / "dashboard.css").read_text(encoding="utf-8")),
+            fingerprint=fingerprint(story, recap),
+            scope=escape_controls(f"{filters.listener.name}, {filters.describe()}"),
+            zone=filters.listener.timezone,
+            last=write_day(filters.listener.last),
+        )
+    )
+
+
+def fingerprint(story: Sequence[Section], recap: Recap) -> str:
+    """Hash of what a recap's files show: another one means that they are to be written again."""
+    shown = [FILE_VERSION, recap.title, recap.filters.listener.name, *map(asdict, story), recap.skyline(73)]
+    return hashlib.sha256(json.dumps(shown, default=str).encode()).hexdigest()
+
+
+def _drawings(section: Section) -> dict[str, Markup]:
+    """A section's chart as SVG for each width."""
+    assert section.chart is not None
+    # What Vega draws is XML, in which it has escaped every text.
+    return {size: Markup(chart_svg(section.chart, width)) for size, width in CHART_WIDTHS.items()}
+
+
+def chart_svg(chart: Spec, width: int) -> str:
+    """A chart as SVG, whose colours are variables of the style sheet: it follows the theme of its page."""
+    import vl_convert
+
+    spec = {**chart, "width": width, "autosize": {"type": "fit-x", "contains": "padding"}, "config": _config()}
+    color = spec.get("encoding", {}).get("color", {})
+    if color.get("legend", {}) and color["legend"].get("orient") == "top":
+        spec["encoding"] = spec["encoding"] | {
+            "color": {**color, "legend": {**color["legend"], "columns": max(1, width // 150)}}
+        }
+    svg = vl_convert.vegalite_to_svg(spec, format_locale=LOCALE)
+    return svg[svg.index("<svg") :]
+
+
+LOCALE = {"decimal": ".", "thousands": "\u202f", "grouping": [3], "currency": ["", ""]}
+
+
+def _config() -> dict[str, Any]:
+    """Vega's configuration, as in dashboard.js."""
+    ink, quiet, line, accent = (f"var(--{name})" for name in ("ink", "quiet", "line", "accent"))
+    ramp = [f"var(--ramp-{number})" for number in RAMP]
+    return {
+        "background": "transparent",
+        "font": "Liberation Sans, system-ui, sans-serif",
+        "view": {"stroke": None},
+        "padding": 0,
+        "axis": {
+            "labelColor": quiet,
+            "titleColor": quiet,
+            "gridColor": line,
+            "labelFontSize": LABEL_SIZE,
+            "titleFontSize": LABEL_SIZE,
+            "titleFontWeight": "normal",
+            "titlePadding": 8,
+            "domain": False,
+            "ticks": False,
+            "labelPadding": 6,
+        },
+        "legend": {
+            "labelColor": ink,
+            "titleColor": quiet,
+            "labelFontSize": LABEL_SIZE,
+            "titleFontSize": LABEL_SIZE,
+            "titleFontWeight": "normal",
+        },
+        "bar": {"color": accent},
+        "line": {"color": accent},
+        "point": {"color": accent, "fill": accent},
+        "range": {
+            "category": [f"var(--category-{number})" for number in CATEGORIES],
+            "ramp": ramp,
+            "heatmap": ramp,
+            "ordinal": ramp,
+        },
+    }
