@@ -149,12 +149,19 @@ def card_svg(recap: Recap, card: Card, size: Size) -> str | None:
     )
 
 
-def card_png(recap: Recap, card: Card, size: Size) -> bytes | None:
-    """A card as PNG of its size; None where the recap lacks what it shows. Takes up to half a second."""
+def card_png(recap: Recap, card: Card, size: Size, scale: float = 1) -> bytes | None:
+    """A card as PNG; None where the recap lacks what it shows. Takes up to half a second.
+
+    Args:
+        recap: What it tells.
+        card: What the picture is of.
+        size: Its layout.
+        scale: Size of the picture, in sizes of the layout.
+    """
     import vl_convert
 
     svg = card_svg(recap, card, size)
-    return vl_convert.svg_to_png(svg) if svg else None
+    return vl_convert.svg_to_png(svg, scale=scale) if svg else None
 
 
 def _letters(rows: Sequence[Row], size: Size) -> tuple[Letters, Letters]:

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from functools import cached_property
 
 from spotify_assets.dashboard.filters import RANGE, SPOKEN, Filters
+from spotify_assets.dashboard.formats import MS_PER_HOUR
 from spotify_assets.dashboard.queries import Query, ResultRow, Rows
 from spotify_assets.dashboard.sources import DEVICES, heard_hours, top_sql, totals_sql
 from spotify_assets.model.recap import TOP
@@ -96,7 +97,7 @@ class Recap:
             found = sums[row["date"] if self.step == "day" else row["date"].replace(day=1)]
             found[0] += row["ms_played"]
             found[1] += row["plays"]
-        return [{"start": start, "hours": ms / 3_600_000, "plays": plays} for start, (ms, plays) in sums.items()]
+        return [{"start": start, "hours": ms / MS_PER_HOUR, "plays": plays} for start, (ms, plays) in sums.items()]
 
     def skyline(self, bars: int) -> list[float]:
         """Listening time of equal spans of the days, each as a share (0 to 1) of the largest.
@@ -158,24 +159,16 @@ def read_recap(ask: Ask, filters: Filters) -> Recap | None:
     rows = ask(query)
     if not rows:
         return None
+    days, clock = _days_and_clock(ask, filters)
     recap = Recap(
         filters,
         year,
         rows[0],
-        ask(Query(days_sql(filters), values)),
-        ask(Query(clock_sql(filters), values)),
+        days,
+        clock,
         ask(Query(GENRES, values)) if _has_genres(filters) else [],
     )
     return recap if year is not None else replace(recap, row=_row_of_days(ask, recap))
-
-
-def days_sql(filters: Filters) -> str:
-    """SQL of listening time and plays by local day."""
-    return f"""
-    WITH {heard_hours(filters).strip()}
-    SELECT date, sum(ms_played)::BIGINT AS ms_played, sum(plays)::BIGINT AS plays
-    FROM heard GROUP BY date ORDER BY date
-    """
 
 
 def clock_sql(filters: Filters) -> str:
@@ -185,6 +178,24 @@ def clock_sql(filters: Filters) -> str:
     SELECT isodow(date) AS weekday, hour, sum(ms_played) / 3600000 AS hours
     FROM heard GROUP BY ALL ORDER BY weekday, hour
     """
+
+
+def _days_and_clock(ask: Ask, filters: Filters) -> tuple[Rows, Rows]:
+    """`days` and `clock` of a recap, by one scan."""
+    sql = f"""
+    WITH {heard_hours(filters).strip()},
+    sums AS (SELECT date, isodow(date) AS weekday, hour, ms_played, plays FROM heard)
+    SELECT date, weekday, hour, sum(ms_played)::BIGINT AS ms_played, sum(plays)::BIGINT AS plays
+    FROM sums GROUP BY GROUPING SETS ((date), (weekday, hour)) ORDER BY date, weekday, hour
+    """
+    rows = ask(Query(sql, filters.parameters))
+    days = [{name: row[name] for name in ("date", "ms_played", "plays")} for row in rows if row["date"]]
+    clock = [
+        {"weekday": row["weekday"], "hour": row["hour"], "hours": row["ms_played"] / MS_PER_HOUR}
+        for row in rows
+        if not row["date"]
+    ]
+    return days, clock
 
 
 def _row_of_days(ask: Ask, recap: Recap) -> ResultRow:
@@ -202,7 +213,7 @@ def _row_of_days(ask: Ask, recap: Recap) -> ResultRow:
     }
     if recap.step == "month":
         month = max(recap.steps, key=lambda step: (step["hours"], -step["start"].toordinal()))
-        row |= {"top_month": month["start"], "top_month_ms_played": round(month["hours"] * 3_600_000)}
+        row |= {"top_month": month["start"], "top_month_ms_played": round(month["hours"] * MS_PER_HOUR)}
     for entity in ENTITIES:
         found = ask(Query(top_sql(filters, entity, TOP), values))
         row[f"ours_{entity}s"] = [one[entity] for one in found]

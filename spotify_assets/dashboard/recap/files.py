@@ -3,8 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 from markupsafe import Markup
@@ -21,8 +20,6 @@ CHART_WIDTHS = {"wide": 980, "narrow": 310}
 CATEGORIES, RAMP = range(1, 11), range(1, 7)
 LABEL_SIZE = 12
 FINGERPRINT = re.compile(rb'<meta name="fingerprint" content="([0-9a-f]+)">')
-# Changes whenever the same recap gives another file.
-FILE_VERSION = 1
 
 
 def recap_html(recap: Recap) -> str:
@@ -38,18 +35,37 @@ def recap_html(recap: Recap) -> str:
             kicker=escape_controls(f"{filters.listener.name}, {recap.title}"),
             # It is ours, and holds nothing of others.
             style=Markup((HERE / "static" / "dashboard.css").read_text(encoding="utf-8")),
-            fingerprint=fingerprint(story, recap),
+            fingerprint=fingerprint(recap),
             scope=escape_controls(f"{filters.listener.name}, {filters.describe()}"),
             zone=filters.listener.timezone,
-            last=write_day(filters.listener.last),
+            last=_last_day(recap),
         )
     )
 
 
-def fingerprint(story: Sequence[Section], recap: Recap) -> str:
-    """Hash of what a recap's files show: another one means that they are to be written again."""
-    shown = [FILE_VERSION, recap.title, recap.filters.listener.name, *map(asdict, story), recap.skyline(73)]
-    return hashlib.sha256(json.dumps(shown, default=str).encode()).hexdigest()
+def fingerprint(recap: Recap) -> str:
+    """Hash of what a recap's file is made from: another one means that it is to be written again."""
+    filters = recap.filters
+    told = [_code(), filters.listener.name, filters.listener.timezone, filters.describe(), _last_day(recap)]
+    data = [recap.row, recap.days, recap.clock, recap.genres]
+    return hashlib.sha256(json.dumps([told, data], default=str).encode()).hexdigest()
+
+
+@cache
+def _code() -> str:
+    """Hash of the modules, templates and styles that files are made by."""
+    folders = [HERE, HERE / "recap", HERE / "static", HERE / "templates"]
+    sources = sorted(path for folder in folders for path in folder.iterdir() if path.suffix in SOURCES)
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()
+
+
+# Kinds of files that what is shown depends on.
+SOURCES = (".py", ".css", ".html")
+
+
+def _last_day(recap: Recap) -> str:
+    """The listener's last day with a play, where more of the days may follow; else empty."""
+    return "" if recap.is_complete else write_day(recap.filters.listener.last)
 
 
 def _drawings(section: Section) -> dict[str, Markup]:

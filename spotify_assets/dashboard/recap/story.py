@@ -234,7 +234,7 @@ def streak(recap: Recap) -> Section | None:
         return None
     end = start + timedelta(days=days - 1)
     is_all = days == recap.row["days"]
-    title = "You didn't miss a day" if is_all else f"You listened every day from {start:%-d %B} to {end:%-d %B}"
+    title = "You didn't miss a day" if is_all else f"Every day from {start:%-d %B} to {end:%-d %B}"
     return Section(
         "streak",
         title if days > 1 else "Never two days in a row",
