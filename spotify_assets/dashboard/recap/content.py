@@ -33,7 +33,7 @@ GENRES = """
         FROM genre_trends WHERE listener = $listener AND month BETWEEN $start AND $end GROUP BY genre_family
     )
     SELECT genre_family AS genre, ms_played / 3600000 AS hours, ms_played / max(known) OVER () AS share
-    FROM families WHERE ms_played > 0 ORDER BY ms_played DESC, genre_family
+    FROM families WHERE ms_played > 0 QUALIFY max(known) OVER () > 0 ORDER BY ms_played DESC, genre_family
 """
 SESSIONS = """
     SELECT count(*) AS sessions, avg(ms_played) AS mean_session_ms, max(ms_played) AS longest_session_ms,

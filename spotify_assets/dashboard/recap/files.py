@@ -15,8 +15,8 @@ from spotify_assets.dashboard.recap.story import Section, sections
 from spotify_assets.dashboard.templating import HERE, templates
 from spotify_assets.escaping import escape_controls
 
-# Widths (px) of charts, for wide screens and for phones.
-CHART_WIDTHS = {"wide": 980, "narrow": 310}
+# Widths (px) of charts: of one of the twelve columns with its gap, of what is beside a chart in its panel, on phones.
+COLUMN, PANEL_EDGES, NARROW = 90, 82, 310
 CATEGORIES, RAMP = range(1, 11), range(1, 7)
 LABEL_SIZE = 12
 FINGERPRINT = re.compile(rb'<meta name="fingerprint" content="([0-9a-f]+)">')
@@ -72,11 +72,18 @@ def _drawings(section: Section) -> dict[str, Markup]:
     """A section's chart as SVG for each width."""
     assert section.chart is not None
     # What Vega draws is XML, in which it has escaped every text.
-    return {size: Markup(chart_svg(section.chart, width)) for size, width in CHART_WIDTHS.items()}
+    widths = {"wide": section.width * COLUMN - PANEL_EDGES, "narrow": NARROW}
+    return {size: Markup(chart_svg(section.chart, width, f"{section.name}-{size}")) for size, width in widths.items()}
 
 
-def chart_svg(chart: Spec, width: int) -> str:
-    """A chart as SVG, whose colours are variables of the style sheet: it follows the theme of its page."""
+def chart_svg(chart: Spec, width: int, name: str) -> str:
+    """A chart as SVG, whose colours are variables of the style sheet: it follows the theme of its page.
+
+    Args:
+        chart: Vega-Lite chart with its data.
+        width: Its width (px).
+        name: Begins the identifiers within it; Vega gives each picture the same ones.
+    """
     import vl_convert
 
     spec = {**chart, "width": width, "autosize": {"type": "fit-x", "contains": "padding"}, "config": _config()}
@@ -86,7 +93,8 @@ def chart_svg(chart: Spec, width: int) -> str:
             "color": {**color, "legend": {**color["legend"], "columns": max(1, width // 150)}}
         }
     svg = vl_convert.vegalite_to_svg(spec, format_locale=LOCALE)
-    return svg[svg.index("<svg") :]
+    svg = svg[svg.index("<svg") :]
+    return re.sub(r'(?<= )id="|(?<==")url\(#', lambda found: f"{found[0]}{name}-", svg)
 
 
 LOCALE = {"decimal": ".", "thousands": "\u202f", "grouping": [3], "currency": ["", ""]}
@@ -119,6 +127,7 @@ def _config() -> dict[str, Any]:
             "labelFontSize": LABEL_SIZE,
             "titleFontSize": LABEL_SIZE,
             "titleFontWeight": "normal",
+            "gradientStrokeColor": "transparent",
         },
         "bar": {"color": accent},
         "line": {"color": accent},
