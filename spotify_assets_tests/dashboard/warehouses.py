@@ -10,8 +10,11 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from deltalake import write_deltalake
 
+from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
+from spotify_assets.storage import storage_options
 from spotify_assets.targets import ddl
 from spotify_assets.targets.duckdb_file import DIALECT
 
@@ -211,6 +214,15 @@ def write_warehouse(path: Path, plays: Rows, *, without: Iterable[str] = ()) -> 
         for table in without:
             connection.execute(f"DROP TABLE {table}")
     return path
+
+
+def write_lake(uri: str, connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Lake:
+    """A lake with the rows of these tables of a warehouse."""
+    lake = Lake(uri)
+    for table in tables:
+        rows = connection.execute(f"FROM {table}").to_arrow_table().cast(TABLES[table].arrow_schema)
+        write_deltalake(lake.table_uri(table), rows, storage_options=storage_options(uri))
+    return lake
 
 
 @cache

@@ -113,6 +113,7 @@ def overview_page(view: View) -> Page:
                 is_half=True,
             ),
         ],
+        links=[("The recap: a year as a story", view.to("/recap"))],
     )
 
 

@@ -159,7 +159,7 @@ def top(recap: Recap, entity: str) -> Section | None:
     name = _shown(first["name"])
     title = {
         "artist": f"{name} was your soundtrack" if len(rows) > 1 else f"One artist: {name}",
-        "track": f"You came back to {name} {_times(first['plays'])}",
+        "track": f"You played {name} {_times(first['plays'])}",
         "album": f"{name} was the album you stayed with longest",
     }[entity]
     most = first["ms_played"] or 1

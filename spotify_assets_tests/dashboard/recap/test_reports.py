@@ -9,24 +9,16 @@ from deltalake import write_deltalake
 from spotify_assets.dashboard.recap.reports import TABLES, remove_reports, write_reports
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES as MODEL
-from spotify_assets.storage import storage_at, storage_options
-from spotify_assets_tests.dashboard.warehouses import HOSTILE
+from spotify_assets.storage import storage_at
+from spotify_assets_tests.dashboard.warehouses import HOSTILE, write_lake
 
 ALL = ["anna/2023.html", "anna/2024.html", "ben/2024.html"]
 
 
-def filled(uri, warehouse):
-    """A lake with the tables of the full warehouse that recaps read."""
-    lake = Lake(uri)
-    for table in TABLES:
-        rows = warehouse.execute(f"FROM {table}").to_arrow_table().cast(MODEL[table].arrow_schema)
-        write_deltalake(lake.table_uri(table), rows, storage_options=storage_options(uri))
-    return lake
-
-
 @pytest.fixture
 def lake(tmp_path, warehouse):
-    return filled(str(tmp_path / "lake"), warehouse)
+    """A lake with the tables of the full warehouse that recaps read."""
+    return write_lake(str(tmp_path / "lake"), warehouse, TABLES)
 
 
 def files(lake):
@@ -88,7 +80,7 @@ def test_a_forgotten_listener_has_no_files(lake):
 
 
 def test_reports_of_a_lake_in_a_bucket_are_in_the_bucket(bucket, warehouse):
-    lake = filled(f"{bucket}/lake", warehouse)
+    lake = write_lake(f"{bucket}/lake", warehouse, TABLES)
     assert [report.uri for report in write_reports(lake).written] == [f"{bucket}/lake/_reports/{name}" for name in ALL]
     assert write_reports(lake).written == []
     assert remove_reports(lake.uri, "anna") == 2

@@ -14,7 +14,7 @@ def test_the_story_of_a_year(of_year):
         "anna in 2024, 1 hour of listening so far",
         f"{HOSTILE} was your soundtrack",
         f"{HOSTILE} led 1 of 2 months",
-        'You came back to =HYPERLINK("http://example.com") twice',
+        'You played =HYPERLINK("http://example.com") twice',
         f"{HOSTILE}'s album was the album you stayed with longest",
         "January was your loudest month, with 1.1 h",
         "Saturday, 6 January was your biggest day",
