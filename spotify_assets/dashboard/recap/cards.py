@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from spotify_assets.dashboard.formats import MS_PER_HOUR, plural, write_count
+from spotify_assets.dashboard.formats import MS_PER_HOUR, plural, write_count, write_decimal
 from spotify_assets.dashboard.recap.content import Recap
 from spotify_assets.dashboard.recap.lettering import FONT, Letters, Ruler
 from spotify_assets.dashboard.recap.story import (
@@ -122,12 +122,14 @@ def card_svg(recap: Recap, card: Card, size: Size) -> str | None:
     inner = size.width - 2 * size.edge
     left = round(inner * 0.42) if size.is_wide and (content.rows or content.bars) else inner
     right = inner - left - size.edge if left < inner else inner
-    title = ruler.lines(content.title, Letters(size.title, is_bold=True), left, size.title_lines)
+    large, small = _letters(content.rows, size)
+    # Beneath a number the title is what explains it.
+    letters = Letters(small.size * BENEATH) if content.number else Letters(size.title, is_bold=True)
+    title = ruler.lines(content.title, letters, left, size.title_lines)
     number = size.number
     if content.number:
         [wide] = ruler.widths([content.number], Letters(number, is_bold=True))
         number = min(number, int(number * left / max(wide, 1)))
-    large, small = _letters(content.rows, size)
     header = f"{escape_controls(recap.filters.listener.name)}, {recap.title}"
     return (
         templates()
@@ -144,6 +146,7 @@ def card_svg(recap: Recap, card: Card, size: Size) -> str | None:
             large=large.size,
             small=small.size,
             indent=INDENT,
+            beneath=BENEATH,
             skyline=recap.skyline(60 if size.is_wide else 54),
         )
     )
@@ -189,6 +192,8 @@ def _fitted(rows: Sequence[Row], ruler: Ruler, size: Size, width: float) -> list
     return [replace(row, name=name, by=by) for row, name, by in zip(rows, names, bys, strict=True)]
 
 
+# Size of a title beneath a number, in sizes of the small letters.
+BENEATH = 1.2
 # Of names to the right of places, in sizes of their letters.
 INDENT = 1.6
 
@@ -205,7 +210,7 @@ def _overview(recap: Recap) -> Content:
         f"{plural(row['plays'], 'play')} on {plural(row['active_days'], 'day')}",
     )
     share = row["ms_played"] / MS_PER_HOUR / 24
-    title = f"{share:.1f} days of sound" if share >= 1 else "of listening"
+    title = f"{write_decimal(share)} days of sound" if share >= 1 else "of listening"
     return Content(title, section.number, section.unit, [*_escaped(rows), counts])
 
 

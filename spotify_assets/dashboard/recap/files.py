@@ -89,9 +89,9 @@ def chart_svg(chart: Spec, width: int, name: str) -> str:
     spec = {**chart, "width": width, "autosize": {"type": "fit-x", "contains": "padding"}, "config": _config()}
     color = spec.get("encoding", {}).get("color", {})
     if color.get("legend", {}) and color["legend"].get("orient") == "top":
-        spec["encoding"] = spec["encoding"] | {
-            "color": {**color, "legend": {**color["legend"], "columns": max(1, width // 150)}}
-        }
+        # vl-convert 1.9 fails where it cuts an emoji of a label in two. Labels are short.
+        legend = {**color["legend"], "labelLimit": 0, "columns": max(1, width // 150)}
+        spec["encoding"] = spec["encoding"] | {"color": {**color, "legend": legend}}
     svg = vl_convert.vegalite_to_svg(spec, format_locale=LOCALE)
     svg = svg[svg.index("<svg") :]
     return re.sub(r'(?<= )id="|(?<==")url\(#', lambda found: f"{found[0]}{name}-", svg)

@@ -22,6 +22,12 @@ JOINERS = ("\u200c", "\u200d")
 FIRST_REGIONAL, LAST_REGIONAL = 0x1F1E6, 0x1F1FF
 
 
+def shorten(text: str, most: int) -> str:
+    """The text, cut and ended with an ellipsis where it has more than `most` characters as readers count them."""
+    clusters = _clusters(text)
+    return text if len(clusters) <= most else _cut(clusters[:most])
+
+
 @dataclass(frozen=True)
 class Letters:
     """Text of one size and weight.

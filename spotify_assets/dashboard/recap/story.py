@@ -20,6 +20,7 @@ from spotify_assets.dashboard.formats import (
 )
 from spotify_assets.dashboard.queries import Rows, Spec
 from spotify_assets.dashboard.recap.content import ENTITIES, Recap
+from spotify_assets.dashboard.recap.lettering import shorten
 from spotify_assets.escaping import escape_controls
 from spotify_assets.model.recap import SPAN_YEARS, WRAPPED_END
 
@@ -391,17 +392,17 @@ def _sprint(recap: Recap) -> Section | None:
     names = [_shown(name) for name in recap.row.get("ours_artists", [])]
     if not places or recap.year is None:
         return None
+    labels = _labels(names)
     rows = [
-        {"month": date(recap.year, month, 1), "name": name, "place": int(place)}
-        for name, text in zip(names, places, strict=True)
+        {"month": date(recap.year, month, 1), "name": label, "place": int(place)}
+        for label, text in zip(labels, places, strict=True)
         for month, place in enumerate(text.split(","), 1)
         if place and int(place) <= LOWEST_PLACE
     ]
     if not rows:
         return None
-    firsts = {name: sum(row["place"] == 1 for row in rows if row["name"] == name) for name in names}
-    leader = max(names, key=lambda name: firsts[name])
-    unique = list(dict.fromkeys(names))
+    firsts = [sum(row["place"] == 1 for row in rows if row["name"] == label) for label in labels]
+    leader, most = names[firsts.index(max(firsts))], max(firsts)
     chart = charts.lines_chart(
         "month",
         "place",
@@ -410,15 +411,15 @@ def _sprint(recap: Recap) -> Section | None:
         time="%b",
         form=charts.WHOLE,
         color="name",
-        names=unique,
+        names=labels,
         is_reversed=True,
         height=300,
         dots=True,
     )
     return Section(
         "sprint",
-        f"{leader} led {_months_of(firsts[leader], rows)}" if firsts[leader] else "No month was led by them",
-        f"Places of your top {plural(len(unique), 'artist')} in each month; those beyond {LOWEST_PLACE} are left out.",
+        f"{leader} led {_months_of(most, rows)}" if most else "No month was led by them",
+        f"Places of your top {plural(len(labels), 'artist')} in each month; those beyond {LOWEST_PLACE} are left out.",
         chart=_with_rows(chart, rows),
         width=5,
     )
@@ -426,6 +427,14 @@ def _sprint(recap: Recap) -> Section | None:
 
 # Of the sprint: what is further down says only that it was hardly heard.
 LOWEST_PLACE = 30
+# Characters of a legend's label.
+LONGEST_LABEL = 20
+
+
+def _labels(names: Sequence[str]) -> list[str]:
+    """Names as labels of a legend: short, and different from each other."""
+    labels = [shorten(name, LONGEST_LABEL) for name in names]
+    return [f"{label} ({place})" if labels.count(label) > 1 else label for place, label in enumerate(labels, 1)]
 
 
 def _beside_wrapped(recap: Recap) -> Section | None:

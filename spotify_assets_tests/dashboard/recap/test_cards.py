@@ -4,7 +4,6 @@ import re
 import struct
 import time
 import xml.etree.ElementTree as ET
-from dataclasses import replace
 
 import pytest
 import vl_convert
@@ -12,30 +11,6 @@ import vl_convert
 from spotify_assets.dashboard.recap.cards import CARDS, SIZES, card_png, card_svg
 from spotify_assets.dashboard.recap.lettering import Letters, Ruler
 from spotify_assets_tests.dashboard.warehouses import HOSTILE
-
-LONG = (
-    "The extraordinarily long name of an orchestra from the other end of the world",
-    "\u691c\u7d22\u3057\u3066\u3082\u898b\u3064\u304b\u3089\u306a\u3044\u540d\u524d" * 3,
-    "\u0641\u064a\u0631\u0648\u0632 \u0648\u0641\u0631\u0642\u0629 " * 6,
-    "\U0001f3a7\U0001f525\U0001f469\u200d\U0001f3a4" * 20,
-    '<script>alert(1)</script> & "quotes" ' * 4,
-)
-
-
-@pytest.fixture(scope="module")
-def long_names(of_year):
-    """A year whose names are long, and of other scripts."""
-    recap = of_year(2024)
-    names = {f"ours_{entity}s": [*LONG] for entity in ("artist", "track", "album")}
-    more = {f"ours_{entity}s_by": [*LONG] for entity in ("track", "album")}
-    figures = {
-        f"ours_{entity}s_{name}": [value] * 5
-        for entity in ("artist", "track", "album")
-        for name, value in {"plays": "12345", "ms_played": "3600000000"}.items()
-    }
-    listener = replace(recap.filters.listener, name=LONG[0])
-    row = recap.row | names | more | figures | {"obsessive_week_track": LONG[2], "ms_played": 40_000_000_000}
-    return replace(recap, row=row, filters=replace(recap.filters, listener=listener))
 
 
 @pytest.mark.parametrize("size", SIZES)

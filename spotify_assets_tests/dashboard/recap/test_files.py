@@ -68,3 +68,10 @@ def test_a_year_that_is_over_stays_as_it_is_when_the_listener_goes_on(of_year):
     recap = of_year(2023)
     later = replace(recap.filters.listener, last=date(2025, 1, 1))
     assert fingerprint(replace(recap, filters=replace(recap.filters, listener=later))) == fingerprint(recap)
+
+
+def test_long_names_of_any_script_are_drawn(long_names):
+    html = recap_html(long_names)
+    # In the legend, cut between emoji.
+    assert "\U0001f3a7\U0001f525\U0001f469\u200d\U0001f3a4\U0001f3a7" in html
+    assert "\ud83c" not in html

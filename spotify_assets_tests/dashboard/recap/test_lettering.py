@@ -2,7 +2,7 @@
 
 import pytest
 
-from spotify_assets.dashboard.recap.lettering import Letters, Ruler
+from spotify_assets.dashboard.recap.lettering import Letters, Ruler, shorten
 
 LARGE = Letters(40, is_bold=True)
 
@@ -57,3 +57,9 @@ def test_lines_break_at_spaces_and_the_last_is_cut():
     assert lines[1].endswith("\u2026")
     [cut] = ruler.lines("A" * 200, LARGE, 320, 2)
     assert cut.endswith("\u2026")
+
+
+def test_a_label_is_cut_by_characters_as_readers_count_them():
+    assert shorten("Band", 4) == "Band"
+    assert shorten("Bands", 4) == "Band\u2026"
+    assert shorten("\U0001f469\u200d\U0001f3a4" * 3, 2) == "\U0001f469\u200d\U0001f3a4" * 2 + "\u2026"

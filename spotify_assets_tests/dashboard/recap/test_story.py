@@ -1,5 +1,7 @@
 """What the sections of a recap say."""
 
+from dataclasses import replace
+
 from spotify_assets.dashboard.recap.story import sections
 from spotify_assets_tests.dashboard.warehouses import HOSTILE
 
@@ -60,3 +62,10 @@ def test_ours_and_wrapped_are_beside_each_other(of_year):
     artists = said(of_year(2024))["wrapped"].versus[0]
     assert (artists.label, artists.is_same) == ("Artists", False)
     assert [*artists.lines] == [(1, HOSTILE, "Band", False), (2, "Band", HOSTILE, False)]
+
+
+def test_artists_whose_names_begin_alike_have_lines_of_their_own(long_names):
+    names = ["The same long beginning, first", "The same long beginning, second", "A", "B", "C"]
+    recap = replace(long_names, row=long_names.row | {"ours_artists": names})
+    labels = {row["name"] for row in said(recap)["sprint"].chart["data"]["values"]}
+    assert labels == {"The same long beginn\u2026 (1)", "The same long beginn\u2026 (2)", "A", "B", "C"}
