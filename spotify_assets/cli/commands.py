@@ -280,14 +280,14 @@ def recap(
     Without YEAR, the last that is over, or was heard up to December. With --html, --cards or --report, files are
     written, and nothing else is printed.
     """
-    from spotify_assets.cli.listening import print_recap, recap_year, write_recap, write_reports
+    from spotify_assets.cli.listening import print_recap, print_reports, recap_year, write_recap
     from spotify_assets.lake.tables import Lake
 
     lake = Lake(settings().lake_uri)
     if year and also_year and year != also_year:
         raise click.UsageError(f"YEAR is {year}, and --year {also_year}; say one")
     if report:
-        write_reports(console, lake)
+        print_reports(console, lake)
         if not html and not cards:
             return
     name = asked_listener(lake, listener)

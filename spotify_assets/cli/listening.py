@@ -170,7 +170,7 @@ def write_recap(console: Console, lake: Lake, listener: str, year: int, html: Pa
         console.print(plain(str(path)), soft_wrap=True)
 
 
-def write_reports(console: Console, lake: Lake) -> None:
+def print_reports(console: Console, lake: Lake) -> None:
     """Write the reports of all listeners and years whose content changed, and print where they are."""
     from spotify_assets.dashboard.recap import reports
 

@@ -112,7 +112,7 @@ def _recap_file(warehouse: WarehouseFile, request: Request) -> Response:
     found = _recap(warehouse, request)
     if isinstance(found, Response):
         return found
-    headers = {"Content-Disposition": f'attachment; filename="{_file_name(found)}.html"'}
+    headers = {"Content-Disposition": f'attachment; filename="{_recap_file_name(found)}.html"'}
     return HTMLResponse(recap_html(found), headers=headers)
 
 
@@ -129,7 +129,7 @@ def _recap_card(warehouse: WarehouseFile, request: Request) -> Response:
     png = card_png(found, card, SIZES[size])
     if png is None:
         return _problem(404, "Not found", "Nothing is known for this card.")
-    headers = {"Content-Disposition": f'inline; filename="{_file_name(found)}-{card.name}-{size}.png"'}
+    headers = {"Content-Disposition": f'inline; filename="{_recap_file_name(found)}-{card.name}-{size}.png"'}
     return Response(png, media_type="image/png", headers=headers)
 
 
@@ -145,7 +145,7 @@ def _recap(warehouse: WarehouseFile, request: Request) -> Recap | Response:
     return found or _problem(404, "Not found", "Nothing was heard on these days.")
 
 
-def _file_name(recap: Recap) -> str:
+def _recap_file_name(recap: Recap) -> str:
     """Without the listener: a header takes few characters, and names have any."""
     start, end = recap.filters.start, recap.filters.end
     return f"recap-{recap.year or f'{start}-{end}'}"

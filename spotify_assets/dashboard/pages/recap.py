@@ -89,7 +89,7 @@ def recap_page(view: View) -> Page:
     links = [("Take it along: one HTML file", choice.to("/recap.html"))] if recap else []
     return Page(
         f"Recap of {name}",
-        _numbers(of_days, recap) if recap else [],
+        _number_blocks(of_days, recap) if recap else [],
         choices=[
             (
                 "Year",
@@ -129,7 +129,7 @@ def _to(view: View, section: Section) -> str:
     return view.to(path, **values)
 
 
-def _numbers(view: View, recap: Recap) -> list[Block]:
+def _number_blocks(view: View, recap: Recap) -> list[Block]:
     """Tables of the numbers that the story tells."""
     filters = view.filters
     blocks = [

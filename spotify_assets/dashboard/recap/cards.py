@@ -7,7 +7,7 @@ from spotify_assets.dashboard.formats import MS_PER_HOUR, plural, write_count, w
 from spotify_assets.dashboard.recap.content import Recap
 from spotify_assets.dashboard.recap.lettering import FONT, Letters, Ruler
 from spotify_assets.dashboard.recap.story import (
-    Entry,
+    Ranked,
     Section,
     biggest_day,
     discoveries,
@@ -16,7 +16,7 @@ from spotify_assets.dashboard.recap.story import (
     opening,
     over_time,
     streak,
-    top,
+    top_five,
 )
 from spotify_assets.dashboard.templating import templates
 from spotify_assets.escaping import escape_controls
@@ -52,7 +52,7 @@ SIZES = {
 
 
 @dataclass(frozen=True)
-class Row:
+class CardRow:
     """A line of a card: a name with what it is, and a value.
 
     Attributes:
@@ -94,7 +94,7 @@ class Content:
     title: str
     number: str = ""
     unit: str = ""
-    rows: Sequence[Row] = ()
+    rows: Sequence[CardRow] = ()
     bars: Sequence[Bar] = ()
 
 
@@ -167,7 +167,7 @@ def card_png(recap: Recap, card: Card, size: Size, scale: float = 1) -> bytes | 
     return vl_convert.svg_to_png(svg, scale=scale) if svg else None
 
 
-def _letters(rows: Sequence[Row], size: Size) -> tuple[Letters, Letters]:
+def _letters(rows: Sequence[CardRow], size: Size) -> tuple[Letters, Letters]:
     """Of the names of rows, and of what stands beneath them. Without places and bars there is room for larger ones."""
     is_ranking = any(row.place for row in rows)
     large, small = {
@@ -179,7 +179,7 @@ def _letters(rows: Sequence[Row], size: Size) -> tuple[Letters, Letters]:
     return Letters(large, is_bold=True), Letters(small)
 
 
-def _fitted(rows: Sequence[Row], ruler: Ruler, size: Size, width: float) -> list[Row]:
+def _fitted(rows: Sequence[CardRow], ruler: Ruler, size: Size, width: float) -> list[CardRow]:
     """Rows whose text fits."""
     if not rows:
         return []
@@ -201,11 +201,11 @@ INDENT = 1.6
 def _overview(recap: Recap) -> Content:
     section, row = opening(recap), recap.row
     rows = [
-        Row(found[0]["name"], f"top {entity}" + (f", by {found[0]['by']}" if found[0]["by"] else ""))
+        CardRow(found[0]["name"], f"top {entity}" + (f", by {found[0]['by']}" if found[0]["by"] else ""))
         for entity in ("artist", "track", "album")
         if (found := recap.tops(entity))
     ]
-    counts = Row(
+    counts = CardRow(
         f"{write_count(row['artists'])} artists, {write_count(row['tracks'])} tracks",
         f"{plural(row['plays'], 'play')} on {plural(row['active_days'], 'day')}",
     )
@@ -225,12 +225,12 @@ def _ranking(section: Section | None) -> Content | None:
 PLACES = 5
 
 
-def _of_entry(entry: Entry, place: int) -> Row:
+def _of_entry(entry: Ranked, place: int) -> CardRow:
     by = ", ".join(filter(None, [entry.by, entry.note]))
-    return Row(entry.name, by, entry.value, entry.percent, place)
+    return CardRow(entry.name, by, entry.value, entry.percent, place)
 
 
-def _months(recap: Recap) -> Content | None:
+def _bars(recap: Recap) -> Content | None:
     section = over_time(recap)
     # More bars can't be told apart.
     if section is None or len(recap.steps) > MOST_BARS:
@@ -258,20 +258,20 @@ def _moments(recap: Recap) -> Content | None:
     made = [section for make in makers if (section := make(recap))]
     if not made:
         return None
-    rows = [Row(f"{section.number} {section.unit}", section.title) for section in made]
+    rows = [CardRow(f"{section.number} {section.unit}", section.title) for section in made]
     return Content("Days to remember", rows=rows)
 
 
-def _escaped(rows: Sequence[Row]) -> list[Row]:
+def _escaped(rows: Sequence[CardRow]) -> list[CardRow]:
     return [replace(row, name=escape_controls(row.name), by=escape_controls(row.by)) for row in rows]
 
 
 CARDS = (
     Card("overview", "The year", _overview),
-    Card("artists", "Artists", lambda recap: _ranking(top(recap, "artist"))),
-    Card("tracks", "Tracks", lambda recap: _ranking(top(recap, "track"))),
-    Card("albums", "Albums", lambda recap: _ranking(top(recap, "album"))),
-    Card("months", "Over time", _months),
+    Card("artists", "Artists", lambda recap: _ranking(top_five(recap, "artist"))),
+    Card("tracks", "Tracks", lambda recap: _ranking(top_five(recap, "track"))),
+    Card("albums", "Albums", lambda recap: _ranking(top_five(recap, "album"))),
+    Card("months", "Over time", _bars),
     Card("moments", "Moments", _moments),
     Card("genres", "Genres", lambda recap: _ranking(genres(recap))),
 )

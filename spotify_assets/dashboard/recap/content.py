@@ -91,7 +91,7 @@ class Recap:
     @cached_property
     def steps(self) -> Rows:
         """`start`, `hours`, `plays` of each day or month, also of those without a play."""
-        starts = _starts(self.filters.start, self.filters.end, self.step)
+        starts = _step_starts(self.filters.start, self.filters.end, self.step)
         sums: dict[date, list[int]] = {start: [0, 0] for start in starts}
         for row in self.days:
             found = sums[row["date"] if self.step == "day" else row["date"].replace(day=1)]
@@ -260,7 +260,7 @@ def _year_of(day: date) -> tuple[date, date]:
     return date(day.year, 1, 1), date(day.year, 12, 31)
 
 
-def _starts(start: date, end: date, step: str) -> list[date]:
+def _step_starts(start: date, end: date, step: str) -> list[date]:
     """First day of each step of the days."""
     if step == "day":
         return [start + timedelta(days=number) for number in range((end - start).days + 1)]

@@ -30,7 +30,7 @@ FAMILIES_SHOWN = 6
 
 
 @dataclass(frozen=True)
-class Entry:
+class Ranked:
     """A line of a ranking.
 
     Attributes:
@@ -92,7 +92,7 @@ class Section:
     note: str = ""
     number: str = ""
     unit: str = ""
-    entries: Sequence[Entry] = ()
+    entries: Sequence[Ranked] = ()
     chips: Sequence[str] = ()
     figures: Sequence[Figure] = ()
     chart: Spec | None = None
@@ -107,10 +107,10 @@ def sections(recap: Recap) -> list[Section]:
     """The story of a recap, without what isn't known."""
     makers: Sequence[Callable[[Recap], Section | None]] = (
         opening,
-        lambda recap: top(recap, "artist"),
+        lambda recap: top_five(recap, "artist"),
         _sprint,
-        lambda recap: top(recap, "track"),
-        lambda recap: top(recap, "album"),
+        lambda recap: top_five(recap, "track"),
+        lambda recap: top_five(recap, "album"),
         over_time,
         biggest_day,
         streak,
@@ -151,16 +151,16 @@ def opening(recap: Recap) -> Section:
     )
 
 
-def top(recap: Recap, entity: str) -> Section | None:
+def top_five(recap: Recap, entity: str) -> Section | None:
     """The top five by listening time."""
     rows = recap.tops(entity)
     if not rows:
         return None
     first = rows[0]
-    name = _shown(first["name"])
+    name = _visible(first["name"])
     title = {
         "artist": f"{name} was your soundtrack" if len(rows) > 1 else f"One artist: {name}",
-        "track": f"You played {name} {_times(first['plays'])}",
+        "track": f"You played {name} {_how_often(first['plays'])}",
         "album": f"{name} was the album you stayed with longest",
     }[entity]
     most = first["ms_played"] or 1
@@ -169,11 +169,11 @@ def top(recap: Recap, entity: str) -> Section | None:
         title,
         f"Top {entity}s by listening time.",
         entries=[
-            Entry(
-                _shown(row["name"]),
+            Ranked(
+                _visible(row["name"]),
                 write_hours(row["ms_played"]),
                 round(100 * row["ms_played"] / most, 1),
-                _shown(row["by"]),
+                _visible(row["by"]),
                 plural(row["plays"], "play"),
             )
             for row in rows
@@ -255,8 +255,8 @@ def obsession(recap: Recap) -> Section | None:
         return None
     return Section(
         "obsession",
-        f"One week, it was all {_shown(row['obsessive_week_track'])}",
-        f"By {_shown(row['obsessive_week_artist'])}, in the week of {start:%-d %B}.",
+        f"One week, it was all {_visible(row['obsessive_week_track'])}",
+        f"By {_visible(row['obsessive_week_artist'])}, in the week of {start:%-d %B}.",
         number=write_count(plays),
         unit=f"play{'s' * (plays != 1)} in a week",
         width=4,
@@ -275,7 +275,7 @@ def discoveries(recap: Recap) -> Section | None:
         if found
         else "You met no new artist"
     )
-    named = [_shown(name) for name in row["kept_artists"]]
+    named = [_visible(name) for name in row["kept_artists"]]
     return Section(
         "discoveries",
         title,
@@ -303,7 +303,7 @@ def genres(recap: Recap) -> Section | None:
         f"{_genre(first['genre']).capitalize()} above all: {write_share(first['share'])} of your music",
         f"Of the time whose genre is known.{known}",
         entries=[
-            Entry(
+            Ranked(
                 _genre(row["genre"]).capitalize(),
                 write_share(row["share"]),
                 round(100 * row["share"] / first["share"], 1),
@@ -389,7 +389,7 @@ def _age(recap: Recap) -> Section | None:
 def _sprint(recap: Recap) -> Section | None:
     """Monthly places of the year's top artists."""
     places = recap.row.get("sprint")
-    names = [_shown(name) for name in recap.row.get("ours_artists", [])]
+    names = [_visible(name) for name in recap.row.get("ours_artists", [])]
     if not places or recap.year is None:
         return None
     labels = _labels(names)
@@ -446,8 +446,10 @@ def _beside_wrapped(recap: Recap) -> Section | None:
     for entity in ENTITIES:
         ours, theirs = recap.tops(entity), recap.tops(entity, "wrapped")
         lines = [
-            (place, _named(mine), _named(other), mine == other)
-            for place, (mine, other) in enumerate(zip_longest(_keys(ours), _keys(theirs), fillvalue=("", "")), 1)
+            (place, _name_and_artist(mine), _name_and_artist(other), mine == other)
+            for place, (mine, other) in enumerate(
+                zip_longest(_names_and_artists(ours), _names_and_artists(theirs), fillvalue=("", "")), 1
+            )
         ]
         if lines:
             lists.append(Versus(f"{entity.capitalize()}s", lines))
@@ -494,16 +496,16 @@ def _with_rows(chart: Spec, rows: Iterable[dict[str, Any]]) -> Spec:
     return {**chart, "data": {"values": values}}
 
 
-def _keys(rows: Rows) -> list[tuple[str, str]]:
+def _names_and_artists(rows: Rows) -> list[tuple[str, str]]:
     return [(row["name"], row["by"]) for row in rows]
 
 
-def _named(key: tuple[str, str]) -> str:
-    name, by = map(_shown, key)
+def _name_and_artist(key: tuple[str, str]) -> str:
+    name, by = map(_visible, key)
     return f"{name}, {by}" if by else name
 
 
-def _shown(name: str) -> str:
+def _visible(name: str) -> str:
     return escape_controls(name)
 
 
@@ -517,11 +519,11 @@ def _genre(name: str) -> str:
 
 
 def _whose(recap: Recap) -> str:
-    name = _shown(recap.filters.listener.name)
+    name = _visible(recap.filters.listener.name)
     return f"{name} in {recap.title}" if recap.year else name
 
 
-def _times(count: int) -> str:
+def _how_often(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{write_count(count)} times")
 
 

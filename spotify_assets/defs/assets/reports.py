@@ -43,17 +43,17 @@ def listening_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         "removed": done.removed,
     }
     if done.reports:
-        metadata["files"] = dg.MetadataValue.md(_files(done.reports))
+        metadata["files"] = dg.MetadataValue.md(_report_table(done.reports))
     for report in done.latest():
         name = report.recap.filters.listener.name
         metadata[f"preview of {name}"] = dg.MetadataValue.md(_preview(report))
     return dg.MaterializeResult(metadata=metadata)
 
 
-def _files(reports: Sequence[Report]) -> str:
+def _report_table(reports: Sequence[Report]) -> str:
     """A Markdown table of all reports, and where they are."""
     lines = [
-        f"| {_cell(report.recap.filters.listener.name)} | {report.recap.title} | {_cell(report.uri)} | "
+        f"| {_table_cell(report.recap.filters.listener.name)} | {report.recap.title} | {_table_cell(report.uri)} | "
         f"{'yes' if report.is_written else ''} |"
         for report in reports
     ]
@@ -62,15 +62,15 @@ def _files(reports: Sequence[Report]) -> str:
 
 def _preview(report: Report) -> str:
     """What a report says, in Markdown, with a picture where that is small."""
-    story = [f"- {_cell(section.title)}" for section in sections(report.recap)]
+    story = [f"- {_table_cell(section.title)}" for section in sections(report.recap)]
     png = card_png(report.recap, OVERVIEW, SIZES["wide"], scale=PICTURE_SCALE)
     picture = []
     if png and len(png) <= MAX_PICTURE_BYTES:
         picture = [f"![recap](data:image/png;base64,{base64.b64encode(png).decode()})", ""]
-    head = f"{_cell(report.recap.filters.listener.name)}, {report.recap.title}: {_cell(report.uri)}"
+    head = f"{_table_cell(report.recap.filters.listener.name)}, {report.recap.title}: {_table_cell(report.uri)}"
     return "\n".join([head, "", *picture, *story])
 
 
-def _cell(text: str) -> str:
+def _table_cell(text: str) -> str:
     """Text in which no markup is live, within a table, too."""
     return markdown_code(text.replace("|", "\N{BROKEN BAR}"))

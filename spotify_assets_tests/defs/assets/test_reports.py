@@ -43,7 +43,7 @@ def test_metadata_names_the_files_and_previews_the_latest(materialize, tmp_path)
 
 
 def test_names_are_no_markup(tmp_path):
-    assert reports._cell(f"{HOSTILE} | `x` [y](javascript:z)") == f"``{HOSTILE} \u00a6 `x` [y](javascript:z)``"
+    assert reports._table_cell(f"{HOSTILE} | `x` [y](javascript:z)") == f"``{HOSTILE} \u00a6 `x` [y](javascript:z)``"
 
 
 def test_a_sync_leaves_it_alone(materialize):
