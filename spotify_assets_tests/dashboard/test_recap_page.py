@@ -1,5 +1,6 @@
 """The page, its file and its pictures, as a browser gets them."""
 
+import re
 import struct
 
 import pytest
@@ -20,7 +21,7 @@ def test_the_page_has_the_numbers_of_the_table(full):
         "Every day from 5 January to 6 January 2 days in a row",
         "3 plays in a week By",
         "51 listening age Your music leans to 1990 to 1994",
-        "sessions 4 19 minutes each on average",
+        "You sat down to listen 4 times A session ends after half an hour of silence. on average 19 minutes a session",
         "2 of 5 plays, so 60 % are left out",
     ):
         assert said in words, said
@@ -104,3 +105,13 @@ def test_a_listener_with_one_play_has_a_recap(made):
 
 def test_the_overview_leads_to_the_recap(full):
     assert 'href="/recap"' in full.text("/").split("</nav>")[1]
+
+
+def test_days_without_plays_are_gaps_in_the_skyline(full):
+    skyline = full.text("/recap?from=2024-01-01&to=2024-01-06").split('class="skyline"')[1].split("</svg>")[0]
+    assert re.findall(r'<rect x="(\d+)"', skyline) == ["0", "16", "20"]
+    assert 'viewBox="0 0 24 100"' in skyline
+
+
+def test_a_month_is_called_by_its_name(full):
+    assert "Recap of January 2024" in full.words("/recap?from=2024-01-01&to=2024-01-31")

@@ -35,6 +35,10 @@ TOPS = " UNION ALL ".join(
     for entity in ENTITIES
     for by in ["NULL" if entity == "artist" else f"unnest({{}}_{entity}s_by)"]
 )
+SPRINT = """
+    SELECT unnest(ours_artists) AS artist, unnest(sprint) AS places
+    FROM yearly_recap WHERE listener = $listener AND year = $year
+"""
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,10 @@ def recap_page(view: View) -> Page:
     of_days = replace(view, filters=choice.filters)
     name = str(choice.year) if choice.year else choice.filters.describe()
     links = [("Take it along: one HTML file", choice.to("/recap.html"))] if recap else []
+    blocks = _number_blocks(of_days, recap) if recap else []
     return Page(
         f"Recap of {name}",
-        _number_blocks(of_days, recap) if recap else [],
+        blocks,
         choices=[
             (
                 "Year",
@@ -111,6 +116,7 @@ def recap_page(view: View) -> Page:
                 for card, label in _cards(recap)
             ],
             "what": name,
+            "place": {block.name: place for place, block in enumerate(blocks)},
         },
     )
 
@@ -217,6 +223,13 @@ def _number_blocks(view: View, recap: Recap) -> list[Block]:
                 Column("wrapped", "By Wrapped's rules"),
                 Column("wrapped_plays", "Plays", "count"),
             ],
+        ),
+        Block(
+            "places",
+            view.query(SPRINT, year=recap.year),
+            "Places of the top artists by month",
+            [Column("artist", "Artist"), Column("places", "January to December")],
+            empty="No artist is known.",
         ),
         *blocks,
     ]

@@ -80,6 +80,7 @@ class Section:
         chips: Names without an order that matters.
         figures: Further numbers.
         chart: Vega-Lite chart with its data.
+        table: Name of the page's block that has the chart's numbers.
         versus: Ours beside Wrapped's.
         skyline: Shares (0 to 1) that are drawn as the outline of the days.
         width: Of twelve columns on wide screens.
@@ -96,6 +97,7 @@ class Section:
     chips: Sequence[str] = ()
     figures: Sequence[Figure] = ()
     chart: Spec | None = None
+    table: str = ""
     versus: Sequence[Versus] = ()
     skyline: Sequence[float] = ()
     width: int = 12
@@ -205,6 +207,7 @@ def over_time(recap: Recap) -> Section | None:
             charts.columns_chart("start", "hours", x_title=recap.step, y_title=f"hours per {recap.step}", time=form),
             shown,
         ),
+        table="steps",
         link=("More on time", "/time"),
     )
 
@@ -323,7 +326,7 @@ def habits(recap: Recap) -> Section | None:
     if row.get("sessions"):
         length, unit = _amount(row["mean_session_ms"])
         figures += [
-            Figure("sessions", write_count(row["sessions"]), [f"{length} {unit} each on average"]),
+            Figure("on average", f"{length} {unit}", ["a session"]),
             Figure(
                 "longest session", write_hours(row["longest_session_ms"]), [f"on {row['longest_session_on']:%-d %B}"]
             ),
@@ -337,7 +340,7 @@ def habits(recap: Recap) -> Section | None:
     if not figures:
         return None
     title = (
-        plural(row["sessions"], "session")
+        f"You sat down to listen {_how_often(row['sessions'])}"
         if row.get("sessions")
         else f"{_genre(row['top_platform_family']).capitalize()} was where it played"
         if row.get("top_platform_family")
@@ -362,6 +365,7 @@ def _clock(recap: Recap) -> Section | None:
         f"{weekday} {part_of_day(most['hour'])}s were yours",
         f"Most was heard on {weekday}s from {most['hour']:02d}:00 to {(most['hour'] + 1) % 24:02d}:00, local time.",
         chart=_with_rows(chart, recap.clock),
+        table="hours-of-week",
         link=("More on time", "/time"),
     )
 
@@ -421,6 +425,7 @@ def _sprint(recap: Recap) -> Section | None:
         f"{leader} led {_months_of(most, rows)}" if most else "No month was led by them",
         f"Places of your top {plural(len(labels), 'artist')} in each month; those beyond {LOWEST_PLACE} are left out.",
         chart=_with_rows(chart, rows),
+        table="places",
         width=5,
     )
 
@@ -445,11 +450,10 @@ def _beside_wrapped(recap: Recap) -> Section | None:
     lists = []
     for entity in ENTITIES:
         ours, theirs = recap.tops(entity), recap.tops(entity, "wrapped")
+        pairs = zip_longest(_names_and_artists(ours), _names_and_artists(theirs), fillvalue=("", ""))
         lines = [
             (place, _name_and_artist(mine), _name_and_artist(other), mine == other)
-            for place, (mine, other) in enumerate(
-                zip_longest(_names_and_artists(ours), _names_and_artists(theirs), fillvalue=("", "")), 1
-            )
+            for place, (mine, other) in enumerate(pairs, 1)
         ]
         if lines:
             lists.append(Versus(f"{entity.capitalize()}s", lines))

@@ -67,3 +67,10 @@ def test_names_are_escaped(of_year):
 def test_a_card_of_what_is_not_known_is_none(of_days):
     podcast = of_days("2024-01-06", "2024-01-06")
     assert [card.name for card in CARDS if card_svg(podcast, card, SIZES["wide"])] == ["overview", "moments"]
+
+
+def test_days_without_plays_are_gaps_in_the_skyline(of_days):
+    # Of the days from the 1st to the 6th, the 1st, 5th and 6th have plays: bars stand at 0, 4 and 5 sixths.
+    svg = card_svg(of_days("2024-01-01", "2024-01-06"), CARDS[0], SIZES["story"])
+    bars = next(group for group in ET.fromstring(svg).iter(f"{SVG}g") if group.get("fill-opacity") == "0.16")
+    assert [float(bar.get("x")) for bar in bars] == [0, 720, 900]

@@ -25,7 +25,7 @@ def test_the_story_of_a_year(of_year):
         "Saturday mornings were yours",
         "You met 1 new artist, and 1 stayed",
         "Your ears are of the class of 1973",
-        "4 sessions",
+        "You sat down to listen 4 times",
         "Wrapped would show other artists, tracks and albums",
     ]
     assert "1 hour of sound, heard on 4 of 61 days, 4 400" in found["opening"].note.replace("\u202f", " ")
