@@ -21,7 +21,6 @@ from spotify_assets.dashboard.recap.content import (
 )
 from spotify_assets.dashboard.recap.story import Section, sections
 from spotify_assets.dashboard.sources import hours_sql, top_sql
-from spotify_assets.model.recap import TOP
 
 PATH = "/recap"
 TOPS = " UNION ALL ".join(
@@ -137,6 +136,8 @@ def _to(view: View, section: Section) -> str:
 
 def _number_blocks(view: View, recap: Recap) -> list[Block]:
     """Tables of the numbers that the story tells."""
+    from spotify_assets.model.recap import TOP
+
     filters = view.filters
     blocks = [
         Block(

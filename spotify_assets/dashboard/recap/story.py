@@ -22,7 +22,6 @@ from spotify_assets.dashboard.queries import Rows, Spec
 from spotify_assets.dashboard.recap.content import ENTITIES, Recap
 from spotify_assets.dashboard.recap.lettering import shorten
 from spotify_assets.escaping import escape_controls
-from spotify_assets.model.recap import SPAN_YEARS, WRAPPED_END
 
 MS_PER_MINUTE = 60_000
 HOURS_PER_DAY = 24
@@ -371,6 +370,8 @@ def _clock(recap: Recap) -> Section | None:
 
 
 def _age(recap: Recap) -> Section | None:
+    from spotify_assets.model.recap import SPAN_YEARS
+
     row = recap.row
     age = row.get("listening_age")
     if age is None:
@@ -444,6 +445,8 @@ def _labels(names: Sequence[str]) -> list[str]:
 
 def _beside_wrapped(recap: Recap) -> Section | None:
     """Ours beside what Spotify's Wrapped counts."""
+    from spotify_assets.model.recap import WRAPPED_END
+
     row = recap.row
     if "wrapped_plays" not in row:
         return None
