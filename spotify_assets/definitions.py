@@ -22,6 +22,7 @@ from spotify_assets.defs.assets import (
     published,
     raw,
     recap,
+    reports,
     sessions,
     spoken,
 )
@@ -58,7 +59,7 @@ def resources(settings: Settings) -> dict[str, Any]:
     }
 
 
-# Modules whose tables are assets.
+# Modules whose tables, and files made of them, are assets.
 TABLE_MODULES = (
     raw,
     cleaned,
@@ -76,6 +77,7 @@ TABLE_MODULES = (
     spoken,
     recap,
     popularity,
+    reports,
 )
 
 
@@ -104,6 +106,7 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
             jobs.refresh_playlists,
             jobs.publish_tables,
             jobs.maintain_tables,
+            jobs.write_reports,
             *(jobs.WEB_API if settings.apps else []),
         ],
         schedules=[schedules.weekly_maintenance, *(schedules.WEB_API if settings.apps else [])],

@@ -299,15 +299,41 @@ def stats(listener: str | None) -> None:
 
 
 @cli.command()
-@click.argument("year", type=click.IntRange(1, 9999))
+@click.argument("year", type=click.IntRange(1, 9999), required=False)
+@click.option("--year", "also_year", type=click.IntRange(1, 9999), help="The same as YEAR.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write it as one HTML file.")
+@click.option("--cards", type=click.Path(file_okay=False, path_type=Path), help="Write pictures into this folder.")
+@click.option("--report", is_flag=True, help="Write HTML files of all listeners and years into the lake's folder.")
 @LISTENER
-def recap(year: int, listener: str | None) -> None:
-    """Show a year: its figures, the top five of each, and those by the rules of Spotify Wrapped."""
-    from spotify_assets.cli.listening import print_recap
+def recap(
+    year: int | None,
+    also_year: int | None,
+    html: Path | None,
+    cards: Path | None,
+    report: bool,
+    listener: str | None,
+) -> None:
+    """Show a year: its figures, the top five of each, and those by the rules of Spotify Wrapped.
+
+    Without YEAR, the last that is over, or was heard up to December. With --html, --cards or --report, files are
+    written, and nothing else is printed.
+    """
+    from spotify_assets.cli.listening import print_recap, print_reports, recap_year, write_recap
     from spotify_assets.lake.tables import Lake
 
     lake = Lake(settings().lake_uri)
-    print_recap(console, lake, asked_listener(lake, listener), year)
+    if year and also_year and year != also_year:
+        raise click.UsageError(f"YEAR is {year}, and --year {also_year}; say one")
+    if report:
+        print_reports(console, lake)
+        if not html and not cards:
+            return
+    name = asked_listener(lake, listener)
+    year = recap_year(lake, name, year or also_year)
+    if html or cards:
+        write_recap(console, lake, name, year, html, cards)
+    else:
+        print_recap(console, lake, name, year)
 
 
 @cli.command()
@@ -464,7 +490,7 @@ def verify() -> None:
 @listener_option
 @click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 def forget(listener: str, yes: bool) -> None:
-    """Delete a listener's landed files, and their data from lake and targets, including old versions.
+    """Delete a listener's landed files, reports, and data in lake and targets, including old versions.
 
     Lines of overrides that name the listener, or a file of theirs, are deleted, too.
     """
@@ -472,6 +498,7 @@ def forget(listener: str, yes: bool) -> None:
     from spotify_assets.cli.outcome import RunFailedError
     from spotify_assets.cli.overrides import remove_lines_about
     from spotify_assets.cli.traces import remove_traces
+    from spotify_assets.dashboard.recap.reports import remove_reports
     from spotify_assets.lake.damage import DamagedTableError
     from spotify_assets.lake.tables import Lake
     from spotify_assets.landing.copy_in import listener_files
@@ -507,6 +534,7 @@ def forget(listener: str, yes: bool) -> None:
         run_sync()
     except RunFailedError as error:
         remaining.append(str(error))
+    remove_reports(lake.uri, listener)
     with console.status("Removing old versions"):
         removed = lake.drop_history()
         for target in targets(settings()).values():

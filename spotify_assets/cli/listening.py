@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import click
@@ -124,21 +125,65 @@ def print_stats(console: Console, lake: Lake, listener: str) -> None:
     print_records(console, lake, listener)
 
 
-def print_recap(console: Console, lake: Lake, listener: str, year: int) -> None:
-    """Print a year: its figures, the top five, and beside them those by Wrapped's rules where they differ.
+def recap_year(lake: Lake, listener: str, wanted: int | None) -> int:
+    """The year of a recap: the one that is wanted, or the usual one.
 
     Raises:
         click.ClickException: There is no play in the year.
     """
-    years = _found(lake, f"SELECT * FROM yearly_recap WHERE listener = {_literal(listener)} ORDER BY year")
-    row = next((one for one in years if one["year"] == year), None)
-    if row is None:
-        there_are = ", ".join(str(one["year"]) for one in years)
-        raise click.ClickException(
-            f"{listener} has no plays in {year}; there are {there_are}"
-            if years
-            else "there is no recap yet: spotify-assets sync"
-        )
+    from spotify_assets.dashboard.recap.content import usual_year
+
+    years = _found(lake, f"SELECT year, is_complete FROM yearly_recap WHERE listener = {_literal(listener)}")
+    [last] = _found(lake, f"SELECT max(last_date) AS day FROM dim_listener WHERE listener = {_literal(listener)}")
+    found = sorted(row["year"] for row in years)
+    if not found:
+        raise click.ClickException("there is no recap yet: spotify-assets sync")
+    year = wanted or usual_year(years, last["day"] or date.max)
+    if year is None or year not in found:
+        raise click.ClickException(f"{listener} has no plays in {year}; there are {', '.join(map(str, found))}")
+    return year
+
+
+def write_recap(console: Console, lake: Lake, listener: str, year: int, html: Path | None, cards: Path | None) -> None:
+    """Write a year with a play as an HTML file, as pictures, or both. Files at these paths are replaced.
+
+    Raises:
+        click.ClickException: A file can't be written.
+    """
+    from spotify_assets.dashboard.recap.cards import CARDS, SIZES, card_png
+    from spotify_assets.dashboard.recap.files import recap_html
+    from spotify_assets.dashboard.recap.reports import lake_asks, lake_listeners, year_in_lake
+
+    recap = year_in_lake(lake_asks(lake), lake_listeners(lake)[listener], year)
+    assert recap is not None, "the year has a play"
+    files: dict[Path, bytes] = {html: recap_html(recap).encode()} if html else {}
+    for card in CARDS if cards else ():
+        for name, size in SIZES.items():
+            if cards and (png := card_png(recap, card, size)):
+                files[cards / f"recap-{year}-{card.name}-{name}.png"] = png
+    for path, content in files.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        except OSError as error:
+            raise click.ClickException(f"{path} can't be written: {(error.strerror or str(error)).lower()}") from None
+        console.print(plain(str(path)), soft_wrap=True)
+
+
+def print_reports(console: Console, lake: Lake) -> None:
+    """Write the reports of all listeners and years whose content changed, and print where they are."""
+    from spotify_assets.dashboard.recap import reports
+
+    done = reports.write_reports(lake, lambda report: console.print(plain(report.uri), soft_wrap=True))
+    if not done.reports:
+        raise click.ClickException("there is no recap yet: spotify-assets sync")
+    same, removed = len(done.reports) - len(done.written), done.removed
+    console.print(f"{len(done.written):,} reports written, {same:,} are as they were, {removed:,} removed.")
+
+
+def print_recap(console: Console, lake: Lake, listener: str, year: int) -> None:
+    """Print a year with a play: its figures, the top five, and those by Wrapped's rules where they differ."""
+    [row] = _found(lake, f"SELECT * FROM yearly_recap WHERE listener = {_literal(listener)} AND year = {year}")
     so_far = "" if row["is_complete"] else ", so far"
     console.print(f"[bold]{plain(listener)} in {year}[/]{so_far}")
     facts = Table.grid(padding=(0, 2, 0, 0))

@@ -10,11 +10,9 @@ import pyarrow as pa
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
-from spotify_assets.targets.duckdb_file import SANDBOX
+from spotify_assets.targets.lake_reader import connect_lake
 from spotify_assets.targets.questions import questions
 
-# Tables are Arrow datasets, which DuckDB scans without opening a file itself. So a query needs no access to files,
-# neither by statements nor by functions: `SANDBOX` takes that away.
 # DuckDB's word for the step that reads a table through Arrow, in errors about its files.
 UNREADABLE = "arrow_scan"
 SPACE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)"
@@ -44,20 +42,14 @@ def run_query(lake: Lake, sql: str, *, allow_external: bool = False, damaged: Co
     """
     if not allow_external:
         require_reading(sql)
-    # Otherwise a name that is no table is looked for among the variables of Python's callers.
-    connection = duckdb.connect(config={"python_enable_replacements": "false"})
-    connection.execute("SET TimeZone = 'UTC'")
-    named = tables_named(connection, sql)
+    parser = duckdb.connect()
+    named = tables_named(parser, sql)
     asked = [name for name in questions() if name in named]
-    named = named.union(*(tables_named(connection, questions()[name]) for name in asked)) - {*questions()}
+    named = named.union(*(tables_named(parser, questions()[name]) for name in asked)) - {*questions()}
     # Opening all tables takes two seconds. For a query that names none, as SHOW TABLES, empty ones suffice.
-    for table in named or TABLES:
-        delta = lake.open(table) if named and table not in damaged else None
-        connection.register(table, delta.to_pyarrow_dataset() if delta else TABLES[table].arrow_schema.empty_table())
+    connection = connect_lake(lake, named or TABLES, empty=damaged if named else TABLES, allow_external=allow_external)
     for name in asked:
         connection.execute(f"CREATE VIEW {name} AS {questions()[name]}")
-    for setting, value in {} if allow_external else SANDBOX.items():
-        connection.execute(f"SET {setting} = {value}")
     try:
         relation = connection.sql(sql)
         return relation.to_arrow_table() if relation is not None else pa.table({})

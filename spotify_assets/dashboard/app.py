@@ -3,14 +3,12 @@
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import duckdb
-import jinja2
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -18,17 +16,20 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from spotify_assets.dashboard import exports, filters, formats
+from spotify_assets.dashboard import exports, filters
 from spotify_assets.dashboard.blocks import NotThereError, Page, View
 from spotify_assets.dashboard.pages import ENTITIES, NAVIGATION, Make
+from spotify_assets.dashboard.pages.recap import chosen_days, recap_of
 from spotify_assets.dashboard.queries import Rows
+from spotify_assets.dashboard.recap.cards import CARDS, SIZES, card_png
+from spotify_assets.dashboard.recap.content import Recap
+from spotify_assets.dashboard.recap.files import recap_html
 from spotify_assets.dashboard.security import LOOPBACK_NAMES, Guard
+from spotify_assets.dashboard.templating import HERE, templates
 from spotify_assets.dashboard.vega import Bundle
 from spotify_assets.dashboard.warehouse import WarehouseFile, listeners_in, missing_tables
-from spotify_assets.escaping import escape_controls
 from spotify_assets.settings import Settings
 
-HERE = Path(__file__).parent
 FILES = {
     "csv": (exports.csv_of, "text/csv"),
     "m3u": (exports.m3u_of, "audio/x-mpegurl"),
@@ -57,6 +58,8 @@ def create_app(settings: Settings, *, hosts: Collection[str] = LOOPBACK_NAMES) -
     routes = [
         Route("/static/vega.js", vega),
         Route("/static/{name}", _static),
+        Route("/recap.html", partial(_recap_file, warehouse)),
+        Route("/recap/card.png", partial(_recap_card, warehouse)),
         *(Route(entry.path, partial(_answer_page, warehouse, entry.path, entry.make)) for entry in NAVIGATION),
         *(Route(f"{path}/{{key}}", partial(_answer_page, warehouse, path, make)) for path, make in ENTITIES.items()),
     ]
@@ -84,7 +87,7 @@ def _answer_page(warehouse: WarehouseFile, path: str, make: Make, request: Reque
                 block.answer(view.connection, known, is_whole=asked.get("all") == block.name) for block in page.blocks
             ]
             html = _render(
-                "page.html",
+                page.template,
                 status=200,
                 view=view,
                 page=page,
@@ -102,6 +105,50 @@ def _answer_page(warehouse: WarehouseFile, path: str, make: Make, request: Reque
         return _outdated(warehouse)
     html.headers["Server-Timing"] = f"page;dur={(time.perf_counter() - started) * 1000:.1f}"
     return html
+
+
+def _recap_file(warehouse: WarehouseFile, request: Request) -> Response:
+    """The recap as one HTML file."""
+    found = _recap(warehouse, request)
+    if isinstance(found, Response):
+        return found
+    headers = {"Content-Disposition": f'attachment; filename="{_recap_file_name(found)}.html"'}
+    return HTMLResponse(recap_html(found), headers=headers)
+
+
+def _recap_card(warehouse: WarehouseFile, request: Request) -> Response:
+    """The recap as a picture."""
+    name, size = request.query_params.get("card", CARDS[0].name), request.query_params.get("size", next(iter(SIZES)))
+    card = next((card for card in CARDS if card.name == name), None)
+    if card is None or size not in SIZES:
+        kinds = ", ".join(card.name for card in CARDS)
+        return _problem(404, "Not found", f"Cards are {kinds}; sizes are {', '.join(SIZES)}.")
+    found = _recap(warehouse, request)
+    if isinstance(found, Response):
+        return found
+    png = card_png(found, card, SIZES[size])
+    if png is None:
+        return _problem(404, "Not found", "Nothing is known for this card.")
+    headers = {"Content-Disposition": f'inline; filename="{_recap_file_name(found)}-{card.name}-{size}.png"'}
+    return Response(png, media_type="image/png", headers=headers)
+
+
+def _recap(warehouse: WarehouseFile, request: Request) -> Recap | Response:
+    """The recap that is asked for, or why there is none."""
+    try:
+        with _view(warehouse, dict(request.query_params)) as view:
+            found = recap_of(view, chosen_days(view)) if view else None
+    except FileNotFoundError:
+        return _problem(404, "Not found", "There is no data yet.")
+    except (duckdb.CatalogException, duckdb.BinderException):
+        return _outdated(warehouse)
+    return found or _problem(404, "Not found", "Nothing was heard on these days.")
+
+
+def _recap_file_name(recap: Recap) -> str:
+    """Without the listener: a header takes few characters, and names have any."""
+    start, end = recap.filters.start, recap.filters.end
+    return f"recap-{recap.year or f'{start}-{end}'}"
 
 
 @contextmanager
@@ -174,33 +221,6 @@ def _static(request: Request) -> Response:
 
 
 def _render(template: str, *, status: int, **values: Any) -> Response:
-    return HTMLResponse(_templates().get_template(template).render(**values), status_code=status)
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    """Templates, in which everything is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "shown": lambda text: escape_controls(str(text)),
-        "shown_lines": lambda text: "\n".join(map(escape_controls, str(text).split("\n"))),
-    }
-    environment.policies["json.dumps_kwargs"] = {"default": _json_value, "separators": (",", ":")}
-    environment.globals |= {
-        "navigation": NAVIGATION,
-        "filters_module": filters,
-        "formats": formats,
-        "vega_version": version("vl-convert-python"),
-    }
-    return environment
-
-
-def _json_value(value: Any) -> Any:
-    """Decimals, as sums of DuckDB are."""
-    return float(value)
+    environment = templates()
+    shown = {"navigation": NAVIGATION, "filters_module": filters, "vega_version": version("vl-convert-python")}
+    return HTMLResponse(environment.get_template(template).render(**shown, **values), status_code=status)

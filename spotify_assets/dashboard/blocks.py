@@ -197,6 +197,9 @@ class Page:
         search: What is searched for, where the page is about that.
         has_period: Whether the filters' period applies.
         steps: Address and name of the one before and the one after; empty where there is none.
+        has_days: Whether the filters' first and last day apply; they do where the period does.
+        template: Template that the page is rendered by.
+        extras: What that template shows besides.
     """
 
     title: str
@@ -210,6 +213,9 @@ class Page:
     search: str | None = None
     steps: Sequence[tuple[str, str]] = ()
     has_period: bool = True
+    has_days: bool = False
+    template: str = "page.html"
+    extras: Mapping[str, Any] = field(default_factory=dict)
 
 
 class NotThereError(Exception):

@@ -188,4 +188,6 @@ def describe_days(start: date, end: date) -> str:
     """First and last day in words."""
     if (start.month, start.day, end.month, end.day) == (1, 1, 12, 31):
         return f"{start.year}" if start.year == end.year else f"{start.year} to {end.year}"
+    if start.day == 1 and (start.year, start.month) == (end.year, end.month) and (end + timedelta(days=1)).day == 1:
+        return f"{start:%B %Y}"
     return f"{start:%-d %b %Y} to {end:%-d %b %Y}" if start != end else f"{start:%-d %b %Y}"

@@ -18,6 +18,24 @@ CANONICAL = {
     "artist_key": ("dim_artist", "canonical_artist_key"),
     "album_key": ("dim_album", "canonical_album_key"),
 }
+# Of an entity: where its name, its cover and its id are.
+DIMENSIONS = {
+    "artist": """
+        SELECT s.*, d.artist_name AS artist, d.image_url, d.artist_id
+        FROM sums s JOIN dim_artist d ON d.artist_key = s.artist_key""",
+    "track": """
+        SELECT s.*, d.track_name AS track, d.artist_name AS artist, a.canonical_artist_key AS artist_key,
+            t.track_uri, t.duration_ms, t.image_url
+        FROM sums s JOIN dim_recording d ON d.recording_key = s.recording_key
+        JOIN dim_track t ON t.track_key = d.canonical_track_key
+        JOIN dim_artist a ON a.artist_key = t.artist_key""",
+    "album": """
+        SELECT s.*, d.album_name AS album, d.artist_name AS artist, a.canonical_artist_key AS artist_key,
+            d.image_url, d.album_id
+        FROM sums s JOIN dim_album d ON d.album_key = s.album_key
+        JOIN dim_artist a ON a.artist_key = d.artist_key""",
+}
+KEYS = {"artist": "artist_key", "track": "recording_key", "album": "album_key"}
 
 
 def heard_hours(filters: Filters, days: str = DAYS) -> str:
@@ -87,6 +105,56 @@ def heard_plays(filters: Filters, days: str = DAYS) -> str:
         FROM fct_plays p JOIN dim_date d USING (date_key)
         WHERE p.listener_key = {LISTENER_KEY} AND d.date {days}{_of_plays(filters)}
     )"""
+
+
+def totals_sql(filters: Filters) -> str:
+    """SQL of the figures of the days from $start to $end."""
+    return f"""
+    WITH {heard_hours(filters).strip()},{heard_tracks(filters, by=[*CANONICAL])},
+    music AS (
+        SELECT count(DISTINCT recording_key) AS tracks,
+            count(DISTINCT artist_key) FILTER (artist_key <> -1) AS artists,
+            count(DISTINCT album_key) FILTER (album_key <> -1) AS albums
+        FROM tracks
+    )
+    SELECT sum(ms_played)::BIGINT AS ms_played, sum(plays)::BIGINT AS plays,
+        count(DISTINCT date) AS active_days, any_value(tracks) AS tracks, any_value(artists) AS artists,
+        any_value(albums) AS albums, sum(skips) / nullif(sum(skips_known), 0) AS skip_rate,
+        sum(shuffles) / nullif(sum(shuffles_known), 0) AS shuffle_rate
+    FROM heard, music HAVING sum(plays) > 0
+    """
+
+
+def top_sql(filters: Filters, entity: str, limit: int, where: str = "") -> str:
+    """SQL of the entities with most listening time, with plays and share of all music.
+
+    Args:
+        filters: What counts.
+        entity: `artist`, `track` or `album`.
+        limit: Number of rows.
+        where: Further condition on `tracks`, as ` AND artist_key = $key`.
+    """
+    key = KEYS[entity]
+    by = [one for one in CANONICAL if one == key or one in where]
+    return f"""
+    WITH {heard_tracks(filters, by=by).strip()},
+    sums AS (
+        SELECT {key}, sum(plays)::BIGINT AS plays, sum(ms_played)::BIGINT AS ms_played,
+            sum(ms_played) / nullif((SELECT sum(ms_played) FROM tracks), 0) AS share
+        FROM tracks WHERE {key} <> -1{where}
+        GROUP BY {key} ORDER BY ms_played DESC, {key} LIMIT {limit}
+    ){DIMENSIONS[entity]}
+    ORDER BY s.ms_played DESC, s.{key}
+    """
+
+
+def hours_sql(filters: Filters) -> str:
+    """SQL of hours and plays by step of the period."""
+    return f"""
+    WITH {heard_hours(filters).strip()}
+    SELECT date_trunc($step, date)::DATE AS start, sum(ms_played) / 3600000 AS hours, sum(plays)::BIGINT AS plays
+    FROM heard GROUP BY start ORDER BY start
+    """
 
 
 def _of_plays(filters: Filters) -> str:

@@ -1,4 +1,4 @@
-"""Jobs: read landed files, refresh stale tables, publish, maintain, and request data from the Web API."""
+"""Jobs: read landed files, refresh stale tables, publish, maintain, write reports, and ask the Web API."""
 
 import dagster as dg
 
@@ -40,6 +40,12 @@ publish_tables = dg.define_asset_job(
 
 # By `PlannedRun.partitioning`.
 REFRESH = {PLAYS: refresh_tables, SNAPSHOTS: refresh_playlists, None: refresh_tables}
+
+write_reports = dg.define_asset_job(
+    "write_reports",
+    selection=dg.AssetSelection.assets("listening_report"),
+    description="Writes the recap of each listener and year as an HTML file, where its content changed.",
+)
 
 capture_playlists = dg.define_asset_job(
     "capture_playlists",

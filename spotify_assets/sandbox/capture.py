@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import SecretStr
 
+from spotify_assets.dashboard.recap.reports import remove_reports
 from spotify_assets.ingest import fetch
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.copy_in import listener_files
@@ -49,7 +50,7 @@ def capture_samples(settings: Settings, plays: int) -> tuple[fetch.CaptureResult
 
 
 def remove_samples(settings: Settings) -> int:
-    """Remove the exports, catalogue files, playlists and metadata that the demo landed, and no other files.
+    """Remove the exports, catalogue files, playlists and metadata that the demo landed, and its listeners' reports.
 
     Returns:
         Number of files removed.
@@ -63,7 +64,8 @@ def remove_samples(settings: Settings) -> int:
         *[one for one in landing.captures(PLAYLISTS) if PurePosixPath(one.path).name.startswith(playlists)],
         *[one for one in landing.captures(fetch.METADATA) if PurePosixPath(one.path).name.startswith(PREFIX)],
     ]
-    return landing.remove([*exports, *catalogue, *[one.path for one in captures]])
+    reports = sum(remove_reports(settings.lake_uri, listener) for listener in LISTENERS)
+    return reports + landing.remove([*exports, *catalogue, *[one.path for one in captures]])
 
 
 def _land_dumps(day: date, landing: LandingZone, settings: Settings, plays: int) -> None:

@@ -116,6 +116,9 @@ def test_an_import_that_is_killed_is_finished_by_a_sync_queried_and_forgotten(ru
     assert "dim_time is emptied, and computed again." in repaired
     assert "Published to duckdb: 1 table." in repaired
 
+    reported = run("recap", "--report")
+    assert "2 reports written, 0 are as they were, 0 removed." in reported
+    assert "Unique Title" in (tmp_path / "data/lake/_reports/ben/2024.html").read_text()
     assert "say --yes" in run("forget", "--listener", "ben", expect=2)
     KINDS["file_cut"](tmp_path / "data/lake/metrics/track_metrics")
     assert "track_metrics is damaged: its file part-" in run("query", "FROM track_metrics", expect=1)
@@ -133,6 +136,7 @@ def test_an_import_that_is_killed_is_finished_by_a_sync_queried_and_forgotten(ru
     ]
     assert traces == []
     assert not ben.exists()
+    assert [path.name for path in (tmp_path / "data/lake/_reports").iterdir()] == ["anna"]
     assert "Everything is up to date." in run("sync")
     assert "nothing is landed or known" in run("forget", "--listener", "ben", "--yes", expect=1)
 

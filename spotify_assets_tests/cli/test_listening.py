@@ -2,12 +2,14 @@
 
 from datetime import date
 
+import duckdb
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
+from spotify_assets_tests.dashboard.warehouses import FULL, write_lake, write_warehouse
 
 HOUR = 3_600_000
 
@@ -248,3 +250,36 @@ def test_whose_listening_it_is(lake, lines):
     assert lines("stats", "--listener", "x", expect=1) == [
         "Error: there is no listener 'x'; there are anna, benny, me"
     ]
+
+
+@pytest.fixture
+def full_lake(tmp_path, monkeypatch):
+    """A lake with a year of which not much is known, and one that is over."""
+    monkeypatch.setenv("SPOTIFY_ASSETS_LAKE_URI", str(tmp_path / "lake"))
+    with duckdb.connect(str(write_warehouse(tmp_path / "w.duckdb", FULL)), read_only=True) as connection:
+        write_lake(str(tmp_path / "lake"), connection, TABLES)
+
+
+def test_a_recap_is_of_the_last_year_that_is_over(full_lake, lines):
+    assert lines("recap", "--listener", "anna")[0] == "anna in 2023"
+    assert lines("recap", "--year", "2024", "--listener", "anna")[0] == "anna in 2024, so far"
+    assert "YEAR is 2023, and --year 2024; say one" in lines("recap", "2023", "--year", "2024", expect=2)[-1]
+
+
+def test_a_recap_is_written_as_a_file_and_as_pictures(full_lake, lines, tmp_path):
+    html, cards = tmp_path / "out/recap.html", tmp_path / "cards"
+    printed = lines("recap", "2024", "--listener", "anna", "--html", str(html), "--cards", str(cards))
+    assert "4 of 61 days" in html.read_text()
+    names = sorted(path.name for path in cards.iterdir())
+    kinds = ("albums", "artists", "moments", "months", "overview", "tracks")
+    assert names == [f"recap-2024-{kind}-{size}.png" for kind in kinds for size in ("story", "wide")]
+    assert sorted(printed) == sorted(map(str, [html, *cards.iterdir()]))
+    (tmp_path / "file").touch()
+    refused = lines("recap", "2024", "--listener", "anna", "--html", str(tmp_path / "file/recap.html"), expect=1)
+    assert "can't be written: " in refused[-1]
+
+
+def test_reports_are_written_where_they_are_new(full_lake, lines, tmp_path):
+    files = [str(tmp_path / "lake/_reports" / name) for name in ("anna/2023.html", "anna/2024.html", "ben/2024.html")]
+    assert lines("recap", "--report") == [*files, "3 reports written, 0 are as they were, 0 removed."]
+    assert lines("recap", "--report") == ["0 reports written, 3 are as they were, 0 removed."]

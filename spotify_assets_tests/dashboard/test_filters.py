@@ -7,7 +7,6 @@ import pytest
 
 from spotify_assets.dashboard import filters, sources
 from spotify_assets.dashboard.filters import Filters, Listener
-from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Query
 from spotify_assets_tests.dashboard.warehouses import FULL, write_warehouse
 
@@ -109,7 +108,7 @@ def test_sums_and_single_plays_give_the_same_numbers(tmp_path):
     assert "fct_plays" in sources.heard_hours(single)
     assert "fct_plays" in sources.heard_tracks(single)
     with duckdb.connect(str(path)) as connection:
-        for sql in (parts.totals_sql, parts.hours_sql, lambda filters: parts.top_sql(filters, "artist", 5)):
+        for sql in (sources.totals_sql, sources.hours_sql, lambda filters: sources.top_sql(filters, "artist", 5)):
             rows = [Query(sql(one), {**one.parameters, "step": "month"}).run(connection) for one in (plain, single)]
             assert rows[0] == rows[1]
             assert rows[0]

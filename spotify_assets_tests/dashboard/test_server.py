@@ -21,6 +21,13 @@ def test_other_commands_load_nothing_of_it():
     assert subprocess.check_output([sys.executable, "-c", LOADED], text=True).strip() == ""
 
 
+def test_the_server_starts_without_what_only_answers_need():
+    # Each of them takes as long as all the rest.
+    heavy = ("altair", "pandas", "pyarrow", "sqlalchemy", "vl_convert")
+    code = f"import sys, spotify_assets.dashboard.server; print(*[one for one in {heavy} if one in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == ""
+
+
 @pytest.fixture
 def started(tmp_path):
     """Start the command in a folder with a warehouse: its process, port and output."""

@@ -10,8 +10,11 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from deltalake import write_deltalake
 
+from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
+from spotify_assets.storage import storage_options
 from spotify_assets.targets import ddl
 from spotify_assets.targets.duckdb_file import DIALECT
 
@@ -84,6 +87,121 @@ NAMES = {11: "Étude", 12: HOSTILE, 13: FORMULA}
 ARTISTS = {21: "Band", 22: HOSTILE}
 
 
+# Of the plays of `FULL`: 900 s of music and an hour of a podcast in 2024, on four days.
+RECAP_OF_2024: dict[str, Any] = {
+    "listener": "anna",
+    "year": 2024,
+    "plays": 5,
+    "streams": 4,
+    "ms_played": 4_500_000,
+    "music_ms_played": 900_000,
+    "spoken_ms_played": 3_600_000,
+    "artists": 2,
+    "tracks": 3,
+    "albums": 2,
+    "new_tracks": 2,
+    "new_artists": 1,
+    "active_days": 4,
+    "days": 61,
+    "skip_rate": 0.2,
+    "skips_known": 5,
+    "shuffle_share": 0.2,
+    "shuffles_known": 5,
+    "year_before_ms_played": 100_000,
+    "year_before_plays": 1,
+    "is_complete": False,
+    "top_month": date(2024, 1, 1),
+    "top_month_ms_played": 4_100_000,
+    "biggest_day": date(2024, 1, 6),
+    "biggest_day_ms_played": 3_600_000,
+    "longest_streak_days": 2,
+    "longest_streak_start": date(2024, 1, 5),
+    "obsessive_week_start": date(2024, 1, 1),
+    "obsessive_week_track": HOSTILE,
+    "obsessive_week_artist": HOSTILE,
+    "obsessive_week_plays": 3,
+    "discoveries_kept": 1,
+    "kept_artists": [HOSTILE],
+    "top_genre": "rock",
+    "top_genre_share": 0.5,
+    "genre_coverage": 0.9,
+    "listening_span_start": 1990,
+    "listening_birth_year": 1973,
+    "listening_age": 51,
+    "release_coverage": 0.8,
+    "sessions": 4,
+    "mean_session_ms": 1_125_000.0,
+    "longest_session_ms": 3_600_000,
+    "longest_session_on": date(2024, 1, 6),
+    "top_platform_family": "android",
+    "top_platform_family_share": 1.0,
+    "ours_artists": [HOSTILE, "Band"],
+    "ours_artists_plays": ["2", "2"],
+    "ours_artists_ms_played": ["580000", "320000"],
+    "ours_tracks": [FORMULA, "Étude", HOSTILE],
+    "ours_tracks_by": [HOSTILE, "Band", "Band"],
+    "ours_tracks_plays": ["2", "1", "1"],
+    "ours_tracks_ms_played": ["580000", "300000", "20000"],
+    "ours_albums": [f"{HOSTILE}'s album", "Band's album"],
+    "ours_albums_by": [HOSTILE, "Band"],
+    "ours_albums_plays": ["2", "2"],
+    "ours_albums_ms_played": ["580000", "320000"],
+    "sprint": ["2,,1" + "," * 9, "1" + "," * 11],
+    "wrapped_plays": 2,
+    "wrapped_artists": ["Band", HOSTILE],
+    "wrapped_artists_plays": ["1", "1"],
+    "wrapped_tracks": ["Étude", FORMULA],
+    "wrapped_tracks_by": ["Band", HOSTILE],
+    "wrapped_tracks_plays": ["1", "1"],
+    "wrapped_albums": ["Band's album", f"{HOSTILE}'s album"],
+    "wrapped_albums_by": ["Band", HOSTILE],
+    "wrapped_albums_plays": ["1", "1"],
+}
+RECAPS = [
+    RECAP_OF_2024,
+    {
+        "listener": "anna",
+        "year": 2023,
+        "plays": 1,
+        "ms_played": 100_000,
+        "active_days": 1,
+        "days": 1,
+        "is_complete": True,
+    },
+    {"listener": "ben", "year": 2024, "plays": 1, "ms_played": 240_000, "active_days": 1, "days": 1},
+]
+
+
+def _recap_of_one(only: dict[str, Any]) -> dict[str, Any]:
+    """The recap of a listener whose only play it is: nothing is known of its genre, and nothing came before."""
+    names = {"ours_artists": ["Band"], "ours_tracks": ["Étude"], "ours_albums": ["Band's album"]}
+    figures = {
+        f"{name}_{end}": [str(value)]
+        for name in names
+        for end, value in {"plays": 1, "ms_played": only["ms_played"]}.items()
+    }
+    day = _day(only)
+    return {
+        "listener": "anna",
+        "year": day.year,
+        **dict.fromkeys(("plays", "streams", "tracks", "artists", "albums", "active_days", "days", "sessions"), 1),
+        **dict.fromkeys(("longest_streak_days", "new_artists", "new_tracks"), 1),
+        "ms_played": only["ms_played"],
+        "music_ms_played": only["ms_played"],
+        "biggest_day": day,
+        "biggest_day_ms_played": only["ms_played"],
+        "longest_streak_start": day,
+        "mean_session_ms": float(only["ms_played"]),
+        "longest_session_ms": only["ms_played"],
+        "longest_session_on": day,
+        **names,
+        **figures,
+        "ours_tracks_by": ["Band"],
+        "ours_albums_by": ["Band"],
+        "sprint": ["," * 4 + "1" + "," * 7],
+    }
+
+
 def write_warehouse(path: Path, plays: Rows, *, without: Iterable[str] = ()) -> Path:
     """A DuckDB file with all tables but those `without`, and in them what follows from the plays."""
     shutil.copyfile(_tables(), path)
@@ -96,6 +214,15 @@ def write_warehouse(path: Path, plays: Rows, *, without: Iterable[str] = ()) -> 
         for table in without:
             connection.execute(f"DROP TABLE {table}")
     return path
+
+
+def write_lake(uri: str, connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Lake:
+    """A lake with the rows of these tables of a warehouse."""
+    lake = Lake(uri)
+    for table in tables:
+        rows = connection.execute(f"FROM {table}").to_arrow_table().cast(TABLES[table].arrow_schema)
+        write_deltalake(lake.table_uri(table), rows, storage_options=storage_options(uri))
+    return lake
 
 
 @cache
@@ -334,6 +461,7 @@ def _literal(plays: Rows) -> dict[str, Rows]:
             }
             for key, found in present.items()
         ],
+        "yearly_recap": RECAPS[: len(present) + 1] if len(plays) > 1 else [_recap_of_one(plays[0])],
         "records": [
             {
                 "listener": "anna",

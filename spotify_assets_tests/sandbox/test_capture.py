@@ -30,8 +30,13 @@ def test_samples_are_captured_and_taken_away_again_and_nothing_else_is(world: Wo
     today = datetime.now(UTC).date()
     assert all(capture.day and capture.day <= today for capture in world.landing.captures("playlists"))
 
+    reports = Path(world.settings.lake_uri, "_reports")
+    for listener in ("demo-anna", "me"):
+        (reports / listener).mkdir(parents=True)
+        (reports / listener / "2024.html").touch()
     assert remove_samples(world.settings) > 21
 
     left = sorted(path.relative_to(landing).as_posix() for path in landing.rglob("*") if path.is_file())
     assert left == sorted(own)
     assert not (landing / "history/demo-anna").exists()
+    assert [path.name for path in reports.iterdir()] == ["me"]

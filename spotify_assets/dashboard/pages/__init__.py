@@ -15,6 +15,7 @@ from spotify_assets.dashboard.pages import (
     people,
     playlists,
     popularity,
+    recap,
     spoken,
     taste,
     tops,
@@ -41,6 +42,7 @@ class Entry:
 
 NAVIGATION = (
     Entry("/", "Overview", overview.overview_page),
+    Entry("/recap", "Recap", recap.recap_page),
     Entry("/time", "Time", clock.time_page),
     Entry("/charts", "Charts", tops.charts_page),
     Entry("/discovery", "Discovery", discovery.discovery_page),

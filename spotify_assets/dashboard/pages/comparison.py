@@ -10,7 +10,7 @@ from spotify_assets.dashboard.filters import RANGE, Filters, describe_days, pars
 from spotify_assets.dashboard.formats import write_hours, write_share
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Rows
-from spotify_assets.dashboard.sources import heard_plays, heard_tracks
+from spotify_assets.dashboard.sources import heard_plays, heard_tracks, totals_sql
 
 MODES = {"periods": "Two periods", "listeners": "Two listeners", "artists": "Two artists"}
 MEASURES = ("ms_played", "plays", "active_days", "tracks", "artists", "albums", "skip_rate", "shuffle_rate")
@@ -126,7 +126,7 @@ def _sides(
     measures = ", ".join(
         f"('{LABELS.get(name, name)}', a.{name}{_factor(name)}, b.{name}{_factor(name)})" for name in MEASURES
     )
-    totals = parts.totals_sql(a).strip()
+    totals = totals_sql(a).strip()
     figures = f"""
     WITH a AS ({totals}),
     b AS ({of_b(totals)})

@@ -14,7 +14,7 @@ from spotify_assets.dashboard.formats import (
 )
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Query, ResultRow, Rows
-from spotify_assets.dashboard.sources import DEVICES, heard_plays
+from spotify_assets.dashboard.sources import DEVICES, KEYS, heard_plays
 
 SPOTIFY = "https://open.spotify.com"
 METRICS = {"artist": "artist_metrics", "track": "track_metrics", "album": "album_metrics"}
@@ -143,7 +143,7 @@ def _entity_page(
     more: list[Block],
     figures: list[Figure] | None = None,
 ) -> Page:
-    column = parts.KEYS[entity]
+    column = KEYS[entity]
     key = about[column]
     plays = f"""
     WITH {heard_plays(view.filters).strip()},

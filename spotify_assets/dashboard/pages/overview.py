@@ -5,7 +5,7 @@ from spotify_assets.dashboard.blocks import Block, Column, Page, View
 from spotify_assets.dashboard.formats import plural, write_day, write_hours, write_share
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import ResultRow, Rows
-from spotify_assets.dashboard.sources import DEVICES, heard_hours
+from spotify_assets.dashboard.sources import DEVICES, heard_hours, hours_sql, totals_sql
 
 NEWS = """
     WITH news AS (
@@ -53,7 +53,7 @@ def overview_page(view: View) -> Page:
         [
             Block(
                 "totals",
-                view.query(parts.totals_sql(filters)),
+                view.query(totals_sql(filters)),
                 _total_title,
                 [
                     Column("ms_played", "Time", "hours"),
@@ -64,7 +64,7 @@ def overview_page(view: View) -> Page:
                 figures=lambda rows: parts.total_figures(view, rows[0]),
                 note=_compared_with(view),
             ),
-            parts.over_time_block(view, "over-time", parts.hours_sql(filters)),
+            parts.over_time_block(view, "over-time", hours_sql(filters)),
             parts.top_block(view, "artist", is_half=True),
             parts.top_block(view, "album", is_half=True),
             parts.top_block(view, "track"),
@@ -113,6 +113,7 @@ def overview_page(view: View) -> Page:
                 is_half=True,
             ),
         ],
+        links=[("The recap: a year as a story", view.to("/recap"))],
     )
 
 

@@ -16,25 +16,8 @@ from spotify_assets.dashboard.formats import (
     written,
 )
 from spotify_assets.dashboard.queries import ResultRow, Rows
-from spotify_assets.dashboard.sources import CANONICAL, heard_hours, heard_tracks
+from spotify_assets.dashboard.sources import KEYS, top_sql, totals_sql
 
-# Of an entity: where its name, its cover and its id are.
-DIMENSIONS = {
-    "artist": """
-        SELECT s.*, d.artist_name AS artist, d.image_url, d.artist_id
-        FROM sums s JOIN dim_artist d ON d.artist_key = s.artist_key""",
-    "track": """
-        SELECT s.*, d.track_name AS track, d.artist_name AS artist, a.canonical_artist_key AS artist_key,
-            t.track_uri, t.duration_ms, t.image_url
-        FROM sums s JOIN dim_recording d ON d.recording_key = s.recording_key
-        JOIN dim_track t ON t.track_key = d.canonical_track_key
-        JOIN dim_artist a ON a.artist_key = t.artist_key""",
-    "album": """
-        SELECT s.*, d.album_name AS album, d.artist_name AS artist, a.canonical_artist_key AS artist_key,
-            d.image_url, d.album_id
-        FROM sums s JOIN dim_album d ON d.album_key = s.album_key
-        JOIN dim_artist a ON a.artist_key = d.artist_key""",
-}
 # `trackdone` says of a start that the play before was played to its end, and of an end that this one was.
 MEANINGS = {
     "reason_start_key": "CASE reason WHEN 'trackdone' THEN 'The one before ended' ELSE meaning END",
@@ -42,7 +25,6 @@ MEANINGS = {
 }
 # Days of a bar, as `columns_chart` takes them.
 DAYS_OF_STEP = {"day": 0, "week": 7, "month": 0}
-KEYS = {"artist": "artist_key", "track": "recording_key", "album": "album_key"}
 
 
 def key_in(text: str) -> int | None:
@@ -60,29 +42,6 @@ def name_columns(view: View, entity: str) -> list[Column]:
     if entity == "artist":
         return [own]
     return [own, Column("artist", "Artist", link=view.link("/artist", "artist_key"))]
-
-
-def top_sql(filters: Filters, entity: str, limit: int, where: str = "") -> str:
-    """SQL of the entities with most listening time, with plays and share of all music.
-
-    Args:
-        filters: What counts.
-        entity: `artist`, `track` or `album`.
-        limit: Number of rows.
-        where: Further condition on `tracks`, as ` AND artist_key = $key`.
-    """
-    key = KEYS[entity]
-    by = [one for one in CANONICAL if one == key or one in where]
-    return f"""
-    WITH {heard_tracks(filters, by=by).strip()},
-    sums AS (
-        SELECT {key}, sum(plays)::BIGINT AS plays, sum(ms_played)::BIGINT AS ms_played,
-            sum(ms_played) / nullif((SELECT sum(ms_played) FROM tracks), 0) AS share
-        FROM tracks WHERE {key} <> -1{where}
-        GROUP BY {key} ORDER BY ms_played DESC, {key} LIMIT {limit}
-    ){DIMENSIONS[entity]}
-    ORDER BY s.ms_played DESC, s.{key}
-    """
 
 
 def top_block(
@@ -146,24 +105,6 @@ def over_time_block(view: View, name: str, sql: str, what: str = "listened", **v
     )
 
 
-def totals_sql(filters: Filters) -> str:
-    """SQL of the figures of the days from $start to $end."""
-    return f"""
-    WITH {heard_hours(filters).strip()},{heard_tracks(filters, by=[*CANONICAL])},
-    music AS (
-        SELECT count(DISTINCT recording_key) AS tracks,
-            count(DISTINCT artist_key) FILTER (artist_key <> -1) AS artists,
-            count(DISTINCT album_key) FILTER (album_key <> -1) AS albums
-        FROM tracks
-    )
-    SELECT sum(ms_played)::BIGINT AS ms_played, sum(plays)::BIGINT AS plays,
-        count(DISTINCT date) AS active_days, any_value(tracks) AS tracks, any_value(artists) AS artists,
-        any_value(albums) AS albums, sum(skips) / nullif(sum(skips_known), 0) AS skip_rate,
-        sum(shuffles) / nullif(sum(shuffles_known), 0) AS shuffle_rate
-    FROM heard, music HAVING sum(plays) > 0
-    """
-
-
 def compared_spans(filters: Filters) -> list[tuple[str, date, date]]:
     """Spans that a period is compared with: the days before it, and the same days a year before.
 
@@ -214,15 +155,6 @@ def total_figures(view: View, row: ResultRow) -> Sequence[Figure]:
         Figure("skipped", written(row["skip_rate"], "share"), points("skip_rate")),
         Figure("on shuffle", written(row["shuffle_rate"], "share"), points("shuffle_rate")),
     ]
-
-
-def hours_sql(filters: Filters) -> str:
-    """SQL of hours and plays by step of the period."""
-    return f"""
-    WITH {heard_hours(filters).strip()}
-    SELECT date_trunc($step, date)::DATE AS start, sum(ms_played) / 3600000 AS hours, sum(plays)::BIGINT AS plays
-    FROM heard GROUP BY start ORDER BY start
-    """
 
 
 def part_as_share(part: float | None, whole: float | None) -> str:

@@ -7,7 +7,7 @@ from spotify_assets.dashboard.blocks import Block, Column, Page, View
 from spotify_assets.dashboard.formats import write_day, write_share
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Rows
-from spotify_assets.dashboard.sources import heard_tracks
+from spotify_assets.dashboard.sources import DIMENSIONS, KEYS, heard_tracks
 
 ENTITIES = ("artist", "track", "album")
 PERIODS = {
@@ -78,7 +78,7 @@ def _chart_columns(view: View, entity: str, *, is_compared: bool) -> list[Column
 
 def _own_chart(view: View, entity: str) -> tuple[Block, list[tuple[str, str]], str]:
     """The chart of the filters' days, compared with as many days before."""
-    filters, key = view.filters, parts.KEYS[entity]
+    filters, key = view.filters, KEYS[entity]
     before, until = filters.previous
     has_before = filters.start > filters.listener.first
     moved = _moved("previous_rank - rank", "false", "previous_rank IS NULL") if has_before else ""
@@ -139,7 +139,7 @@ def _calendar_chart(view: View, entity: str, period: str) -> tuple[Block, list[t
     block = Block(
         "chart",
         view.query(
-            OF_A_CHART.format(key=parts.KEYS[entity], dimension=dimension),
+            OF_A_CHART.format(key=KEYS[entity], dimension=dimension),
             entity=entity,
             period=period,
             chart_start=shown,
@@ -164,7 +164,7 @@ def _moved(change: str, is_reentry: str, is_new: str) -> str:
 
 def _named_rows(entity: str, moved: str) -> str:
     """SQL of the rows of `sums` with their names, and how their places changed."""
-    return parts.DIMENSIONS[entity].replace("SELECT s.*", f"SELECT s.*{moved}")
+    return DIMENSIONS[entity].replace("SELECT s.*", f"SELECT s.*{moved}")
 
 
 def _named(period: str, start: date) -> str:
@@ -179,7 +179,7 @@ def _named(period: str, start: date) -> str:
 
 def _race(view: View, entity: str, year: int) -> Block:
     """How the top ten of a year came to be, month by month."""
-    key, name = parts.KEYS[entity], {"artist": "artist_name", "track": "track_name", "album": "album_name"}[entity]
+    key, name = KEYS[entity], {"artist": "artist_name", "track": "track_name", "album": "album_name"}[entity]
     table = {"artist": "dim_artist", "track": "dim_recording", "album": "dim_album"}[entity]
     sql = f"""
     WITH {heard_tracks(view.filters, by=["date_trunc('month', date)::DATE AS month", key]).strip()},

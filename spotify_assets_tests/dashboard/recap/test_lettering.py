@@ -1,0 +1,65 @@
+"""Text is cut where it is too wide, and never within what a reader takes for one character."""
+
+import pytest
+
+from spotify_assets.dashboard.recap.lettering import Letters, Ruler, shorten
+
+LARGE = Letters(40, is_bold=True)
+
+
+def test_widths_are_in_proportion_to_the_size():
+    ruler = Ruler()
+    [narrow, wide] = ruler.widths(["iiii", "WWWW"], LARGE)
+    assert 0 < narrow * 3 < wide
+    assert ruler.widths(["WWWW"], Letters(20, is_bold=True)) == [wide / 2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The name of an orchestra that is much too long for this line",
+        "\u691c\u7d22\u3057\u3066\u3082\u898b\u3064\u304b\u3089\u306a\u3044\u3068\u3066\u3082\u9577\u3044\u540d\u524d",
+        "\u0641\u064a\u0631\u0648\u0632 \u0648\u0641\u0631\u0642\u0629 " * 6,
+        "\U0001f469\u200d\U0001f3a4" * 30,
+        "e\u0301" * 60,
+        "x" * 5000,
+    ],
+)
+def test_what_is_too_wide_is_cut(text):
+    ruler = Ruler()
+    fitted = ruler.fit(text, LARGE, 300)
+    assert "\u2026" in fitted
+    assert ruler.widths([fitted], LARGE)[0] <= 300
+    assert text.startswith(fitted.rstrip("\u200f").removesuffix("\u2026"))
+
+
+def test_what_fits_stays():
+    assert Ruler().fit_all(["Band", "", "\u00c9tude"], LARGE, 300) == ["Band", "", "\u00c9tude"]
+
+
+def test_joined_emoji_marks_and_flags_are_not_cut_in_two():
+    ruler = Ruler()
+    for one in ("\U0001f469\u200d\U0001f3a4", "\U0001f1f8\U0001f1ea", "e\u0301", "\u2764\ufe0f"):
+        fitted = ruler.fit(one * 40, LARGE, 250).removesuffix("\u2026")
+        assert fitted
+        assert fitted == one * (len(fitted) // len(one))
+
+
+def test_the_ellipsis_of_text_from_the_right_stands_at_its_left():
+    assert Ruler().fit("\u05e9\u05dc\u05d5\u05dd " * 20, LARGE, 300).endswith("\u2026\u200f")
+
+
+def test_lines_break_at_spaces_and_the_last_is_cut():
+    ruler = Ruler()
+    assert ruler.lines("April was your loudest month", LARGE, 320, 3) == ["April was your", "loudest month"]
+    lines = ruler.lines("April was your loudest month of all the months that there were", LARGE, 320, 2)
+    assert len(lines) == 2
+    assert lines[1].endswith("\u2026")
+    [cut] = ruler.lines("A" * 200, LARGE, 320, 2)
+    assert cut.endswith("\u2026")
+
+
+def test_a_label_is_cut_by_characters_as_readers_count_them():
+    assert shorten("Band", 4) == "Band"
+    assert shorten("Bands", 4) == "Band\u2026"
+    assert shorten("\U0001f469\u200d\U0001f3a4" * 3, 2) == "\U0001f469\u200d\U0001f3a4" * 2 + "\u2026"
