@@ -5,7 +5,7 @@ from spotify_assets.dashboard.blocks import Block, Column, Figure, Page, View
 from spotify_assets.dashboard.formats import plural, write_count, write_decimal, write_share
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Rows, Spec
-from spotify_assets.dashboard.sources import heard_tracks
+from spotify_assets.dashboard.sources import DIMENSIONS, heard_tracks
 from spotify_assets.model.popularity import ESTIMATES, MIN_ARTISTS, MIN_POPULARITY, MIN_TRACKS, MODEL_FEATURES
 
 SCORES = "SELECT * FROM popularity_model"
@@ -189,7 +189,7 @@ def _differing_block(view: View, name: str, where: str, order: str) -> Block:
     ),
     sums AS (
         SELECT * FROM judged WHERE {where} ORDER BY {order}, recording_key LIMIT {LISTED}
-    ){parts.DIMENSIONS["track"]}
+    ){DIMENSIONS["track"]}
     ORDER BY {order}, s.recording_key
     """
     few = "less" if name == "overlooked" else "more"
