@@ -35,11 +35,11 @@ tests:
 test-integration: $(READY)  ## Test whole commands, targets on real servers, the UI in a browser, the wheel
 	$(BIN)/pytest -m integration
 
-test-spark: $(READY) $(JARS)  ## Compare Apache Spark with the embedded engine, table by table; test a cluster (needs Java 17)
+test-spark: $(READY) $(JARS)  ## Test on Apache Spark, on a cluster on this machine (needs Java 17)
 	@$(NEEDS_JAVA)
 	$(BIN)/pytest -n 0 -m "not slow" spotify_assets_tests/spark
 
-test-spark-all: $(READY) $(JARS)  ## The same, and what takes longer: whole jobs, a bucket, a killed sync
+test-spark-all: $(READY) $(JARS)  ## The same, and what takes longer: a bucket, catalogue files, a killed sync
 	@$(NEEDS_JAVA)
 	$(BIN)/pytest -n 0 spotify_assets_tests/spark
 

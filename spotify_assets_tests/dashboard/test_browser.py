@@ -49,15 +49,34 @@ def browser():
         found.close()
 
 
-@pytest.fixture
-def opened(browser, address):
-    """Open a page: its errors are collected in `complaints`."""
-    contexts = []
+@pytest.fixture(scope="module")
+def context_of(browser):
+    """A context for all pages of a width and theme, which keeps the charts' JavaScript."""
+    contexts = {}
 
-    def open_page(path: str, *, width: int = 1280, theme: str = "light", **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, **options)
-        contexts.append(context)
-        page = context.new_page()
+    def find(width, theme):
+        if (width, theme) not in contexts:
+            contexts[width, theme] = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
+        return contexts[width, theme]
+
+    yield find
+    for context in contexts.values():
+        context.close()
+
+
+@pytest.fixture
+def opened(browser, address, context_of):
+    """Open a page: its errors are collected in `complaints`. In a context of its own, unless it `is_shared`."""
+    opened = []
+
+    def open_page(path: str, *, width: int = 1280, theme: str = "light", is_shared: bool = False, **options):
+        if is_shared:
+            page = context_of(width, theme).new_page()
+            opened.append(page)
+        else:
+            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, **options)
+            opened.append(context)
+            page = context.new_page()
         page.complaints = []
         page.on(
             "console", lambda said: page.complaints.append(said.text) if said.type in ("error", "warning") else None
@@ -77,14 +96,14 @@ def opened(browser, address):
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for one in opened:
+        one.close()
 
 
 @pytest.mark.parametrize(("width", "theme"), [(390, "light"), (1280, "dark")])
 @pytest.mark.parametrize("path", [*PAGES, *ENTITY_PAGES])
 def test_pages_fit_and_draw_their_charts_without_complaints(opened, path, width, theme):
-    page = opened(path, width=width, theme=theme)
+    page = opened(path, width=width, theme=theme, is_shared=True)
     assert page.complaints == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator(".chart canvas").count() == page.locator(".chart").count()

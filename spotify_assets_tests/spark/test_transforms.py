@@ -36,6 +36,7 @@ def on_spark(world: World) -> World:
     return World(world.root, session, OPTIONS | {"spark_remote": "local[2]"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", lineage.computed_tables())
 def test_a_transform_gives_the_same_rows(world, on_spark, table):
     model = TABLES[table]
