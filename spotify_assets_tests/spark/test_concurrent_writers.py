@@ -8,7 +8,7 @@ import pytest
 from spotify_assets_tests.slow.test_concurrent_writers import MONTHS, PLAYS, all_at_once, by_month, landed
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.slow)])
 def place(request, world, s3_bucket):
     """A world of eight months, read and not computed."""
     if request.param == "bucket":
