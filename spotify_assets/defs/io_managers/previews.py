@@ -73,7 +73,7 @@ def _code_cell(value: object) -> str:
 
 
 def _rejected_by_reason(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return _bars(
+    return _bar_chart(
         rows,
         {
             "y": {"field": "reason", "type": "nominal", "sort": "-x", "title": None},
@@ -83,7 +83,7 @@ def _rejected_by_reason(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _hours_by_month(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return _bars(
+    return _bar_chart(
         [{"month": f"{row['month']:%Y-%m-%d}", "hours": row["ms_played"] / MS_PER_HOUR} for row in rows],
         {
             "x": {"field": "month", "type": "temporal", "timeUnit": "utcyearmonth", "title": None},
@@ -106,7 +106,7 @@ CHARTS: Mapping[str, tuple[str, Callable[[list[dict[str, Any]]], dict[str, Any]]
 }
 
 
-def _bars(values: list[dict[str, Any]], encoding: dict[str, Any]) -> dict[str, Any]:
+def _bar_chart(values: list[dict[str, Any]], encoding: dict[str, Any]) -> dict[str, Any]:
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "width": WIDTH,

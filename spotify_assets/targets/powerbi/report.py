@@ -126,7 +126,7 @@ def _slicers() -> tuple[Visual, ...]:
     )
 
 
-def _cards(top: int, *measures: str) -> Iterator[Visual]:
+def _figure_cards(top: int, *measures: str) -> Iterator[Visual]:
     width = (WIDTH - MARGIN) // len(measures)
     for number, measure in enumerate(measures):
         place = (MARGIN + number * width, top, width - MARGIN, 96)
@@ -142,7 +142,7 @@ PAGES = (
         "Overview",
         (
             *_slicers(),
-            *_cards(112, "Hours", "Plays", "Tracks", "Artists", "Albums", "Shuffle share", "Skip rate"),
+            *_figure_cards(112, "Hours", "Plays", "Tracks", "Artists", "Albums", "Shuffle share", "Skip rate"),
             Visual(
                 "clusteredColumnChart",
                 "Hours by month, and a year before",
