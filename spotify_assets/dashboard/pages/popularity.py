@@ -6,14 +6,8 @@ from spotify_assets.dashboard.formats import plural, write_count, write_decimal,
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Rows, Spec
 from spotify_assets.dashboard.sources import DIMENSIONS, heard_tracks
-from spotify_assets.model.popularity import ESTIMATES, MIN_ARTISTS, MIN_POPULARITY, MIN_TRACKS, MODEL_FEATURES
 
 SCORES = "SELECT * FROM popularity_model"
-COMPARED = " UNION ALL ".join(
-    f"SELECT {place} AS place, $name_{place} AS estimate, {prefix}mae AS mae, {prefix}rmse AS rmse, {prefix}r2 AS r2, "
-    f"{prefix}spearman AS spearman FROM popularity_model"
-    for place, prefix in enumerate(ESTIMATES)
-)
 ESTIMATE_NAMES = {
     f"name_{place}": name
     for place, name in enumerate(
@@ -65,11 +59,6 @@ CALIBRATION = """
 SHOWN_EFFECTS, LISTED, FEW = 4, 200, 20
 # Points of popularity.
 LEAST_IMPORTANCE = 0.1
-NEEDS = (
-    f"There is no popularity model. It learns from catalogue files that tell the popularity of {MIN_TRACKS} tracks of "
-    f"{MIN_ARTISTS} artists or more: put them in the landing zone, and sync. The page on catalogue files says which "
-    "there are."
-)
 
 
 def popularity_page(view: View) -> Page:
@@ -122,7 +111,7 @@ def popularity_page(view: View) -> Page:
             ),
             Block(
                 "compared",
-                view.query(f"SELECT * FROM ({COMPARED}) ORDER BY place", **ESTIMATE_NAMES),
+                view.query(f"SELECT * FROM ({_compared_sql()}) ORDER BY place", **ESTIMATE_NAMES),
                 _compared_title,
                 [
                     Column("estimate", "Estimated by"),
@@ -140,7 +129,31 @@ def popularity_page(view: View) -> Page:
     )
 
 
+def _compared_sql() -> str:
+    """SQL of the scores of the model and of what it is compared with, a row each."""
+    from spotify_assets.model.popularity import ESTIMATES  # loads SQLAlchemy
+
+    return " UNION ALL ".join(
+        f"SELECT {place} AS place, $name_{place} AS estimate, {prefix}mae AS mae, {prefix}rmse AS rmse, "
+        f"{prefix}r2 AS r2, {prefix}spearman AS spearman FROM popularity_model"
+        for place, prefix in enumerate(ESTIMATES)
+    )
+
+
+def _needs() -> str:
+    """What a model needs that isn't there."""
+    from spotify_assets.model.popularity import MIN_ARTISTS, MIN_TRACKS  # loads SQLAlchemy
+
+    return (
+        f"There is no popularity model. It learns from catalogue files that tell the popularity of {MIN_TRACKS} "
+        f"tracks of {MIN_ARTISTS} artists or more: put them in the landing zone, and sync. "
+        "The page on catalogue files says which there are."
+    )
+
+
 def _scores_block(view: View) -> Block:
+    from spotify_assets.model.popularity import MIN_POPULARITY  # loads SQLAlchemy
+
     return Block(
         "scores",
         view.query(SCORES),
@@ -160,7 +173,7 @@ def _scores_block(view: View) -> Block:
             f"On artists that the model has not seen. From {plural(rows[0]['files'], 'catalogue file')}; "
             f"{plural(rows[0]['unused_tracks'], 'track')} with a popularity below {MIN_POPULARITY} left out."
         ),
-        empty=NEEDS,
+        empty=_needs(),
     )
 
 
@@ -217,6 +230,8 @@ def _differing_block(view: View, name: str, where: str, order: str) -> Block:
 
 def _effect_block(view: View, feature: str, rank: int) -> Block:
     """What the model expects at each value of a feature."""
+    from spotify_assets.model.popularity import MODEL_FEATURES  # loads SQLAlchemy
+
     what = UNITS.get(feature, MODEL_FEATURES[feature])
     if feature in CATEGORIES:
         query = view.query(EFFECT + BY_SIZE, feature=feature)
