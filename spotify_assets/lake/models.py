@@ -36,8 +36,9 @@ def save_model(lake_uri: str, name: str, version: str, model: Any) -> str:
 
     storage = storage_at(lake_uri)
     path = model_path(name, version)
-    others = [file for file in storage.files(f"{MODELS}/{name}") if file.path != path]
-    if not any(file.path == path for file in storage.files(f"{MODELS}/{name}")):
+    present = list(storage.files(f"{MODELS}/{name}"))
+    others = [file for file in present if file.path != path]
+    if len(others) == len(present):
         content = io.BytesIO()
         joblib.dump(model, content, compress=3)
         storage.write(path, content.getvalue())

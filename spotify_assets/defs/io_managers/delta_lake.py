@@ -10,6 +10,7 @@ from spotify_assets.defs.resources.spark import SparkResource
 from spotify_assets.lake.tables import Lake
 from spotify_assets.refresh.frames import LakeFrames
 from spotify_assets.settings import Settings
+from spotify_assets.transforms.asking import has_asked
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -44,8 +45,6 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         """Replace the run's partitions, or an unpartitioned table as a whole, and record row counts."""
         table = context.asset_key.path[-1]
         keys = context.asset_partition_keys if context.has_asset_partitions else []
-        from spotify_assets.transforms.asking import has_asked
-
         commit = self.frames.write(table, obj, keys, has_asked=has_asked())
         context.add_output_metadata(
             {
