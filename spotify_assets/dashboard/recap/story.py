@@ -302,7 +302,7 @@ def genres(recap: Recap) -> Section | None:
     known = f" The genre is known of {write_share(coverage)} of your music." if coverage is not None else ""
     return Section(
         "genres",
-        f"{_genre(first['genre']).capitalize()} above all: {write_share(first['share'])} of your music",
+        f"{_genre(first['genre']).capitalize()} above all: {write_share(first['share'])} of music of known genre",
         f"Of the time whose genre is known.{known}",
         entries=[
             Ranked(
