@@ -1,9 +1,12 @@
 import logging
 
 import dagster as dg
+import pytest
 
 from spotify_assets.cli.dagster_runs import DagsterRuns, _EventHandler
 from spotify_assets_tests.conftest import extended
+
+pytestmark = pytest.mark.integration
 
 
 def test_events_are_told_while_the_run_goes_on():

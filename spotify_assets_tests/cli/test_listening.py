@@ -11,6 +11,8 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
 from spotify_assets_tests.dashboard.warehouses import FULL, write_lake, write_warehouse
 
+pytestmark = pytest.mark.integration
+
 HOUR = 3_600_000
 
 

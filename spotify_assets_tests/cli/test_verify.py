@@ -13,6 +13,8 @@ from spotify_assets.targets.flat_files import FlatFiles
 from spotify_assets.targets.publishing import pending_refreshes
 from spotify_assets_tests.lake.broken import data_file
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def published(synced):

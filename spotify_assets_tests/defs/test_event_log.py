@@ -11,6 +11,8 @@ from spotify_assets.defs import event_log
 from spotify_assets.defs.event_log import OPEN_SHARDS, PersistentSqliteEventLogStorage
 from spotify_assets_tests.conftest import dagster_instance
 
+pytestmark = pytest.mark.integration
+
 
 def test_dagsters_own_storage_reads_what_it_wrote(tmp_path):
     @dg.asset

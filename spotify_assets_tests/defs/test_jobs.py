@@ -1,8 +1,11 @@
 """What a person picks in the UI need not be all of it."""
 
 import dagster as dg
+import pytest
 
 from spotify_assets.definitions import definitions
+
+pytestmark = pytest.mark.integration
 
 JANUARY = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-01-01"}
 

@@ -8,6 +8,8 @@ import pytest
 from spotify_assets_tests.faults import compare
 from spotify_assets_tests.faults.place import as_counters
 
+pytestmark = pytest.mark.integration
+
 
 def kinds(violations):
     return [violation.kind for violation in violations]

@@ -16,6 +16,8 @@ from spotify_assets.storage import storage_at
 from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.lake.broken import KINDS
 
+pytestmark = pytest.mark.integration
+
 MONTH = {"anna/a.json": [extended(f"2024-01-{day:02}T13:37:00Z") for day in range(1, 6)]}
 
 
@@ -140,7 +142,6 @@ def test_the_job_reports_files_and_bytes(fragmented, instance):
     assert tables["plays"]["files after"] == tables["plays"]["files before"] + 1
 
 
-@pytest.mark.integration
 def test_in_a_bucket(s3_world, no_floor):
     s3_world.land("anna/a.json", MONTH["anna/a.json"])
     s3_world.overrides["retention_days"] = 0

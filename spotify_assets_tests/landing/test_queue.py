@@ -113,6 +113,7 @@ class TestMessages:
             list(LandingQueue(queue.url + "-nobody", queue.landing).receive(10))
 
 
+@pytest.mark.integration
 class TestSensor:
     def test_a_message_is_deleted_only_once_its_run_was_asked_for(self, s3_world, sqs, queue, instance):
         s3_world.land("anna/a.json", PLAYS)

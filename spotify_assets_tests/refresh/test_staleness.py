@@ -114,6 +114,7 @@ def test_new_code_makes_everything_stale(synced, monkeypatch):
     assert set(found.whole) == OF_PLAYS | STATIC | {"dim_playlist"}
 
 
+@pytest.mark.integration
 def test_another_grain_gives_the_same_plays_and_leaves_nothing_of_the_old(synced):
     before = {row["play_id"] for row in synced.rows("plays")}
     synced.overrides = {"plays_grain": "weekly"}
@@ -126,6 +127,7 @@ def test_another_grain_gives_the_same_plays_and_leaves_nothing_of_the_old(synced
     assert {str(row["window_at"].date()) for row in synced.rows("hourly_listening")} == {"2024-01-01", "2024-03-01"}
 
 
+@pytest.mark.integration
 def test_a_later_start_of_plays_moves_what_is_before_to_the_rejected(synced):
     synced.overrides = {"plays_start": datetime(2024, 2, 1, tzinfo=UTC)}
     synced.sync()

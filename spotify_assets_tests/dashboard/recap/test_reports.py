@@ -12,6 +12,8 @@ from spotify_assets.model import TABLES as MODEL
 from spotify_assets.storage import storage_at
 from spotify_assets_tests.dashboard.warehouses import HOSTILE, write_lake
 
+pytestmark = pytest.mark.integration
+
 ALL = ["anna/2023.html", "anna/2024.html", "ben/2024.html"]
 
 

@@ -22,7 +22,7 @@ WHAT_IT_NEEDS = [
     *("catalog_artists", "catalog_features", "catalog_albums", "catalog_track_metadata", "catalog_tracks"),
     "popularity_tracks",
 ]
-pytestmark = pytest.mark.metrics(*OF_MODEL)
+pytestmark = [pytest.mark.integration, pytest.mark.metrics(*OF_MODEL)]
 
 
 @pytest.fixture

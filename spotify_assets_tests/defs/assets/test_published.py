@@ -1,8 +1,11 @@
 """What Dagster is told of published tables."""
 
 import dagster as dg
+import pytest
 
 from spotify_assets.definitions import definitions
+
+pytestmark = pytest.mark.integration
 
 
 def test_dagster_is_told_how_many_rows_a_target_has(synced):

@@ -13,6 +13,8 @@ from spotify_assets.defs.assets.declare import build
 from spotify_assets.settings import load_settings
 from spotify_assets_tests.dashboard.warehouses import FULL, HOSTILE, write_lake, write_warehouse
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def materialize(tmp_path):

@@ -8,6 +8,8 @@ from spotify_assets.model import TABLES
 from spotify_assets_tests.conftest import utc
 from spotify_assets_tests.defs.checks.test_history import check
 
+pytestmark = pytest.mark.integration
+
 __all__ = ["check"]  # a fixture
 
 FILE = {

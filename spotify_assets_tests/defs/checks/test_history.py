@@ -11,6 +11,8 @@ from spotify_assets.definitions import definitions
 from spotify_assets.defs.checks import history
 from spotify_assets_tests.conftest import extended
 
+pytestmark = pytest.mark.integration
+
 JANUARY = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-01-01"}
 
 

@@ -8,6 +8,8 @@ from spotify_assets.transforms import fct_plays
 from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.transforms.test_metrics import played
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def facts(frame):

@@ -8,6 +8,8 @@ from spotify_assets_tests.defs.checks.test_history import check
 from spotify_assets_tests.ingest.test_responses import land
 from spotify_assets_tests.readers.test_playlists import capture, local, track
 
+pytestmark = pytest.mark.integration
+
 __all__ = ["check"]  # a fixture
 
 DAYS = ("2024-01-01", "2024-01-02")

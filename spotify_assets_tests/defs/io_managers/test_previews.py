@@ -12,6 +12,8 @@ from spotify_assets.definitions import definitions
 from spotify_assets.defs.io_managers.previews import CHARTS, LABELS, as_image, as_markdown, ask_lake, previews
 from spotify_assets.model import TABLES
 
+pytestmark = pytest.mark.integration
+
 MONTHS = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-03-01"}
 
 

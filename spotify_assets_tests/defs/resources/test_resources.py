@@ -14,6 +14,8 @@ from spotify_assets.targets import publishing
 from spotify_assets.targets.duckdb_file import Warehouse
 from spotify_assets_tests.conftest import extended
 
+pytestmark = pytest.mark.integration
+
 
 def materialize(asset, settings):
     theirs = dg.Definitions(assets=[asset], jobs=[dg.define_asset_job("theirs", [asset])])
