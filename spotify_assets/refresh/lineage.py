@@ -7,11 +7,13 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from spotify_assets.model import TABLES, LakeTable, upstream_first
+from spotify_assets.refresh.source_cache import PACKAGE_FOLDER, kept
 from spotify_assets.refresh.source_code import Closure, SourceCode, gc_disabled
 from spotify_assets.refresh.syntax import DEFINITIONS, PACKAGE, Key
 from spotify_assets.settings import Settings
@@ -64,10 +66,10 @@ class Lineage:
     The source is parsed on first use.
 
     Args:
-        folder: The package's folder.
+        folder: A copy of the package's folder. What the package itself says is kept between processes.
     """
 
-    def __init__(self, folder: Path = Path(__file__).parents[1]) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
 
     def computed_tables(self) -> tuple[str, ...]:
@@ -117,10 +119,10 @@ class Lineage:
 
     @cached_property
     def _tables(self) -> dict[str, TableCode]:
-        with gc_disabled():
-            code = SourceCode(self._folder)
-            transforms = _transforms(code)
-            return {name: _table_code(code, table, transforms.get(name)) for name, table in TABLES.items()}
+        if self._folder is not None:
+            return _parse(self._folder)
+        known = kept("lineage", lambda: {name: _to_json(one) for name, one in _parse(PACKAGE_FOLDER).items()})
+        return {name: _from_json(one) for name, one in known.items()}
 
     @cached_property
     def _computed(self) -> tuple[str, ...]:
@@ -135,6 +137,35 @@ class Lineage:
     @cached_property
     def _captured(self) -> tuple[str, ...]:
         return tuple(name for name, table in TABLES.items() if table.landed_folder not in (None, "history"))
+
+
+def _parse(folder: Path) -> dict[str, TableCode]:
+    """What is known of each table from the source in a folder."""
+    with gc_disabled():
+        code = SourceCode(folder)
+        transforms = _transforms(code)
+        return {name: _table_code(code, table, transforms.get(name)) for name, table in TABLES.items()}
+
+
+def _to_json(code: TableCode) -> dict[str, Any]:
+    return {
+        **asdict(code),
+        "keywords": sorted(code.keywords),
+        "settings": sorted(code.settings),
+        "file": str(code.file),
+    }
+
+
+def _from_json(known: Mapping[str, Any]) -> TableCode:
+    return TableCode(
+        upstreams=tuple(known["upstreams"]),
+        keywords=frozenset(known["keywords"]),
+        settings=frozenset(known["settings"]),
+        version=known["version"],
+        file=Path(known["file"]),
+        line=known["line"],
+        copied={column: (table, source) for column, (table, source) in known["copied"].items()},
+    )
 
 
 def _transforms(code: SourceCode) -> dict[str, Key]:

@@ -4,7 +4,7 @@ from spotify_assets.storage.aws import engine_environment, is_s3, spark_settings
 from spotify_assets.storage.base import OutsideStorageError, Storage, StorageError, StoredFile, is_text
 from spotify_assets.storage.bucket import Bucket
 from spotify_assets.storage.folder import Folder
-from spotify_assets.storage.plain_paths import plain_path
+from spotify_assets.storage.plain_paths import plain_path, private_folder
 
 __all__ = [
     "Bucket",
@@ -17,6 +17,7 @@ __all__ = [
     "is_s3",
     "is_text",
     "plain_path",
+    "private_folder",
     "spark_settings",
     "storage_at",
     "storage_options",

@@ -28,7 +28,7 @@ def plain_path(folder: str) -> str:
     """
     if is_s3(folder) or PLAIN.fullmatch(folder):
         return folder
-    link = _links() / sha256(os.fsencode(folder)).hexdigest()[:16]
+    link = private_folder() / sha256(os.fsencode(folder)).hexdigest()[:16]
     try:
         if not link.is_symlink() or os.readlink(link) != folder:
             part = link.with_name(f".{uuid4().hex}")
@@ -39,8 +39,8 @@ def plain_path(folder: str) -> str:
     return str(link)
 
 
-def _links() -> Path:
-    """The folder of links; nobody else can write to it.
+def private_folder() -> Path:
+    """A folder of this user's below the system's temporary folder; nobody else can write to it.
 
     Raises:
         StorageError: It can't be made, or belongs to somebody else.

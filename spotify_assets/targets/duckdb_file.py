@@ -26,6 +26,7 @@ from sqlalchemy.dialects import postgresql
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYERS, TABLES
+from spotify_assets.refresh.source_cache import kept
 from spotify_assets.retry import Backoff, retry
 from spotify_assets.storage import is_s3, plain_path
 from spotify_assets.targets import ddl, publishing
@@ -41,8 +42,6 @@ WINDOWS = "published_windows"
 COPY_DIGITS = 8
 # DuckDB's message about a file that ends too early.
 CUT_OFF = "Could not read enough bytes"
-# Settings with which a query reads what DuckDB has open and nothing else, and can't change that.
-SANDBOX = {"enable_external_access": "false", "lock_configuration": "true"}
 # A query by DuckDB's shell, which opens files for writing, takes a second or two.
 IN_USE = Backoff(attempts=6, first_wait=0.25, longest_wait=2)
 
@@ -88,15 +87,27 @@ class Warehouse:
 
     def schema_fingerprint(self, table: str) -> str:
         """Hash of DDL and comments."""
-        sql_table = self._model.tables[table]
-        return ddl.ddl_fingerprint(ddl.create_table(sql_table, DIALECT), *ddl.comment_statements(sql_table, DIALECT))
+        return self._schema_fingerprints[table]
+
+    @cached_property
+    def _schema_fingerprints(self) -> dict[str, str]:
+        def compute() -> dict[str, str]:
+            tables = {name: self._model.tables[name] for name in self.tables}
+            return {
+                name: ddl.ddl_fingerprint(ddl.create_table(table, DIALECT), *ddl.comment_statements(table, DIALECT))
+                for name, table in tables.items()
+            }
+
+        found: dict[str, str] = kept("duckdb", compute, sa.__version__)
+        return found
 
     def published_states(self) -> Mapping[str, PublishedState]:
         """State by the file's table of windows; empty where the file is missing, damaged, or lacks that table."""
         try:
             with self.connect_read_only() as connection:
                 self._check_size(connection)
-                present = [table for table in self.tables if table in _tables_in(connection)]
+                found = _tables_in(connection)
+                present = [table for table in self.tables if table in found]
                 rows = connection.execute(f"SELECT table_name, shape, window_name, version FROM {WINDOWS}").fetchall()
                 # DuckDB knows the number of rows without reading them.
                 of_each = " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in present)
