@@ -246,16 +246,15 @@ def query(sql: str, form: str, allow_external: bool) -> None:
     from spotify_assets.lake.tables import Lake
 
     try:
-        result = run_query(Lake(settings().lake_uri), sql, allow_external=allow_external)
+        answer = run_query(Lake(settings().lake_uri), sql, allow_external=allow_external)
     except QueryRefusedError as error:
         raise click.ClickException(f"{error}; --allow-external allows more") from None
-    rows = list(zip(*[column.to_pylist() for column in result.columns], strict=True))
     if form == "table":
-        print_rows(console, result.column_names, rows)
+        print_rows(console, answer.names, answer.rows)
     elif form == "csv":
-        print_csv(result.column_names, rows, sys.stdout, neutralize_formulas=settings().csv_neutralize_formulas)
+        print_csv(answer.names, answer.rows, sys.stdout, neutralize_formulas=settings().csv_neutralize_formulas)
     else:
-        print_json(result.column_names, rows, sys.stdout)
+        print_json(answer.names, answer.rows, sys.stdout)
 
 
 LISTENER = click.option(
@@ -433,7 +432,7 @@ def overrides() -> None:
     for problem in problems:
         console.print(f"[yellow]![/] {plain(problem.path)}: {plain(problem.reason)}", soft_wrap=True)
     sql = "SELECT count(*) AS excluded FROM rejected_plays WHERE reason = 'excluded'"
-    [excluded] = run_query(Lake(settings().lake_uri), sql)["excluded"].to_pylist()
+    [(excluded,)] = run_query(Lake(settings().lake_uri), sql).rows
     in_use, plays = (
         f"{count:,} {what}{'s' * (count != 1)}" for count, what in ((len(lines), "line"), (excluded, "play"))
     )

@@ -314,8 +314,7 @@ def _periods(lake: Lake, listener: str) -> list[dict[str, Any]]:
 
 
 def _found(lake: Lake, sql: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = run_query(lake, sql).to_pylist()
-    return rows
+    return run_query(lake, sql).dicts
 
 
 def _literal(value: str) -> str:

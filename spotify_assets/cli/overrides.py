@@ -107,7 +107,7 @@ def lines_of_playlist(lake: Lake, playlist: str) -> list[dict[str, str]]:
             (SELECT max(snapshot_date) FROM playlist_tracks WHERE playlist_id = {quoted})
         ORDER BY name, track_key
         """,
-    ).to_pylist()
+    ).dicts
     return [
         {"what": "track", "value": row["name"] if row["track_key"].startswith("name:") else row["track_key"],
          "note": f"{row['name']}, of playlist {playlist}"}

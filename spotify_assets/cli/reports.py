@@ -84,7 +84,7 @@ def totals(lake: Lake) -> dict[str, int]:
         rows = run_query(lake, TOTALS + LATE * _knows_late_plays(lake))
     except DamagedTableError:
         rows = run_query(lake, TOTALS, damaged=lake.damaged(TABLES))
-    return {row["what"]: row["records"] for row in rows.to_pylist()}
+    return {row["what"]: row["records"] for row in rows.dicts}
 
 
 def print_copied(console: Console, copied: CopyResult, landing_uri: str) -> None:
@@ -234,7 +234,7 @@ def print_status(console: Console, settings: Settings, *, show_all: bool = False
         ORDER BY listener, source_file
         """,
         damaged=damaged,
-    ).to_pylist()
+    ).dicts
     listed = {row["landed_file"] for row in rows}
     lines: dict[str, list[tuple]] = {}
     notes: dict[str, list[str]] = {}
@@ -306,7 +306,7 @@ def _late_plays(lake: Lake) -> dict[str, tuple[int, float, float]]:
             FROM plays WHERE played_at_is_corrected)
         SELECT listener, count(*) AS plays, median(hours) AS median, max(hours) AS most FROM late GROUP BY ALL
         """,
-    ).to_pylist()
+    ).dicts
     return {row["listener"]: (row["plays"], row["median"], row["most"]) for row in rows}
 
 
@@ -398,7 +398,7 @@ def _print_playlists(console: Console, lake: Lake, most: int, damaged: Collectio
         SELECT coalesce(name, playlist_id) AS name, snapshots, items, first, last FROM seen ORDER BY name
         """,
         damaged=damaged,
-    ).to_pylist()
+    ).dicts
     if rows:
         names = ("playlist", "snapshots", "items", "from", "until")
         shown = [(row["name"], row["snapshots"], row["items"], row["first"], row["last"]) for row in rows[:most]]
@@ -409,7 +409,7 @@ def _print_playlists(console: Console, lake: Lake, most: int, damaged: Collectio
         lake,
         "SELECT source_file, detail FROM raw_playlist_files WHERE status = 'unreadable' ORDER BY source_file",
         damaged=damaged,
-    ).to_pylist()
+    ).dicts
     _print_notes(console, [f"unreadable: {row['source_file']} ({row['detail']})" for row in broken], most)
     return bool(rows or broken)
 
@@ -471,7 +471,7 @@ def _print_moves(console: Console, lake: Lake) -> None:
         JOIN dim_playlist ON dim_playlist.playlist_key = playlist_changes.playlist_key AND is_current
         WHERE change <> 'moved' ORDER BY change, place LIMIT 8
         """,
-    ).to_pylist()
+    ).dicts
     if moves:
         title = f"{moves[0]['playlist_name']} on {moves[0]['snapshot_date']}"
         rows = [(row["change"], row["place"], row["name"], row["artist_name"]) for row in moves]
@@ -488,7 +488,7 @@ def print_genres(console: Console, lake: Lake, listeners: Sequence[str]) -> None
         SELECT attribute, sum(known_ms_played) / sum(ms_played) AS share
         FROM catalogue_coverage WHERE listener IN ({names}) GROUP BY attribute HAVING sum(ms_played) > 0
         """,
-    ).to_pylist()
+    ).dicts
     known = {row["attribute"]: f"{row['share']:.0%}" for row in shares}
     if not known:
         return
@@ -500,7 +500,7 @@ def print_genres(console: Console, lake: Lake, listeners: Sequence[str]) -> None
         WHERE listener IN ({names}) AND genre_family IS NOT NULL
         GROUP BY genre_family ORDER BY sum(total_ms_played) DESC, genre_family LIMIT 5
         """,
-    ).to_pylist()
+    ).dicts
     rows = [(row["family"].replace("_", " "), int(row["plays"]), int(row["hours"])) for row in families]
     if rows:
         print_rows(console, ("top genre families", "plays", "hours"), rows)
@@ -518,7 +518,7 @@ def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -
         SELECT artist_name AS artist, sum(total_plays) AS plays, round(sum(total_ms_played) / 3600000) AS hours
         FROM artist_metrics WHERE listener IN ({names}) GROUP BY artist_name ORDER BY sum(total_ms_played) DESC LIMIT 5
         """,
-    ).to_pylist()
+    ).dicts
     shown = [(row["artist"], int(row["plays"]), int(row["hours"])) for row in artists]
     print_rows(console, ("top artists", "plays", "hours"), shown)
     console.print()
@@ -529,7 +529,7 @@ def print_demo(console: Console, settings: Settings, listeners: Sequence[str]) -
         SELECT strftime(date, '%Y-%m') AS month, CAST(round(sum(ms_played) / 60000) AS BIGINT) AS minutes
         FROM daily_listening WHERE listener IN ({names}) GROUP BY 1 ORDER BY 1 DESC LIMIT {BAR_MONTHS}
         """,
-    ).to_pylist()
+    ).dicts
     console.print(f"[bold]Minutes a month[/] [dim](the last {len(months)})[/]")
     most = max((row["minutes"] for row in months), default=1) or 1
     for row in reversed(months):

@@ -56,7 +56,8 @@ class WarehouseFile:
             FileNotFoundError: Nothing was published yet.
             duckdb.Error: The file can't be read.
         """
-        from spotify_assets.targets.duckdb_file import SANDBOX, Warehouse
+        from spotify_assets.targets.duckdb_file import Warehouse
+        from spotify_assets.targets.lake_reader import SANDBOX
 
         # A name that is no table is not to be looked for among the variables of Python's callers.
         config = SANDBOX | {"python_enable_replacements": "false"}

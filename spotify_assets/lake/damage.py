@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import unquote
 
-import pyarrow as pa
-import pyarrow.dataset as ds
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
@@ -84,7 +82,7 @@ def find_damaged_file(delta: DeltaTable, folder: str, sizes: Mapping[str, int]) 
         return f"the last entry of its log ({delta.version()}) is empty"
     if (missing := missing_entry(f"{folder}/_delta_log/", delta.version(), sizes)) is not None:
         return f"entry {missing} of its log is missing"
-    actions = pa.table(delta.get_add_actions())
+    actions = delta.get_add_actions()
     for encoded, expected in zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True):
         path = unquote(encoded)
         found = sizes.get(f"{folder}/{path}")
@@ -116,7 +114,10 @@ def find_unreadable_file(delta: DeltaTable) -> str | None:
     Raises:
         OSError: where the lake can't be reached.
     """
-    actions = pa.table(delta.get_add_actions())
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    actions = delta.get_add_actions()
     expected = {
         unquote(path): rows
         for path, rows in zip(actions["path"].to_pylist(), actions["num_records"].to_pylist(), strict=True)

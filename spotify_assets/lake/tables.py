@@ -6,14 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-import pyarrow as pa
-import pyarrow.dataset
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from spotify_assets.lake.commits import carry_forward
 from spotify_assets.lake.damage import (
@@ -28,6 +25,10 @@ from spotify_assets.lake.history import history
 from spotify_assets.model import LAYOUT_COLUMN, TABLES
 from spotify_assets.retry import COMMIT_CONFLICT, retry
 from spotify_assets.storage import Bucket, engine_environment, is_s3, plain_path, storage_at, storage_options
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset
 
 # The log holds the input fingerprints of all windows; Delta's default retention of 30 days would drop those of a table
 # that is seldom written.
@@ -55,10 +56,14 @@ class _OpenedTable(DeltaTable):
         partitions: Any = None,
         filesystem: Any = None,
         parquet_read_options: Any = None,
-        schema: pa.Schema | None = None,
+        schema: "pa.Schema | None" = None,
         as_large_types: bool = False,
         file_pruning_predicate: Any = None,
-    ) -> pyarrow.dataset.Dataset:
+    ) -> "pyarrow.dataset.Dataset":
+        import pyarrow as pa
+        import pyarrow.dataset
+        from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
+
         uri = self.table_uri
         if filesystem is None and not is_s3(uri):
             filesystem = SubTreeFileSystem(unquote(uri.removeprefix("file://")), LocalFileSystem())
@@ -256,7 +261,7 @@ class Lake:
         if not self._has_model_schema(current, table):
             self.write(
                 table,
-                pa.Table.from_batches([], schema),
+                schema.empty_table(),
                 mode="overwrite",
                 schema_mode="overwrite",
                 partition_by=partition_by,
@@ -267,11 +272,13 @@ class Lake:
     @staticmethod
     def _has_model_schema(current: DeltaTable, table: str) -> bool:
         """Whether the table has the columns and types of the model."""
+        import pyarrow as pa
+
         found = pa.schema(current.schema().to_arrow())
         expected = TABLES[table].arrow_schema
         return [(field.name, field.type) for field in found] == [(field.name, field.type) for field in expected]
 
-    def read(self, table: str, columns: list[str] | None = None) -> pa.Table:
+    def read(self, table: str, columns: list[str] | None = None) -> "pa.Table":
         """All rows of a small table, or some of its columns; empty where the table doesn't exist.
 
         Columns that the table lacks, as one that an earlier version wrote, are null.
@@ -279,6 +286,8 @@ class Lake:
         Raises:
             DamagedTableError: The table's log or a file of it can't be read.
         """
+        import pyarrow as pa
+
         current, model = self.open(table), TABLES[table].arrow_schema
         asked = model.names if columns is None else columns
         if current is None:
@@ -304,7 +313,7 @@ class Lake:
     def replace(
         self,
         table: str,
-        rows: Callable[[], Iterator[pa.RecordBatch]],
+        rows: "Callable[[], Iterator[pa.RecordBatch]]",
         *,
         predicate: str | None = None,
         metadata: Callable[[DeltaTable], str] | None = None,
@@ -320,6 +329,7 @@ class Lake:
         Raises:
             CommitFailedError: where other writers are first at every attempt.
         """
+        import pyarrow as pa
 
         def write() -> None:
             current = self.ensure(table)

@@ -12,17 +12,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import reduce
 from operator import or_
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from urllib.parse import unquote
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYOUT_COLUMN, SNAPSHOTS, TABLES, upstream_first
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.dataset as ds
 
 # Tag of a publishing run: `lake_digest` of the lake that it published.
 LAKE_TAG = "spotify_assets/lake"
@@ -77,12 +79,15 @@ class Span:
         starts_before = self.start is None or month >= date.fromisoformat(self.start).replace(day=1)
         return starts_before and month < date.fromisoformat(self.end)
 
-    def expression(self, table: str) -> pc.Expression:
+    def expression(self, table: str) -> "pc.Expression":
         """Arrow filter of the table's rows in the span; also by month, so that files of other months are skipped."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         window, month = pc.field(TABLES[table].window), pc.field(LAYOUT_COLUMN)
         type_ = TABLES[table].arrow_schema.field(TABLES[table].window).type
 
-        def at(day: date) -> pa.Scalar:
+        def at(day: date) -> "pa.Scalar":
             return pa.scalar(datetime(day.year, day.month, day.day, tzinfo=UTC), type_)
 
         end = date.fromisoformat(self.end)
@@ -122,7 +127,7 @@ class Refresh:
         """Whether the whole table is replaced."""
         return self.spans is None
 
-    def rows(self, lake: Lake, *, all_rows: bool = False) -> ds.Dataset:
+    def rows(self, lake: Lake, *, all_rows: bool = False) -> "ds.Dataset":
         """The lake's rows of the spans (or all rows) in the refresh's version."""
         dataset = self.delta(lake).to_pyarrow_dataset()
         if self.spans is None or all_rows:
@@ -134,6 +139,8 @@ class Refresh:
 
         Of a partitioned table, only files of months that overlap the spans; they may hold rows of other days.
         """
+        import pyarrow as pa
+
         actions = pa.table(self.delta(lake).get_add_actions(flatten=True)).to_pylist()
         month = f"partition.{LAYOUT_COLUMN}"
         live = [

@@ -121,4 +121,4 @@ def test_the_queries_of_the_page_on_metrics_run(tmp_path):
     queries = re.findall(r"^```sql\n(.*?)^```", (ROOT / "docs/metrics.md").read_text(), re.M | re.S)
     assert len(queries) > 20
     for query in queries:
-        assert run_query(Lake(str(tmp_path)), query).num_rows == 0, query
+        assert run_query(Lake(str(tmp_path)), query).rows == [], query

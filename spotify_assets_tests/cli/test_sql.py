@@ -65,22 +65,22 @@ def noted(tmp_path, monkeypatch):
 
 def test_only_tables_that_are_named_are_opened(noted):
     lake, opened = noted
-    assert run_query(lake, "SELECT hour FROM DIM_TIME").to_pylist() == [{"hour": 7}]
+    assert run_query(lake, "SELECT hour FROM DIM_TIME").dicts == [{"hour": 7}]
     assert opened == ["dim_time"]
 
 
 def test_a_question_opens_the_tables_of_its_view(noted):
     lake, opened = noted
-    assert run_query(lake, "FROM when_i_listen").to_pylist() == []
+    assert run_query(lake, "FROM when_i_listen").dicts == []
     assert set(opened) == {"dim_time", "listening_clock"}
 
 
 def test_all_tables_are_shown_without_opening_one(noted):
     lake, opened = noted
-    assert run_query(lake, "SHOW TABLES")["name"].to_pylist() == sorted(TABLES)
+    assert run_query(lake, "SHOW TABLES").rows == [(name,) for name in sorted(TABLES)]
     columns = run_query(lake, "SELECT column_name FROM duckdb_columns() WHERE table_name = 'plays'")
-    assert columns["column_name"].to_pylist() == list(TABLES["plays"].columns)
-    assert run_query(lake, "FROM information_schema.tables").num_rows == len(TABLES)
+    assert columns.rows == [(name,) for name in TABLES["plays"].columns]
+    assert len(run_query(lake, "FROM information_schema.tables").rows) == len(TABLES)
     assert opened == []
 
 
@@ -90,9 +90,9 @@ def test_a_wrong_query_is_duckdbs_error(noted):
 
 
 def test_times_of_a_query_are_utc(lake):
-    [row] = run_query(lake, "SELECT TIMESTAMPTZ '2024-01-31 13:37:00+00' AS at").to_pylist()
+    [row] = run_query(lake, "SELECT TIMESTAMPTZ '2024-01-31 13:37:00+00' AS at").dicts
     assert row["at"] == datetime(2024, 1, 31, 13, 37, tzinfo=UTC)
-    assert run_query(lake, "SELECT strftime(TIMESTAMPTZ '2024-01-31 23:37:00+00', '%H') AS hour").to_pylist() == [
+    assert run_query(lake, "SELECT strftime(TIMESTAMPTZ '2024-01-31 23:37:00+00', '%H') AS hour").dicts == [
         {"hour": "23"}
     ]
 
@@ -205,7 +205,7 @@ def test_the_sandbox_holds_also_where_statements_are_not_looked_at(lake, tmp_pat
 
 def test_who_means_it_may_read_and_write_files(lake, tmp_path):
     run_query(lake, "COPY (SELECT 7 AS hour) TO 'written.csv'", allow_external=True)
-    assert run_query(lake, "FROM 'written.csv'", allow_external=True).to_pylist() == [{"hour": 7}]
+    assert run_query(lake, "FROM 'written.csv'", allow_external=True).dicts == [{"hour": 7}]
 
 
 @pytest.mark.parametrize("kind", ["file_gone", "file_cut", "entry_cut"])

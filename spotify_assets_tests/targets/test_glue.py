@@ -144,7 +144,7 @@ class TestRegistered:
             answer = [tuple(row.values()) for row in by_name.pop(question).to_pylist()]
             assert answer
             assert comparable(answer) == comparable(
-                tuple(row.values()) for row in run_query(in_folder, f"SELECT * FROM {question}").to_pylist()
+                tuple(row.values()) for row in run_query(in_folder, f"SELECT * FROM {question}").dicts
             )
         for table, there in by_name.items():
             here = in_folder.read(table)

@@ -1,5 +1,9 @@
 """A connection to tables of the lake: what it reads, and that it does nothing else."""
 
+import subprocess
+import sys
+from datetime import date
+
 import duckdb
 import pyarrow as pa
 import pytest
@@ -46,3 +50,46 @@ def test_no_variable_of_a_caller_is_a_table(lake):
     assert rows.num_rows == 1
     with pytest.raises(duckdb.CatalogException):
         connect_lake(lake, []).sql("FROM rows")
+
+
+def months(lake, **columns):
+    """Write daily plays of two months; further columns are as another program would add them."""
+    rows = [dict.fromkeys(TABLES["plays"].columns) | {"month": date(2024, month, 1)} for month in (1, 2)]
+    table = pa.Table.from_pylist(rows, TABLES["plays"].arrow_schema)
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values))
+    write_deltalake(
+        lake.table_uri("plays"),
+        table,
+        mode="append",
+        partition_by=["month"],
+        schema_mode="merge" if columns else None,
+    )
+
+
+def test_months_are_read_from_the_paths_of_files(lake):
+    months(lake)
+    connection = connect_lake(lake, ["plays"])
+    assert connection.sql("SELECT month FROM plays ORDER BY 1").fetchall() == [
+        (date(2024, 1, 1),),
+        (date(2024, 2, 1),),
+    ]
+    assert connection.sql("SELECT count(*) FROM plays WHERE month > '2024-01-01'").fetchall() == [(1,)]
+    assert connection.sql("FROM plays").columns == TABLES["plays"].columns
+
+
+def test_a_column_that_another_program_added_is_null_in_files_before_it(lake):
+    months(lake)
+    months(lake, mood=["calm", "wild"])
+    rows = connect_lake(lake, ["plays"]).sql("SELECT mood FROM plays ORDER BY 1").fetchall()
+    assert rows == [("calm",), ("wild",), (None,), (None,)]
+
+
+def test_no_library_that_is_slow_to_import_is_needed(lake):
+    script = (
+        "import sys; from spotify_assets.cli.sql import run_query; from spotify_assets.lake.tables import Lake\n"
+        "print(run_query(Lake(sys.argv[1]), \"SELECT listener FROM genre_trends WHERE listener <> 'it''s'\").rows)\n"
+        "print([name for name in ('pandas', 'pyarrow', 'dagster', 'pyspark', 'sqlglot') if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", script, lake.uri], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines() == ["[('anna',)]", "[]"]
