@@ -217,6 +217,14 @@ def _entity_page(
             note="Plays by hour of the day.",
             is_half=True,
         ),
+        parts.survival_block(
+            view,
+            plays,
+            "own WHERE content_type = 'track'",
+            parts.early_ends_title,
+            note="Of its plays, the share that lasted so long",
+            key=key,
+        ),
         Block(
             "starts",
             reasons("reason_start_key", "started"),

@@ -172,7 +172,7 @@ def _number_blocks(view: View, recap: Recap) -> list[Block]:
                 view.query(GENRES),
                 "Families of genres",
                 [
-                    Column("genre", "Genre", "words"),
+                    Column("genre", "Genre", "genre"),
                     Column("hours", "Hours", "decimal"),
                     Column("share", "Share", "share"),
                 ],
