@@ -150,7 +150,7 @@ class AnsweredBlock:
             return spec
         codes = {column.name: column.kind for column in self.block.columns if column.kind in CODES}
         labels = ({name: written(row[name], kind) for name, kind in codes.items()} for row in self.rows)
-        values = [_plain_row(row | written_row) for row, written_row in zip(self.rows, labels, strict=True)]
+        values = [_plain_row({**row, **labels_of_row}) for row, labels_of_row in zip(self.rows, labels, strict=True)]
         return {**spec, "data": {"values": values}}
 
     @property
