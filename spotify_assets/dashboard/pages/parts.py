@@ -45,12 +45,10 @@ def name_columns(view: View, entity: str) -> list[Column]:
     return [own, Column("artist", "Artist", link=view.link("/artist", "artist_key"))]
 
 
-def top_block(
-    view: View, entity: str, limit: int = 5, *, is_half: bool = False, where: str = "", **values: int
-) -> Block:
-    """The entities with most listening time."""
+def top_block(view: View, entity: str, limit: int = 5, *, is_half: bool = False, of: str = "", **values: int) -> Block:
+    """The entities with most listening time; with `of`, those of one artist or album, whose key is given as `key`."""
     names = name_columns(view, entity)
-    if where:
+    if of:
         names = names[:1]
 
     def title(rows: Rows) -> str:
@@ -60,7 +58,7 @@ def top_block(
     columns = [*names, Column("plays", "Plays", "count"), Column("ms_played", "Time", "hours", bar=True)]
     return Block(
         f"top-{entity}s",
-        view.query(top_sql(view.filters, entity, limit, where), **values),
+        view.query(top_sql(view.filters, entity, limit, of), **values),
         title,
         columns,
         note=f"{entity.capitalize()}s by listening time.",
