@@ -8,6 +8,7 @@ the time that DuckDB needs for the page's queries alone, one after the other on 
 import argparse
 import gc
 import json
+import os
 import re
 import sys
 import tempfile
@@ -68,6 +69,7 @@ def main() -> None:
         return
     options = _options()
     measured: dict[int, list[Measured]] = {}
+    loads: dict[int, float] = {}
     with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=options.folder) as folder:
         for plays in options.sizes:
             place = Path(folder, str(plays))
@@ -79,9 +81,10 @@ def main() -> None:
             arguments = ["-m", "benchmarks.pages", "measure", str(warehouse), "result.json", str(options.repeats)]
             measure.require(arguments, place)
             measured[plays] = [Measured(**one) for one in json.loads((place / "result.json").read_text())]
+            loads[plays] = os.getloadavg()[1]
             slowest = max(measured[plays], key=lambda one: one.page_ms)
             print(f"{time.strftime('%H:%M:%S')} {plays:,}: slowest {slowest}", flush=True)
-            options.report.write_text(report(measured, options.repeats))
+            options.report.write_text(report(measured, loads, options.repeats))
 
 
 def make_warehouse(plays: int, place: Path, warehouse: Path) -> None:
@@ -147,8 +150,8 @@ def _timed_ms(work: Callable[[], object]) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-def report(measured: Mapping[int, list[Measured]], repeats: int) -> str:
-    """The report as Markdown."""
+def report(measured: Mapping[int, list[Measured]], loads: Mapping[int, float], repeats: int) -> str:
+    """The report as Markdown, with the mean number of processes that wanted a core meanwhile."""
     lines = ["# Pages of the dashboard", "", str(__doc__).split("\n\n", 1)[1].strip(), ""]
     for plays, pages in measured.items():
         goal = next((ms for most, ms in GOALS.items() if plays <= most), None)
@@ -157,8 +160,9 @@ def report(measured: Mapping[int, list[Measured]], repeats: int) -> str:
         lines += [
             f"## {plays:,} plays",
             "",
-            f"Medians of {repeats}. {within} of {len(pages)} pages take at most {goal} ms; the slowest is "
-            f"`{slowest.address}` with {slowest.page_ms:.0f} ms.",
+            f"Medians of {repeats}, at a load of {loads[plays]:.1f} on {os.cpu_count()} cores: 1 is this benchmark. "
+            f"{within} of {len(pages)} pages take at most {goal} ms; the slowest is `{slowest.address}` with "
+            f"{slowest.page_ms:.0f} ms.",
             "",
             "| Page | Time / queries alone | ms | Queries alone, ms | Queries |",
             "|---|---|---|---|---|",
