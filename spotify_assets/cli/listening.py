@@ -14,6 +14,7 @@ from rich.table import Table
 from spotify_assets.cli.sql import run_query
 from spotify_assets.cli.terminal import plain, print_rows
 from spotify_assets.lake.tables import Lake
+from spotify_assets.model.genres import genre_label
 from spotify_assets.model.recap import SPAN_YEARS, WRAPPED_END
 
 ENTITIES = ("artists", "tracks", "albums")
@@ -235,7 +236,7 @@ def _recap_facts(row: dict[str, Any]) -> list[tuple[str, str]]:
         (
             "top genre",
             row["top_genre"]
-            and f"{row['top_genre']}, {_percent(row['top_genre_share'])}; the genre is known of "
+            and f"{genre_label(row['top_genre'])}, {_percent(row['top_genre_share'])}; the genre is known of "
             f"{_percent(row['genre_coverage'])} of the time",
         ),
         (

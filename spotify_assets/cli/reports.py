@@ -27,6 +27,7 @@ from spotify_assets.landing.corrections import unknown_overrides
 from spotify_assets.landing.zone import CATALOG, HISTORY, LandingZone
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.model.cleaned import REJECTION_REASONS
+from spotify_assets.model.genres import genre_label
 from spotify_assets.refresh import repair, staleness
 from spotify_assets.refresh.sync_log import SUCCEEDED, SyncLog
 from spotify_assets.settings import Settings
@@ -501,7 +502,7 @@ def print_genres(console: Console, lake: Lake, listeners: Sequence[str]) -> None
         GROUP BY genre_family ORDER BY sum(total_ms_played) DESC, genre_family LIMIT 5
         """,
     ).dicts
-    rows = [(row["family"].replace("_", " "), int(row["plays"]), int(row["hours"])) for row in families]
+    rows = [(genre_label(row["family"]), int(row["plays"]), int(row["hours"])) for row in families]
     if rows:
         print_rows(console, ("top genre families", "plays", "hours"), rows)
     covered = ", ".join(f"{label} {known[name]}" for name, label in ATTRIBUTES.items() if name in known)

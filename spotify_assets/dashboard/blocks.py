@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from spotify_assets.dashboard.filters import Filters, Listener
-from spotify_assets.dashboard.formats import NUMERIC, UNBROKEN, written
+from spotify_assets.dashboard.formats import CODES, NUMERIC, UNBROKEN, written
 from spotify_assets.dashboard.queries import Query, ResultRow, Rows, Spec
 from spotify_assets.escaping import escape_controls
 
@@ -148,7 +148,10 @@ class AnsweredBlock:
         spec = self.block.chart(self.rows)
         if "data" in spec and "values" in spec["data"]:
             return spec
-        return {**spec, "data": {"values": [_plain_row(row) for row in self.rows]}}
+        codes = {column.name: column.kind for column in self.block.columns if column.kind in CODES}
+        labels = ({name: written(row[name], kind) for name, kind in codes.items()} for row in self.rows)
+        values = [_plain_row({**row, **labels_of_row}) for row, labels_of_row in zip(self.rows, labels, strict=True)]
+        return {**spec, "data": {"values": values}}
 
     @property
     def cells(self) -> Iterable[tuple[ResultRow, list[Cell]]]:

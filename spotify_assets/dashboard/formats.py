@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 THIN = "\u202f"
@@ -95,10 +97,36 @@ def write_list(value: list[str]) -> str:
     return "; ".join(map(str, value))
 
 
+def write_genre(value: str) -> str:
+    """The label of a family of genres: `hip_hop` as `hip hop`, `rnb_soul` as `R&B and soul`."""
+    from spotify_assets.model.genres import genre_label  # loads SQLAlchemy
+
+    return genre_label(value)
+
+
+def write_country(value: str) -> str:
+    """The English name of a country by its code of ISO 3166: `SE` as `Sweden`; an unknown code as it is: `ZZ`."""
+    return _country_names().get(value, value)
+
+
+@cache
+def _country_names() -> dict[str, str]:
+    """Names by code, of the time zone database, whose package is there anyway: short ones, in common use."""
+    table = files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text(encoding="utf-8")
+    return dict(line.split("\t", 1) for line in table.splitlines() if line and not line.startswith("#"))
+
+
+def capitalized(text: str) -> str:
+    """The text with a capital first letter; the others stay, as in `R&B`."""
+    return text[:1].upper() + text[1:]
+
+
 # By the kind of a column, see `blocks.Column`.
 WRITERS: dict[str, Callable[[Any], str]] = {
     "text": str,
     "words": write_words,
+    "genre": write_genre,
+    "country": write_country,
     "count": write_count,
     "decimal": write_decimal,
     "share": write_share,
@@ -114,6 +142,8 @@ WRITERS: dict[str, Callable[[Any], str]] = {
     "yes": write_yes,
     "list": write_list,
 }
+# Those whose values are codes: charts show what they are written as, too.
+CODES = {"genre", "country"}
 NUMERIC = {"count", "decimal", "share", "hours", "minutes", "change", "signed", "hour"}
 # Those that are never broken into lines.
 UNBROKEN = NUMERIC | {"day", "month", "time", "clock"}

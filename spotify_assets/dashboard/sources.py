@@ -36,6 +36,11 @@ DIMENSIONS = {
         JOIN dim_artist a ON a.artist_key = d.artist_key""",
 }
 KEYS = {"artist": "artist_key", "track": "recording_key", "album": "album_key"}
+# Of an entity: condition on the keys of plays that are counted under $key.
+MEMBERS = {
+    entity: f"{key} IN (SELECT {key} FROM {CANONICAL[key][0]} WHERE {CANONICAL[key][1]} = $key)"
+    for entity, key in KEYS.items()
+}
 
 
 def heard_hours(filters: Filters, days: str = DAYS) -> str:
@@ -60,14 +65,17 @@ def heard_hours(filters: Filters, days: str = DAYS) -> str:
     )"""
 
 
-def heard_tracks(filters: Filters, days: str = DAYS, *, by: Sequence[str] = ("date", *CANONICAL)) -> str:
-    """`tracks`: sums by canonical recording, artist and album, and by date; tracks only.
+def heard_tracks(
+    filters: Filters, days: str = DAYS, *, by: Sequence[str] = ("date", *CANONICAL), where: str = ""
+) -> str:
+    """`tracks`: sums by canonical recording, artist and album, and by date; tracks only. `played`: what is summed up.
 
     Args:
         filters: What counts.
         days: Condition on the date.
         by: What sums are by: keys, and other expressions with a name, as `date > $day AS is_late`. Fewer are faster:
             sums are made before the names of an entity are joined. Rows of one canonical key may be several.
+        where: Condition on the keys of plays, as of `MEMBERS`; empty for all.
     """
     if filters.minimum or filters.no_incognito or filters.content == SPOKEN:
         source = f"""
@@ -89,7 +97,7 @@ def heard_tracks(filters: Filters, days: str = DAYS, *, by: Sequence[str] = ("da
     summed AS (
         SELECT {", ".join(by)}, sum(plays) AS plays, sum(ms_played) AS ms_played, sum(skips) AS skips,
             sum(skips_known) AS skips_known
-        FROM played GROUP BY ALL
+        FROM played{f" WHERE {where}" if where else ""} GROUP BY ALL
     ),
     tracks AS (
         SELECT summed.*{f" EXCLUDE ({', '.join(keys)})" if keys else ""}{canonical}
@@ -125,23 +133,22 @@ def totals_sql(filters: Filters) -> str:
     """
 
 
-def top_sql(filters: Filters, entity: str, limit: int, where: str = "") -> str:
+def top_sql(filters: Filters, entity: str, limit: int, of: str = "") -> str:
     """SQL of the entities with most listening time, with plays and share of all music.
 
     Args:
         filters: What counts.
         entity: `artist`, `track` or `album`.
         limit: Number of rows.
-        where: Further condition on `tracks`, as ` AND artist_key = $key`.
+        of: The entity whose $key it is that they belong to, as `artist`; empty for all.
     """
     key = KEYS[entity]
-    by = [one for one in CANONICAL if one == key or one in where]
     return f"""
-    WITH {heard_tracks(filters, by=by).strip()},
+    WITH {heard_tracks(filters, by=[key], where=MEMBERS[of] if of else "").strip()},
     sums AS (
         SELECT {key}, sum(plays)::BIGINT AS plays, sum(ms_played)::BIGINT AS ms_played,
-            sum(ms_played) / nullif((SELECT sum(ms_played) FROM tracks), 0) AS share
-        FROM tracks WHERE {key} <> -1{where}
+            sum(ms_played) / nullif((SELECT sum(ms_played) FROM played), 0) AS share
+        FROM tracks WHERE {key} <> -1
         GROUP BY {key} ORDER BY ms_played DESC, {key} LIMIT {limit}
     ){DIMENSIONS[entity]}
     ORDER BY s.ms_played DESC, s.{key}

@@ -48,9 +48,34 @@ GENRE_FAMILIES = {
     OTHER_FAMILY: "No rule knows the genre",
 }
 
+# How people write the families within a sentence, where that isn't the name with blanks.
+LABELS = {
+    "rnb_soul": "R&B and soul",
+    "funk_disco": "funk and disco",
+    "electronic": "electronic music",
+    "dance": "dance music",
+    "ambient": "ambient music",
+    "experimental": "experimental music",
+    "classical": "classical music",
+    "soundtrack": "soundtracks",
+    "christian": "Christian music",
+    "latin": "Latin music",
+    "african": "African music",
+    "asian": "Asian music",
+    "world": "world music",
+    "children": "children's music",
+    "spoken": "spoken word",
+    OTHER_FAMILY: "other genres",
+}
+
 # From the strongest to the weakest: `anywhere` decides whatever else is in the name (`christian` rock), `head` is what
 # a name may end with, `hint` counts where there is neither (`thai`, `piano`).
 RULE_PLACES = ("anywhere", "head", "hint")
+
+
+def genre_label(family: str) -> str:
+    """A family of genres as people write it within a sentence: `hip hop`, `R&B and soul`, `Latin music`."""
+    return LABELS.get(family, family.replace("_", " "))
 
 
 def read_genre_rules() -> tuple[tuple[str, str, str], ...]:

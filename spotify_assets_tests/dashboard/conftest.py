@@ -16,8 +16,8 @@ from spotify_assets_tests.dashboard import warehouses
 PAGES = (
     "/",
     "/recap",
-    "/recap?year=2024",
     "/recap?year=2023",
+    "/recap?year=2024",
     "/time",
     "/charts",
     "/charts?chart=year&entity=track",

@@ -4,11 +4,13 @@ Needs Chromium (Debian's `chromium`) and Playwright, which drives it.
 """
 
 import os
+import re
 import shutil
 import threading
 
 import pytest
 import uvicorn
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import sync_playwright
 
 from spotify_assets.dashboard.app import create_app
@@ -166,3 +168,36 @@ def test_every_control_can_be_reached_and_has_a_name(opened):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.innerText") == "Skip to the content"
     assert page.evaluate("[...document.querySelectorAll('h1')].length") == 1
+
+
+# One address of each kind: `/track/12` is that of all tracks.
+KINDS = {re.sub(r"[?].*|\d+", "", path): path for path in [*PAGES, *ENTITY_PAGES]}
+
+
+@pytest.mark.parametrize("path", KINDS.values())
+def test_pages_are_accessible(opened, path):
+    """No rule of axe-core is broken in either theme, at either width, also in what can be unfolded."""
+    page = opened(path, width=390, is_shared=True)
+    # Playwright evaluates outside of the policy, which the pages keep.
+    page.evaluate(AXE_SCRIPT)
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    broken = []
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        # Colours that are still fading from one theme to the other would be judged.
+        page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        broken += broken_rules(page, f"{width} px, light")
+        page.emulate_media(color_scheme="dark")
+        # The others don't depend on the theme.
+        broken += broken_rules(page, f"{width} px, dark", "color-contrast", "link-in-text-block")
+    assert broken == []
+
+
+def broken_rules(page, where, *rules):
+    """What axe-core finds on the page as it is, by these of its rules, or by all of them."""
+    options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
+    return [
+        f"{where}: {rule['id']} ({rule['impact']}): {node['html']}: {node['failureSummary']}"
+        for rule in page.evaluate("options => axe.run(options)", options)["violations"]
+        for node in rule["nodes"]
+    ]

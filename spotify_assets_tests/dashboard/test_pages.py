@@ -124,6 +124,33 @@ def test_an_artist_has_its_share_and_neighbours(full):
     assert "chosen by you, android" in words
 
 
+def test_an_artist_has_the_survival_curve_of_its_plays(full):
+    # Plays of 100, 300 and 20 s, the last one skipped.
+    assert "33 % of its plays end within 30 seconds, half last 1:40 or longer" in full.block("/artist/21", "survival")
+    header, *rows = csv.reader(io.StringIO(full.text("/artist/21?csv=survival").lstrip("\ufeff")))
+    assert header == ["seconds", "ended", "skipped", "survival"]
+    assert [[float(value) for value in row] for row in rows] == [
+        [20, 1, 1, 1],
+        [100, 1, 0, pytest.approx(2 / 3)],
+        [300, 1, 0, pytest.approx(1 / 3)],
+    ]
+    assert "No play of it ends within 30 seconds" in full.block("/track/11", "survival")
+    assert "Its one play got to 0:20" in full.block("/track/12", "survival")
+
+
+def test_places_are_named_and_their_codes_stay_in_the_csv(full):
+    assert "All of it was heard in Sweden" in full.block("/behaviour", "countries")
+    assert "1 trip, the last to Norway" in full.block("/behaviour", "trips")
+    assert full.text("/behaviour?csv=countries").split("\n")[1].startswith("SE,")
+
+
+def test_genres_are_named_as_people_write_them(full):
+    assert "R&B and soul was emerging in Mar 2024" in full.block("/taste", "moves")
+    chart = full.text("/taste").split('id="genres"')[1].split("</section>")[0]
+    assert "R\\u0026B and soul" in chart.split("</script>")[0]
+    assert ",rnb_soul," in full.text("/taste?csv=genres")
+
+
 def test_a_track_links_to_spotify_where_its_id_is_known(full):
     assert 'href="https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC"' in full.text("/track/11")
     assert "open.spotify.com/track" not in full.text("/track/12")

@@ -37,7 +37,9 @@ def test_any_days_can_be_told_of(full):
     words = full.words("/recap?from=2024-01-05&to=2024-01-06&min=30")
     assert "Recap of 5 Jan 2024 to 6 Jan 2024, plays of 30 s or more" in words
     assert "minutes 63 plays 2 artists 1" in words
-    assert "Wrapped" not in words
+    assert "Wrapped would show other" not in words
+    assert "what Wrapped would show are told of whole years with all plays only" in words
+    assert "told of whole years" not in full.words("/recap?year=2024")
     assert "plays 4 " in full.words("/recap?year=2024&min=30")
 
 

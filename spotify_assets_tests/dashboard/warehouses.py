@@ -565,11 +565,11 @@ def _literal(plays: Rows) -> dict[str, Rows]:
                 "share": 0.5,
                 "trailing_12_share": 0.5,
                 "coverage": 0.9,
-                "is_emerging": family == "hip_hop",
+                "is_emerging": family == "rnb_soul",
                 "z_score": 2.5,
             }
             for month in (1, 2, 3)
-            for family in ("rock", "hip_hop")
+            for family in ("rock", "rnb_soul")
         ],
         "era_activity": [
             {"listener": "anna", "month": date(2024, 1, 1), "release_decade": 1990, "ms_played": 1000, "plays": 1}

@@ -2,7 +2,7 @@
 
 from spotify_assets.dashboard import charts
 from spotify_assets.dashboard.blocks import Block, Column, Page, View
-from spotify_assets.dashboard.formats import plural, write_share
+from spotify_assets.dashboard.formats import plural, write_country, write_share
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Query, Rows
 from spotify_assets.dashboard.sources import DEVICES, heard_hours, heard_plays
@@ -18,16 +18,6 @@ def behaviour_page(view: View) -> Page:
     """Survival, funnel, choosing, shuffle, skips, reasons, devices, countries, trips."""
     plays = f"WITH {heard_plays(view.filters).strip()}"
     hours = f"WITH {heard_hours(view.filters).strip()}"
-    survival = f"""
-    {plays},
-    buckets AS (
-        SELECT least(ms_played // 5000 * 5, 600) AS seconds, count(*) AS ended, count(*) FILTER (skipped) AS skipped
-        FROM heard WHERE content_type = 'track' GROUP BY seconds
-    )
-    SELECT seconds, ended, skipped,
-        sum(ended) OVER (ORDER BY seconds DESC) / sum(ended) OVER () AS survival
-    FROM buckets ORDER BY seconds
-    """
     funnel = f"""
     {plays},
     sums AS (
@@ -87,20 +77,12 @@ def behaviour_page(view: View) -> Page:
     return Page(
         "Behaviour",
         [
-            Block(
-                "survival",
-                view.query(survival),
-                _survival_title,
-                [
-                    Column("seconds", "Seconds", "count"),
-                    Column("survival", "Got this far", "share"),
-                    Column("ended", "Ended here", "count"),
-                    Column("skipped", "Of these skipped", "count"),
-                ],
-                chart=lambda rows: charts.survival_chart(),
-                note="Of all plays of tracks, the share that lasted so long, in steps of 5 seconds; all from 600 on "
-                "in one.",
-                shown=121,
+            parts.survival_block(
+                view,
+                plays,
+                "heard WHERE content_type = 'track'",
+                parts.half_life_title,
+                note="Of all plays of tracks, the share that lasted so long",
             ),
             Block(
                 "funnel",
@@ -190,7 +172,7 @@ def behaviour_page(view: View) -> Page:
                 view.query(countries),
                 _country_title,
                 [
-                    Column("country", "Country"),
+                    Column("country", "Country", "country"),
                     Column("hours", "Hours", "decimal", bar=True),
                     Column("days", "Days", "count"),
                     Column("plays", "Plays", "count"),
@@ -202,11 +184,11 @@ def behaviour_page(view: View) -> Page:
             Block(
                 "trips",
                 view.query(TRIPS),
-                lambda rows: f"{plural(len(rows), 'trip')}, the last to {rows[0]['country']}",
+                lambda rows: f"{plural(len(rows), 'trip')}, the last to {write_country(rows[0]['country'])}",
                 [
                     Column("trip_start", "From", "day"),
                     Column("trip_end", "To", "day"),
-                    Column("country", "To"),
+                    Column("country", "In", "country"),
                     Column("days", "Days", "count"),
                     Column("soundtrack", "Soundtrack", "list"),
                 ],
@@ -252,12 +234,6 @@ def _years_said(view: View) -> str:
     return "all time" if view.filters.period == "all" else f"all of {start}" if start == end else f"{start} to {end}"
 
 
-def _survival_title(rows: Rows) -> str:
-    # The first bucket has all plays.
-    half = max(row["seconds"] for row in rows if row["survival"] >= 0.5)
-    return f"Half of all plays last {int(half) // 60}:{int(half) % 60:02d} or longer"
-
-
 def _position_title(rows: Rows) -> str:
     first, last = rows[0], rows[-1]
     if len(rows) == 1:
@@ -274,8 +250,8 @@ def _position_title(rows: Rows) -> str:
 
 def _country_title(rows: Rows) -> str:
     if len(rows) == 1:
-        return f"All of it was heard in {rows[0]['country']}"
-    return f"{len(rows)} countries, most of it in {rows[0]['country']}"
+        return f"All of it was heard in {write_country(rows[0]['country'])}"
+    return f"{len(rows)} countries, most of it in {write_country(rows[0]['country'])}"
 
 
 def _device_title(rows: Rows) -> str:

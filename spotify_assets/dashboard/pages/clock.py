@@ -266,6 +266,9 @@ def _day_address(view: View, day: date | None) -> str:
 
 def _calendar(view: View, rows: Rows) -> charts.Spec:
     years = sorted({row["date"].year for row in rows})[-MAX_CALENDAR_YEARS:]
+    # A view has thousands of days: the filters are written once.
+    some_day = rows[0]["date"]
+    before, _, after = _day_address(view, some_day).rpartition(some_day.isoformat())
     values = [
         {
             "date": row["date"].isoformat(),
@@ -274,7 +277,7 @@ def _calendar(view: View, rows: Rows) -> charts.Spec:
             "week": int(f"{row['date']:%W}"),
             "hours": row["hours"],
             "plays": row["plays"],
-            "href": _day_address(view, row["date"]),
+            "href": f"{before}{row['date'].isoformat()}{after}",
         }
         for row in rows
         if row["date"].year in years

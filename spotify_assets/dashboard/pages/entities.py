@@ -14,7 +14,7 @@ from spotify_assets.dashboard.formats import (
 )
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Query, ResultRow, Rows
-from spotify_assets.dashboard.sources import DEVICES, KEYS, heard_plays
+from spotify_assets.dashboard.sources import DEVICES, KEYS, MEMBERS, heard_plays
 
 SPOTIFY = "https://open.spotify.com"
 METRICS = {"artist": "artist_metrics", "track": "track_metrics", "album": "album_metrics"}
@@ -44,12 +44,6 @@ NEIGHBOURS = """
     SELECT rank, {key} AS key, {name} AS name FROM {table}
     WHERE listener = $listener AND rank IN ($rank - 1, $rank + 1) ORDER BY rank
 """
-# Keys that are counted under the entity.
-MEMBERS = {
-    "artist": "artist_key IN (SELECT artist_key FROM dim_artist WHERE canonical_artist_key = $key)",
-    "track": "recording_key IN (SELECT recording_key FROM dim_recording WHERE canonical_recording_key = $key)",
-    "album": "album_key IN (SELECT album_key FROM dim_album WHERE canonical_album_key = $key)",
-}
 RANKS = """
     SELECT year(period_start) AS year, rank, plays, ms_played / 3600000 AS hours FROM top_charts
     WHERE listener = $listener AND entity_type = $entity AND period_type = 'year' AND entity_key = $key
@@ -77,8 +71,8 @@ def artist_page(view: View, key: str) -> Page:
         lead=about["genres"] or "",
         crumbs=[("Charts", view.to("/charts"))],
         more=[
-            parts.top_block(view, "track", 50, where=" AND artist_key = $key", key=about["artist_key"]),
-            parts.top_block(view, "album", 50, where=" AND artist_key = $key", key=about["artist_key"]),
+            parts.top_block(view, "track", 50, of="artist", key=about["artist_key"]),
+            parts.top_block(view, "album", 50, of="artist", key=about["artist_key"]),
         ],
     )
 
@@ -121,7 +115,7 @@ def album_page(view: View, key: str) -> Page:
         about,
         lead=", ".join(part for part in said if part),
         crumbs=crumbs,
-        more=[parts.top_block(view, "track", 100, where=" AND album_key = $key", key=about["album_key"])],
+        more=[parts.top_block(view, "track", 100, of="album", key=about["album_key"])],
     )
 
 
@@ -216,6 +210,14 @@ def _entity_page(
             ),
             note="Plays by hour of the day.",
             is_half=True,
+        ),
+        parts.survival_block(
+            view,
+            plays,
+            "own WHERE content_type = 'track'",
+            parts.early_ends_title,
+            note="Of its plays, the share that lasted so long",
+            key=key,
         ),
         Block(
             "starts",

@@ -1,6 +1,6 @@
 """What several pages show: lists of artists, tracks and albums, hours over time, figures of a period."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from spotify_assets.dashboard import charts
@@ -11,6 +11,7 @@ from spotify_assets.dashboard.formats import (
     THIN,
     write_count,
     write_hours,
+    write_minutes,
     write_share,
     write_signed,
     written,
@@ -44,12 +45,10 @@ def name_columns(view: View, entity: str) -> list[Column]:
     return [own, Column("artist", "Artist", link=view.link("/artist", "artist_key"))]
 
 
-def top_block(
-    view: View, entity: str, limit: int = 5, *, is_half: bool = False, where: str = "", **values: int
-) -> Block:
-    """The entities with most listening time."""
+def top_block(view: View, entity: str, limit: int = 5, *, is_half: bool = False, of: str = "", **values: int) -> Block:
+    """The entities with most listening time; with `of`, those of one artist or album, whose key is given as `key`."""
     names = name_columns(view, entity)
-    if where:
+    if of:
         names = names[:1]
 
     def title(rows: Rows) -> str:
@@ -59,7 +58,7 @@ def top_block(
     columns = [*names, Column("plays", "Plays", "count"), Column("ms_played", "Time", "hours", bar=True)]
     return Block(
         f"top-{entity}s",
-        view.query(top_sql(view.filters, entity, limit, where), **values),
+        view.query(top_sql(view.filters, entity, limit, of), **values),
         title,
         columns,
         note=f"{entity.capitalize()}s by listening time.",
@@ -103,6 +102,71 @@ def over_time_block(view: View, name: str, sql: str, what: str = "listened", **v
         note=f"Hours by {step}.",
         shown=400,
     )
+
+
+def survival_block(
+    view: View, heard: str, source: str, title: Callable[[Rows], str], *, note: str, **values: object
+) -> Block:
+    """The survival curve of plays: which share of them lasted how long.
+
+    Args:
+        view: What the page is made from.
+        heard: Common table expressions of the plays.
+        source: Which of them count: what stands behind FROM; with `ms_played` and `skipped`.
+        title: What is seen.
+        note: What is counted, without how.
+        values: Further parameters of the query.
+    """
+    from spotify_assets.model.behaviour import BUCKET_SECONDS, LAST_BUCKET  # loads SQLAlchemy
+
+    sql = f"""
+    {heard.strip()},
+    buckets AS (
+        SELECT least(ms_played // {BUCKET_SECONDS * 1000} * {BUCKET_SECONDS}, {LAST_BUCKET}) AS seconds,
+            count(*) AS ended, count(*) FILTER (skipped) AS skipped
+        FROM {source} GROUP BY seconds
+    )
+    SELECT seconds, ended, skipped, sum(ended) OVER (ORDER BY seconds DESC) / sum(ended) OVER () AS survival
+    FROM buckets ORDER BY seconds
+    """
+    return Block(
+        "survival",
+        view.query(sql, **values),
+        title,
+        [
+            Column("seconds", "Seconds", "count"),
+            Column("survival", "Got this far", "share"),
+            Column("ended", "Ended here", "count"),
+            Column("skipped", "Of these skipped", "count"),
+        ],
+        chart=lambda rows: charts.survival_chart(),
+        note=f"{note}, in steps of {BUCKET_SECONDS} seconds; all from {LAST_BUCKET} on in one.",
+        shown=LAST_BUCKET // BUCKET_SECONDS + 1,
+    )
+
+
+def half_life_title(rows: Rows) -> str:
+    """How long half of the plays of a survival curve last."""
+    return f"Half of all plays last {_half_life(rows)} or longer"
+
+
+def early_ends_title(rows: Rows) -> str:
+    """Which share of an entity's plays ends early, and how long half of them last."""
+    plays = sum(row["ended"] for row in rows)
+    if plays == 1:
+        return f"Its one play got to {_half_life(rows)}"
+    early = sum(row["ended"] for row in rows if row["seconds"] < EARLY_SECONDS)
+    ends = f"{write_share(early / plays)} of its plays end" if early else "No play of it ends"
+    return f"{ends} within {EARLY_SECONDS} seconds, half last {_half_life(rows)} or longer"
+
+
+def _half_life(rows: Rows) -> str:
+    # The first step has all plays.
+    return write_minutes(max(row["seconds"] for row in rows if row["survival"] >= 0.5) * 1000)
+
+
+# From here on, a play is a stream.
+EARLY_SECONDS = 30
 
 
 def compared_spans(filters: Filters) -> list[tuple[str, date, date]]:

@@ -2,7 +2,7 @@
 
 from spotify_assets.dashboard import charts
 from spotify_assets.dashboard.blocks import Block, Column, Figure, Page, View
-from spotify_assets.dashboard.formats import plural, write_count, write_decimal, write_share
+from spotify_assets.dashboard.formats import plural, write_count, write_decimal, write_share, written
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Rows, Spec
 from spotify_assets.dashboard.sources import DIMENSIONS, heard_tracks
@@ -26,7 +26,7 @@ KEYS = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B
 EFFECT = f"""
     SELECT what, label, avg(predicted_popularity) AS expected FROM (
         SELECT what, step, predicted_popularity, CASE feature
-            WHEN 'genre_family' THEN replace(e.genre_family, '_', ' ')
+            WHEN 'genre_family' THEN e.genre_family
             WHEN 'explicit' THEN if(feature_value = 1, 'yes', 'no')
             WHEN 'mode' THEN if(feature_value = 1, 'major', 'minor')
             WHEN 'key' THEN {KEYS}[feature_value::INT + 1]
@@ -238,6 +238,8 @@ def _effect_block(view: View, feature: str, rank: int) -> Block:
     else:
         query = view.query(EFFECT + IN_ORDER, feature=feature)
 
+    kind = "genre" if feature == "genre_family" else "text"
+
     def chart(rows: Rows) -> Spec:
         if feature in CATEGORIES:
             return charts.bars_chart(rows, "label", "expected", title="expected popularity")
@@ -246,8 +248,8 @@ def _effect_block(view: View, feature: str, rank: int) -> Block:
     return Block(
         f"effect-{rank}",
         query,
-        lambda rows: _effect_title(rows, what),
-        [Column("label", what.capitalize()), Column("expected", "Expected popularity", "decimal")],
+        lambda rows: _effect_title(rows, what, kind),
+        [Column("label", what.capitalize(), kind), Column("expected", "Expected popularity", "decimal")],
         chart=chart,
         note="What the model expects on average if all tracks had this value, and nothing else changed.",
         is_half=True,
@@ -255,13 +257,13 @@ def _effect_block(view: View, feature: str, rank: int) -> Block:
     )
 
 
-def _effect_title(rows: Rows, what: str) -> str:
+def _effect_title(rows: Rows, what: str, kind: str) -> str:
     most, least = (pick(rows, key=lambda row: row["expected"]) for pick in (max, min))
     if most["expected"] - least["expected"] < 1:
         return f"By {what}, little changes"
     return (
-        f"By {what}: {write_count(least['expected'])} is expected at {least['label']}, "
-        f"{write_count(most['expected'])} at {most['label']}"
+        f"By {what}: {write_count(least['expected'])} is expected at {written(least['label'], kind)}, "
+        f"{write_count(most['expected'])} at {written(most['label'], kind)}"
     )
 
 

@@ -23,6 +23,7 @@ from spotify_assets.dashboard.recap.story import Section, sections
 from spotify_assets.dashboard.sources import hours_sql, top_sql
 
 PATH = "/recap"
+OF_YEARS = "Places by month, listening age and what Wrapped would show are told of whole years with all plays only."
 TOPS = " UNION ALL ".join(
     f"""
     SELECT '{entity}' AS kind, unnest(ours_{entity}s) AS ours, {by.format("ours")} AS ours_by,
@@ -103,6 +104,7 @@ def recap_page(view: View) -> Page:
                 ],
             )
         ],
+        lead=OF_YEARS if recap and recap.year is None else "",
         links=links,
         has_period=False,
         has_days=True,
@@ -172,7 +174,7 @@ def _number_blocks(view: View, recap: Recap) -> list[Block]:
                 view.query(GENRES),
                 "Families of genres",
                 [
-                    Column("genre", "Genre", "words"),
+                    Column("genre", "Genre", "genre"),
                     Column("hours", "Hours", "decimal"),
                     Column("share", "Share", "share"),
                 ],

@@ -2,7 +2,7 @@
 
 from spotify_assets.dashboard import charts
 from spotify_assets.dashboard.blocks import Block, Column, Page, View
-from spotify_assets.dashboard.formats import write_month, write_share, write_words
+from spotify_assets.dashboard.formats import capitalized, write_genre, write_month, write_share, write_words
 from spotify_assets.dashboard.queries import Rows
 
 SHOWN_GENRES = 8
@@ -13,7 +13,7 @@ GENRES = """
     ),
     named AS (
         SELECT genre_family, CASE WHEN row_number() OVER (ORDER BY ms_played DESC, genre_family) <= $most
-            THEN replace(genre_family, '_', ' ') ELSE 'all others' END AS genre
+            THEN genre_family ELSE 'all others' END AS genre
         FROM sums WHERE ms_played > 0
     ),
     places AS (SELECT genre, row_number() OVER (ORDER BY genre = 'all others', sum(ms_played) DESC) AS place
@@ -25,7 +25,7 @@ GENRES = """
     GROUP BY month, genre, place ORDER BY month, place
 """
 MOVES = """
-    SELECT replace(genre_family, '_', ' ') AS genre, month, CASE WHEN is_emerging THEN 'emerging'
+    SELECT genre_family AS genre, month, CASE WHEN is_emerging THEN 'emerging'
         ELSE 'fading' END AS moves,
         share, z_score, coverage
     FROM genre_trends WHERE listener = $listener AND (is_emerging OR is_fading)
@@ -70,7 +70,7 @@ def taste_page(view: View) -> Page:
                 _genre_title,
                 [
                     Column("month", "Month", "month"),
-                    Column("genre", "Genre"),
+                    Column("genre", "Genre", "genre"),
                     Column("share", "Share of the 12 months up to it", "share"),
                     Column("hours", "Hours in it", "decimal"),
                     Column("coverage", "Known", "share"),
@@ -79,7 +79,7 @@ def taste_page(view: View) -> Page:
                     "month",
                     "share",
                     color="genre",
-                    names=_genre_names(rows),
+                    names=[write_genre(name) for name in _genre_names(rows)],
                     x_title="month",
                     y_title="share of the 12 months up to it",
                     time="%b %Y",
@@ -92,10 +92,11 @@ def taste_page(view: View) -> Page:
                 "moves",
                 view.query(MOVES),
                 lambda rows: (
-                    f"{rows[0]['genre'].capitalize()} was {rows[0]['moves']} in {write_month(rows[0]['month'])}"
+                    f"{capitalized(write_genre(rows[0]['genre']))} was {rows[0]['moves']} in "
+                    f"{write_month(rows[0]['month'])}"
                 ),
                 [
-                    Column("genre", "Genre"),
+                    Column("genre", "Genre", "genre"),
                     Column("month", "Month", "month"),
                     Column("moves", "What"),
                     Column("share", "Share", "share"),
@@ -194,8 +195,8 @@ def _genre_title(rows: Rows) -> str:
     names = _genre_names(rows)
     last = [row for row in rows if row["month"] == rows[-1]["month"]]
     top = max(last, key=lambda row: row["share"] or 0)
-    return f"{top['genre'].capitalize()} leads with {write_share(top['share'] or 0)}" + (
-        f", {names[0]} over the whole period" if names[0] != top["genre"] else ""
+    return f"{capitalized(write_genre(top['genre']))} leads with {write_share(top['share'] or 0)}" + (
+        f", {write_genre(names[0])} over the whole period" if names[0] != top["genre"] else ""
     )
 
 

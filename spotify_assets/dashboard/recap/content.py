@@ -14,7 +14,7 @@ from functools import cached_property
 from spotify_assets.dashboard.filters import RANGE, SPOKEN, Filters
 from spotify_assets.dashboard.formats import MS_PER_HOUR
 from spotify_assets.dashboard.queries import Query, ResultRow, Rows
-from spotify_assets.dashboard.sources import DEVICES, heard_hours, top_sql, totals_sql
+from spotify_assets.dashboard.sources import DEVICES, DIMENSIONS, heard_hours, heard_tracks, top_sql, totals_sql
 
 # Runs a query: on the warehouse for pages, on the lake for files.
 Ask = Callable[[Query], Rows]
@@ -23,6 +23,8 @@ ENTITIES = ("artist", "track", "album")
 ENOUGH_OF_A_YEAR = (12, 1)
 # Charts of longer spans have a bar for each month.
 LONGEST_IN_DAYS = 45
+# Fewer days have no week.
+DAYS_OF_WEEK = 7
 
 YEARS = """
     SELECT year, plays, is_complete FROM yearly_recap WHERE listener = $listener ORDER BY year
@@ -230,12 +232,29 @@ def _row_of_days(ask: Ask, recap: Recap) -> ResultRow:
     QUALIFY platform_family <> 'unknown' ORDER BY sum(ms_played) DESC, platform_family LIMIT 1
     """
     row |= next(iter(ask(Query(devices, values))), {})
+    if filters.days >= DAYS_OF_WEEK:
+        row |= next(iter(ask(Query(_obsession_sql(filters), values))), {})
     # These tables hold all plays.
     if filters.is_plain:
         row |= ask(Query(SESSIONS, values))[0]
     if not filters.minimum and not filters.no_incognito and filters.content != SPOKEN:
         row |= ask(Query(DISCOVERED, {**values, "top": TOP}))[0]
     return row
+
+
+def _obsession_sql(filters: Filters) -> str:
+    """SQL of the week (from Monday) with most plays of one recording, by the names of `yearly_recap`: two or more."""
+    return f"""
+    WITH {heard_tracks(filters, by=["date_trunc('week', date)::DATE AS week", "recording_key"]).strip()},
+    sums AS (
+        SELECT week, recording_key, sum(plays)::BIGINT AS plays FROM tracks
+        GROUP BY ALL HAVING sum(plays) > 1 ORDER BY plays DESC, week, recording_key LIMIT 1
+    ),
+    named AS ({DIMENSIONS["track"]})
+    SELECT week AS obsessive_week_start, track AS obsessive_week_track, artist AS obsessive_week_artist,
+        plays AS obsessive_week_plays
+    FROM named
+    """
 
 
 def _longest_streak(days: Sequence[date]) -> tuple[int, date]:

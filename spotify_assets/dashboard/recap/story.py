@@ -12,11 +12,14 @@ from spotify_assets.dashboard.formats import (
     DAYS_OF_WEEK,
     MS_PER_HOUR,
     THIN,
+    capitalized,
     part_of_day,
     plural,
     write_count,
+    write_genre,
     write_hours,
     write_share,
+    write_words,
 )
 from spotify_assets.dashboard.queries import Rows, Spec
 from spotify_assets.dashboard.recap.content import ENTITIES, Recap
@@ -302,11 +305,11 @@ def genres(recap: Recap) -> Section | None:
     known = f" The genre is known of {write_share(coverage)} of your music." if coverage is not None else ""
     return Section(
         "genres",
-        f"{_genre(first['genre']).capitalize()} above all: {write_share(first['share'])} of music of known genre",
+        f"{capitalized(write_genre(first['genre']))} above all: {write_share(first['share'])} of music of known genre",
         f"Of the time whose genre is known.{known}",
         entries=[
             Ranked(
-                _genre(row["genre"]).capitalize(),
+                capitalized(write_genre(row["genre"])),
                 write_share(row["share"]),
                 round(100 * row["share"] / first["share"], 1),
                 note=write_hours(row["hours"] * MS_PER_HOUR),
@@ -332,7 +335,7 @@ def habits(recap: Recap) -> Section | None:
         ]
     if row.get("top_platform_family"):
         share = write_share(row["top_platform_family_share"])
-        figures.append(Figure("mostly on", _genre(row["top_platform_family"]), [f"{share} of the time"]))
+        figures.append(Figure("mostly on", write_words(row["top_platform_family"]), [f"{share} of the time"]))
     for name, label in {"skip_rate": "skipped", "shuffle_share": "on shuffle"}.items():
         if row.get(name) is not None:
             figures.append(Figure(label, write_share(row[name]), ["of plays"]))
@@ -341,7 +344,7 @@ def habits(recap: Recap) -> Section | None:
     title = (
         f"You sat down to listen {_how_often(row['sessions'])}"
         if row.get("sessions")
-        else f"{_genre(row['top_platform_family']).capitalize()} was where it played"
+        else f"{write_words(row['top_platform_family']).capitalize()} was where it played"
         if row.get("top_platform_family")
         else "How you listened"
     )
@@ -519,10 +522,6 @@ def _visible(name: str) -> str:
 def _months_of(count: int, rows: Rows) -> str:
     """`10 of 12 months`; of those in which there is a place."""
     return f"{write_count(count)} of {plural(len({row['month'] for row in rows}), 'month')}"
-
-
-def _genre(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _whose(recap: Recap) -> str:

@@ -1,11 +1,15 @@
 """What a recap tells: of a year the row of its table, of other days what follows from their plays."""
 
+from dataclasses import replace
 from datetime import date
 
+import duckdb
 import pytest
 
-from spotify_assets.dashboard.recap.content import usual_year
-from spotify_assets_tests.dashboard.warehouses import FORMULA, HOSTILE, RECAP_OF_2024
+from spotify_assets.dashboard.filters import RANGE, Filters
+from spotify_assets.dashboard.recap.content import read_recap, usual_year
+from spotify_assets.dashboard.warehouse import listeners_in
+from spotify_assets_tests.dashboard.warehouses import FORMULA, HOSTILE, RECAP_OF_2024, play, write_warehouse
 
 
 def test_a_year_is_the_row_of_the_table(of_year):
@@ -88,3 +92,22 @@ def test_the_usual_year_is_over_or_nearly(last, year):
 def test_the_usual_year_of_a_first_summer_is_that_year():
     assert usual_year([{"year": 2024, "is_complete": False}], date(2024, 6, 1)) == 2024
     assert usual_year([], date(2024, 6, 1)) is None
+
+
+def test_the_obsession_of_days_is_the_week_with_most_plays_of_a_track(tmp_path):
+    plays = [
+        *(play(f"2024-01-{day:02} 08:00:00", 300) for day in (1, 7)),  # Monday and Sunday of a week
+        *(play(f"2024-01-{day:02} 09:00:00", 20, recording=12) for day in (6, 8, 9, 14)),  # once in it, then thrice
+    ]
+    with duckdb.connect(str(write_warehouse(tmp_path / "w.duckdb", plays))) as connection:
+        filters = Filters.parse({}, listeners_in(connection), "anna")
+
+        def obsession(last, **more):
+            days = replace(filters, period=RANGE, start=date(2024, 1, 1), end=date(2024, 1, last), **more)
+            row = read_recap(lambda query: query.run(connection), days).row
+            return [row.get(f"obsessive_week_{name}") for name in ("start", "track", "artist", "plays")]
+
+        assert obsession(14) == [date(2024, 1, 8), HOSTILE, "Band", 3]
+        assert obsession(14, minimum=30) == [date(2024, 1, 1), "Étude", "Band", 2]
+        assert obsession(9) == [date(2024, 1, 1), "Étude", "Band", 2]  # two of each: the first week
+        assert obsession(6) == [None] * 4  # no whole week

@@ -69,3 +69,12 @@ def test_artists_whose_names_begin_alike_have_lines_of_their_own(long_names):
     recap = replace(long_names, row=long_names.row | {"ours_artists": names})
     labels = {row["name"] for row in said(recap)["sprint"].chart["data"]["values"]}
     assert labels == {"The same long beginn\u2026 (1)", "The same long beginn\u2026 (2)", "A", "B", "C"}
+
+
+def test_genres_are_named_as_people_write_them(of_year):
+    genres = [
+        {"genre": genre, "hours": hours, "share": hours / 4} for genre, hours in [("rnb_soul", 3.0), ("hip_hop", 1.0)]
+    ]
+    section = said(replace(of_year(2024), genres=genres))["genres"]
+    assert section.title.startswith("R&B and soul above all: 75")
+    assert [entry.name for entry in section.entries] == ["R&B and soul", "Hip hop"]
