@@ -85,7 +85,7 @@ def effects(lake: Lake, rows: Sequence[dict[str, Any]]) -> dict[str, Effect]:
     """
     by_table: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        by_table[_table_of(row)].append(row)
+        by_table[_corrections_table(row)].append(row)
     merged_kinds = sorted({row["kind"] for row in by_table.get("raw_merges", [])})
     needed = {*by_table}
     needed |= {"rejected_plays"} if "raw_exclusions" in by_table else set()
@@ -124,7 +124,7 @@ def _define_normalized(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _table_of(row: dict[str, Any]) -> str:
+def _corrections_table(row: dict[str, Any]) -> str:
     key = next(iter(row))
     [table] = [name for name in ("raw_merges", "raw_exclusions", "raw_genre_overrides") if key in TABLES[name].columns]
     return table

@@ -196,9 +196,9 @@ def print_overrides(console: Console, landing: LandingZone, lake: Lake) -> None:
     idle = sum(not effect.matches for effect in found.values())
     plays = sum(effect.counts[0][0] for effect in found.values() if effect.counts[0][1] == "play")
     console.print(
-        f"{_counted(len(lines), 'line')} in use, {len(problems):,} skipped"
+        f"{_how_many(len(lines), 'line')} in use, {len(problems):,} skipped"
         + (f", {idle:,} {'match' if idle > 1 else 'matches'} nothing" if idle else "")
-        + f"; the last sync excluded {_counted(excluded, 'play')}."
+        + f"; the last sync excluded {_how_many(excluded, 'play')}."
         + (" A play counts for each line that matches it." if plays > excluded else ""),
         soft_wrap=True,
     )
@@ -211,7 +211,7 @@ def _describe_effect(effect: Effect | None) -> str:
     return f" ({effect})" if effect.matches else f" [yellow]({effect})[/]"
 
 
-def _counted(count: int, what: str) -> str:
+def _how_many(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 

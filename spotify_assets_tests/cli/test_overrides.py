@@ -8,7 +8,7 @@ from spotify_assets.cli import commands
 from spotify_assets.cli.overrides import append_lines, print_overrides, remove_lines_about, usable_lines
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
-from spotify_assets.landing.corrections import EXCLUSIONS_HEADER, BadLineError, exclusion_row
+from spotify_assets.landing.corrections import EXCLUSIONS_HEADER, BadLineError, correction_rows, exclusion_row
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets_tests.cli.test_override_effects import write
 from spotify_assets_tests.conftest import extended, utc
@@ -153,4 +153,27 @@ def test_what_lines_concern_is_told_by_each_and_in_sum(tmp_path):
         f"{PATH}, line 2: excluded: artist Band",
         f"{PATH}, line 3: excluded: artist Bnad",
         f"{PATH}, line 4: excluded: period from 2024-01-01 00:00",
+    ]
+
+
+def test_commands_write_their_lines_into_a_bucket(bucket, run, monkeypatch):
+    monkeypatch.setattr(commands, "run_sync", lambda: None)
+    place = {"SPOTIFY_ASSETS_LANDING_URI": f"{bucket}/landing"}
+    assert "1 line added to" in run("merge", "artist", "Old", "New", **place)
+    assert "1 line added to" in run("exclude", "--artist", "Band, The", "--listener", "anna", **place)
+    assert "1 line added to" in run("exclude", "--from", "2024-01-01", **place)
+    assert "nothing new for" in run("exclude", "--artist", "Band, The", "--listener", "anna", "--note", "x", **place)
+    landing = LandingZone(f"{bucket}/landing")
+    with landing.open("overrides/exclusions.csv") as file:
+        assert file.read().decode().splitlines() == [
+            "listener,what,value,from,until,note",
+            'anna,artist,"Band, The",,,',
+            "*,period,,2024-01-01,,",
+        ]
+    assert [row["merged_into"] for row in correction_rows(landing, "raw_merges")] == ["New"]
+    assert run("overrides", **place).splitlines() == [
+        "overrides/merges.csv, line 2: artist Old is counted under New (not synced yet)",
+        "overrides/exclusions.csv, line 2: excluded: artist Band, The of anna (not synced yet)",
+        "overrides/exclusions.csv, line 3: excluded: period from 2024-01-01 00:00 (not synced yet)",
+        "3 lines in use, 0 skipped; the last sync excluded 0 plays.",
     ]
