@@ -419,24 +419,15 @@ def _append(table: str, header: tuple[str, ...], lines: list[dict[str, str]]) ->
 
 @cli.command()
 def overrides() -> None:
-    """List the lines of overrides, and those that are skipped. To remove one, delete it from its file."""
-    from spotify_assets.cli.overrides import usable_lines
-    from spotify_assets.cli.sql import run_query
-    from spotify_assets.lake.tables import Lake
-    from spotify_assets.landing.overrides import OverrideProblem
+    """List the lines of overrides, what each concerns, and those that are skipped.
 
-    problems: list[OverrideProblem] = []
-    lines = usable_lines(landing(), problems)
-    for path, number, text in lines:
-        console.print(plain(f"{path}, line {number}: {text}"), soft_wrap=True)
-    for problem in problems:
-        console.print(f"[yellow]![/] {plain(problem.path)}: {plain(problem.reason)}", soft_wrap=True)
-    sql = "SELECT count(*) AS excluded FROM rejected_plays WHERE reason = 'excluded'"
-    [(excluded,)] = run_query(Lake(settings().lake_uri), sql).rows
-    in_use, plays = (
-        f"{count:,} {what}{'s' * (count != 1)}" for count, what in ((len(lines), "line"), (excluded, "play"))
-    )
-    console.print(f"{in_use} in use, {len(problems):,} skipped; the last sync excluded {plays}.")
+    A play, artist, album or recording counts for each line that matches it, as the last sync left it. To remove a
+    line, delete it from its file.
+    """
+    from spotify_assets.cli.overrides import print_overrides
+    from spotify_assets.lake.tables import Lake
+
+    print_overrides(console, landing(), Lake(settings().lake_uri))
 
 
 @cli.command()

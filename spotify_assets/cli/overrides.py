@@ -3,15 +3,23 @@
 import csv
 import io
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from rich.console import Console
+
+from spotify_assets.cli.override_effects import Effect, effects
 from spotify_assets.cli.sql import run_query
+from spotify_assets.cli.terminal import plain
+from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.corrections import CORRECTIONS, EXCLUSIONS_FILE, BadLineError, correction_lines
-from spotify_assets.landing.overrides import DATE_ORDER_FILE, OverrideProblem, find_header, overrides_text
+from spotify_assets.landing.overrides import DATE_ORDER_FILE, UNCLOSED, OverrideProblem, find_header, overrides_text
 from spotify_assets.landing.zone import HISTORY, LandingZone
 from spotify_assets.readers.errors import UnreadableError
+
+EXCLUDED = "SELECT count(*) AS excluded FROM rejected_plays WHERE reason = 'excluded'"
 
 
 def append_lines(
@@ -34,6 +42,8 @@ def append_lines(
     path, needed, shape = CORRECTIONS[table]
     problems: list[OverrideProblem] = []
     present = {next(iter(row.values())) for _, _, row in correction_lines(landing, table, problems)}
+    if unclosed := next((problem for problem in problems if problem.reason.endswith(UNCLOSED)), None):
+        raise BadLineError(f"{path}, {unclosed.reason}; correct it")
     new = {next(iter(shape(line).values())): line for line in lines}
     added = [line for key, line in new.items() if key not in present]
     text = _text_of(landing, path)
@@ -73,7 +83,7 @@ def remove_lines_about(landing: LandingZone, listener: str) -> dict[str, int]:
         reader = csv.reader(lines, delimiter=delimiter)
         next(reader)
         kept, begin = lines[: reader.line_num], reader.line_num
-        for values in reader:
+        for values in _rows_of(reader, path):
             row = {
                 name: unicodedata.normalize("NFC", value.strip()) for name, value in zip(columns, values, strict=False)
             }
@@ -86,6 +96,18 @@ def remove_lines_about(landing: LandingZone, listener: str) -> dict[str, int]:
         if path in removed:
             landing.land(path, "".join(kept).encode())
     return removed
+
+
+def _rows_of(reader: Iterator[list[str]], path: str) -> Iterator[list[str]]:
+    """Rows that are left.
+
+    Raises:
+        BadLineError: One can't be split.
+    """
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise BadLineError(f"{path} can't be used: {error}; close the quote that begins there") from None
 
 
 def _text_of(landing: LandingZone, path: str) -> str:
@@ -116,13 +138,81 @@ def lines_of_playlist(lake: Lake, playlist: str) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def usable_lines(landing: LandingZone, problems: list[OverrideProblem]) -> list[tuple[str, int, str]]:
-    """File, number and text of each line that can be used; others are added to `problems`."""
-    rows: list[tuple[str, int, str]] = []
-    for table, (path, _, _) in CORRECTIONS.items():
-        for number, _, row in correction_lines(landing, table, problems):
-            rows.append((path, number, _describe_line(row)))
-    return rows
+@dataclass(frozen=True)
+class OverrideLine:
+    """A line of overrides that can be used: its file, its number in it, and its row in a table of `CORRECTIONS`."""
+
+    path: str
+    number: int
+    row: dict[str, Any]
+
+    @property
+    def line_id(self) -> str:
+        """The primary key of its row; the same for two lines that say the same."""
+        id_: str = next(iter(self.row.values()))
+        return id_
+
+    def __str__(self) -> str:
+        return f"{self.path}, line {self.number}: {_describe_line(self.row)}"
+
+
+def usable_lines(landing: LandingZone, problems: list[OverrideProblem]) -> list[OverrideLine]:
+    """Lines that can be used, by file and number; others are added to `problems`."""
+    return [
+        OverrideLine(path, number, row)
+        for table, (path, _, _) in CORRECTIONS.items()
+        for number, _, row in correction_lines(landing, table, problems)
+    ]
+
+
+def print_overrides(console: Console, landing: LandingZone, lake: Lake) -> None:
+    """Print each line of overrides with what it concerns, those that are skipped, and how many there are.
+
+    Raises:
+        DamagedTableError: A table of the lake is damaged; the lines are printed before, without what they concern.
+        StorageError: The landing zone or the lake can't be reached.
+    """
+    problems: list[OverrideProblem] = []
+    lines = usable_lines(landing, problems)
+    damage, found, excluded = None, dict[str, Effect](), 0
+    try:
+        found = effects(lake, [line.row for line in lines])
+        [(excluded,)] = run_query(lake, EXCLUDED).rows
+    except DamagedTableError as error:
+        damage = error
+    # Of rich, a line at a time takes 10 times as long as one text.
+    console.print(
+        "\n".join(
+            [
+                *[plain(line) + ("" if damage else _describe_effect(found.get(line.line_id))) for line in lines],
+                *[f"[yellow]![/] {plain(problem.path)}: {plain(problem.reason)}" for problem in problems],
+            ]
+        ),
+        soft_wrap=True,
+        end="\n" if lines or problems else "",
+    )
+    if damage:
+        raise damage
+    idle = sum(not effect.matches for effect in found.values())
+    plays = sum(effect.counts[0][0] for effect in found.values() if effect.counts[0][1] == "play")
+    console.print(
+        f"{_how_many(len(lines), 'line')} in use, {len(problems):,} skipped"
+        + (f", {idle:,} {'match' if idle > 1 else 'matches'} nothing" if idle else "")
+        + f"; the last sync excluded {_how_many(excluded, 'play')}."
+        + (" A play counts for each line that matches it." if plays > excluded else ""),
+        soft_wrap=True,
+    )
+
+
+def _describe_effect(effect: Effect | None) -> str:
+    """The effect after a line, as markup; None for a line that no sync has applied."""
+    if effect is None:
+        return " [yellow](not synced yet)[/]"
+    return f" ({effect})" if effect.matches else f" [yellow]({effect})[/]"
+
+
+def _how_many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _describe_line(row: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ OVERRIDES = "overrides"
 # Of a file of overrides.
 MAX_BYTES = 64 << 20
 DATE_ORDER_FILE = f"{OVERRIDES}/date_order.csv"
+UNCLOSED = "has a quote that is never closed; no more lines are read"
 
 
 @dataclass(frozen=True)
@@ -109,15 +110,38 @@ def override_rows(
     if not names:
         problems.append(OverrideProblem(path, f"its first line is not the header {','.join(columns)}"))
         return
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    next(rows)
-    for line, values in enumerate(rows, start=2):
+    for line, values in _numbered_rows(text, delimiter):
+        if values is None:
+            problems.append(OverrideProblem(path, f"line {line} {UNCLOSED}"))
+            return
         if not any(value.strip() for value in values):
             continue
         if len(values) != len(names):
             problems.append(OverrideProblem(path, f"line {line} has {len(values)} columns, not {len(names)}"))
             continue
         yield line, {name: value.strip() for name, value in zip(names, values, strict=True)}
+
+
+def _numbered_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | None]]:
+    """Rows after the header with the number of their first line; None, as the last, for one whose quote isn't closed.
+
+    That goes on to the end of the file, or exceeds what the library takes for one value (128 KB).
+    """
+    lines = list(io.StringIO(text, newline=""))
+    rows = csv.reader(lines, delimiter=delimiter)
+    next(rows)
+    begin = rows.line_num
+    try:
+        for values in rows:
+            if rows.line_num - begin > 1 and "".join(lines[begin : rows.line_num]).count('"') % 2:
+                break
+            yield begin + 1, values
+            begin = rows.line_num
+        else:
+            return
+    except csv.Error:
+        pass
+    yield begin + 1, None
 
 
 def overrides_text(landing: LandingZone, path: str) -> str | None:
@@ -146,7 +170,11 @@ def find_header(text: str, needed: Sequence[str]) -> tuple[list[str], str]:
     """Names of the columns, in lower case, and the separator; no names where the first line lacks a needed one."""
     for delimiter in DELIMITERS:
         rows = csv.reader(io.StringIO(strip_bom(text), newline=""), delimiter=delimiter)
-        names = [name.strip().lower() for name in next(rows, [])]
+        try:
+            names = [name.strip().lower() for name in next(rows, [])]
+        except csv.Error:
+            # A value of more than 128 KB, which no header has.
+            continue
         if set(needed) <= set(names):
             return names, delimiter
     return [], ","

@@ -51,8 +51,12 @@ def catalog_tracks_rejects(
     catalog_albums: DataFrame,
     catalog_artists: DataFrame,
     raw_catalog_files: DataFrame,
+    catalog_tracks: DataFrame,
 ) -> DataFrame:
     """One row per row of `raw_catalog_tracks` that is not in `catalog_tracks`, with the first reason that applies.
+
+    Only these rows are judged again: a row that has no reason by itself is left out for the one of its track that is
+    in `catalog_tracks`. Of 600,000 tracks, that takes half the CPU.
 
     Args:
         raw_catalog_tracks: Whole table.
@@ -60,12 +64,14 @@ def catalog_tracks_rejects(
         catalog_albums: Whole table.
         catalog_artists: Whole table.
         raw_catalog_files: Whole table: when files were landed.
+        catalog_tracks: Whole table: rows that are used.
     """
-    judged = _judged(raw_catalog_tracks, raw_catalog_albums, catalog_albums, catalog_artists, raw_catalog_files)
-    rejected = judged.where("reason IS NOT NULL").select("source_file", "source_row", "reason")
-    return rejected.join(raw_catalog_tracks, ["source_file", "source_row"]).select(
-        *TABLES["catalog_tracks_rejects"].columns
-    )
+    row = ["source_file", "source_row"]
+    others = raw_catalog_tracks.join(catalog_tracks.select(*row), row, "left_anti")
+    judged = _judged(
+        others, raw_catalog_albums, catalog_albums, catalog_artists, raw_catalog_files, are_few=True
+    ).withColumn("reason", F.coalesce("reason", F.lit("duplicate_id")))
+    return judged.select(*row, "reason").join(others, row).select(*TABLES["catalog_tracks_rejects"].columns)
 
 
 def _judged(
@@ -74,15 +80,22 @@ def _judged(
     catalog_albums: DataFrame,
     catalog_artists: DataFrame,
     raw_catalog_files: DataFrame,
+    *,
+    are_few: bool = False,
 ) -> DataFrame:
-    """One row per row of `raw_catalog_tracks`: what `catalog_tracks` holds of it, and `reason`, null where it does."""
+    """One row per row of `raw_catalog_tracks`: what `catalog_tracks` holds of it, and `reason`, null where it does.
+
+    With `are_few`, rows of albums that tell of no track of these are left out before they are grouped.
+    """
     albums = catalog_albums.select(
         "catalog_album_key", "album_id", "album_name", "album_type", F.col("popularity").alias("album_popularity"),
         "label", "total_tracks", "album_artist_id", "album_artist_name", "release_date", "release_date_precision",
     )  # fmt: skip
-    on_albums = _on_albums(catalog_album_rows(raw_catalog_albums, raw_catalog_files))
-    tracks = catalog_track_rows(raw_catalog_tracks, raw_catalog_files).join(on_albums, "track_key", "left")
-    tracks = tracks.withColumns(
+    tracks = catalog_track_rows(raw_catalog_tracks, raw_catalog_files)
+    on_albums = catalog_album_rows(raw_catalog_albums, raw_catalog_files)
+    if are_few:
+        on_albums = broadcast_join(tracks.select("track_key").distinct(), on_albums, "track_key", "inner")
+    tracks = tracks.join(_on_albums(on_albums), "track_key", "left").withColumns(
         {
             **{name: F.coalesce(name, f"{name}_on_album") for name in ON_ALBUM},
             "wanted_album_key": F.coalesce("best_album_key", "own_album_key"),

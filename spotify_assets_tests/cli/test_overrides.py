@@ -1,12 +1,18 @@
 import json
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from spotify_assets.cli import commands
-from spotify_assets.cli.overrides import append_lines, remove_lines_about, usable_lines
-from spotify_assets.landing.corrections import EXCLUSIONS_HEADER, BadLineError
+from spotify_assets.cli.overrides import append_lines, print_overrides, remove_lines_about, usable_lines
+from spotify_assets.lake.damage import DamagedTableError
+from spotify_assets.lake.tables import Lake
+from spotify_assets.landing.corrections import EXCLUSIONS_HEADER, BadLineError, correction_rows, exclusion_row
 from spotify_assets.landing.zone import LandingZone
-from spotify_assets_tests.conftest import extended
+from spotify_assets_tests.cli.test_override_effects import write
+from spotify_assets_tests.conftest import extended, utc
+from spotify_assets_tests.lake.broken import KINDS
 
 pytestmark = pytest.mark.integration
 
@@ -61,9 +67,9 @@ def test_lines_are_listed_and_bad_ones_told(tmp_path):
     append(tmp_path, "what,value\nfood,\n", {"what": "artist", "value": "Band"})
     problems = []
     LandingZone(str(tmp_path)).land("overrides/genres.csv", b"artist,genre\nBand,rock;zouk\n")
-    assert usable_lines(LandingZone(str(tmp_path)), problems) == [
-        (PATH, 3, "excluded: artist Band"),
-        ("overrides/genres.csv", 2, "genres of artist Band: rock, zouk"),
+    assert [str(line) for line in usable_lines(LandingZone(str(tmp_path)), problems)] == [
+        f"{PATH}, line 3: excluded: artist Band",
+        "overrides/genres.csv, line 2: genres of artist Band: rock, zouk",
     ]
     assert len(problems) == 1
 
@@ -92,7 +98,82 @@ def test_plays_are_excluded_and_artists_merged_by_commands(run, tmp_path, monkey
     counted = run("query", "SELECT artist_name, total_plays FROM artist_metrics", "--format", "csv")
     assert counted.split() == ["artist_name,total_plays", "New,2"]
     assert run("overrides").splitlines() == [
-        "overrides/merges.csv, line 2: artist Old is counted under New",
-        "overrides/exclusions.csv, line 2: excluded: artist Rain",
+        "overrides/merges.csv, line 2: artist Old is counted under New (1 artist, 1 play)",
+        "overrides/exclusions.csv, line 2: excluded: artist Rain (1 play)",
         "2 lines in use, 0 skipped; the last sync excluded 1 play.",
+    ]
+    landing = LandingZone(str(tmp_path / "data/landing"))
+    append_lines(landing, "raw_exclusions", EXCLUSIONS_HEADER, [{"what": "artist", "value": "Rian"}])
+    assert "excluded: artist Rian (not synced yet)" in run("overrides")
+
+
+def test_lines_are_listed_without_a_lake_and_nothing_in_them_is_live(run, tmp_path):
+    LandingZone(str(tmp_path / "data/landing")).land(
+        "overrides/exclusions.csv",
+        'what,value,note\nartist,"[red]\x1b[31m\nBand",\nartist,Ü,\nfood,x,\nartist,y,"never\nartist,z,\n'.encode(),
+    )
+    assert run("overrides").splitlines() == [
+        "overrides/exclusions.csv, line 2: excluded: artist [red]\\x1b[31m\\nBand (not synced yet)",
+        "overrides/exclusions.csv, line 4: excluded: artist Ü (not synced yet)",
+        "! overrides/exclusions.csv: line 5: expected artist, album, track, show, device, source_file or period as "
+        "what, got 'food'",
+        "! overrides/exclusions.csv: line 6 has a quote that is never closed; no more lines are read",
+        "2 lines in use, 2 skipped; the last sync excluded 0 plays.",
+    ]
+    assert run("overrides", SPOTIFY_ASSETS_LANDING_URI=str(tmp_path / "none")).splitlines() == [
+        "0 lines in use, 0 skipped; the last sync excluded 0 plays."
+    ]
+    refused = run("exclude", "--artist", "Rain", expect=1)
+    assert "line 6 has a quote that is never closed; no more lines are read; correct it" in refused
+
+
+def test_what_lines_concern_is_told_by_each_and_in_sum(tmp_path):
+    lake, landing = Lake(str(tmp_path / "lake")), LandingZone(str(tmp_path / "landing"))
+    rows = [exclusion_row({"what": "artist", "value": value}) for value in ("Band", "Bnad")]
+    rows.append(exclusion_row({"what": "period", "value": "", "from": "2024-01-01"}))
+    landing.land(PATH, b"what,value,from\nartist,Band,\nartist,Bnad,\nperiod,,2024-01-01\n")
+    write(lake, "raw_exclusions", rows)
+    time = utc("2024-01-31 00:00:00")
+    play = {"window_at": time, "listener": "anna", "source_file": "a", "source_row": 0, "reason": "excluded"}
+    play |= {"played_at": time, "landed_at": time, "artist_name": "Band", "track_name": "Song", "month": time.date()}
+    write(lake, "rejected_plays", [play])
+    printed = StringIO()
+    print_overrides(Console(file=printed, width=1000), landing, lake)
+    assert printed.getvalue().splitlines() == [
+        f"{PATH}, line 2: excluded: artist Band (1 play)",
+        f"{PATH}, line 3: excluded: artist Bnad (matches nothing)",
+        f"{PATH}, line 4: excluded: period from 2024-01-01 00:00 (1 play)",
+        "3 lines in use, 0 skipped, 1 matches nothing; the last sync excluded 1 play. "
+        "A play counts for each line that matches it.",
+    ]
+    KINDS["file_gone"](tmp_path / "lake/cleaned/rejected_plays")
+    with pytest.raises(DamagedTableError):
+        print_overrides(Console(file=printed, width=1000), landing, lake)
+    assert printed.getvalue().splitlines()[4:] == [
+        f"{PATH}, line 2: excluded: artist Band",
+        f"{PATH}, line 3: excluded: artist Bnad",
+        f"{PATH}, line 4: excluded: period from 2024-01-01 00:00",
+    ]
+
+
+def test_commands_write_their_lines_into_a_bucket(bucket, run, monkeypatch):
+    monkeypatch.setattr(commands, "run_sync", lambda: None)
+    place = {"SPOTIFY_ASSETS_LANDING_URI": f"{bucket}/landing"}
+    assert "1 line added to" in run("merge", "artist", "Old", "New", **place)
+    assert "1 line added to" in run("exclude", "--artist", "Band, The", "--listener", "anna", **place)
+    assert "1 line added to" in run("exclude", "--from", "2024-01-01", **place)
+    assert "nothing new for" in run("exclude", "--artist", "Band, The", "--listener", "anna", "--note", "x", **place)
+    landing = LandingZone(f"{bucket}/landing")
+    with landing.open("overrides/exclusions.csv") as file:
+        assert file.read().decode().splitlines() == [
+            "listener,what,value,from,until,note",
+            'anna,artist,"Band, The",,,',
+            "*,period,,2024-01-01,,",
+        ]
+    assert [row["merged_into"] for row in correction_rows(landing, "raw_merges")] == ["New"]
+    assert run("overrides", **place).splitlines() == [
+        "overrides/merges.csv, line 2: artist Old is counted under New (not synced yet)",
+        "overrides/exclusions.csv, line 2: excluded: artist Band, The of anna (not synced yet)",
+        "overrides/exclusions.csv, line 3: excluded: period from 2024-01-01 00:00 (not synced yet)",
+        "3 lines in use, 0 skipped; the last sync excluded 0 plays.",
     ]

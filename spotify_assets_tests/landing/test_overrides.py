@@ -71,3 +71,15 @@ def test_an_error_of_the_disk_drops_no_line(tmp_path):
     (tmp_path / PATH).mkdir(parents=True)  # opening it fails, as on a network share that is gone
     with pytest.raises(StorageError, match=r"overrides/date_order[.]csv can't be read now: is a directory"):
         read(tmp_path, None)
+
+
+@pytest.mark.parametrize("rest", ["d.csv,day_first\n", "x" * 200_000])
+def test_a_quote_that_is_never_closed_ends_the_file(tmp_path, rest):
+    orders = read(
+        tmp_path,
+        f'source_file,order,note\na.csv,day_first,"two\nlines"\n\nb.csv,day_first,\nc.csv,day_first,"why\n{rest}',
+    )
+    assert orders.by_source == {"a.csv": "day_first", "b.csv": "day_first"}
+    assert [problem.reason for problem in orders.problems] == [
+        "line 6 has a quote that is never closed; no more lines are read"
+    ]

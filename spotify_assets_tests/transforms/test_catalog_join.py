@@ -59,7 +59,10 @@ def join(computed, frame):
             "raw_catalog_tracks", "raw_catalog_albums", "catalog_albums", "catalog_artists", "raw_catalog_files",
         )  # fmt: skip
         joined = computed("catalog_tracks", **{name: given[name] for name in (*shared, "catalog_features")}).collect()
-        rejects = computed("catalog_tracks_rejects", **{name: given[name] for name in shared}).collect()
+        given["catalog_tracks"] = frame("catalog_tracks", [row.asDict() for row in joined])
+        rejects = computed(
+            "catalog_tracks_rejects", **{name: given[name] for name in (*shared, "catalog_tracks")}
+        ).collect()
         assert len(joined) + len(rejects) == len(tracks)
         return (
             {row["track_key"]: row.asDict() for row in joined},

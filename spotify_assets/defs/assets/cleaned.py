@@ -87,9 +87,10 @@ def catalog_tracks_rejects(
     catalog_albums: DataFrame,
     catalog_artists: DataFrame,
     raw_catalog_files: DataFrame,
+    catalog_tracks: DataFrame,
 ) -> DataFrame:
     return transforms.catalog_tracks_rejects(
-        raw_catalog_tracks, raw_catalog_albums, catalog_albums, catalog_artists, raw_catalog_files
+        raw_catalog_tracks, raw_catalog_albums, catalog_albums, catalog_artists, raw_catalog_files, catalog_tracks
     )
 
 

@@ -1,6 +1,6 @@
 """Checks as Dagster runs them, on worlds that break them."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -141,6 +141,21 @@ def test_listening_that_cannot_be_and_what_was_reported_late(world, check):
     reported = check(world, "plays", "plays_reported_late")
     assert reported.passed
     assert reported.description == "anna: 2 of 31 plays, by 72.0 hours in the median and 96.0 hours at most"
+
+
+@pytest.mark.parametrize(("overlap", "found"), [(15, None), (16, "26.1")])
+def test_a_crossfade_does_not_make_a_day_longer(world, check, overlap, found):
+    """480 songs, one each 180 s, are a day without a pause; by their lengths, with an overlap of 16 s, 26.1 hours."""
+    ends = [datetime(2024, 1, 10, tzinfo=UTC) + timedelta(seconds=180 * number) for number in range(1, 481)]
+    songs = [
+        extended(f"{end:%Y-%m-%dT%H:%M:%SZ}", (180 + overlap) * 1000, f"Song {number}")
+        for number, end in enumerate(ends)
+    ]
+    world.land("anna/a.json", songs)
+    world.sync("plays", "rejected_plays")
+    told = check(world, "plays", "implausible_listening")
+    assert told.passed == (found is None)
+    assert (told.description or "").startswith(f"anna: {found} hours of plays in the 24 hours" if found else "")
 
 
 def test_of_many_implausible_months_the_worst_is_named():
