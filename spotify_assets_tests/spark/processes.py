@@ -5,6 +5,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from spotify_assets.storage import private_folder
+
 GONE_SECONDS = 30
 
 
@@ -26,8 +28,12 @@ def wait_until_running(folder: Path, words: str, seconds: float = 60) -> int:
 
 
 def left_in(folder: Path) -> tuple[list[str], list[str]]:
-    """Processes and files that are still there after a while."""
+    """Processes and files that are still there after a while, but for what is kept of the package's source."""
     until = time.monotonic() + GONE_SECONDS
-    while time.monotonic() < until and (running_in(folder) or any(folder.iterdir())):
+    while time.monotonic() < until and (running_in(folder) or _files_in(folder)):
         time.sleep(0.2)
-    return list(running_in(folder).values()), [path.name for path in folder.iterdir()]
+    return list(running_in(folder).values()), _files_in(folder)
+
+
+def _files_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name != private_folder().name]
