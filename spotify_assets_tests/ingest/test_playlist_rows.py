@@ -153,6 +153,7 @@ def everything(world):
     }
 
 
+@pytest.mark.integration
 def test_exports_in_any_order_deleted_and_added_again_give_the_same_tables(world, mirrored):
     exports = {
         "anna/new.zip": zipped({"d/Playlist1.json": export(songs("A", "B")), "YourLibrary.json": json.dumps(LIBRARY)}),

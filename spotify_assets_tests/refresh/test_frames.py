@@ -100,6 +100,7 @@ def test_inputs_are_read_as_they_are_when_their_fingerprint_is_taken(landed):
     assert "hourly_listening" not in staleness.stale(landed.lake, settings).windows
 
 
+@pytest.mark.integration
 def test_a_transform_that_asked_its_inputs_is_outdated_when_they_changed_before_its_write(landed):
     """That two names share an id is known only once the query is built: it looks for no links."""
     manager = landed.frames

@@ -54,6 +54,7 @@ def test_a_new_file_makes_its_months_stale_and_what_depends_on_them(synced):
     assert set(found.whole) == OF_PLAYS
 
 
+@pytest.mark.integration
 def test_a_deleted_file_empties_its_month(synced):
     (synced.root / "landing/history/anna/b.json").unlink()
     synced.sync()
@@ -136,6 +137,7 @@ def test_a_later_start_of_plays_moves_what_is_before_to_the_rejected(synced):
     assert not stale(synced)
 
 
+@pytest.mark.integration
 def test_the_state_outlives_its_log(synced, monkeypatch):
     """Many commits later, the state still tells what was written first."""
     monkeypatch.setattr(commits, "RECENT_COMMITS", 2)
@@ -195,6 +197,7 @@ def test_a_month_without_plays_depends_on_no_file():
     assert deciding(ListedFile("anna", "a", LANDED_AT, *4 * (utc("2024-03-01 12:00:00"),), False, 1)) == []
 
 
+@pytest.mark.integration
 def test_a_late_report_makes_the_month_stale_in_which_it_was_played(synced):
     began = int(utc("2024-01-20 12:00:00").timestamp())
     late = extended("2024-02-15T00:00:00Z", track="Late", offline=True, offline_timestamp=began)
@@ -276,6 +279,7 @@ def test_the_version_of_the_inputs_is_that_of_their_table(tmp_path):
     assert staleness.inputs_version(lake) == f"{before[:-1]}1 {catalogue}"
 
 
+@pytest.mark.integration
 def test_a_line_of_exclusions_concerns_its_months_and_listeners_only(synced):
     def months_after(content):
         synced.landing.land("overrides/exclusions.csv", content.encode())

@@ -102,6 +102,7 @@ def test_a_row_of_several_artists_tells_nothing_of_one(artists):
     assert artists([{"artist_ids": f"{A1},{A2}", "artist_names": "Abba;Blur", "genres": "pop"}]) == []
 
 
+@pytest.mark.integration
 def test_genres_are_written_to_the_lake(world):
     """Lists that Sail builds have another type than those of Delta tables."""
     world.landing.land("catalog/a.csv", b"id,name,followers,genres\n" + f"{A1},Abba,7,\"['pop', 'disco']\"\n".encode())

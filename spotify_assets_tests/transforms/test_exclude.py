@@ -91,6 +91,7 @@ def test_a_record_that_breaks_an_earlier_rule_is_rejected_by_that(reason):
     assert reason({"what": "artist", "value": "The Band"}, ms_played="1") == "too_short"
 
 
+@pytest.mark.integration
 def test_any_of_several_lines_excludes(reason):
     lines = [{"what": "artist", "value": f"Artist {number}"} for number in range(500)]
     assert reason(*lines) is None

@@ -220,6 +220,7 @@ def test_albums_of_one_name_by_names_of_one_artist_are_one(content, computed):
     }
 
 
+@pytest.mark.integration
 def test_metrics_count_by_canonical_keys(partials, computed):
     rows = [
         played("2020-05-01 10:00:00", "a", "Old", recording_key=1, track_name="Hit"),
@@ -261,6 +262,7 @@ def test_a_person_merges_recordings_by_name_or_id(content, canonical, frame):
     assert found == dict.fromkeys((1, 2, 3), (1, "override")) | {4: (4, "none")}
 
 
+@pytest.mark.integration
 def test_a_person_merges_artists_and_their_albums(partials, computed, frame):
     rows = [
         played("2024-05-01 10:00:00", "a", "The Band"),
