@@ -57,16 +57,26 @@ def test_a_value_is_computed_once(source):
 def test_a_change_of_any_file_computes_it_anew(source, change):
     compute = Source()
     kept(compute)
-    os.utime(source / "a.py", ns=(1, 1))
     change(source)
     assert kept(compute)["asked"] == 2
 
 
-def test_compiled_files_change_nothing(source):
+def test_a_change_that_keeps_size_and_time_computes_it_anew(source):
+    compute = Source()
+    before = (source / "a.py").stat()
+    kept(compute)
+    (source / "a.py").write_text("one = 2\n")
+    os.utime(source / "a.py", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert kept(compute)["asked"] == 2
+
+
+def test_what_is_no_source_changes_nothing(source):
     compute = Source()
     kept(compute)
     (source / "__pycache__").mkdir()
     (source / "__pycache__" / "a.pyc").touch()
+    (source / ".#a.py").symlink_to("nobody@nowhere")
+    (source / "a.py").touch()
     kept(compute)
     assert compute.asked == 1
 
