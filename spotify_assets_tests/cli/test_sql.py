@@ -213,3 +213,13 @@ def test_a_query_of_a_damaged_table_names_it(synced, kind):
     KINDS[kind](Path(synced.lake.table_uri("plays")))
     with pytest.raises(DamagedTableError, match=r"^plays is damaged: .*; spotify-assets sync makes it again$"):
         run_query(synced.lake, "SELECT min(played_at), count(DISTINCT play_id) FROM plays")
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(file.read_bytes()[:-50])])
+def test_a_file_that_is_damaged_after_the_first_is_named_too(synced, damage):
+    """Of the files, DuckDB opens the first before the query, and the others with it."""
+    files = synced.lake.open("plays").file_uris()
+    assert len(files) == 2
+    damage(Path(files[-1]))
+    with pytest.raises(DamagedTableError, match=r"^plays is damaged: "):
+        run_query(synced.lake, "SELECT min(played_at), count(DISTINCT play_id) FROM plays")
