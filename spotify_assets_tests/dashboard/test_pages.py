@@ -70,6 +70,12 @@ def test_no_page_is_made_for_what_was_never_heard(full):
         assert "Not found" in answer.text
 
 
+def test_without_a_known_album_it_is_not_said_that_nothing_was_heard(full):
+    assert "No music was heard in this period." in full.block("/?content=spoken", "top-tracks")
+    for address, block in (("/?content=spoken", "top-albums"), ("/charts?content=spoken&entity=album", "chart")):
+        assert "No music whose album is known was heard in this period." in full.block(address, block)
+
+
 def test_the_overview_has_the_sums_of_the_plays(full):
     # 100 + 300 + 20 + 180 + 400 s of music, 3,600 s of a podcast: 4,600 s in six plays on five days.
     words = full.block("/", "totals")

@@ -45,6 +45,15 @@ def name_columns(view: View, entity: str) -> list[Column]:
     return [own, Column("artist", "Artist", link=view.link("/artist", "artist_key"))]
 
 
+def empty_tops(entity: str, when: str = "in this period") -> str:
+    """What is said where there are no tops. Music may have been heard all the same: account data names no albums."""
+    if entity == "album":
+        return (
+            f"No music whose album is known was heard {when}. Account data doesn't tell albums; extended history does."
+        )
+    return f"No music was heard {when}."
+
+
 def top_block(view: View, entity: str, limit: int = 5, *, is_half: bool = False, of: str = "", **values: int) -> Block:
     """The entities with most listening time; with `of`, those of one artist or album, whose key is given as `key`."""
     names = name_columns(view, entity)
@@ -65,7 +74,7 @@ def top_block(view: View, entity: str, limit: int = 5, *, is_half: bool = False,
         is_half=is_half,
         pictures=True,
         shown=limit,
-        empty="No music was heard in this period.",
+        empty=empty_tops(entity),
     )
 
 

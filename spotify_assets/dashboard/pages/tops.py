@@ -109,7 +109,7 @@ def _own_chart(view: View, entity: str) -> tuple[Block, list[tuple[str, str]], s
         _chart_columns(view, entity, is_compared=has_before),
         note=f"By listening time{f', compared with {write_day(before)} to {write_day(until)}' if has_before else ''}.",
         pictures=True,
-        empty="No music was heard in this period.",
+        empty=parts.empty_tops(entity),
     )
     return block, [], ""
 
@@ -227,6 +227,6 @@ def _race(view: View, entity: str, year: int) -> Block:
         ],
         chart=lambda rows: charts.race_chart(names(rows)),
         note=f"Hours added up over {year}, the top ten {entity}s at its end.",
-        empty=f"No music was heard in {year}.",
+        empty=parts.empty_tops(entity, f"in {year}"),
         shown=120,
     )
