@@ -14,8 +14,7 @@ from filelock import FileLock
 from sqlalchemy.exc import OperationalError
 
 import spotify_assets
-from spotify_assets.defs.liveness import ACTIVE, command_process
-from spotify_assets.processes import is_alive
+from spotify_assets.defs.liveness import fail_dead_runs
 from spotify_assets.storage import plain_path
 
 DEFAULT_HOME = "data/dagster"
@@ -57,7 +56,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
         with FileLock(home / "opening.lock"):
             opened = dg.DagsterInstance.get()
         with opened as persistent:
-            _fail_dead_runs(persistent)
+            fail_dead_runs(persistent)
             yield persistent
     except OperationalError as error:
         if "database is locked" not in str(error):
@@ -144,10 +143,3 @@ def _replace_file(path: Path, text: str) -> None:
     part = path.with_suffix(".part")
     part.write_text(text)
     part.replace(path)
-
-
-def _fail_dead_runs(instance: dg.DagsterInstance) -> None:
-    for record in instance.get_run_records(dg.RunsFilter(statuses=ACTIVE)):
-        since = record.start_time or record.create_timestamp.timestamp()
-        if is_alive(command_process(record.dagster_run), since) is False:
-            instance.report_run_failed(record.dagster_run, "The process that ran it no longer exists.")

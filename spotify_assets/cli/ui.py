@@ -33,6 +33,7 @@ from rich.console import Console
 
 from spotify_assets.cli.instance import shipped, why_failed
 from spotify_assets.cli.terminal import plain
+from spotify_assets.defs.liveness import fail_dead_runs
 
 HOST = "127.0.0.1"
 POLL_SECONDS = 1
@@ -40,6 +41,20 @@ GRACE_SECONDS = 15
 LOG_BYTES = 5_000_000
 STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 ACTIVE_STATUSES = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+# Stops the process group once standard input closes, and so also when the UI is killed: Dagster's processes would
+# outlive it, keep its port, and go on starting runs.
+EXIT_WITH_PARENT = """
+exec 3<&0
+(
+    cat <&3 >/dev/null
+    trap '' TERM
+    kill -TERM -- -$$ || exit
+    seconds=0
+    while kill -0 $$ && [ $seconds -lt 15 ]; do sleep 1; seconds=$((seconds + 1)); done
+    kill -KILL -- -$$
+) >/dev/null 2>&1 &
+exec "$@" </dev/null 3<&-
+"""
 ENDED = {
     dg.DagsterRunStatus.SUCCESS: "[green]succeeded[/]",
     dg.DagsterRunStatus.FAILURE: "[red]failed[/]",
@@ -58,6 +73,7 @@ def serve(home: Path, port: int, console: Console) -> None:
     if _is_taken(port):
         raise click.ClickException(f"port {port} is in use; choose another: spotify-assets ui --port {port + 1}")
     with dg.DagsterInstance.get() as instance:
+        fail_dead_runs(instance)
         try:
             with _services(port, home / "ui.log") as services:
                 with console.status("Starting Dagster"):
@@ -74,15 +90,19 @@ def serve(home: Path, port: int, console: Console) -> None:
 
 
 class _Services:
-    """`dagster dev` and its child processes (web server, daemon, code server, runs), as one process group."""
+    """`dagster dev` and its child processes (web server, daemon, code server, runs), as one process group.
+
+    The group is stopped when this process ends, even by SIGKILL.
+    """
 
     def __init__(self, port: int, log: Path) -> None:
         workspace = str(shipped("workspace.yaml"))
+        dagster_dev = [sys.executable, "-m", "dagster", "dev", "-h", HOST, "-p", str(port), "-w", workspace]
         self._log = log
         self._tail: deque[str] = deque(maxlen=20)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "dagster", "dev", "-h", HOST, "-p", str(port), "-w", workspace],
-            stdin=subprocess.DEVNULL,
+            ["sh", "-c", EXIT_WITH_PARENT, "sh", *dagster_dev],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,9 +1,13 @@
 """Which runs are under way: a run whose process was killed has no end, and Dagster shows it as started for good."""
 
+import json
 import socket
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+
+# Dagster has no public name for this tag; if it moves, this import fails.
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from spotify_assets.processes import is_alive
 
@@ -11,6 +15,10 @@ from spotify_assets.processes import is_alive
 PID_TAG = "spotify_assets/process"
 ACTIVE = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
           dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]  # fmt: skip
+# A queued run has no process yet.
+PROCESSED = [status for status in ACTIVE if status is not dg.DagsterRunStatus.QUEUED]
+# How Dagster names the machine of a code server that it started itself.
+LOCALHOST = "localhost"
 # A run of an unknown process is taken for killed if it told nothing for so long.
 SILENT_FOR = timedelta(hours=1)
 # Events that are searched for the id of a run's process, which is in one of the first ones.
@@ -35,11 +43,8 @@ def run_is_under_way(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool
     run = record.dagster_run
     if run.status is dg.DagsterRunStatus.QUEUED:  # the daemon starts it, however long it waits
         return True
-    since = record.start_time or record.create_timestamp.timestamp()
-    if (alive := is_alive(command_process(run), since)) is not None:
+    if (alive := _process_is_alive(instance, record)) is not None:
         return alive
-    if _runs_here(instance, run.run_id, since):
-        return True
     last = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
     heard = max(
         [record.update_timestamp.astimezone(UTC), *(datetime.fromtimestamp(one.timestamp, UTC) for one in last)]
@@ -47,12 +52,36 @@ def run_is_under_way(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool
     return datetime.now(UTC) - heard < SILENT_FOR
 
 
-def _runs_here(instance: dg.DagsterInstance, run_id: str, since: float) -> bool:
-    """Whether a process of this machine has the id that the run's first events tell, as Dagster's daemon starts it."""
-    told = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT, limit=FIRST_EVENTS).records
-    for one in told:
-        event = one.event_log_entry.dagster_event
-        pid = event.engine_event_data.metadata.get("pid") if event else None
-        if pid is not None and is_alive(f"{socket.gethostname()}:{pid.value}", since):
-            return True
-    return False
+def fail_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Mark runs as failed whose process on this machine no longer exists.
+
+    Dagster does that only for processes of its present code server. After a loss of power, those before would count
+    as running for good, and two of them block all others (`max_concurrent_runs`).
+    """
+    for record in instance.get_run_records(dg.RunsFilter(statuses=PROCESSED)):
+        if _process_is_alive(instance, record) is False:
+            instance.report_run_failed(record.dagster_run, "The process that ran it no longer exists.")
+
+
+def _process_is_alive(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool | None:
+    """Whether a run's process runs; None where that can't be known, as on another machine.
+
+    Commands name it in a tag. Of a run that Dagster's code server on this machine started, the first events do.
+    """
+    run = record.dagster_run
+    since = record.start_time or record.create_timestamp.timestamp()
+    if (alive := is_alive(command_process(run), since)) is not None:
+        return alive
+    told = instance.get_records_for_run(
+        run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT, limit=FIRST_EVENTS
+    ).records
+    events = [one.event_log_entry.dagster_event for one in told]
+    pids = [event.engine_event_data.metadata["pid"].value for event in events if event and _tells_process(event)]
+    if any(is_alive(f"{socket.gethostname()}:{pid}", since) for pid in pids):
+        return True
+    is_of_this_machine = json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("host") == LOCALHOST
+    return False if pids and is_of_this_machine else None
+
+
+def _tells_process(event: dg.DagsterEvent) -> bool:
+    return "pid" in event.engine_event_data.metadata

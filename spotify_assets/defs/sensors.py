@@ -10,7 +10,7 @@ from uuid import uuid4
 import dagster as dg
 
 from spotify_assets.defs import jobs
-from spotify_assets.defs.liveness import ACTIVE, run_is_under_way
+from spotify_assets.defs.liveness import ACTIVE, fail_dead_runs, run_is_under_way
 from spotify_assets.defs.resources.landing import LandingResource
 from spotify_assets.ingest.history import Changes, find_changes, find_mismatch
 from spotify_assets.lake.damage import DamagedTableError
@@ -48,7 +48,8 @@ ASK_BILLED_AGAIN = timedelta(days=1)
 
 
 def active_run(context: dg.SensorEvaluationContext, job_names: Sequence[str]) -> str | None:
-    """Describe an active run of one of the jobs; None if there is none."""
+    """Describe an active run of one of the jobs; None if there is none. Marks runs of dead processes as failed."""
+    fail_dead_runs(context.instance)
     for name in job_names:
         for record in context.instance.get_run_records(dg.RunsFilter(job_name=name, statuses=ACTIVE), limit=20):
             if run_is_under_way(context.instance, record):

@@ -110,6 +110,18 @@ def test_it_stops_while_it_starts(script, number):
     assert output.read_text() == "Stopped.\n"
 
 
+def test_what_it_started_ends_when_it_is_killed(script):
+    start, output = script
+    process = start(free_port())
+    wait_for(lambda: "http://" in output.read_text(), "the address")
+    children = process.children(recursive=True)
+    process.kill()
+    wait_for(
+        lambda: all(not child.is_running() or child.status() == psutil.STATUS_ZOMBIE for child in children),
+        "the end of its children",
+    )
+
+
 def test_a_port_that_is_taken_is_one_line(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

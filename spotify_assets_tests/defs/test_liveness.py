@@ -1,5 +1,6 @@
 """Runs of several ages, whose processes live or not."""
 
+import json
 import os
 import socket
 import subprocess
@@ -9,10 +10,13 @@ from datetime import datetime, timedelta
 import dagster as dg
 import pytest
 from dagster._core.events import EngineEventData
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.test_utils import create_run_for_test
 
 from spotify_assets.defs import liveness
-from spotify_assets.defs.liveness import PID_TAG, run_is_under_way
+from spotify_assets.defs.liveness import PID_TAG, fail_dead_runs, run_is_under_way
+
+FAILURE = dg.DagsterRunStatus.FAILURE
 
 
 @pytest.fixture
@@ -80,3 +84,18 @@ def test_an_event_keeps_a_run_elsewhere_alive(instance, monkeypatch):
     [record] = instance.get_run_records(dg.RunsFilter(run_ids=[run.run_id]))
     silent = record._replace(update_timestamp=record.update_timestamp - timedelta(hours=5))
     assert run_is_under_way(instance, silent)
+
+
+def test_a_run_of_a_process_that_is_gone_is_failed_whoever_started_it(instance, gone):
+    """After a loss of power, Dagster's code server knows of none from before; two would block all others."""
+    here, elsewhere = json.dumps({"host": "localhost", "socket": "/tmp/one"}), json.dumps({"host": "a-server"})
+    runs = {
+        "of a command": started(instance, **{PID_TAG: f"{socket.gethostname()}:{gone}"}),
+        "of the daemon": started(instance, gone, **{GRPC_INFO_TAG: here}),
+        "alive": started(instance, os.getpid(), **{GRPC_INFO_TAG: here}),
+        "says nothing": started(instance, **{GRPC_INFO_TAG: here}),
+        "elsewhere": started(instance, gone, **{GRPC_INFO_TAG: elsewhere}),
+    }
+    fail_dead_runs(instance)
+    failed = [name for name, run in runs.items() if instance.get_run_by_id(run.run_id).status is FAILURE]
+    assert failed == ["of a command", "of the daemon"]

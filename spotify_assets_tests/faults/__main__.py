@@ -17,14 +17,18 @@ from pathlib import Path
 
 from spotify_assets.engine.session import spark_session
 from spotify_assets.settings import PREFIX
+from spotify_assets_tests.faults.daemon import DaemonEpisode
 from spotify_assets_tests.faults.episode import Episode, Tally, prepare
 from spotify_assets_tests.faults.place import Place
 
 STEPS = 12
-# One of so many episodes exports flat files, runs everything in Dagster, has its landing zone and lake in a bucket.
+# One of so many episodes exports flat files, runs everything in Dagster, has its landing zone and lake in a bucket,
+# has the UI's sensors do the work.
 EXPORTING = 4
 WITH_DAGSTER = 5
 IN_BUCKET = 3
+OF_DAEMON = 7
+KINDS = ("disk", "bucket", "daemon")
 
 
 def main() -> int:
@@ -33,6 +37,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60, help="no episode begins after this time")
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same faults")
     parser.add_argument("--episode", type=int, help="run this one only")
+    parser.add_argument("--only", choices=KINDS, help="all episodes are of this kind")
     parser.add_argument("--steps", type=int, default=STEPS, help=f"steps of an episode (default {STEPS})")
     parser.add_argument("--folder", type=Path, help="where data and logs are kept (default: a temporary folder)")
     options = parser.parse_args()
@@ -51,25 +56,32 @@ def main() -> int:
     number = options.episode or 1
     atexit.register(place.close)
     while True:
+        kind = options.only or kind_of(number)
         place.restore(
             template,
             has_export=number % EXPORTING == 0,
-            has_dagster=number % WITH_DAGSTER == 0,
-            is_in_bucket=number % IN_BUCKET == 0,
+            has_dagster=kind == "daemon" or number % WITH_DAGSTER == 0,
+            is_in_bucket=kind == "bucket",
         )
-        episode = Episode(place, f"{options.seed}/{number}", tally, usual)
+        episode = (DaemonEpisode if kind == "daemon" else Episode)(place, f"{options.seed}/{number}", tally, usual)
         known = len(tally.violations)
         episode.run(options.steps)
-        say(f"episode {number}: {tally.faults.total():,} faults so far")
+        say(f"episode {number} ({kind}): {tally.faults.total():,} faults so far")
         for violation, where in tally.violations[known:]:
             say(f"  {violation.kind}: {violation.what}")
-            say(f"    {where}; python -m spotify_assets_tests.faults --seed {options.seed} --episode {number}")
+            again = f"--seed {options.seed} --episode {number}{f' --only {options.only}' if options.only else ''}"
+            say(f"    {where}; python -m spotify_assets_tests.faults {again}")
         number += 1
         if options.episode or time.monotonic() > until:
             break
     place.close()
     print_summary(tally, root)
     return 1 if tally.violations else 0
+
+
+def kind_of(number: int) -> str:
+    """Kind of an episode, by its number."""
+    return "daemon" if number % OF_DAEMON == 0 else "bucket" if number % IN_BUCKET == 0 else "disk"
 
 
 def print_summary(tally: Tally, root: Path) -> None:

@@ -4,11 +4,13 @@ import multiprocessing
 import os
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -23,6 +25,10 @@ from spotify_assets_tests.faults.direct import DirectRuns
 PATIENCE_SECONDS = 240
 # Within this time after its end, what it printed is read.
 DRAINED_SECONDS = 2
+# Library that gives a process another clock (Debian's package faketime).
+FAKETIME = next(
+    iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), Path("/usr/lib/faketime/libfaketimeMT.so.1")
+)
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     ["spotify_assets.definitions", "spotify_assets.cli.dagster_runs", "spotify_assets.transforms", "pysail", __name__]
@@ -61,6 +67,7 @@ class Command:
         environment: All variables of the process.
         largest_file: Bytes that a file can have, as if the disk were full (RLIMIT_FSIZE); 0 for no limit.
         has_dagster: Whether Dagster runs what it does; see `DirectRuns`.
+        clock: Time of its clock as it starts, as `2031-01-01 00:00:00`, UTC; empty for that of the machine.
     """
 
     def __init__(
@@ -71,17 +78,22 @@ class Command:
         largest_file: int = 0,
         *,
         has_dagster: bool = True,
+        clock: str = "",
     ) -> None:
         self._printed: list[bytes] = []
         # No file, as its size would be limited, too.
         reader, writer = CONTEXT.Pipe(duplex=False)
         self._reader = threading.Thread(target=self._read, args=(reader,), daemon=True)
         self._began = time.monotonic()
-        self._process: ForkServerProcess = CONTEXT.Process(
-            target=_run,
-            args=(arguments, str(folder), dict(environment), writer, largest_file, has_dagster),
-            daemon=True,
-        )
+        self._process: ForkServerProcess | _Clocked
+        if clock:
+            self._process = _Clocked(arguments, folder, environment, writer, clock, has_dagster=has_dagster)
+        else:
+            self._process = CONTEXT.Process(
+                target=_run,
+                args=(arguments, str(folder), dict(environment), writer, largest_file, has_dagster),
+                daemon=True,
+            )
         self._process.start()
         writer.close()
         self._reader.start()
@@ -123,6 +135,76 @@ class Command:
         return Ended(code, output, time.monotonic() - self._began, was_hit)
 
 
+class _Clocked:
+    """A process with another clock, with the methods of `multiprocessing`: the library is loaded as Python starts."""
+
+    def __init__(
+        self,
+        arguments: list[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        writer: Connection,
+        clock: str,
+        *,
+        has_dagster: bool,
+    ) -> None:
+        self._arguments = [
+            sys.executable,
+            "-c",
+            f"from {__name__} import run_here; run_here(has_dagster={has_dagster})",
+            *arguments,
+        ]
+        self._folder = folder
+        self._environment = {**environment, **clocked(clock)}
+        self._writer = writer
+
+    def start(self) -> None:
+        output = self._writer.fileno()
+        self._process = subprocess.Popen(
+            self._arguments,
+            cwd=self._folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def exitcode(self) -> int | None:
+        return self._process.poll()
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def join(self, seconds: float | None = None) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def clocked(clock: str) -> dict[str, str]:
+    """Variables of a process whose clock starts at a time, in UTC; its timers go on by the machine's."""
+    return {
+        "LD_PRELOAD": str(FAKETIME),
+        "FAKETIME": f"@{clock}",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "TZ": "UTC",
+    }
+
+
+def run_here(*, has_dagster: bool) -> None:
+    """Run the command of `sys.argv` in this process."""
+    if not has_dagster:
+        Runner.dagster = property(lambda runner: DirectRuns(runner.settings))  # type: ignore[assignment]  # for this process
+    commands.main()
+
+
 def _run(
     arguments: list[str],
     folder: str,
@@ -144,7 +226,5 @@ def _run(
     if largest_file:
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, hard))
-    if not has_dagster:
-        Runner.dagster = property(lambda runner: DirectRuns(runner.settings))  # type: ignore[assignment]  # for this process
     sys.argv = ["spotify-assets", *arguments]
-    commands.main()
+    run_here(has_dagster=has_dagster)

@@ -174,27 +174,33 @@ class Episode:
             yield from self._judge(arguments, ended)
             if ended.code == 0 or any(end in ended.last_line for end in ENDS):
                 break
-            hint = HINT.search(ended.last_line)
-            if hint and hint[1] not in hints:
-                hints.add(hint[1])
-                self._note(f"as it says: {hint[1]}")
-                yield from self._judge(hint[1].split(), self._start(hint[1].split()).wait())
-            elif MOVE_AWAY in ended.last_line and MOVE_AWAY not in hints:
-                hints.add(MOVE_AWAY)
-                self._note("as it says: the DuckDB file is moved away")
-                self.place.warehouse.unlink()
-            elif (kept := DELETE.search(ended.last_line)) and kept[1] not in hints:
-                hints.add(kept[1])
-                self._note(f"as it says: {kept[1]} deleted")
-                for path in kept[1].split(", "):
-                    Path(path).unlink()
-            elif (attempts := attempts + 1) >= AGAIN:
+            if not (yield from self._do_as_it_says(ended.last_line, hints)) and (attempts := attempts + 1) >= AGAIN:
                 yield Violation("stuck", f"{' '.join(arguments)}: {ended.last_line}")
                 return True
         if ended.code == 0:
             before = self._usual.get(arguments[0], ended.seconds)
             self._usual[arguments[0]] = 0.7 * before + 0.3 * ended.seconds
         return False
+
+    def _do_as_it_says(self, line: str, hints: set[str]) -> Generator[Violation, None, bool]:
+        """Do what a line tells to do, unless that was done before (`hints`); whether it told something new."""
+        hint, kept = HINT.search(line), DELETE.search(line)
+        if hint and hint[1] not in hints:
+            hints.add(hint[1])
+            self._note(f"as it says: {hint[1]}")
+            yield from self._judge(hint[1].split(), self._start(hint[1].split()).wait())
+        elif MOVE_AWAY in line and MOVE_AWAY not in hints:
+            hints.add(MOVE_AWAY)
+            self._note("as it says: the DuckDB file is moved away")
+            self.place.warehouse.unlink()
+        elif kept and kept[1] not in hints:
+            hints.add(kept[1])
+            self._note(f"as it says: {kept[1]} deleted")
+            for path in kept[1].split(", "):
+                Path(path).unlink()
+        else:
+            return False
+        return True
 
     def _look_for_import(self, arguments: list[str]) -> Iterator[Violation]:
         """After an import, its file is landed."""
@@ -233,11 +239,13 @@ class Episode:
                 self._known.add(leftover.what)
                 yield leftover
 
-    def _start(self, arguments: list[str], *, largest_file: int = 0, **variables: str) -> Command:
+    def _start(self, arguments: list[str], *, largest_file: int = 0, clock: str = "", **variables: str) -> Command:
         (self.place.data / "tmp").mkdir(exist_ok=True)
         self.tally.commands[arguments[0]] += 1
         environment = self.place.environment(**variables)
-        return Command(arguments, self.place.data, environment, largest_file, has_dagster=self.place.has_dagster)
+        return Command(
+            arguments, self.place.data, environment, largest_file, has_dagster=self.place.has_dagster, clock=clock
+        )
 
     def _count(self, kind: str, what: str) -> None:
         self.tally.faults[kind] += 1

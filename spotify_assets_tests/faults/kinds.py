@@ -19,7 +19,7 @@ from deltalake import DeltaTable, write_deltalake
 from filelock import FileLock
 
 from spotify_assets.model import TABLES
-from spotify_assets_tests.faults.commands import Command, Ended
+from spotify_assets_tests.faults.commands import FAKETIME, Command, Ended
 from spotify_assets_tests.faults.place import TIMES, Place
 from spotify_assets_tests.lake import broken
 
@@ -27,6 +27,8 @@ RAW = ("raw_plays", "raw_files", "raw_playlists", "raw_playlist_files")
 KILLS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)
 LOCKED_SECONDS = 20.0
 LOST_SECONDS = 20.0
+# Between the plays, and years ahead.
+CLOCKS = ("2024-02-05 12:00:00", "2024-06-01 00:00:00", "2031-01-01 00:00:00", "2045-12-31 23:59:50")
 UNREACHABLE = "mysql://nobody:nothing@127.0.0.1:1/nowhere"
 
 # What is done before a command; it returns what it did, and raises where it can't be done as things are.
@@ -249,6 +251,17 @@ def lose_bucket(place: Place, chance: Random, start: Start, usual: float) -> tup
     return f"bucket {how} after {after:.1f} s, for {seconds:.0f} s", command.release_after(seconds, bucket.start)
 
 
+def move_clock(place: Place, chance: Random, start: Start, usual: float) -> tuple[str, Ended]:
+    """Run the command at another date, and perhaps kill it."""
+    when, is_killed, share = chance.choice(CLOCKS), chance.random() < 0.3, chance.random()
+    if not FAKETIME.exists():
+        raise NotPossibleError
+    command = start(clock=when)
+    # The process imports everything first.
+    ended = command.signal_after(share * (usual + 5), signal.SIGKILL) if is_killed else command.wait()
+    return f"clock at {when}{', and killed' if ended.was_hit else ''}", ended
+
+
 def run_twice(place: Place, chance: Random, start: Start, usual: float) -> tuple[str, Ended]:
     """Run the command twice at the same time; the outcome is that of the second."""
     first, second = start(), start()
@@ -280,6 +293,7 @@ RUNNING: dict[Running, int] = {
     lose_bucket: 4,
     unreachable_target: 1,
     run_twice: 1,
+    move_clock: 2,
     undisturbed: 1,
 }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from spotify_assets.settings import PREFIX, variable
+from spotify_assets.settings import PREFIX, Settings, variable
 from spotify_assets_tests.conftest import World, account, extended
 from spotify_assets_tests.faults.bucket import BucketServer
 from spotify_assets_tests.faults.compare import digest
@@ -98,6 +98,13 @@ class Place:
     def world(self) -> World:
         """Lake and landing zone, as tests use them."""
         return World(self.data, self.spark, STARTS | self.overrides)
+
+    @property
+    def settings_of_commands(self) -> Settings:
+        """Settings of commands, with their targets; without a bucket."""
+        exported = {"export_uri": str(self.export)} if self.has_export else {}
+        options = STARTS | self.overrides | {"warehouse": str(self.warehouse)} | exported
+        return World(self.data, self.spark, options).settings
 
     def environment(self, **more: str) -> dict[str, str]:
         """Variables of a command."""
