@@ -48,10 +48,10 @@ exec 3<&0
 (
     cat <&3 >/dev/null
     trap '' TERM
-    kill -TERM -- -$$ || exit
+    kill -s TERM -- -$$ || exit
     seconds=0
     while kill -0 $$ && [ $seconds -lt 15 ]; do sleep 1; seconds=$((seconds + 1)); done
-    kill -KILL -- -$$
+    kill -s KILL -- -$$
 ) >/dev/null 2>&1 &
 exec "$@" </dev/null 3<&-
 """
