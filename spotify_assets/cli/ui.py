@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -37,6 +37,9 @@ from spotify_assets.defs.liveness import fail_dead_runs
 
 HOST = "127.0.0.1"
 POLL_SECONDS = 1
+# Reloading code replaces the code server, which takes some seconds.
+WITHOUT_CODE_SECONDS = 20
+CODE_SERVER = ["dagster", "api", "grpc"]
 GRACE_SECONDS = 15
 LOG_BYTES = 5_000_000
 STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -100,6 +103,7 @@ class _Services:
         dagster_dev = [sys.executable, "-m", "dagster", "dev", "-h", HOST, "-p", str(port), "-w", workspace]
         self._log = log
         self._tail: deque[str] = deque(maxlen=20)
+        self._had_code = time.monotonic()
         self._process = subprocess.Popen(
             ["sh", "-c", EXIT_WITH_PARENT, "sh", *dagster_dev],
             stdin=subprocess.PIPE,
@@ -121,11 +125,23 @@ class _Services:
                     handler.emit(logging.makeLogRecord({"msg": line.rstrip()}))
 
     def check(self) -> None:
-        """Raise ClickException if Dagster stopped, which it does when one of its services stops."""
+        """Raise ClickException if Dagster stopped, which it does when its web server or daemon stops."""
         if self._process.poll() is not None:
             self._reader.join(POLL_SECONDS)
             last = next((line for line in reversed(self._tail) if line.strip()), "nothing was logged")
             raise click.ClickException(f"Dagster stopped: {last.strip()} (more in {self._log})")
+
+    def check_code_server(self) -> None:
+        """Raise ClickException if the code server ended: Dagster goes on without it, and runs nothing any more."""
+        with suppress(psutil.NoSuchProcess):
+            for process in psutil.Process(self._process.pid).children(recursive=True):
+                with suppress(psutil.Error):
+                    if process.cmdline()[2:5] == CODE_SERVER:
+                        self._had_code = time.monotonic()
+        if time.monotonic() - self._had_code > WITHOUT_CODE_SECONDS:
+            raise click.ClickException(
+                f"Dagster's code server ended, maybe for lack of memory (more in {self._log}); start the UI again"
+            )
 
     def stop(self) -> None:
         """Stop the process group by SIGTERM, then by SIGKILL. Dagster marks interrupted runs as failed."""
@@ -181,6 +197,7 @@ def _print_runs(instance: dg.DagsterInstance, services: _Services, console: Cons
     with console.status("") as status:
         while True:
             services.check()
+            services.check_code_server()
             for record in _ended(instance, since):
                 if record.dagster_run.run_id not in printed:
                     printed.add(record.dagster_run.run_id)

@@ -48,6 +48,8 @@ class SourceRead:
         corrected: Number of these whose `played_at` is before `reported_at`.
         corrected_until: Latest `reported_at` (UTC) of those; None where there is none.
         exported_at: Of playlists or a library, when they were exported (UTC); see `exported_at`.
+        valid_from: When the earliest record that lies beyond this machine's clock can become valid (UTC), and the file
+            has to be read again; None where there is none.
     """
 
     file: HistoryFile
@@ -63,6 +65,7 @@ class SourceRead:
     corrected: int = 0
     corrected_until: datetime | None = None
     exported_at: datetime | None = None
+    valid_from: datetime | None = None
 
 
 def latest_valid(landed_at: datetime, settings: Settings, now: datetime) -> datetime:
@@ -118,6 +121,8 @@ def records(read: SourceRead, source: Source, settings: Settings, orders: DateOr
     start = floor_to_grain(settings.plays_start, settings.plays_grain)
     now = datetime.now(UTC)
     bound = latest_valid(read.file.landed_at, settings, now)
+    # As `latest_valid` measures it.
+    lead = timedelta() if read.file.landed_at < settings.plays_start else CLOCK_SKEW
     # The same figures for a file whose date is not believed.
     by_now = SourceRead(read.file, read.source)
     read.records = 0
@@ -139,6 +144,7 @@ def records(read: SourceRead, source: Source, settings: Settings, orders: DateOr
                 table = table.append_column("offline_at", offline_at).append_column("played_at", played_at)
                 _update_intervals(read, table, start, bound)
                 _update_intervals(by_now, table, start, now + CLOCK_SKEW)
+                _update_valid_from(read, table, now, lead)
                 yield _raw_plays_table(read, table)
             read.detail = history.detail
             if 2 * (read.undated - by_now.undated) > read.records - by_now.undated:
@@ -206,6 +212,14 @@ def _widened(interval: Interval | None, times: pa.ChunkedArray) -> Interval:
     """The interval that includes these times, too."""
     first, last = pc.min_max(times).as_py().values()
     return (min(first, interval[0]), max(last, interval[1])) if interval else (first, last)
+
+
+def _update_valid_from(read: SourceRead, table: pa.Table, now: datetime, lead: timedelta) -> None:
+    """Note the first time after `now + lead`, less `lead`."""
+    reported_at = table["reported_at"]
+    beyond = pc.min(pc.filter(reported_at, pc.greater(reported_at, now + lead))).as_py()
+    if beyond is not None:
+        read.valid_from = min(beyond - lead, read.valid_from or beyond)
 
 
 def _raw_plays_table(read: SourceRead, table: pa.Table) -> pa.Table:

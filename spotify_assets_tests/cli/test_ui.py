@@ -122,6 +122,20 @@ def test_what_it_started_ends_when_it_is_killed(script):
     )
 
 
+def test_it_ends_when_the_code_server_was_killed(script):
+    """Dagster goes on without it: its pages stay, and no sensor starts anything."""
+    start, output = script
+    process = start(free_port())
+    wait_for(lambda: "http://" in output.read_text(), "the address")
+    [server] = [child for child in process.children(recursive=True) if child.cmdline()[2:5] == ui.CODE_SERVER]
+    home = server.environ()["DAGSTER_HOME"]
+    server.kill()
+    wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "the end")
+    assert output.read_text().splitlines()[-1] == (
+        f"Error: Dagster's code server ended, maybe for lack of memory (more in {home}/ui.log); start the UI again"
+    )
+
+
 def test_a_port_that_is_taken_is_one_line(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

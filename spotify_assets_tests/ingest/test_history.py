@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from pyarrow import parquet as pq
 
 from spotify_assets.ingest import history as ingest_module
+from spotify_assets.ingest import history_rows
 from spotify_assets.ingest.history import UnusedFile, find_changes, known_digests, latest_valid, use_of
 from spotify_assets.lake.maintenance import maintain_lake
 from spotify_assets.lake.tables import Lake
@@ -312,6 +313,51 @@ def test_a_file_dated_in_the_future_vouches_for_no_record_of_the_future(world):
     world.ingest()
     [row] = world.rows("raw_files")
     assert (f"{row['last_played_at']:%Y-%m-%dT%H:%M:%SZ}", row["undated_records"]) == (times[0], 1)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Set this machine's clock, as far as files are read by it."""
+
+    def set_to(time):
+        class Moved(datetime):
+            @classmethod
+            def now(cls, zone=None):
+                return datetime.fromisoformat(time).replace(tzinfo=UTC)
+
+        for module in (ingest_module, history_rows):
+            monkeypatch.setattr(module, "datetime", Moved)
+
+    return set_to
+
+
+@pytest.mark.parametrize("landed_at", [LANDED_AT, datetime(1980, 1, 1, tzinfo=UTC), datetime(2035, 1, 1, tzinfo=UTC)])
+@pytest.mark.parametrize(("wrong", "undated"), [("2024-02-05", 2), ("2024-03-15", 1)])
+def test_what_was_read_while_the_clock_was_behind_is_read_again(world, clock, landed_at, wrong, undated):
+    times = ["2024-01-31T12:00:00Z", "2024-03-01T12:00:00Z", "2024-03-31T12:00:00Z"]
+    world.land("anna/x.json", [extended(time) for time in times], landed_at=landed_at)
+    for time, expected in ((wrong, undated), ("2026-01-01", 0)):
+        clock(time)
+        world.ingest()
+        [row] = world.rows("raw_files")
+        assert (row["undated_records"], f"{row['last_played_at']:%Y-%m-%dT%H:%M:%SZ}") == (
+            expected,
+            times[-1 - expected],
+        )
+        assert not world.ingest().changes
+
+
+def test_what_was_read_while_the_clock_was_ahead_is_read_again(world, clock):
+    world.land(
+        "anna/x.json",
+        [extended("2024-01-31T12:00:00Z"), extended("2030-01-31T12:00:00Z")],
+        landed_at=datetime(2044, 1, 1, tzinfo=UTC),
+    )
+    for time, undated in (("2045-01-01", 0), ("2026-01-01", 1)):
+        clock(time)
+        world.ingest()
+        assert [row["undated_records"] for row in world.rows("raw_files")] == [undated]
+        assert not world.ingest().changes
 
 
 @pytest.mark.parametrize(
