@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from deltalake import CommitProperties
 
-from spotify_assets.ingest.catalog import CATALOG_FILES, mirror_catalog
+from spotify_assets.ingest.catalog import CATALOG_TABLES, mirror_catalog
 from spotify_assets.ingest.history import UnusedFile, ingest
 from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.ingest.responses import (
@@ -52,7 +52,7 @@ def compute_run(
         mirror_library(landing, lake, settings)
     for table in {*CORRECTIONS} & {*run.tables}:
         mirror_overrides(landing, lake, settings, table)
-    if CATALOG_FILES in run.tables:
+    if {*CATALOG_TABLES} & {*run.tables}:
         mirror_catalog(landing, lake, settings)
     for table in run.tables:
         if tables and table not in tables:

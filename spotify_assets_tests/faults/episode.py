@@ -82,7 +82,12 @@ class Episode:
                 self._note(f"!!! {violation.kind}: {violation.what}")
             if any(violation.kind in ENDING for violation in found):
                 shutil.copytree(
-                    self.place.data, self.log.with_suffix(f".step{number}"), symlinks=True, dirs_exist_ok=True
+                    self.place.data,
+                    self.log.with_suffix(f".step{number}"),
+                    symlinks=True,
+                    # It has sockets, which can't be copied.
+                    ignore=shutil.ignore_patterns("tmp"),
+                    dirs_exist_ok=True,
                 )
                 return
 

@@ -243,7 +243,7 @@ def read_overrides(
             yield _mirror_result(lake, table, lines_skipped=len(skipped), skipped="; ".join(skipped[:MAX_NAMED]))
 
 
-@landed_tables(lambda _: {table: [] for table in CATALOG_TABLES})
+@landed_tables(lambda _: {table: [] for table in CATALOG_TABLES}, can_subset=True)
 def read_catalogue(
     context: dg.AssetExecutionContext, landing: LandingResource, settings: dg.ResourceParam[Settings]
 ) -> Iterator[dg.MaterializeResult]:
@@ -254,7 +254,8 @@ def read_catalogue(
         context.log.warning(escape_controls(f"{name} is not used: {detail}"))
     figures = {"files_read": mirrored.files, "files_deleted": mirrored.deleted, "unused": len(mirrored.unused)}
     for table in CATALOG_TABLES:
-        yield _mirror_result(lake, table, **figures)
+        if dg.AssetKey(table) in context.selected_asset_keys:
+            yield _mirror_result(lake, table, **figures)
 
 
 @asset_where(
