@@ -13,9 +13,11 @@ from deltalake.exceptions import CommitFailedError
 from pyarrow.fs import PyFileSystem
 
 from spotify_assets.lake import commits, tables
+from spotify_assets.lake.history import history
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
 from spotify_assets.retry import Backoff
+from spotify_assets_tests.faults.compare import find_leaks
 
 
 @pytest.fixture
@@ -194,6 +196,28 @@ def test_dropping_history_keeps_the_latest_version_and_the_state_of_windows(lake
     assert [path.name for path in files if secret.encode() in path.read_bytes()] == []
     assert len([path for path in files if path.suffix == ".parquet" and "checkpoint" not in path.name]) == 1
     assert commits.window_states(Lake(lake.uri).open("dim_listener")) == state
+
+
+def test_commits_of_a_vacuum_leave_no_traces_of_a_forgotten_listener(lake):
+    """They come after ours, say nothing of themselves, and a checkpoint keeps which files they removed."""
+
+    def whole(delta):
+        return commits.commit_metadata(delta, "run", {commits.WHOLE: "state"}, None)
+
+    replace(lake, "unforgettable", "a", metadata=whole)
+    table = lake.ensure("dim_listener")
+    table.create_checkpoint()
+    lake.replace("dim_listener", lambda: iter(()), predicate="listener = 'unforgettable'", metadata=whole)
+    for _ in range(2):
+        table = lake.ensure("dim_listener")
+        table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+        table.create_checkpoint()
+    written = [commit["operation"] for commit in history(lake.open("dim_listener"))]
+    assert written[:2] == ["VACUUM END", "VACUUM START"]
+    assert list(find_leaks(Path(lake.uri), "unforgettable"))
+    lake.drop_history()
+    assert names(lake) == ["a"]
+    assert list(find_leaks(Path(lake.uri), "unforgettable")) == []
 
 
 def test_files_on_disk_are_read_without_callbacks_into_python(tmp_path):
