@@ -493,6 +493,7 @@ def forget(listener: str, yes: bool) -> None:
     from spotify_assets.lake.tables import Lake
     from spotify_assets.landing.copy_in import listener_files
     from spotify_assets.landing.queue import LandingQueue
+    from spotify_assets.landing.zone import HISTORY
     from spotify_assets.storage import Bucket, StorageError, storage_at
     from spotify_assets.targets.publishing import TargetError
     from spotify_assets.targets.registry import targets
@@ -506,6 +507,9 @@ def forget(listener: str, yes: bool) -> None:
     except DamagedTableError:
         is_known = True  # it may be: the sync makes the table again
     if not files and not is_known and note not in {file.path for file in unfinished.files("_unfinished_forget")}:
+        if landing().storage.remove_empty_folders(f"{HISTORY}/{listener}"):
+            console.print(f"An empty folder of {plain(listener)} is removed; nothing else is landed or known.")
+            return
         raise click.ClickException(f"nothing is landed or known of {listener!r}; spotify-assets status lists who is")
     if not yes:
         if not sys.stdin.isatty():
@@ -517,6 +521,7 @@ def forget(listener: str, yes: bool) -> None:
         )
     unfinished.write(note, b"")
     landing().remove(files)
+    landing().storage.remove_empty_folders(f"{HISTORY}/{listener}")
     for path, count in remove_lines_about(landing(), listener).items():
         console.print(f"{count:,} line{'s' * (count != 1)} removed from {plain(settings().landing_uri)}/{path}")
     remaining = []

@@ -81,6 +81,9 @@ class Storage(Protocol):
     def remove(self, paths: Iterable[str]) -> int:
         """Remove files, all their versions, and folders that become empty; return the number of files."""
 
+    def remove_empty_folders(self, prefix: str) -> bool:
+        """Remove a folder and those below it, as far as they hold no file; whether there was any. None in a bucket."""
+
     def remove_old_versions(self) -> int:
         """Remove versions of overwritten or deleted files that a versioned bucket keeps; return their number."""
 

@@ -200,6 +200,9 @@ class Bucket:
         self._delete([one for one in self._versions(lambda _: True) if one["Key"] in keys])
         return len(keys)
 
+    def remove_empty_folders(self, prefix: str) -> bool:
+        return False
+
     def remove_old_versions(self) -> int:
         if not self._is_versioned():
             return 0

@@ -109,6 +109,14 @@ class Folder:
                 (root / folder).rmdir()
         return removed
 
+    def remove_empty_folders(self, prefix: str) -> bool:
+        removed = False
+        for folder, _, _ in os.walk(Path(self.uri, prefix), topdown=False):
+            with suppress(OSError):  # it is not empty
+                Path(folder).rmdir()
+                removed = True
+        return removed
+
     def remove_old_versions(self) -> int:
         return 0
 

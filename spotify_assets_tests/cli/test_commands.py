@@ -125,6 +125,7 @@ def test_an_import_that_is_killed_is_finished_by_a_sync_queried_and_forgotten(ru
     assert "; spotify-assets sync makes it again." in run("status")
     (tmp_path / "data/.warehouse.duckdb.0123abcd").write_bytes(b"A copy of a killed run: Unique Title")
     unreachable = {"SPOTIFY_ASSETS_MYSQL_URL": "mysql://user:password@127.0.0.1:1/music"}
+    (ben / "a deleted file was here").mkdir()
     half_done = run("forget", "--listener", "ben", "--yes", expect=1, **unreachable)
     assert "track_metrics was damaged: its file part-" in half_done
     assert "ben is not forgotten everywhere yet: mysql: 127.0.0.1:1/music" in half_done
@@ -138,6 +139,9 @@ def test_an_import_that_is_killed_is_finished_by_a_sync_queried_and_forgotten(ru
     assert not ben.exists()
     assert [path.name for path in (tmp_path / "data/lake/_reports").iterdir()] == ["anna"]
     assert "Everything is up to date." in run("sync")
+    (ben / "a deleted file was here").mkdir(parents=True)
+    assert "An empty folder of ben is removed" in run("forget", "--listener", "ben", "--yes")
+    assert not ben.exists()
     assert "nothing is landed or known" in run("forget", "--listener", "ben", "--yes", expect=1)
 
 

@@ -137,9 +137,14 @@ def _contents(path: Path) -> Iterator[bytes]:
 
 
 def find_leftovers(data: Path) -> Iterator[Violation]:
-    """Temporary files that no command removes: in the landing zone, beside the DuckDB file, and in exports."""
+    """Temporary files that no command removes: in the landing zone, beside the DuckDB file, and in exports.
+
+    A damaged DuckDB file is kept, as tables of a user's own may be in it; `forget` says that it has to be deleted.
+    """
     hidden = [path for path in (data / "landing").rglob("*") if path.name.startswith(".") or path.suffix == ".part"]
-    beside = [path for path in data.iterdir() if re.match(r"\.warehouse|warehouse\.duckdb\.(?!lock$)", path.name)]
+    beside = [
+        path for path in data.iterdir() if re.match(r"\.warehouse|warehouse\.duckdb\.(?!lock$|damaged-)", path.name)
+    ]
     for path in [*hidden, *beside]:
         yield Violation("left", str(path.relative_to(data)))
     latest = data / "export" / LATEST

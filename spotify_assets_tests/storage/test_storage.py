@@ -43,6 +43,16 @@ def test_files_in_order_of_path_with_size_and_time(files):
     assert abs(found.modified_at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
+def test_empty_folders_go_and_others_stay(tmp_path):
+    for folder in ("a/b/c", "a/d", "ab"):
+        (tmp_path / folder).mkdir(parents=True)
+    files = storage_at(str(tmp_path))
+    files.write("a/d/file", b"")
+    assert files.remove_empty_folders("a")
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == ["a", "a/d", "a/d/file", "ab"]
+    assert not files.remove_empty_folders("nowhere")
+
+
 def test_what_is_written_is_read_and_can_be_sought(files):
     files.write("a", b"first")
     files.write("a", b"second")
