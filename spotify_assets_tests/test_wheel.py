@@ -87,7 +87,7 @@ def test_the_wheel_holds_what_the_package_reads(wheel):
 def test_the_demo_runs_from_the_wheel(installed):
     python, packages, elsewhere = installed
     assert python("-c", "import spotify_assets; print(spotify_assets.__file__)").strip().startswith(str(packages))
-    # One of the questions, whose SQL is a file of the package: a row for each of the two listeners.
+    # One of the questions, whose SQL is a file of the package: a row for each of the three listeners.
     query = ["query", "SELECT count(*) AS n FROM total_plays", "--format", "csv"]
     commands = [["demo", "--plays", "1000"], ["status"], query]
     # The last months of the sample's six years: each month of each table is an event of Dagster.
@@ -96,7 +96,7 @@ def test_the_demo_runs_from_the_wheel(installed):
     assert "spotify-assets ui" in shown
     assert "make " not in output
     assert "Every table is up to date." in status
-    assert counted.split()[:2] == ["n", "2"]
+    assert counted.split()[:2] == ["n", "3"]
     home = elsewhere / "data/dagster"
     assert (home / "dagster.yaml").read_text() == (CHECKOUT / "dagster.yaml").read_text()
     assert (home / "history/runs/index.db").exists()

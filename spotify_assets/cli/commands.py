@@ -577,7 +577,9 @@ def demo(plays: int, remove: bool) -> None:
     with console.status(f"Making exports with {plays:,} plays"):
         made = land_sample_exports(landing(), plays)
         catalogue = land_sample_catalog(landing(), plays)
-    console.print(f"Sample exports of [bold]{' and '.join(made)}[/] are in {settings().landing_uri}/history")
+    console.print(
+        f"Sample exports of {len(made)} listeners, [bold]{', '.join(made)}[/], are in {settings().landing_uri}/history"
+    )
     console.print(f"{len(catalogue)} catalogue files of their tracks are in {settings().landing_uri}/catalog/demo")
     run_sync()
     with console.status("Asking a stand-in for Spotify's Web API"):

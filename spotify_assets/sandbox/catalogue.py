@@ -59,14 +59,14 @@ class Objects(MutableMapping[str, Document]):
 class Catalogue:
     """Tracks and their audio features, albums, artists, episodes and shows: full objects by id, the same every time.
 
-    Ids, names and lengths are those of `land_sample_exports(landing, plays)`: all that both listeners play.
+    Ids, names and lengths are those of `land_sample_exports(landing, plays)`: all that Anna and Ben play.
 
     Args:
         plays: Records in the sample exports.
     """
 
     def __init__(self, plays: int = DEMO_PLAYS) -> None:
-        count = _tracks_in(plays * 6 // 10)
+        count = tracks_in(plays * 6 // 10)
         titles, artists, albums = track_names(count)
         ids = spotify_ids(count, 11).tolist()
         self._lengths = dict(zip(ids, track_lengths(count).tolist(), strict=True))
@@ -233,7 +233,7 @@ def id_of(*names: str) -> str:
     return "".join(reversed(digits))
 
 
-def _tracks_in(plays: int) -> int:
+def tracks_in(plays: int) -> int:
     """Number of different tracks in an `extended_history` of so many plays."""
     return max(20, min(max(1, round(plays / 1.009)) // 9, 500_000))
 

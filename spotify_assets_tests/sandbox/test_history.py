@@ -6,8 +6,9 @@ import pyarrow.compute as pc
 import pytest
 
 from spotify_assets.landing.zone import LandingZone
+from spotify_assets.readers import read_history
 from spotify_assets.readers.formats import detect_format
-from spotify_assets.sandbox.exports import land_sample_exports
+from spotify_assets.sandbox.exports import LISTENERS, land_sample_exports
 from spotify_assets.sandbox.history import Listening, extended_history, track_lengths, track_names
 
 FIRST, LAST = datetime(2019, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
@@ -105,4 +106,44 @@ def test_exports_are_landed_once_and_the_same(tmp_path):
     first = landed()
     land_sample_exports(LandingZone(str(tmp_path)), 3_000)
     assert landed() == first
-    assert {path.relative_to(tmp_path / "history").parts[0] for path in first} == {"demo-anna", "demo-ben"}
+    assert {path.relative_to(tmp_path / "history").parts[0] for path in first} == set(LISTENERS)
+
+
+def test_some_days_are_spent_abroad_one_after_the_other(history):
+    country_of = {}
+    for ts, country, offline in zip(*(history[name].to_pylist() for name in ("ts", "conn_country", "offline")),
+                                    strict=True):  # fmt: skip
+        if not offline:  # those may be reported days later
+            country_of.setdefault(ts[:10], set()).add(country)
+    assert all(len(countries) == 1 for countries in country_of.values())
+    by_day = [country for _, [country] in sorted(country_of.items())]
+    assert 0.02 < sum(country != "SE" for country in by_day) / len(by_day) < 0.12
+    changes = sum(before != after for before, after in pairwise(by_day))
+    assert len(set(by_day)) > 2
+    assert 10 < changes < 60
+
+
+def test_a_listener_with_own_tracks_shares_every_second_one(history):
+    def artists(of):
+        return set(of["master_metadata_album_artist_name"].drop_null().to_pylist())
+
+    common = set(history["spotify_track_uri"].drop_null().to_pylist())
+    other = extended_history(Listening(3_000, FIRST, LAST, seed=3, own_from=50_000 // 9))
+    plays = [uri in common for uri in other["spotify_track_uri"].drop_null().to_pylist()]
+    assert 0.4 < sum(plays) / len(plays) < 0.7
+    assert artists(other) & artists(history)
+    assert artists(other) - artists(history)
+
+
+def test_the_third_listener_has_account_data_of_music_podcasts_and_an_audiobook(tmp_path):
+    land_sample_exports(LandingZone(str(tmp_path)), 20_000)
+    kinds = {}
+    for path in (tmp_path / "history/demo-chloe").glob("*/StreamingHistory_*.json"):
+        with path.open("rb") as stream:
+            found = read_history(stream, path.name, 10_000_000)
+            [table] = found.tables
+        named = {"music": "track_name", "podcast": "episode_name", "audiobook": "chapter_title"}
+        kind = path.stem.split("_")[1]
+        assert table[named[kind]].null_count == 0
+        kinds[kind] = found.source_format, len(table) > 10
+    assert kinds == dict.fromkeys(("music", "podcast", "audiobook"), ("account_data", True))
