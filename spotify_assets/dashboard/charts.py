@@ -2,11 +2,14 @@
 
 `blocks.AnsweredBlock` adds the rows; dashboard.js has the theme.
 
-Altair is imported when the first chart is made, which takes half a second.
+Altair is imported when the first chart is made, which takes half a second. It takes 10 to 20 ms for a chart, so that
+specifications are remembered by their arguments.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from spotify_assets.dashboard.queries import Spec
 
@@ -28,7 +31,23 @@ ROOM = 1.2
 # Unit of a bar's width by the format of dates.
 BANDS = {"%b %Y": "utcyearmonth", "%b": "utcyearmonth"}
 
+Arguments = ParamSpec("Arguments")
 
+
+def _remembered(make: Callable[Arguments, Spec]) -> Callable[Arguments, Spec]:
+    """Call a function once for each of its arguments' values; every call gets a copy of its own."""
+    made = lru_cache(maxsize=100)(make)
+
+    @wraps(make)
+    def remembering(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Spec:
+        hashable: Any = [tuple(value) if isinstance(value, list) else value for value in args]
+        named: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in kwargs.items()}
+        return deepcopy(made(*hashable, **named))
+
+    return remembering
+
+
+@_remembered
 def columns_chart(
     x: str,
     y: str,
@@ -38,7 +57,7 @@ def columns_chart(
     time: str = "",
     form: str = NUMBER,
     color: str = "",
-    names: Any = None,
+    names: Sequence[str] | None = None,
     days: int = 0,
     is_grouped: bool = False,
     ticks: Sequence[int] = (),
@@ -66,7 +85,7 @@ def columns_chart(
         "tooltip": [_tip(x, x_title, time, form=""), _tip(y, y_title, form=form)],
     }
     if color:
-        encoding["color"] = alt.Color(f"{color}:N", title=None, sort=names, legend=_legend())
+        encoding["color"] = alt.Color(f"{color}:N", title=None, sort=_listed(names), legend=_legend())
         encoding |= {"xOffset": alt.XOffset(f"{color}:N")} if is_grouped else {"order": alt.Order(f"{color}:O")}
         encoding["tooltip"].insert(1, alt.Tooltip(f"{color}:N", title="what"))
     chart = alt.Chart(_named_data())
@@ -91,24 +110,34 @@ def bars_chart(
         form: Format of numbers.
         also: Further fields of whole numbers for the tooltip.
     """
-    import altair as alt
-
     most = max((row[value] or 0 for row in rows), default=0)
     if form == NUMBER and most >= 100:
         form = WHOLE_NUMBER
+    spec = _bars(label, value, title, form, tuple(also))
+    for layer in spec["layer"]:
+        layer["encoding"]["x"]["scale"]["domain"] = [0, most * ROOM or 1]
+    return {**spec, "height": max(len(rows), 1) * BAR_HEIGHT}
+
+
+@_remembered
+def _bars(label: str, value: str, title: str, form: str, also: Sequence[str]) -> Spec:
+    """`bars_chart` without the end of its scale and its height."""
+    import altair as alt
+
     quiet = alt.Axis(ticks=False, domain=False, labelLimit=150, labelPadding=8)
     x = alt.X(
         f"{value}:Q",
         title=title,
-        scale=alt.Scale(domain=[0, most * ROOM or 1], nice=False),
+        scale=alt.Scale(nice=False),
         axis=alt.Axis(format=_axis_format(form), tickCount=4),
     )
     tips = [_tip(label, " ", form=""), _tip(value, title, form=form), *(_tip(one, one, form=WHOLE) for one in also)]
     base = alt.Chart(_named_data()).encode(y=alt.Y(f"{label}:N", sort=None, title=None, axis=quiet), x=x, tooltip=tips)
     text = base.mark_text(align="left", dx=4, style="value").encode(text=alt.Text(f"{value}:Q", format=form))
-    return _spec(alt.layer(base.mark_bar(cornerRadiusEnd=2), text), max(len(rows), 1) * BAR_HEIGHT)
+    return _spec(alt.layer(base.mark_bar(cornerRadiusEnd=2), text), BAR_HEIGHT)
 
 
+@_remembered
 def lines_chart(
     x: str,
     y: str,
@@ -118,7 +147,7 @@ def lines_chart(
     time: str = "",
     form: str = NUMBER,
     color: str = "",
-    names: Any = None,
+    names: Sequence[str] | None = None,
     is_reversed: bool = False,
     height: int = 240,
     dots: bool = False,
@@ -136,7 +165,7 @@ def lines_chart(
         "tooltip": [_tip(x, x_title, time, form=""), _tip(y, y_title, form=form)],
     }
     if color:
-        encoding["color"] = alt.Color(f"{color}:N", title=None, sort=names, legend=_legend())
+        encoding["color"] = alt.Color(f"{color}:N", title=None, sort=_listed(names), legend=_legend())
         encoding["tooltip"].insert(0, alt.Tooltip(f"{color}:N", title=" "))
     mark: dict[str, Any] = {"point": {"size": 36, "filled": True}} if dots else {}
     return _spec(
@@ -144,6 +173,7 @@ def lines_chart(
     )
 
 
+@_remembered
 def areas_chart(x: str, y: str, *, color: str, names: Sequence[str], x_title: str, y_title: str, time: str) -> Spec:
     """Stacked areas of shares."""
     import altair as alt
@@ -164,6 +194,7 @@ def areas_chart(x: str, y: str, *, color: str, names: Sequence[str], x_title: st
     return _spec(alt.Chart(_named_data()).mark_area(line=False, opacity=0.9).encode(**encoding), 280)
 
 
+@_remembered
 def clock_chart() -> Spec:
     """Weekday by hour; needs `weekday` (1 is Monday), `hour` and `hours`."""
     import altair as alt
@@ -199,6 +230,7 @@ def clock_chart() -> Spec:
     return _spec(chart, 220)
 
 
+@_remembered
 def calendar_chart(years: Sequence[int]) -> Spec:
     """A cell for each day, a band of seven rows for each year.
 
@@ -248,6 +280,7 @@ def calendar_chart(years: Sequence[int]) -> Spec:
     return _spec(chart, 12 * len(slots))
 
 
+@_remembered
 def race_chart(names: Sequence[str]) -> Spec:
     """Cumulative hours over a year, one line for each of `names`; needs `month`, `name`, `hours`."""
     import altair as alt
@@ -261,6 +294,7 @@ def race_chart(names: Sequence[str]) -> Spec:
     return _spec(base.mark_line(strokeWidth=2.5, interpolate="monotone", point={"size": 30, "filled": True}), 320)
 
 
+@_remembered
 def survival_chart() -> Spec:
     """Share of plays that got so far; needs `seconds` and `survival`."""
     import altair as alt
@@ -282,6 +316,7 @@ def survival_chart() -> Spec:
     return _spec(chart, 260)
 
 
+@_remembered
 def cohorts_chart() -> Spec:
     """Month of discovery by months since; needs `cohort`, `months_since`, `share`."""
     import altair as alt
@@ -305,6 +340,10 @@ def cohorts_chart() -> Spec:
         )
     )
     return _spec(chart, 320)
+
+
+def _listed(names: Sequence[str] | None) -> list[str] | None:
+    return None if names is None else [*names]
 
 
 def _named_data() -> "alt.NamedData":

@@ -10,6 +10,7 @@ from spotify_assets.dashboard.filters import ALL, MUSIC, SPOKEN, Filters
 
 DAYS = "BETWEEN $start AND $end"
 LISTENER_KEY = "(SELECT listener_key FROM dim_listener WHERE listener = $listener)"
+HOUR_MEASURES = ("plays", "ms_played", "skips", "skips_known", "shuffles", "shuffles_known")
 # Kinds of devices by name. Several members of the dimension are named `unknown`: joined as it is, plays count twice.
 DEVICES = "(SELECT platform, min(platform_family) AS platform_family FROM dim_platform GROUP BY platform) devices"
 # Of a key of plays: the dimension that has the key which it is counted under.
@@ -43,26 +44,35 @@ MEMBERS = {
 }
 
 
-def heard_hours(filters: Filters, days: str = DAYS) -> str:
-    """`heard`: sums by local date, hour, device and country; all content that the filters leave."""
-    if filters.is_plain:
-        return f"""
-    heard AS (
-        SELECT date, hour, platform, conn_country, plays, streams, ms_played, skips, skips_known, shuffles,
-            shuffles_known, deliberate_starts, starts_known, finished, ends_known
-        FROM hourly_listening
-        WHERE listener = $listener AND date {days}
-    )"""
+def heard_hours(filters: Filters, days: str = DAYS, *, by: Sequence[str] = ("date", "hour", "platform")) -> str:
+    """`heard`: sums of all content that the filters leave.
+
+    Args:
+        filters: What counts.
+        days: Condition on the date.
+        by: What sums are by: of local date, hour and platform. Fewer are faster: single plays are a row each before.
+    """
+    sums = ", ".join(f"sum({name}) AS {name}" for name in HOUR_MEASURES)
     return f"""
     heard AS (
-        SELECT d.date, p.time_key AS hour, f.platform, 1 AS plays, p.is_stream::INT AS streams, p.ms_played,
-            coalesce(p.skipped, false)::INT AS skips, (p.skipped IS NOT NULL)::INT AS skips_known,
-            coalesce(p.shuffle, false)::INT AS shuffles, (p.shuffle IS NOT NULL)::INT AS shuffles_known
-        FROM fct_plays p
-        JOIN dim_date d USING (date_key)
-        JOIN dim_platform f USING (platform_key)
-        WHERE p.listener_key = {LISTENER_KEY} AND d.date {days}{_of_plays(filters)}
+        SELECT {", ".join(by)}, {sums}
+        FROM ({_rows_of_hours(filters, days, by)}
+        ) GROUP BY ALL
     )"""
+
+
+def _rows_of_hours(filters: Filters, days: str, by: Sequence[str]) -> str:
+    if filters.is_plain:
+        return f"""
+            SELECT date, hour, platform, {", ".join(HOUR_MEASURES)}
+            FROM hourly_listening WHERE listener = $listener AND date {days}"""
+    platform, join = (", f.platform", " JOIN dim_platform f USING (platform_key)") if "platform" in by else ("", "")
+    return f"""
+            SELECT d.date, p.time_key AS hour{platform}, 1 AS plays, p.ms_played,
+                coalesce(p.skipped, false)::INT AS skips, (p.skipped IS NOT NULL)::INT AS skips_known,
+                coalesce(p.shuffle, false)::INT AS shuffles, (p.shuffle IS NOT NULL)::INT AS shuffles_known
+            FROM fct_plays p JOIN dim_date d USING (date_key){join}
+            WHERE p.listener_key = {LISTENER_KEY} AND d.date {days}{_of_plays(filters)}"""
 
 
 def heard_tracks(
@@ -118,7 +128,7 @@ def heard_plays(filters: Filters, days: str = DAYS) -> str:
 def totals_sql(filters: Filters) -> str:
     """SQL of the figures of the days from $start to $end."""
     return f"""
-    WITH {heard_hours(filters).strip()},{heard_tracks(filters, by=[*CANONICAL])},
+    WITH {heard_hours(filters, by=["date"]).strip()},{heard_tracks(filters, by=[*CANONICAL])},
     music AS (
         SELECT count(DISTINCT recording_key) AS tracks,
             count(DISTINCT artist_key) FILTER (artist_key <> -1) AS artists,
@@ -126,7 +136,7 @@ def totals_sql(filters: Filters) -> str:
         FROM tracks
     )
     SELECT sum(ms_played)::BIGINT AS ms_played, sum(plays)::BIGINT AS plays,
-        count(DISTINCT date) AS active_days, any_value(tracks) AS tracks, any_value(artists) AS artists,
+        count(*) AS active_days, any_value(tracks) AS tracks, any_value(artists) AS artists,
         any_value(albums) AS albums, sum(skips) / nullif(sum(skips_known), 0) AS skip_rate,
         sum(shuffles) / nullif(sum(shuffles_known), 0) AS shuffle_rate
     FROM heard, music HAVING sum(plays) > 0
@@ -158,7 +168,7 @@ def top_sql(filters: Filters, entity: str, limit: int, of: str = "") -> str:
 def hours_sql(filters: Filters) -> str:
     """SQL of hours and plays by step of the period."""
     return f"""
-    WITH {heard_hours(filters).strip()}
+    WITH {heard_hours(filters, by=["date"]).strip()}
     SELECT date_trunc($step, date)::DATE AS start, sum(ms_played) / 3600000 AS hours, sum(plays)::BIGINT AS plays
     FROM heard GROUP BY start ORDER BY start
     """

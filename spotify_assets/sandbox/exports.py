@@ -55,6 +55,7 @@ def land_sample_exports(landing: LandingZone, plays: int) -> tuple[str, ...]:
         podcast_share=0.2,
         skip_share=0.2,
         own_from=tracks_in(annas.plays),
+        late_share=0,  # account data doesn't tell them from plays at the same time
     )
     for name, content in _chloe(chloes):
         land_sample(landing, f"{HISTORY}/{chloe}/{name}", content)

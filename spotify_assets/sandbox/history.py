@@ -16,7 +16,6 @@ import pyarrow.compute
 
 BASE62 = np.array(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))
 DAY_SECONDS = 24 * 60 * 60
-LATE_SHARE = 0.01  # of sessions
 MOST_EPISODES = 3  # of a session
 PAUSE_SECONDS = 120  # between sessions, at least
 COMMON_STEP = 3  # from one common track to the next, of listeners who have tracks of their own
@@ -70,6 +69,7 @@ class Listening:
         skip_share: Share of plays that are skipped.
         own_from: Number from which on tracks are the listener's own: every second of the most played ones is of these,
             the others are spread over the common ones. None for common tracks only, most played first.
+        late_share: Share of sessions that are reported late.
     """
 
     plays: int
@@ -80,6 +80,7 @@ class Listening:
     podcast_share: float = 0.07
     skip_share: float = 0.3
     own_from: int | None = None
+    late_share: float = 0.01
 
 
 def extended_history(listening: Listening) -> pa.Table:
@@ -164,7 +165,7 @@ def _reported(listening: Listening, session: np.ndarray, ends: np.ndarray) -> np
     """When each play is reported (seconds since 1970): mostly as it ends, in some sessions hours or days later."""
     rng = np.random.default_rng((listening.seed, 23))
     sessions = session[-1] + 1
-    is_late = rng.random(sessions) < LATE_SHARE
+    is_late = rng.random(sessions) < listening.late_share
     delay = np.clip(np.exp(rng.normal(np.log(5.3 * 3600), 1.3, sessions)), 600, 6 * DAY_SECONDS).astype(np.int64)
     online = np.zeros(sessions, np.int64)
     np.maximum.at(online, session, ends)

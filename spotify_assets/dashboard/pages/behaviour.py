@@ -17,7 +17,7 @@ TRIPS = """
 def behaviour_page(view: View) -> Page:
     """Survival, funnel, choosing, shuffle, skips, reasons, devices, countries, trips."""
     plays = f"WITH {heard_plays(view.filters).strip()}"
-    hours = f"WITH {heard_hours(view.filters).strip()}"
+    hours = f"WITH {heard_hours(view.filters, by=['date', 'platform']).strip()}"
     funnel = f"""
     {plays},
     sums AS (

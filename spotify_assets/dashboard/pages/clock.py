@@ -53,7 +53,7 @@ MAX_CALENDAR_YEARS = 20
 
 def time_page(view: View) -> Page:
     """A calendar of days, weekday by hour, nights by year, streaks, sessions, records, milestones, gaps."""
-    heard = heard_hours(view.filters).strip()
+    heard = heard_hours(view.filters, by=["date", "hour"]).strip()
     calendar = f"""
     WITH {heard}
     SELECT date, sum(ms_played) / 3600000 AS hours, sum(plays)::BIGINT AS plays

@@ -42,7 +42,7 @@ def overview_page(view: View) -> Page:
     """How much was heard, compared; the months; the tops; what is new; devices; how much is known."""
     filters = view.filters
     devices = f"""
-    WITH {heard_hours(filters).strip()}
+    WITH {heard_hours(filters, by=["platform"]).strip()}
     SELECT replace(platform_family, '_', ' ') AS device, sum(ms_played) / 3600000 AS hours,
         sum(plays)::BIGINT AS plays,
         sum(ms_played) / sum(sum(ms_played)) OVER () AS share

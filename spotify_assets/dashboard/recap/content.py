@@ -177,7 +177,7 @@ def read_recap(ask: Ask, filters: Filters) -> Recap | None:
 def clock_sql(filters: Filters) -> str:
     """SQL of hours of listening by weekday (1 is Monday) and local hour."""
     return f"""
-    WITH {heard_hours(filters).strip()}
+    WITH {heard_hours(filters, by=["date", "hour"]).strip()}
     SELECT isodow(date) AS weekday, hour, sum(ms_played) / 3600000 AS hours
     FROM heard GROUP BY ALL ORDER BY weekday, hour
     """
@@ -186,7 +186,7 @@ def clock_sql(filters: Filters) -> str:
 def _days_and_clock(ask: Ask, filters: Filters) -> tuple[Rows, Rows]:
     """`days` and `clock` of a recap, by one scan."""
     sql = f"""
-    WITH {heard_hours(filters).strip()},
+    WITH {heard_hours(filters, by=["date", "hour"]).strip()},
     sums AS (SELECT date, isodow(date) AS weekday, hour, ms_played, plays FROM heard)
     SELECT date, weekday, hour, sum(ms_played)::BIGINT AS ms_played, sum(plays)::BIGINT AS plays
     FROM sums GROUP BY GROUPING SETS ((date), (weekday, hour)) ORDER BY date, weekday, hour
@@ -225,7 +225,7 @@ def _row_of_days(ask: Ask, recap: Recap) -> ResultRow:
         row[f"ours_{entity}s_by"] = [one.get("artist", "") if entity != "artist" else "" for one in found]
         row |= {f"ours_{entity}s_{name}": [str(one[name]) for one in found] for name in ("plays", "ms_played")}
     devices = f"""
-    WITH {heard_hours(filters).strip()}
+    WITH {heard_hours(filters, by=["platform"]).strip()}
     SELECT platform_family AS top_platform_family,
         sum(ms_played) / sum(sum(ms_played)) OVER () AS top_platform_family_share
     FROM heard JOIN {DEVICES} USING (platform) GROUP BY platform_family
