@@ -151,7 +151,7 @@ def write_recap(console: Console, lake: Lake, listener: str, year: int, html: Pa
     Raises:
         click.ClickException: A file can't be written.
     """
-    from spotify_assets.dashboard.recap.cards import CARDS, SIZES, card_png
+    from spotify_assets.dashboard.recap.cards import CARDS, SIZES, card_png, missing_fonts
     from spotify_assets.dashboard.recap.files import recap_html
     from spotify_assets.dashboard.recap.reports import lake_asks, lake_listeners, year_in_lake
 
@@ -169,6 +169,8 @@ def write_recap(console: Console, lake: Lake, listener: str, year: int, html: Pa
         except OSError as error:
             raise click.ClickException(f"{path} can't be written: {(error.strerror or str(error)).lower()}") from None
         console.print(plain(str(path)), soft_wrap=True)
+    if cards and (packages := missing_fonts(recap)):
+        console.print(f"No font has some characters of the pictures: apt-get install {' '.join(packages)}")
 
 
 def print_reports(console: Console, lake: Lake) -> None:

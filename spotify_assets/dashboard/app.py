@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from spotify_assets.dashboard import exports, filters
-from spotify_assets.dashboard.blocks import NotThereError, Page, View
+from spotify_assets.dashboard.blocks import NotThereError, Page, View, paired, untold
 from spotify_assets.dashboard.pages import ENTITIES, NAVIGATION, Make
 from spotify_assets.dashboard.pages.recap import chosen_days, recap_of
 from spotify_assets.dashboard.queries import Rows
@@ -92,6 +92,8 @@ def _answer_page(warehouse: WarehouseFile, path: str, make: Make, request: Reque
                 view=view,
                 page=page,
                 answers=answers,
+                paired=paired(answer for answer in answers if not answer.is_unknown),
+                untold=untold(page, answers),
                 path=path,
                 notice=warehouse.sync_notice(),
                 here=partial(_here, request),

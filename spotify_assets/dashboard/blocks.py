@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from spotify_assets.dashboard.filters import Filters, Listener
-from spotify_assets.dashboard.formats import CODES, NUMERIC, UNBROKEN, written
+from spotify_assets.dashboard.formats import CODES, MISSING, NUMERIC, UNBROKEN, written
 from spotify_assets.dashboard.queries import Query, ResultRow, Rows, Spec
 from spotify_assets.escaping import escape_controls
 
@@ -69,6 +69,9 @@ class Block:
         is_half: Whether two fit side by side on wide screens.
         pictures: Whether rows begin with a cover, or its placeholder.
         needs: A column without which a row is not shown; empty for none.
+        about: What it tells, as `devices`, where not all formats of history do; empty for what every one tells.
+        known_by: The column that tells it. Where it is None or `unknown` in all rows, the page leaves the block out,
+            and says what isn't known.
     """
 
     name: str
@@ -83,6 +86,8 @@ class Block:
     is_half: bool = False
     pictures: bool = False
     needs: str = ""
+    about: str = ""
+    known_by: str = ""
 
     def answer(
         self, connection: duckdb.DuckDBPyConnection, known: dict[Any, Rows], *, is_whole: bool
@@ -97,8 +102,10 @@ class Block:
         key = (self.query.sql, *self.query.parameters.items())
         if key not in known:
             known[key] = self.query.run(connection)
-        rows = [row for row in known[key] if not self.needs or row[self.needs] is not None]
-        return AnsweredBlock(self, rows, is_whole)
+        found = known[key]
+        rows = [row for row in found if not self.needs or row[self.needs] is not None]
+        is_unknown = bool(self.known_by and found) and all(row[self.known_by] in UNTOLD for row in found)
+        return AnsweredBlock(self, rows, is_whole, is_unknown)
 
 
 @dataclass(frozen=True)
@@ -119,11 +126,13 @@ class AnsweredBlock:
         block: The block.
         rows: All rows of its query.
         is_whole: Whether the page shows more of them than a block's usual number.
+        is_unknown: Whether there are rows, and none has what the block is about.
     """
 
     block: Block
     rows: Rows
     is_whole: bool = False
+    is_unknown: bool = False
 
     @property
     def title(self) -> str:
@@ -137,13 +146,14 @@ class AnsweredBlock:
 
     @property
     def figures(self) -> Sequence[Figure]:
-        """Numbers of the rows."""
-        return self.block.figures(self.rows) if self.block.figures and self.rows else ()
+        """Numbers of the rows, but for those that aren't known."""
+        figures = self.block.figures(self.rows) if self.block.figures and self.rows else ()
+        return [figure for figure in figures if figure.value != MISSING]
 
     @property
     def spec(self) -> Spec | None:
-        """Vega-Lite chart with its data; None without rows."""
-        if not self.block.chart or not self.rows:
+        """Vega-Lite chart with its data; None without rows, and for one: that is a number."""
+        if not self.block.chart or len(self.rows) < FEWEST_DRAWN:
             return None
         spec = self.block.chart(self.rows)
         if "data" in spec and "values" in spec["data"]:
@@ -201,6 +211,7 @@ class Page:
         has_period: Whether the filters' period applies.
         steps: Address and name of the one before and the one after; empty where there is none.
         has_days: Whether the filters' first and last day apply; they do where the period does.
+        unknown: What isn't known and therefore isn't in its blocks, besides what these find to be so.
         template: Template that the page is rendered by.
         extras: What that template shows besides.
     """
@@ -217,8 +228,30 @@ class Page:
     steps: Sequence[tuple[str, str]] = ()
     has_period: bool = True
     has_days: bool = False
+    unknown: Sequence[str] = ()
     template: str = "page.html"
     extras: Mapping[str, Any] = field(default_factory=dict)
+
+
+def paired(answers: Iterable[AnsweredBlock]) -> set[str]:
+    """Names of the blocks that stand beside another one: halves with a half before or after them that is free."""
+    found: set[str] = set()
+    free = ""
+    for answer in answers:
+        name = answer.block.name
+        if not answer.block.is_half:
+            free = ""
+        elif free:
+            found |= {free, name}
+            free = ""
+        else:
+            free = name
+    return found
+
+
+def untold(page: Page, answers: Iterable[AnsweredBlock]) -> list[str]:
+    """What a page leaves out since no file tells it, each once."""
+    return [*dict.fromkeys([*(answer.block.about for answer in answers if answer.is_unknown), *page.unknown])]
 
 
 class NotThereError(Exception):
@@ -283,6 +316,9 @@ NAMES = ("album", "track", "playlist", "name", "artist")
 COVERS = "https://i.scdn.co/image/"
 TINTS = 6
 MAX_SHOWN = 1000
+FEWEST_DRAWN = 2
+# Values of a column that tell nothing.
+UNTOLD = (None, "unknown")
 
 
 def _say(said: Said, rows: Rows) -> str:

@@ -1,7 +1,7 @@
 """How values are written on pages: thin thousands separators, units, dates in words."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
@@ -104,6 +104,16 @@ def write_genre(value: str) -> str:
     return genre_label(value)
 
 
+DEVICES = {"ios": "iOS", "macos": "macOS", "speaker_or_tv": "Speaker or TV", "web": "Web player"}
+
+
+def write_device(value: str) -> str:
+    """A family of platforms as people call it: `ios` as `iOS`, `android` as `Android`; `unknown` and `other` stay."""
+    if value in DEVICES:
+        return DEVICES[value]
+    return write_words(value) if value in ("unknown", "other", "not_applicable") else value.capitalize()
+
+
 def write_country(value: str) -> str:
     """The English name of a country by its code of ISO 3166: `SE` as `Sweden`; an unknown code as it is: `ZZ`."""
     return _country_names().get(value, value)
@@ -127,6 +137,7 @@ WRITERS: dict[str, Callable[[Any], str]] = {
     "words": write_words,
     "genre": write_genre,
     "country": write_country,
+    "device": write_device,
     "count": write_count,
     "decimal": write_decimal,
     "share": write_share,
@@ -143,7 +154,7 @@ WRITERS: dict[str, Callable[[Any], str]] = {
     "list": write_list,
 }
 # Those whose values are codes: charts show what they are written as, too.
-CODES = {"genre", "country"}
+CODES = {"genre", "country", "device"}
 NUMERIC = {"count", "decimal", "share", "hours", "minutes", "change", "signed", "hour"}
 # Those that are never broken into lines.
 UNBROKEN = NUMERIC | {"day", "month", "time", "clock"}
@@ -154,6 +165,11 @@ def written(value: Any, kind: str) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return MISSING
     return WRITERS[kind](value)
+
+
+def listing(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
 def plural(count: int, word: str) -> str:

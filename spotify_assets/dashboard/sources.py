@@ -132,7 +132,8 @@ def totals_sql(filters: Filters) -> str:
     music AS (
         SELECT count(DISTINCT recording_key) AS tracks,
             count(DISTINCT artist_key) FILTER (artist_key <> -1) AS artists,
-            count(DISTINCT album_key) FILTER (album_key <> -1) AS albums
+            CASE WHEN count(*) = 0 OR count(*) FILTER (album_key <> -1) > 0
+                THEN count(DISTINCT album_key) FILTER (album_key <> -1) END AS albums
         FROM tracks
     )
     SELECT sum(ms_played)::BIGINT AS ms_played, sum(plays)::BIGINT AS plays,

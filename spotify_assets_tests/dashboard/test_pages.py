@@ -118,8 +118,8 @@ def test_a_year_has_a_chart_of_its_own(full):
 def test_a_day_shows_its_plays_in_local_time(full):
     words = full.block("/day?date=2024-01-01", "plays")
     assert "2 plays, 5:20" in words
-    assert "07:55 Étude Band Band's album 5:00 android Played to its end" in words
-    assert f"08:09 {HOSTILE} Band Band's album 0:20 android Forward button" in words
+    assert "07:55 Étude Band Band's album 5:00 Android Played to its end" in words
+    assert f"08:09 {HOSTILE} Band Band's album 0:20 Android Forward button" in words
 
 
 def test_an_artist_has_its_share_and_neighbours(full):
@@ -127,7 +127,7 @@ def test_an_artist_has_its_share_and_neighbours(full):
     # 420 of 1,000 s.
     assert "of your music 42 %" in words
     assert f"2. {HOSTILE} →" in words
-    assert "chosen by you, android" in words
+    assert "chosen by you, Android" in words
 
 
 def test_an_artist_has_the_survival_curve_of_its_plays(full):

@@ -83,6 +83,16 @@ FULL = [
     play("2024-02-02 09:00:00", 240, listener=2),
 ]
 ONE = [play("2024-05-01 12:00:00", 200)]
+# As account data tells plays.
+UNTOLD: dict[str, Any] = {
+    "platform_key": 43,
+    "reason_start_key": "unknown",
+    "reason_end_key": "unknown",
+    "skipped": None,
+    "shuffle": None,
+    "offline": None,
+}
+ACCOUNT_DATA = [one | UNTOLD for one in FULL]
 NAMES = {11: "Étude", 12: HOSTILE, 13: FORMULA}
 ARTISTS = {21: "Band", 22: HOSTILE}
 
@@ -349,7 +359,8 @@ def _literal(plays: Rows) -> dict[str, Rows]:
         ],
         # Two members of one name, as the lake has of `unknown`: a play counts once all the same.
         "dim_platform": [
-            {"platform_key": key, "platform": "android", "platform_family": "android"} for key in (41, 42)
+            {"platform_key": key, "platform": name, "platform_family": name}
+            for key, name in {41: "android", 42: "android", 43: "unknown"}.items()
         ],
         "dim_reason": [
             {"reason_key": code, "reason": code, "meaning": meaning}
@@ -357,6 +368,7 @@ def _literal(plays: Rows) -> dict[str, Rows]:
                 "clickrow": "Picked from a list",
                 "trackdone": "Played to its end",
                 "fwdbtn": "Forward button",
+                "unknown": "unknown",
             }.items()
         ],
         "track_metrics": [
@@ -764,9 +776,10 @@ def _derive(connection: duckdb.DuckDBPyConnection) -> None:
     """Sums of the facts by hour and by track, in SQL of their own."""
     keys = "l.listener, d.date"
     joins = "FROM fct_plays p JOIN dim_listener l USING (listener_key) JOIN dim_date d USING (date_key)"
-    by_hour = (
-        f"SELECT {keys}, time_key AS hour, 'android' AS platform, 'SE' AS conn_country, {SUMS} {joins} GROUP BY ALL"
-    )
+    by_hour = f"""
+        SELECT {keys}, time_key AS hour, platform, 'SE' AS conn_country, {SUMS} {joins}
+        JOIN dim_platform USING (platform_key) GROUP BY ALL
+    """
     by_track = f"""
         SELECT {keys}, recording_key, artist_key, album_key, {SUMS} {joins} WHERE content_type = 'track' GROUP BY ALL
     """

@@ -2,7 +2,7 @@
 
 from spotify_assets.dashboard import charts
 from spotify_assets.dashboard.blocks import Block, Column, Page, View
-from spotify_assets.dashboard.formats import plural, write_country, write_share
+from spotify_assets.dashboard.formats import plural, write_country, write_device, write_share
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Query, Rows
 from spotify_assets.dashboard.sources import DEVICES, heard_hours, heard_plays
@@ -24,15 +24,16 @@ def behaviour_page(view: View) -> Page:
         SELECT count(*) AS all_plays, count(*) FILTER (ms_played >= 10000) AS ten,
             count(*) FILTER (is_stream) AS streams,
             count(*) FILTER (is_stream AND skipped IS NOT TRUE) AS unskipped,
-            count(*) FILTER (reason_end_key = 'trackdone') AS finished
+            count(*) FILTER (reason_end_key = 'trackdone') AS finished,
+            count(skipped) AS skips_known, count(*) FILTER (reason_end_key <> 'unknown') AS ends_known
         FROM heard WHERE content_type = 'track'
     )
     SELECT stage, plays, plays / nullif(max(plays) OVER (), 0) AS share FROM (
         SELECT 1 AS place, 'all plays' AS stage, all_plays AS plays FROM sums UNION ALL
         SELECT 2, '10 seconds or more', ten FROM sums UNION ALL
         SELECT 3, '30 seconds or more', streams FROM sums UNION ALL
-        SELECT 4, 'of these, not skipped', unskipped FROM sums UNION ALL
-        SELECT 5, 'played to the end', finished FROM sums
+        SELECT 4, 'of these, not skipped', unskipped FROM sums WHERE skips_known > 0 UNION ALL
+        SELECT 5, 'played to the end', finished FROM sums WHERE ends_known > 0
     ) WHERE (SELECT all_plays FROM sums) > 0 ORDER BY place
     """
     by_year = f"""
@@ -51,11 +52,11 @@ def behaviour_page(view: View) -> Page:
     FROM listening_behaviour
     WHERE listener = $listener AND dimension = 'position_in_session' AND "value" IN ({PLACES_IN_SESSION})
         AND {_years(view)}
-    GROUP BY place HAVING sum(skips_known) > 0 ORDER BY list_position([{PLACES_IN_SESSION}], place)
+    GROUP BY place ORDER BY list_position([{PLACES_IN_SESSION}], place)
     """
     devices = f"""
     {hours}
-    SELECT year(date) AS year, replace(platform_family, '_', ' ') AS device, sum(ms_played) / 3600000 AS hours,
+    SELECT year(date) AS year, platform_family AS device, sum(ms_played) / 3600000 AS hours,
         sum(plays)::BIGINT AS plays
     FROM heard JOIN {DEVICES} USING (platform) GROUP BY ALL ORDER BY year, device
     """
@@ -74,6 +75,7 @@ def behaviour_page(view: View) -> Page:
     FROM heard JOIN dim_reason ON reason_key = {of} GROUP BY {name} ORDER BY plays DESC, {name}
     """)
 
+    are_countries_known = bool(view.rows("SELECT 1 FROM listening_places WHERE listener = $listener LIMIT 1"))
     return Page(
         "Behaviour",
         [
@@ -87,7 +89,7 @@ def behaviour_page(view: View) -> Page:
             Block(
                 "funnel",
                 view.query(funnel),
-                lambda rows: f"{write_share(rows[-1]['share'])} of plays reach the end",
+                _funnel_title,
                 [Column("stage", "Plays"), Column("plays", "Number", "count"), Column("share", "Share", "share")],
                 chart=lambda rows: charts.bars_chart(
                     rows, "stage", "plays", title="plays of tracks", form=charts.WHOLE
@@ -109,22 +111,46 @@ def behaviour_page(view: View) -> Page:
                 ),
                 note=f"Skips by place in the session; all content, {_years_said(view)}.",
                 is_half=True,
-                empty="Nothing is known of skips.",
+                empty="No session was in this period.",
+                needs="skip_rate",
+                about="skips",
+                known_by="skip_rate",
             ),
             _by_year(
                 view,
                 by_year,
                 "chosen",
                 "chosen by you",
+                "what you chose",
                 "You chose what to play most in",
                 "Share of plays that you started yourself rather than autoplay, a queue or the track before.",
             ),
             _by_year(
-                view, by_year, "shuffled", "on shuffle", "You shuffled most in", "Share of plays with shuffle on."
+                view,
+                by_year,
+                "shuffled",
+                "on shuffle",
+                "shuffle",
+                "You shuffled most in",
+                "Share of plays with shuffle on.",
             ),
-            _by_year(view, by_year, "skipped", "skipped", "You skipped most in", "Share of plays that were skipped."),
             _by_year(
-                view, by_year, "offline", "offline", "You were offline most in", "Share of plays without a connection."
+                view,
+                by_year,
+                "skipped",
+                "skipped",
+                "skips",
+                "You skipped most in",
+                "Share of plays that were skipped.",
+            ),
+            _by_year(
+                view,
+                by_year,
+                "offline",
+                "offline",
+                "plays without a connection",
+                "You were offline most in",
+                "Share of plays without a connection.",
             ),
             Block(
                 "starts",
@@ -138,6 +164,8 @@ def behaviour_page(view: View) -> Page:
                 ],
                 is_half=True,
                 shown=20,
+                about="how plays begin",
+                known_by="started",
             ),
             Block(
                 "ends",
@@ -150,6 +178,8 @@ def behaviour_page(view: View) -> Page:
                 ],
                 is_half=True,
                 shown=20,
+                about="how plays end",
+                known_by="ended",
             ),
             Block(
                 "devices",
@@ -157,7 +187,7 @@ def behaviour_page(view: View) -> Page:
                 _device_title,
                 [
                     Column("year", "Year"),
-                    Column("device", "Device"),
+                    Column("device", "Device", "device"),
                     Column("hours", "Hours", "decimal"),
                     Column("plays", "Plays", "count"),
                 ],
@@ -166,46 +196,56 @@ def behaviour_page(view: View) -> Page:
                 ),
                 note="Hours by kind of device and year.",
                 shown=200,
+                about="devices",
+                known_by="device",
             ),
-            Block(
-                "countries",
-                view.query(countries),
-                _country_title,
-                [
-                    Column("country", "Country", "country"),
-                    Column("hours", "Hours", "decimal", bar=True),
-                    Column("days", "Days", "count"),
-                    Column("plays", "Plays", "count"),
-                ],
-                note="Country of the connection, by whole months of the period.",
-                empty="No country is known.",
-                is_half=True,
-            ),
-            Block(
-                "trips",
-                view.query(TRIPS),
-                lambda rows: f"{plural(len(rows), 'trip')}, the last to {write_country(rows[0]['country'])}",
-                [
-                    Column("trip_start", "From", "day"),
-                    Column("trip_end", "To", "day"),
-                    Column("country", "In", "country"),
-                    Column("days", "Days", "count"),
-                    Column("soundtrack", "Soundtrack", "list"),
-                ],
-                note="Days with plays in a country other than home; its soundtrack is what you played there more "
-                "than elsewhere.",
-                empty="You heard nothing abroad.",
-                shown=10,
-                is_half=True,
-            ),
+            *(_places(view, countries) if are_countries_known else []),
         ],
+        unknown=[] if are_countries_known else ["countries"],
     )
 
 
-def _by_year(view: View, sql: str, name: str, label: str, most_in: str, note: str) -> Block:
+def _places(view: View, countries: str) -> list[Block]:
+    return [
+        Block(
+            "countries",
+            view.query(countries),
+            _country_title,
+            [
+                Column("country", "Country", "country"),
+                Column("hours", "Hours", "decimal", bar=True),
+                Column("days", "Days", "count"),
+                Column("plays", "Plays", "count"),
+            ],
+            note="Country of the connection, by whole months of the period.",
+            empty="No country is known.",
+            is_half=True,
+        ),
+        Block(
+            "trips",
+            view.query(TRIPS),
+            lambda rows: f"{plural(len(rows), 'trip')}, the last to {write_country(rows[0]['country'])}",
+            [
+                Column("trip_start", "From", "day"),
+                Column("trip_end", "To", "day"),
+                Column("country", "In", "country"),
+                Column("days", "Days", "count"),
+                Column("soundtrack", "Soundtrack", "list"),
+            ],
+            note="Days with plays in a country other than home; its soundtrack is what you played there more "
+            "than elsewhere.",
+            empty="You heard nothing abroad.",
+            shown=10,
+        ),
+    ]
+
+
+def _by_year(view: View, sql: str, name: str, label: str, about: str, most_in: str, note: str) -> Block:
     """A share of plays by year."""
 
     def title(rows: Rows) -> str:
+        if len(rows) == 1:
+            return f"{write_share(rows[0][name])} of plays were {label}"
         most = max(rows, key=lambda row: row[name])
         return f"{most_in} {most['year']}: {write_share(most[name])}"
 
@@ -220,8 +260,16 @@ def _by_year(view: View, sql: str, name: str, label: str, most_in: str, note: st
         note=note,
         is_half=True,
         needs=name,
-        empty="Nothing is known of it in this period.",
+        about=about,
+        known_by=name,
     )
+
+
+def _funnel_title(rows: Rows) -> str:
+    """Of the last stage; how plays ended, and what was skipped, may be unknown."""
+    share = write_share(rows[-1]["share"])
+    said = {1: "of plays are of tracks", 3: "of plays last 30 seconds", 4: "of plays last 30 seconds unskipped"}
+    return f"{share} {said.get(len(rows), 'of plays reach the end')}"
 
 
 def _years(view: View) -> str:
@@ -258,4 +306,4 @@ def _device_title(rows: Rows) -> str:
     last = [row for row in rows if row["year"] == rows[-1]["year"]]
     most = max(last, key=lambda row: row["hours"])
     share = most["hours"] / sum(row["hours"] for row in last) if most["hours"] else 0
-    return f"In {most['year']}, {write_share(share)} was heard on {most['device']}"
+    return f"In {most['year']}, {write_share(share)} was heard on {write_device(most['device'])}"

@@ -242,7 +242,7 @@ def day_page(view: View) -> Page:
                     Column("artist", "Artist or show", link=view.link("/artist", "artist_key")),
                     Column("album", "Album", link=view.link("/album", "album_key")),
                     Column("ms_played", "Played", "minutes", bar=True),
-                    Column("device", "Device", "words"),
+                    Column("device", "Device", "device"),
                     Column("end_meaning", "Ended"),
                 ],
                 note="In the order in which they ended; times are local.",

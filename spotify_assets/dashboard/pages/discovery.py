@@ -49,6 +49,7 @@ WAYS = {"deliberate": "chosen", "shuffle": "shuffle", "queue": "queue or autopla
 def discovery_page(view: View) -> Page:
     """New artists over time, new against known, cohorts, ways of finding, finds, forgotten favourites."""
     step, form = parts.step_of(view.filters)
+    days = parts.DAYS_OF_STEP[step]
     new_share = f"""
     WITH {heard_tracks(view.filters, by=["date", "artist_key"]).strip()}
     SELECT date_trunc($step, t.date)::DATE AS start,
@@ -71,7 +72,13 @@ def discovery_page(view: View) -> Page:
                     Column("tracks", "New tracks", "count"),
                 ],
                 chart=lambda rows: charts.columns_chart(
-                    "start", "artists", x_title=step, y_title=f"new artists per {step}", time=form, form=charts.WHOLE
+                    "start",
+                    "artists",
+                    x_title=step,
+                    y_title=f"new artists per {step}",
+                    time=form,
+                    form=charts.WHOLE,
+                    days=days,
                 ),
                 note=f"Artists and tracks heard for the first time ever, by {step}.",
                 shown=400,
@@ -87,7 +94,13 @@ def discovery_page(view: View) -> Page:
                     Column("hours", "Hours", "decimal"),
                 ],
                 chart=lambda rows: charts.columns_chart(
-                    "start", "share", x_title=step, y_title="share of music time", time=form, form=charts.SHARE
+                    "start",
+                    "share",
+                    x_title=step,
+                    y_title="share of music time",
+                    time=form,
+                    form=charts.SHARE,
+                    days=days,
                 ),
                 note="Share of your music by artists whom you had first heard in the 90 days before. It is high in "
                 "the first months of a history: all is new then.",
@@ -122,6 +135,8 @@ def discovery_page(view: View) -> Page:
                 ],
                 note="How a track's first play began, and how many had ten plays since.",
                 is_half=True,
+                about="how tracks were found",
+                known_by="how",
             ),
             Block(
                 "finds",

@@ -7,6 +7,7 @@ from spotify_assets.dashboard.formats import (
     plural,
     write_count,
     write_day,
+    write_device,
     write_hours,
     write_share,
     write_words,
@@ -50,7 +51,7 @@ RANKS = """
     ORDER BY year
 """
 FOUND = f"""
-    SELECT started_by, replace(platform_family, '_', ' ') AS device FROM discoveries JOIN {DEVICES} USING (platform)
+    SELECT started_by, platform_family AS device FROM discoveries JOIN {DEVICES} USING (platform)
     WHERE listener = $listener AND entity_type = $entity AND entity_key = $key
 """
 WAYS = {"deliberate": "chosen by you", "shuffle": "on shuffle", "queue": "from a queue or autoplay"}
@@ -229,6 +230,8 @@ def _entity_page(
                 Column("share", "Share", "share"),
             ],
             is_half=True,
+            about="how plays begin",
+            known_by="started",
         ),
         Block(
             "ends",
@@ -240,6 +243,8 @@ def _entity_page(
                 Column("share", "Share", "share"),
             ],
             is_half=True,
+            about="how plays end",
+            known_by="ended",
         ),
         *more,
     ]
@@ -293,7 +298,11 @@ def _life_figures(about: ResultRow, found: Rows) -> list[Figure]:
         Figure(
             "first heard",
             write_day(about["first_played_at"]),
-            [f"{WAYS[row['started_by']]}, {row['device']}" for row in found if row["started_by"] in WAYS],
+            [
+                f"{WAYS[row['started_by']]}, {write_device(row['device'])}"
+                for row in found
+                if row["started_by"] in WAYS
+            ],
         ),
         Figure("last heard", write_day(about["last_played_at"])),
         Figure(

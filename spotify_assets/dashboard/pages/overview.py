@@ -2,7 +2,7 @@
 
 from spotify_assets.dashboard import charts
 from spotify_assets.dashboard.blocks import Block, Column, Page, View
-from spotify_assets.dashboard.formats import plural, write_day, write_hours, write_share
+from spotify_assets.dashboard.formats import plural, write_day, write_device, write_hours, write_share
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import ResultRow, Rows
 from spotify_assets.dashboard.sources import DEVICES, heard_hours, hours_sql, totals_sql
@@ -43,7 +43,7 @@ def overview_page(view: View) -> Page:
     filters = view.filters
     devices = f"""
     WITH {heard_hours(filters, by=["platform"]).strip()}
-    SELECT replace(platform_family, '_', ' ') AS device, sum(ms_played) / 3600000 AS hours,
+    SELECT platform_family AS device, sum(ms_played) / 3600000 AS hours,
         sum(plays)::BIGINT AS plays,
         sum(ms_played) / sum(sum(ms_played)) OVER () AS share
     FROM heard JOIN {DEVICES} USING (platform) GROUP BY ALL ORDER BY hours DESC, device
@@ -86,9 +86,9 @@ def overview_page(view: View) -> Page:
             Block(
                 "devices",
                 view.query(devices),
-                lambda rows: f"{write_share(rows[0]['share'])} on {rows[0]['device']}",
+                lambda rows: f"{write_share(rows[0]['share'])} on {write_device(rows[0]['device'])}",
                 [
-                    Column("device", "Device"),
+                    Column("device", "Device", "device"),
                     Column("hours", "Hours", "decimal"),
                     Column("plays", "Plays", "count"),
                     Column("share", "Share", "share"),
@@ -96,6 +96,8 @@ def overview_page(view: View) -> Page:
                 chart=lambda rows: charts.bars_chart(rows, "device", "hours", title="hours", also=["plays"]),
                 note="Hours by kind of device.",
                 is_half=True,
+                about="devices",
+                known_by="device",
             ),
             Block(
                 "coverage",

@@ -216,7 +216,7 @@ def total_figures(view: View, row: ResultRow) -> Sequence[Figure]:
         return said
 
     def counted(name: str, label: str) -> Figure:
-        return Figure(label, write_count(row[name]), notes(name))
+        return Figure(label, written(row[name], "count"), notes(name))
 
     return [
         Figure("time", write_hours(row["ms_played"]), notes("ms_played")),

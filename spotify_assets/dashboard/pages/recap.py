@@ -7,7 +7,7 @@ from functools import partial
 from spotify_assets.dashboard.blocks import Block, Column, Page, View
 from spotify_assets.dashboard.filters import RANGE, Filters
 from spotify_assets.dashboard.formats import write_hours
-from spotify_assets.dashboard.recap.cards import CARDS, SIZES
+from spotify_assets.dashboard.recap.cards import CARDS, SIZES, missing_fonts
 from spotify_assets.dashboard.recap.content import (
     ENTITIES,
     GENRES,
@@ -116,6 +116,7 @@ def recap_page(view: View) -> Page:
                 (label, [(size, choice.to("/recap/card.png", card=card, size=size)) for size in SIZES])
                 for card, label in _cards(recap)
             ],
+            "missing_fonts": missing_fonts(recap) if recap else [],
             "what": name,
             "place": {block.name: place for place, block in enumerate(blocks)},
         },

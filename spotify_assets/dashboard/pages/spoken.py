@@ -7,7 +7,8 @@ from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Rows
 
 SHOWS = """
-    SELECT show_name AS show, content_type, episodes, episodes_finished, ms_played, completion, lengths_known,
+    SELECT show_name AS show, CASE content_type WHEN 'episode' THEN 'podcast' ELSE content_type END AS kind,
+        episodes, episodes_finished, ms_played, completion, lengths_known,
         longest_binge, longest_binge_on, timezone($zone, last_played_at)::DATE AS last_heard, show_key
     FROM show_metrics WHERE listener = $listener ORDER BY rank
 """
@@ -37,8 +38,15 @@ SHARE = """
 """
 
 
+ENDS = """
+    SELECT 1 FROM episode_metrics WHERE listener = $listener AND (finished OR completion IS NOT NULL) LIMIT 1
+"""
+
+
 def spoken_page(view: View) -> Page:
     """Shows, hours over time, share of listening, what was left unfinished."""
+    are_ends_known = bool(view.rows(ENDS))
+    ends = [Column("episodes_finished", "Finished", "count"), Column("completion", "Heard", "share")]
     return Page(
         "Spoken",
         [
@@ -48,16 +56,16 @@ def spoken_page(view: View) -> Page:
                 lambda rows: f"{rows[0]['show']} was heard longest: {write_hours(rows[0]['ms_played'])}",
                 [
                     Column("show", "Show", link=view.link("/show", "show_key")),
-                    Column("content_type", "What"),
+                    Column("kind", "What"),
                     Column("episodes", "Episodes", "count"),
-                    Column("episodes_finished", "Finished", "count"),
                     Column("ms_played", "Time", "hours", bar=True),
-                    Column("completion", "Heard", "share"),
+                    *(ends if are_ends_known else []),
                     Column("longest_binge", "Longest binge", "count"),
                     Column("last_heard", "Last heard", "day"),
                 ],
-                note="All time. “Heard” is the mean share of an episode, of those whose length is known; a binge is "
-                "different episodes in a day.",
+                note="All time. "
+                + "“Heard” is the mean share of an episode, of those whose length is known; " * are_ends_known
+                + f"{'a' if are_ends_known else 'A'} binge is different episodes in a day.",
                 empty="No podcast or audiobook was heard.",
             ),
             parts.over_time_block(view, "over-time", OVER_TIME.format(join="", where=""), "listened to spoken word"),
@@ -73,23 +81,28 @@ def spoken_page(view: View) -> Page:
                 empty="No podcast or audiobook was heard.",
                 is_half=True,
             ),
-            Block(
-                "unfinished",
-                view.query(UNFINISHED),
-                lambda rows: f"You left {rows[0]['episode']} unfinished",
-                [
-                    Column("episode", "Episode"),
-                    Column("show", "Show"),
-                    Column("completion", "Heard", "share"),
-                    Column("ms_played", "Time", "minutes"),
-                    Column("last_heard", "Last heard", "day"),
-                ],
-                note="Heard for five minutes or more, and not to the end; latest first.",
-                empty="You finish what you begin.",
-                shown=10,
-                is_half=True,
-            ),
+            *([_unfinished(view)] if are_ends_known else []),
         ],
+        unknown=[] if are_ends_known else ["what was heard to the end"],
+    )
+
+
+def _unfinished(view: View) -> Block:
+    return Block(
+        "unfinished",
+        view.query(UNFINISHED),
+        lambda rows: f"You left {rows[0]['episode']} unfinished",
+        [
+            Column("episode", "Episode"),
+            Column("show", "Show"),
+            Column("completion", "Heard", "share"),
+            Column("ms_played", "Time", "minutes"),
+            Column("last_heard", "Last heard", "day"),
+        ],
+        note="Heard for five minutes or more, and not to the end; latest first.",
+        empty="You finish what you begin.",
+        shown=10,
+        is_half=True,
     )
 
 
@@ -99,6 +112,8 @@ def show_page(view: View, key: str) -> Page:
     if not found:
         raise NotThereError(f"{view.filters.listener.name} never heard this show.")
     [about] = found
+    are_ends_known = bool(view.rows(ENDS))
+    ends = [Column("finished", "Finished", "yes"), Column("completion", "Heard", "share")]
     values = {"show": about["show_name"], "type": about["content_type"]}
     return Page(
         about["show_name"],
@@ -118,7 +133,7 @@ def show_page(view: View, key: str) -> Page:
                         "episodes",
                         write_count(rows[0]["episodes"]),
                         [
-                            f"{write_count(rows[0]['episodes_finished'])} finished",
+                            *([f"{write_count(rows[0]['episodes_finished'])} finished"] if are_ends_known else []),
                             f"{write_count(rows[0]['episodes_resumed'])} in parts",
                         ],
                     ),
@@ -150,14 +165,13 @@ def show_page(view: View, key: str) -> Page:
             Block(
                 "episodes",
                 view.query(EPISODES, **values),
-                _episodes_title,
+                _episodes_title if are_ends_known else lambda rows: plural(len(rows), "episode"),
                 [
                     Column("episode", "Episode"),
                     Column("first_heard", "First heard", "day"),
                     Column("ms_played", "Time", "minutes", bar=True),
                     Column("parts", "Parts", "count"),
-                    Column("finished", "Finished", "yes"),
-                    Column("completion", "Heard", "share"),
+                    *(ends if are_ends_known else []),
                 ],
                 note="In the order in which they were first heard.",
                 shown=100,
@@ -171,6 +185,8 @@ def show_page(view: View, key: str) -> Page:
 
 def _spoken_share_title(rows: Rows) -> str:
     most = max(rows, key=lambda row: row["share"] or 0)
+    if len(rows) == 1:
+        return f"{written(most['share'], 'share')} of the time in {most['year']} was spoken word"
     return f"You heard most spoken word in {most['year']}: {written(most['share'], 'share')}"
 
 

@@ -1,10 +1,12 @@
 """A recap as pictures: SVG of a template, drawn by vl-convert."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from spotify_assets.dashboard.formats import MS_PER_HOUR, plural, write_count, write_decimal
 from spotify_assets.dashboard.recap.content import Recap
+from spotify_assets.dashboard.recap.fonts import missing_packages, without_boxes
 from spotify_assets.dashboard.recap.lettering import FONT, Letters, Ruler
 from spotify_assets.dashboard.recap.story import (
     Ranked,
@@ -20,6 +22,9 @@ from spotify_assets.dashboard.recap.story import (
 )
 from spotify_assets.dashboard.templating import templates
 from spotify_assets.escaping import escape_controls
+
+LOGGER = logging.getLogger(__name__)
+_LOGGED: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,8 @@ def card_svg(recap: Recap, card: Card, size: Size) -> str | None:
     content = card.make(recap)
     if content is None:
         return None
+    _log_missing(content)
+    content = _without_boxes(content)
     ruler = Ruler()
     inner = size.width - 2 * size.edge
     left = round(inner * 0.42) if size.is_wide and (content.rows or content.bars) else inner
@@ -150,6 +157,29 @@ def card_svg(recap: Recap, card: Card, size: Size) -> str | None:
             skyline=recap.skyline(60 if size.is_wide else 54),
         )
     )
+
+
+def missing_fonts(recap: Recap) -> list[str]:
+    """Debian's packages of fonts that this machine lacks for the cards of a recap; empty if it lacks none."""
+    contents = [content for card in CARDS if (content := card.make(recap))]
+    return missing_packages(text for content in contents for text in _texts(content))
+
+
+def _texts(content: Content) -> list[str]:
+    return [content.title, *(row.name for row in content.rows), *(row.by for row in content.rows)]
+
+
+def _without_boxes(content: Content) -> Content:
+    rows = [replace(row, name=without_boxes(row.name), by=without_boxes(row.by)) for row in content.rows]
+    return replace(content, title=without_boxes(content.title), rows=rows)
+
+
+def _log_missing(content: Content) -> None:
+    """Log each package of fonts that is missing, once in a process."""
+    for package in missing_packages(_texts(content)):
+        if package not in _LOGGED:
+            _LOGGED.add(package)
+            LOGGER.warning("no font has some characters of the recap's pictures: apt-get install %s", package)
 
 
 def card_png(recap: Recap, card: Card, size: Size, scale: float = 1) -> bytes | None:

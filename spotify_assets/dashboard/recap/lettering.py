@@ -24,8 +24,8 @@ FIRST_REGIONAL, LAST_REGIONAL = 0x1F1E6, 0x1F1FF
 
 def shorten(text: str, most: int) -> str:
     """The text, cut and ended with an ellipsis where it has more than `most` characters as readers count them."""
-    clusters = _clusters(text)
-    return text if len(clusters) <= most else _cut(clusters[:most])
+    found = clusters(text)
+    return text if len(found) <= most else _cut(found[:most])
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,18 @@ class Ruler:
         """Each text, cut and ended with an ellipsis where it is wider than `width` (px)."""
         if all(len(text) * letters.size * WIDEST <= width for text in texts):
             return [*texts]
-        clusters = [_clusters(text[:LONGEST]) for text in texts]
+        parts_of = [clusters(text[:LONGEST]) for text in texts]
         wholes = [
             "".join(parts) if len(text) <= LONGEST else _cut(parts)
-            for text, parts in zip(texts, clusters, strict=True)
+            for text, parts in zip(texts, parts_of, strict=True)
         ]
         found = self.widths(wholes, letters)
         fits = [one <= width for one in found]
         # The most clusters of each that fit, by bisection; each round measures all texts at once.
-        low, high = [0] * len(texts), [len(parts) - 1 for parts in clusters]
+        low, high = [0] * len(texts), [len(parts) - 1 for parts in parts_of]
         while any(a < b and not done for a, b, done in zip(low, high, fits, strict=True)):
             middle = [(a + b + 1) // 2 for a, b in zip(low, high, strict=True)]
-            tried = [_cut(parts[:count]) for parts, count in zip(clusters, middle, strict=True)]
+            tried = [_cut(parts[:count]) for parts, count in zip(parts_of, middle, strict=True)]
             for place, one in enumerate(self.widths(tried, letters)):
                 if low[place] < high[place]:
                     low[place], high[place] = (
@@ -81,7 +81,7 @@ class Ruler:
                     )
         return [
             whole if done else _cut(parts[:count])
-            for whole, done, parts, count in zip(wholes, fits, clusters, low, strict=True)
+            for whole, done, parts, count in zip(wholes, fits, parts_of, low, strict=True)
         ]
 
     def lines(self, text: str, letters: Letters, width: float, most: int) -> list[str]:
@@ -116,7 +116,7 @@ def _cut(clusters: Sequence[str]) -> str:
     return text + ELLIPSIS + RIGHT_TO_LEFT_MARK * (strong != "L")
 
 
-def _clusters(text: str) -> list[str]:
+def clusters(text: str) -> list[str]:
     """What a reader takes for one character each: a base with its marks, joined emoji, flags."""
     found: list[str] = []
     for character in text:

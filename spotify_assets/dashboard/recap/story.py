@@ -16,10 +16,10 @@ from spotify_assets.dashboard.formats import (
     part_of_day,
     plural,
     write_count,
+    write_device,
     write_genre,
     write_hours,
     write_share,
-    write_words,
 )
 from spotify_assets.dashboard.queries import Rows, Spec
 from spotify_assets.dashboard.recap.content import ENTITIES, Recap
@@ -148,7 +148,7 @@ def opening(recap: Recap) -> Section:
         unit=unit,
         figures=[
             Figure("minutes", write_count(row["ms_played"] / MS_PER_MINUTE)),
-            *(Figure(name, write_count(row[name])) for name in ("plays", "artists", "tracks", "albums")),
+            *(Figure(name, write_count(row[name])) for name in ("plays", "artists", "tracks", "albums") if row[name]),
         ],
         skyline=recap.skyline(73),
         tone="loud",
@@ -335,7 +335,7 @@ def habits(recap: Recap) -> Section | None:
         ]
     if row.get("top_platform_family"):
         share = write_share(row["top_platform_family_share"])
-        figures.append(Figure("mostly on", write_words(row["top_platform_family"]), [f"{share} of the time"]))
+        figures.append(Figure("mostly on", write_device(row["top_platform_family"]), [f"{share} of the time"]))
     for name, label in {"skip_rate": "skipped", "shuffle_share": "on shuffle"}.items():
         if row.get(name) is not None:
             figures.append(Figure(label, write_share(row[name]), ["of plays"]))
@@ -344,7 +344,7 @@ def habits(recap: Recap) -> Section | None:
     title = (
         f"You sat down to listen {_how_often(row['sessions'])}"
         if row.get("sessions")
-        else f"{write_words(row['top_platform_family']).capitalize()} was where it played"
+        else f"{write_device(row['top_platform_family'])} was where it played"
         if row.get("top_platform_family")
         else "How you listened"
     )

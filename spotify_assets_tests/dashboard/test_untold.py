@@ -1,0 +1,65 @@
+"""What no file of a listener tells is left out of pages, which say so once."""
+
+import duckdb
+import pytest
+
+from spotify_assets.dashboard.blocks import AnsweredBlock, Block, paired
+from spotify_assets.dashboard.formats import listing
+from spotify_assets.dashboard.queries import Query
+from spotify_assets_tests.dashboard.conftest import PAGES
+from spotify_assets_tests.dashboard.warehouses import ACCOUNT_DATA, write_warehouse
+
+
+@pytest.fixture(scope="module")
+def account_data(tmp_path_factory):
+    """A warehouse of plays as account data tells them."""
+    path = write_warehouse(tmp_path_factory.mktemp("account_data") / "warehouse.duckdb", ACCOUNT_DATA)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("DELETE FROM listening_places")
+        connection.execute("UPDATE listening_behaviour SET skips = 0, skips_known = 0")
+    return path
+
+
+def test_behaviour_shows_how_long_plays_last_and_what_is_not_known(account_data, site_of):
+    site = site_of(account_data)
+    html, words = site.text("/behaviour"), site.words("/behaviour")
+    for name in ("starts", "ends", "devices", "countries", "trips", "chosen", "shuffled", "skipped", "offline"):
+        assert f'id="{name}"' not in html, name
+    assert (
+        "Nothing is known of skips, what you chose, shuffle, plays without a connection, how plays begin, how plays "
+        "end, devices and countries: extended history tells that, account data and scrobbles don't." in words
+    )
+    # Of five plays of tracks four last 30 s or longer; how they ended is no stage.
+    assert "80 % of plays last 30 seconds" in words
+    assert "played to the end" not in site.block("/behaviour", "funnel")
+
+
+@pytest.mark.parametrize("page", ["/", "/artist/21", "/track/11"])
+def test_no_panel_is_of_unknown_things_alone(account_data, site_of, page):
+    words = site_of(account_data).words(page)
+    assert "Nothing is known of " in words
+    assert "on unknown" not in words
+    assert "begins: unknown" not in words
+    assert "by unknown" not in words
+    assert "skipped \N{EN DASH}" not in words
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_of_full_history_leave_nothing_out(full, page):
+    if page not in ("/spoken", "/discovery"):  # of the one episode no length is known, and no end
+        assert "Nothing is known of " not in full.text(page).split('class="untold"')[0].split("<main")[0]
+        assert 'class="untold"' not in full.text(page)
+
+
+def half(name, *, is_half=True):
+    return AnsweredBlock(Block(name, Query("", {}), name, is_half=is_half), [])
+
+
+def test_halves_stand_beside_one_another_and_one_alone_is_whole():
+    page = [half("a"), half("b"), half("c"), half("whole", is_half=False), half("d"), half("e")]
+    assert paired(page) == {"a", "b", "d", "e"}
+    assert paired(page[:1]) == set()
+
+
+def test_names_are_listed_in_words():
+    assert [listing(names) for names in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
