@@ -30,7 +30,7 @@ types:
 	$(BIN)/mypy
 
 tests:
-	$(BIN)/pytest -m "not integration"
+	$(BIN)/pytest --dist loadfile -m "not integration"
 
 test-integration: $(READY)  ## Test whole commands, targets on real servers, the UI in a browser, the wheel
 	$(BIN)/pytest -m integration

@@ -339,23 +339,28 @@ def frame(spark: SparkSession) -> Any:
     return make
 
 
+@pytest.fixture(scope="session")
+def _dimensions() -> dict[tuple[str, str], Rows]:
+    """Rows of dimensions by table and inputs: most tests of a file have the same plays."""
+    return {}
+
+
 @pytest.fixture
-def computed(frame: Any, spark: SparkSession) -> Any:
+def computed(frame: Any, spark: SparkSession, _dimensions: dict[tuple[str, str], Rows]) -> Any:
     """What a table's transform gives for some of its inputs.
 
-    Of those that are left out, dimensions are computed from the given ones, and other tables are empty. A test
-    computes a dimension once for the same inputs.
+    Of those that are left out, dimensions are computed from the given ones (once for the same inputs), and other
+    tables are empty.
     """
-    dimensions: dict[tuple[str, str], Rows] = {}
 
     def collected(table: str, rows: DataFrame) -> Rows:
         return [row.asDict() for row in rows.select(*TABLES[table].columns).collect()]
 
     def dimension(table: str, inputs: Mapping[str, Rows]) -> Rows:
         key = (table, repr(sorted(inputs.items())))
-        if key not in dimensions:
-            dimensions[key] = collected(table, from_rows(table, inputs, {}))
-        return dimensions[key]
+        if key not in _dimensions:
+            _dimensions[key] = collected(table, from_rows(table, inputs, {}))
+        return _dimensions[key]
 
     def compute(table: str, **inputs: Any) -> DataFrame:
         # A transform that refers to an input several times computes it each time, unless it is collected before.

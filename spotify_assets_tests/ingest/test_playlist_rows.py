@@ -14,6 +14,8 @@ from spotify_assets.refresh import staleness
 from spotify_assets_tests.conftest import account, utc
 from spotify_assets_tests.readers.test_account_data import LIBRARY, item, playlist
 
+pytestmark = pytest.mark.integration
+
 DAY = utc("2024-03-05 10:00:00")
 TABLES = ("raw_playlists", "raw_playlist_files", "raw_library")
 
@@ -153,7 +155,6 @@ def everything(world):
     }
 
 
-@pytest.mark.integration
 def test_exports_in_any_order_deleted_and_added_again_give_the_same_tables(world, mirrored):
     exports = {
         "anna/new.zip": zipped({"d/Playlist1.json": export(songs("A", "B")), "YourLibrary.json": json.dumps(LIBRARY)}),

@@ -5,6 +5,8 @@ import pytest
 from spotify_assets.ingest.catalog import mirror_catalog
 from spotify_assets_tests.transforms.test_catalog_files import A1, A2, ONE_FILE, T1, T2, files
 
+pytestmark = pytest.mark.integration
+
 B1, B2 = "5" * 22, "6" * 22
 INPUTS = ("raw_catalog_tracks", "raw_catalog_albums", "raw_catalog_artists", "raw_catalog_features")
 ARTIST = {
@@ -72,7 +74,6 @@ def join(computed, frame):
     return join
 
 
-@pytest.mark.integration
 def test_the_files_of_the_tutorials(join):
     """Names and lengths of tracks are in the file of albums, what is missing in it is in that of tracks."""
     features = {"track_id": T1, "energy": "0.9", "tempo": "101.5", "key": "9", "mode": "1"}
@@ -137,7 +138,6 @@ def test_each_reason_in_its_order(join):
     assert (joined.keys(), joined[T1]["popularity"]) == ({T1}, 80)
 
 
-@pytest.mark.integration
 def test_of_several_albums_the_earliest_then_the_album(join):
     def chosen(*albums):
         joined, _ = join([TRACK], [ALBUM | album for album in albums], [ARTIST])
@@ -176,7 +176,6 @@ def test_an_id_of_an_artist_is_not_replaced_by_a_name(join):
     assert join([track], [ALBUM], [ARTIST])[1] == {("a", 0): "no_artist"}
 
 
-@pytest.mark.integration
 def test_all_artists_of_a_track_in_order(join):
     track = TRACK | {"artist_ids": f"['{A1}', 'spotify:artist:{A2}']", "artist_names": "['Abba', 'Blur']"}
     joined, _ = join([track], [ALBUM], [ARTIST])
@@ -198,7 +197,6 @@ TRACKS_CSV = f"id,track_popularity,explicit\n{T1},80,False\n{T2},1,True\n"
 FEATURES_CSV = f"danceability,energy,id,type,duration_ms,time_signature\n0.5,0.9,{T1},audio_features,230000,4\n"
 
 
-@pytest.mark.integration
 def test_from_files_to_tables(world):
     """On tables of the lake: engines plan a scan of these otherwise than literal rows."""
     for name, content in (("a", ARTISTS_CSV), ("b", ALBUMS_CSV), ("t", TRACKS_CSV), ("f", FEATURES_CSV)):

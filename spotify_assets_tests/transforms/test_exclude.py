@@ -27,48 +27,83 @@ SPOKEN = dict.fromkeys(("track_uri", "track_name", "artist_name", "album_name"))
 }
 
 
-@pytest.fixture
-def reason(frame):
-    """Why the record is rejected, with these lines of exclusions; None where it is kept."""
+def listed(record):
+    """The register's row for the file of a record."""
+    return {
+        "listener": record["listener"],
+        "source_file": record["source_file"],
+        "status": "read",
+        "records": 1,
+        "undated_records": 0,
+        "is_minute_precise": False,
+        "source_format": record["source_format"],
+        "first_reported_at": record["reported_at"],
+        "last_reported_at": record["reported_at"],
+    }
 
-    def judge(*lines, **record):
-        row = RECORD | record
-        file = {"listener": row["listener"], "source_file": row["source_file"], "status": "read", "records": 1,
-                "undated_records": 0, "is_minute_precise": False, "source_format": row["source_format"],
-                "first_reported_at": row["reported_at"], "last_reported_at": row["reported_at"]}  # fmt: skip
-        exclusions = frame("raw_exclusions", [exclusion_row({"value": ""} | line) for line in lines])
-        inputs = (frame("raw_plays", [row]), frame("raw_files", [file]), exclusions)
+
+@pytest.fixture
+def judge(frame):
+    """Reason by listener of records, one of each; None where it is kept."""
+
+    def judge(records, lines):
+        files = [listed(record) for record in records]
+        exclusions = [exclusion_row({"value": ""} | line) for line in lines]
+        inputs = (frame("raw_plays", records), frame("raw_files", files), frame("raw_exclusions", exclusions))
         rejected = transforms.rejected_plays(*inputs, settings=load_settings()).collect()
-        kept = transforms.plays(*inputs, settings=load_settings()).count()
-        assert kept + len(rejected) == 1
-        return rejected[0]["reason"] if rejected else None
+        kept = transforms.plays(*inputs, settings=load_settings()).collect()
+        assert len(kept) + len(rejected) == len(records)
+        return {row["listener"]: row["reason"] for row in rejected} | {row["listener"]: None for row in kept}
 
     return judge
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
+@pytest.fixture
+def reason(judge):
+    """Why the record is rejected, with these lines of exclusions; None where it is kept."""
+    return lambda *lines, **record: judge([RECORD | record], lines)["anna"]
+
+
+@pytest.fixture
+def reasons(judge):
+    """Reason of the record for each line, all in one query: as a listener of its own, which the line names."""
+
+    def of_each(lines):
+        records, of_all = [], []
+        for number, line in enumerate(lines):
+            owner = f"anna{number}"
+            records.append(RECORD | {"listener": owner, "source_file": RECORD["source_file"].replace("anna", owner)})
+            value = line.get("value", "").replace("history/anna", f"history/{owner}")
+            of_all.append({"listener": owner} | line | {"value": value})
+        found = judge(records, of_all)
+        return [found[record["listener"]] for record in records]
+
+    return of_each
+
+
+def test_what_a_line_names_is_excluded(reasons):
+    lines = [
         {"what": "artist", "value": " THE band"},
         {"what": "album", "value": "sleep"},
         {"what": "album", "value": "The Band - Sleep"},
         {"what": "track", "value": f"https://open.spotify.com/track/{ID}?si=x"},
         {"what": "track", "value": "lullaby - short"},
-        {"what": "track", "value": "The Band - Lullaby - Short", "listener": "anna"},
+        {"what": "track", "value": "The Band - Lullaby - Short"},
         {"what": "device", "value": "android os 9"},
         {"what": "source_file", "value": "history/anna/a.zip"},
         {"what": "source_file", "value": "history/anna/a.zip!in/a.json"},
         {"what": "period", "from": "2024-01-31", "until": "2024-01-31"},
         {"what": "period", "from": "2024-02-01T00:59:59+01:00"},
-    ],
-)
-def test_what_a_line_names_is_excluded(reason, line):
-    assert reason(line) == "excluded"
+    ]
+    assert reasons(lines) == ["excluded"] * len(lines)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
+def test_a_line_without_a_listener_is_for_all(reason):
+    assert reason({"what": "track", "value": "lullaby - short"}) == "excluded"
+
+
+def test_other_plays_are_kept(reasons):
+    lines = [
         {"what": "artist", "value": "Band"},
         {"what": "artist", "value": "The Band", "listener": "ben"},
         {"what": "track", "value": "Lullaby"},
@@ -76,10 +111,8 @@ def test_what_a_line_names_is_excluded(reason, line):
         {"what": "source_file", "value": "history/anna"},
         {"what": "artist", "value": "The Band", "from": "2024-02-01"},
         {"what": "period", "until": "2024-01-31T23:59:59"},
-    ],
-)
-def test_other_plays_are_kept(reason, line):
-    assert reason(line) is None
+    ]
+    assert reasons(lines) == [None] * len(lines)
 
 
 def test_a_show_is_excluded_by_name(reason):

@@ -13,6 +13,8 @@ from spotify_assets.transforms import popularity_fit
 from spotify_assets.transforms.popularity_fit import Fit, data_of, fit_popularity
 from spotify_assets_tests.transforms.popularity_rows import LOVED, noise, popularity_rows, quick_fits
 
+pytestmark = pytest.mark.integration
+
 COLUMNS = ["recording_key", "artist_key", "popularity", *MODEL_FEATURES]
 
 

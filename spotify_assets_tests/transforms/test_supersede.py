@@ -8,65 +8,87 @@ from spotify_assets.windows import TimeWindow
 from spotify_assets_tests.conftest import utc
 from spotify_assets_tests.transforms.test_judge import listed, record
 
-COARSE = "history/anna/coarse.json"
 AT = "2024-03-01 09:30:42"
 OTHER = {"track_name": "Another", "artist_name": "Somebody", "ms_played": "111000"}
 
 
 @pytest.fixture
-def superseded(frame):
-    """Rows of the coarse file that are superseded."""
+def superseded_of(frame):
+    """Rows of the coarse file that are superseded, for each case: all in one query, each as a listener of its own.
 
-    def judge(finer, coarse, source_format="account_data", window=None, **file):
-        raw_plays = [record(row, at) | more for row, (at, more) in enumerate(finer)]
-        raw_plays += [
-            record(row, at, source_file=COARSE, source_format=source_format, track_uri=None) | more
-            for row, (at, more) in enumerate(coarse)
-        ]
-        raw_files = frame("raw_files", [listed(), listed(COARSE, source_format, **file)])
+    A case is a list of times and other values of the finer source, one of the coarse, and what differs of its file.
+    """
+
+    def judge(cases, window=None):
+        raw_plays, files = [], []
+        for number, (finer, coarse, of_file) in enumerate(cases.values()):
+            of_file = {"source_format": "account_data"} | of_file
+            listener, fine_file, coarse_file = (
+                f"listener {number}",
+                f"history/{number}/a.json",
+                f"history/{number}/b.json",
+            )
+            of_fine = {"listener": listener, "source_file": fine_file}
+            raw_plays += [record(row, at) | of_fine | more for row, (at, more) in enumerate(finer)]
+            of_coarse = {"listener": listener, "source_file": coarse_file, "source_format": of_file["source_format"]}
+            raw_plays += [record(row, at, track_uri=None) | of_coarse | more for row, (at, more) in enumerate(coarse)]
+            fine_format = finer[0][1].get("source_format", "extended")
+            files += [listed(fine_file, fine_format, listener=listener)]
+            files += [listed(coarse_file, listener=listener, **of_file)]
         rejected = transforms.rejected_plays(
-            frame("raw_plays", raw_plays), raw_files, settings=load_settings(), window=window
+            frame("raw_plays", raw_plays), frame("raw_files", files), settings=load_settings(), window=window
         ).collect()
-        return sorted(row["source_row"] for row in rejected if row["reason"] == "superseded")
+        found = {name: [] for name in cases}
+        names = {f"history/{number}/b.json": name for number, name in enumerate(cases)}
+        for row in sorted(rejected, key=lambda row: row["source_row"]):
+            if row["reason"] == "superseded" and row["source_file"] in names:
+                found[names[row["source_file"]]].append(row["source_row"])
+        return found
 
     return judge
 
 
-@pytest.mark.parametrize(
-    ("minute", "rows"),
-    [("09:28", []), ("09:29", [0]), ("09:30", [0]), ("09:31", [0]), ("09:32", [])],
-)
-def test_a_minute_agrees_with_itself_and_those_beside_it(superseded, minute, rows):
-    assert superseded([(AT, {})], [(f"2024-03-01 {minute}:00", {})]) == rows
+@pytest.fixture
+def superseded(superseded_of):
+    """Rows of the coarse file that are superseded."""
+
+    def judge(finer, coarse, source_format="account_data", window=None, **of_file):
+        of_file |= {"source_format": source_format}
+        return superseded_of({"": (finer, coarse, of_file)}, window)[""]
+
+    return judge
 
 
-@pytest.mark.parametrize(
-    ("time", "rows"),
-    [
-        ("09:29:42", [0]),  # a minute before the end
-        ("09:31:42", [0]),
-        ("09:31:43", []),
-        ("09:27:22", [0]),  # the start, 200 s before the end
-        ("09:26:22", [0]),
-        ("09:26:21", []),
-        ("09:28:23", []),  # neither near the start nor near the end
-    ],
-)
-def test_a_time_to_the_second_may_be_the_start_or_the_end(superseded, time, rows):
-    assert superseded([(AT, {})], [(f"2024-03-01 {time}", {})], "recently_played") == rows
+def test_a_minute_agrees_with_itself_and_those_beside_it(superseded_of):
+    rows = {"09:28": [], "09:29": [0], "09:30": [0], "09:31": [0], "09:32": []}
+    cases = {minute: ([(AT, {})], [(f"2024-03-01 {minute}:00", {})], {}) for minute in rows}
+    assert superseded_of(cases) == rows
 
 
-@pytest.mark.parametrize(
-    "coarse",
-    [
-        {"ms_played": "5000"},  # the names
-        {"track_name": "Renamed", "artist_name": "Renamed"},  # the length
-        OTHER | {"track_uri": "spotify:track:2J3n32GeLmMjwuAzyhcSNe"},
-        OTHER,  # neither, and nothing else is left over
-    ],
-)
-def test_what_may_be_the_same_play_is(superseded, coarse):
-    assert superseded([(AT, {})], [("2024-03-01 09:30:00", coarse)]) == [0]
+def test_a_time_to_the_second_may_be_the_start_or_the_end(superseded_of):
+    rows = {
+        "09:29:42": [0],  # a minute before the end
+        "09:31:42": [0],
+        "09:31:43": [],
+        "09:27:22": [0],  # the start, 200 s before the end
+        "09:26:22": [0],
+        "09:26:21": [],
+        "09:28:23": [],  # neither near the start nor near the end
+    }
+    of_file = {"source_format": "recently_played"}
+    cases = {time: ([(AT, {})], [(f"2024-03-01 {time}", {})], of_file) for time in rows}
+    assert superseded_of(cases) == rows
+
+
+def test_what_may_be_the_same_play_is(superseded_of):
+    coarse = {
+        "the names": {"ms_played": "5000"},
+        "the length": {"track_name": "Renamed", "artist_name": "Renamed"},
+        "the id": OTHER | {"track_uri": "spotify:track:2J3n32GeLmMjwuAzyhcSNe"},
+        "neither, and nothing else is left over": OTHER,
+    }
+    cases = {name: ([(AT, {})], [("2024-03-01 09:30:00", values)], {}) for name, values in coarse.items()}
+    assert superseded_of(cases) == {name: [0] for name in coarse}
 
 
 def test_old_account_data_tells_podcasts_as_music(superseded):
@@ -76,10 +98,10 @@ def test_old_account_data_tells_podcasts_as_music(superseded):
     assert superseded(finer, [("2024-03-01 09:30:00", as_music), ("2024-03-01 09:30:00", OTHER)]) == [0, 1]
 
 
-def test_a_finer_record_answers_for_one_coarse_record_under_another_name(superseded):
+def test_a_finer_record_answers_for_one_coarse_record_under_another_name(superseded_of):
     coarse = [("2024-03-01 09:30:00", OTHER | {"track_name": name}) for name in ("B", "A", "C")]
-    assert superseded([(AT, {})], coarse) == [1]
-    assert superseded([(AT, {}), (AT, {"track_name": "Song 2", "track_uri": None})], coarse) == [0, 1]
+    two = [(AT, {}), (AT, {"track_name": "Song 2", "track_uri": None})]
+    assert superseded_of({1: ([(AT, {})], coarse, {}), 2: (two, coarse, {})}) == {1: [1], 2: [0, 1]}
 
 
 def test_a_finer_record_that_tells_one_answers_for_no_other(superseded):
@@ -96,19 +118,21 @@ def test_the_same_minute_is_paired_first(superseded):
     assert superseded([(AT, {})], coarse) == [1]
 
 
-def test_who_lost_the_nearest_takes_the_next(superseded):
+def test_who_lost_the_nearest_takes_the_next(superseded_of):
     finer = [("2024-03-01 09:30:30", {"ms_played": "1000"}), ("2024-03-01 09:31:10", {"ms_played": "1000"})]
     coarse = [("2024-03-01 09:30:20", OTHER | {"track_name": "A"}), ("2024-03-01 09:30:31", OTHER)]
-    assert superseded(finer, coarse, "recently_played") == [0, 1]
-    assert superseded(finer[:1], coarse, "recently_played") == [0]
+    of_file = {"source_format": "recently_played"}
+    assert superseded_of({2: (finer, coarse, of_file), 1: (finer[:1], coarse, of_file)}) == {2: [0, 1], 1: [0]}
 
 
-@pytest.mark.parametrize(
-    ("broken", "rows"),
-    [({"ms_played": "10"}, [0]), ({"track_uri": None, "track_name": None}, [0]), ({"ms_played": "x"}, [])],
-)
-def test_finer_records_count_whatever_becomes_of_them_but_bad_durations(superseded, broken, rows):
-    assert superseded([(AT, broken)], [("2024-03-01 09:30:00", {})]) == rows
+def test_finer_records_count_whatever_becomes_of_them_but_bad_durations(superseded_of):
+    broken = {
+        "too short": {"ms_played": "10"},
+        "without content": {"track_uri": None, "track_name": None},
+        "no duration": {"ms_played": "x"},
+    }
+    cases = {name: ([(AT, values)], [("2024-03-01 09:30:00", {})], {}) for name, values in broken.items()}
+    assert superseded_of(cases) == {"too short": [0], "without content": [0], "no duration": []}
 
 
 def test_what_a_file_lacks_is_kept_within_its_time(superseded):
@@ -116,37 +140,30 @@ def test_what_a_file_lacks_is_kept_within_its_time(superseded):
     assert superseded(finer, [(f"2024-03-{day:02d} 12:00:00", {}) for day in range(1, 31)]) == []
 
 
-@pytest.mark.parametrize(
-    ("finer", "coarse", "rows"),
-    [
-        ({"source_format": "maven_csv"}, "account_data", [0]),
-        ({}, "maven_csv", []),
-        ({"source_format": "account_data"}, "account_data", []),
-        ({"source_format": "recently_played"}, "account_data", []),
-        ({"source_format": "account_data"}, "recently_played", [0]),
-        ({"source_format": "account_data"}, "lastfm", [0]),
-        ({"source_format": "listenbrainz"}, "lastfm", []),
-        ({"source_format": "listenbrainz"}, "recently_played", [0]),
-    ],
-)
-def test_which_source_is_finer(frame, finer, coarse, rows):
-    raw_plays = [
-        record(0, "2024-03-01 09:30:00") | finer,
-        record(0, "2024-03-01 09:30:00", source_file=COARSE, source_format=coarse),
-    ]
-    files = [listed(**finer), listed(COARSE, coarse)]
-    rejected = transforms.rejected_plays(
-        frame("raw_plays", raw_plays), frame("raw_files", files), settings=load_settings()
-    ).collect()
-    assert [
-        row["source_row"] for row in rejected if row["reason"] == "superseded" and row["source_file"] == COARSE
-    ] == rows
+def test_which_source_is_finer(superseded_of):
+    rows = {
+        ("maven_csv", "account_data"): [0],
+        ("extended", "maven_csv"): [],
+        ("account_data", "account_data"): [],
+        ("recently_played", "account_data"): [],
+        ("account_data", "recently_played"): [0],
+        ("account_data", "lastfm"): [0],
+        ("listenbrainz", "lastfm"): [],
+        ("listenbrainz", "recently_played"): [0],
+    }
+    at = "2024-03-01 09:30:00"
+    cases = {
+        (finer, coarse): ([(at, {"source_format": finer})], [(at, {})], {"source_format": coarse})
+        for finer, coarse in rows
+    }
+    assert superseded_of(cases) == rows
 
 
-def test_a_csv_of_minute_precision_is_coarse(superseded):
+def test_a_csv_of_minute_precision_is_coarse(superseded_of):
     finer, coarse = [(AT, {})], [("2024-03-01 09:30:00", OTHER)]
-    assert superseded(finer, coarse, "maven_csv", is_minute_precise=True) == [0]
-    assert superseded(finer, coarse, "maven_csv", is_minute_precise=False) == []
+    of_file = {"source_format": "maven_csv"}
+    cases = {minute: (finer, coarse, of_file | {"is_minute_precise": minute}) for minute in (True, False)}
+    assert superseded_of(cases) == {True: [0], False: []}
 
 
 def test_listeners_tell_nothing_of_each_other(superseded):
