@@ -29,6 +29,7 @@ from spotify_assets.defs.assets import (
 from spotify_assets.defs.assets.declare import build
 from spotify_assets.defs.checks import catalog, history, model_checks, playlists
 from spotify_assets.defs.checks import popularity as popularity_checks
+from spotify_assets.defs.executor import thread_executor
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.defs.resources.landing import LandingResource
 from spotify_assets.defs.resources.s3 import s3
@@ -113,10 +114,7 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
         sensors=[sensors.landing_sensor, sensors.stale_sensor, sensors.publish_sensor],
         resources=resources(settings),
         loggers=loggers,
-        # Steps of one run share an engine session; in processes of their own, each would import and start one.
-        executor=dg.multiprocess_executor
-        if settings.spark_remote.get_secret_value().startswith("sc://")
-        else dg.in_process_executor,
+        executor=thread_executor(settings.concurrent_tables),
     )
 
 

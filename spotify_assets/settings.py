@@ -127,6 +127,9 @@ class Settings(BaseSettings):
         "`/;token=...` if it asks for one; `local[*]` for Apache Spark on this machine (needs Java 17 and "
         "`make spark-jars`)",
     )
+    concurrent_tables: int = Field(
+        4, ge=1, le=64, description="Tables of a run that are computed at once; each further one needs more memory"
+    )
     snapshots_start: datetime = Field(
         datetime(2020, 1, 1, tzinfo=UTC), description="Start of playlist snapshots (UTC date)"
     )

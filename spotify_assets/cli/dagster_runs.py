@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.execute_in_process import core_execute_in_process
 
 from spotify_assets.cli.instance import what_failed, why_failed
 from spotify_assets.cli.interrupts import raise_if_stopped
@@ -94,11 +96,14 @@ class DagsterRuns:
         self._written = set()
         self._progress(*self._current, None)
         try:
-            result = self._definitions.resolve_job_def(job).execute_in_process(
+            selected = frozenset(dg.AssetKey(table.split("/")) for table in tables)
+            result = core_execute_in_process(
+                job=InMemoryJob(self._definitions.resolve_job_def(job)).get_subset(asset_selection=selected),
                 instance=self._instance,
                 run_config={"loggers": {"console": {}}, **(config or {})},
-                asset_selection=[dg.AssetKey(table.split("/")) for table in tables],
-                tags={**(tags or {}), PID_TAG: f"{socket.gethostname()}:{os.getpid()}"},
+                output_capturing_enabled=False,
+                asset_selection=selected,
+                run_tags={**(tags or {}), PID_TAG: f"{socket.gethostname()}:{os.getpid()}"},
                 raise_on_error=False,
             )
         except dg.DagsterExecutionInterruptedError:

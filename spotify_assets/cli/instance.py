@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import dagster as dg
@@ -16,6 +17,9 @@ from sqlalchemy.exc import OperationalError
 import spotify_assets
 from spotify_assets.defs.liveness import fail_dead_runs
 from spotify_assets.storage import plain_path
+
+if TYPE_CHECKING:
+    from dagster._utils.error import SerializableErrorInfo
 
 DEFAULT_HOME = "data/dagster"
 EVENT_LOG = {"module": "spotify_assets.defs.event_log", "class": "PersistentSqliteEventLogStorage"}
@@ -103,8 +107,9 @@ def why_failed(events: Sequence[dg.DagsterEvent], warnings: Sequence[str] = ()) 
             return f"{found.asset_key.path[-1]}: {found.check_name}: {found.description or 'failed'}"
     for event in events:
         if event.is_step_failure:
-            lines = _root_cause(event)[1].strip().splitlines()
-            return f"{event.step_key}: {lines[0] if lines else 'no message'}"
+            return f"{event.step_key}: {_first_line(_root_cause(event.step_failure_data.error)[1])}"
+    if error := _run_error(events):
+        return _first_line(_root_cause(error)[1])
     return "; ".join(warnings[-3:]) or "the run did not succeed; to see it in the UI: spotify-assets ui"
 
 
@@ -115,8 +120,8 @@ def what_failed(events: Sequence[dg.DagsterEvent]) -> str:
             return f"{found.asset_key.path[-1]}: {found.check_name}"
     for event in events:
         if event.is_step_failure:
-            return f"{event.step_key}: {_root_cause(event)[0]}"
-    return ""
+            return f"{event.step_key}: {_root_cause(event.step_failure_data.error)[0]}"
+    return _root_cause(_run_error(events))[0]
 
 
 def _failed_check(event: dg.DagsterEvent) -> dg.AssetCheckEvaluation | None:
@@ -127,9 +132,19 @@ def _failed_check(event: dg.DagsterEvent) -> dg.AssetCheckEvaluation | None:
     return found if not found.passed and found.severity is dg.AssetCheckSeverity.ERROR else None
 
 
-def _root_cause(event: dg.DagsterEvent) -> tuple[str, str]:
-    """Class and message of the error that made a step fail."""
-    error = event.step_failure_data.error
+def _run_error(events: Sequence[dg.DagsterEvent]) -> "SerializableErrorInfo | None":
+    """The error of a run that failed outside of its steps, as by what it starts before the first."""
+    return next(
+        (event.job_failure_data.error for event in events if event.event_type_value == "PIPELINE_FAILURE"), None
+    )
+
+
+def _first_line(message: str) -> str:
+    return next(iter(message.strip().splitlines()), "no message")
+
+
+def _root_cause(error: "SerializableErrorInfo | None") -> tuple[str, str]:
+    """Class and message of the error that made a step or a run fail."""
     while error is not None and error.cause is not None:
         error = error.cause
     if error is None:

@@ -4,7 +4,8 @@ import dagster as dg
 import pytest
 
 from spotify_assets.cli.dagster_runs import DagsterRuns, _EventHandler
-from spotify_assets_tests.conftest import extended
+from spotify_assets.refresh import plan, staleness
+from spotify_assets_tests.conftest import World, dagster_instance, extended
 
 pytestmark = pytest.mark.integration
 
@@ -45,3 +46,24 @@ def test_progress_counts_tables_and_neither_steps_nor_checks(synced):
         runs.read_history()
     assert [step for step in told if step[0]] == [(2, None), (2, "raw_plays"), (2, "raw_files")]
     assert (0, "history/anna/c.json: 1 records") in told
+
+
+def test_tables_at_once_have_the_rows_of_one_after_another(tmp_path, spark):
+    rows = {}
+    for at_once in (1, 4):
+        world = World(tmp_path / f"{at_once}", spark, {"concurrent_tables": at_once})
+        for month in (1, 2, 5):
+            plays = [
+                extended(f"2024-0{month}-{day:02d}T13:37:00Z", track=f"Song {day % 7}", artist=f"Band {day % 3}")
+                for day in range(1, 29)
+            ]
+            world.land(f"anna/{month}.json", plays)
+        with dagster_instance() as instance:
+            runs = DagsterRuns(world.settings, instance, lambda *_: None, [])
+            runs.read_history()
+            for run in plan.plan_runs(staleness.stale(world.lake, world.settings), world.settings):
+                runs.refresh(run)
+        rows[at_once] = world.everything()
+        assert len(rows[at_once]["plays"]) == 84
+        assert len(rows[at_once]["track_metrics"]) == 7
+    assert rows[1] == rows[4]

@@ -21,6 +21,7 @@ from spotify_assets.cli.instance import (
     dagster_home,
     instance,
     shipped,
+    what_failed,
     why_failed,
 )
 from spotify_assets.defs.event_log import PersistentSqliteEventLogStorage
@@ -269,3 +270,19 @@ def test_a_failure_is_told_without_the_class_of_our_own_errors(error, expected):
 
     done = dg.materialize([writes], instance=dg.DagsterInstance.ephemeral(), raise_on_error=False)
     assert why_failed(done.all_events) == expected
+
+
+def test_a_run_that_fails_before_its_first_step_says_why():
+    @dg.resource
+    def broken(_):
+        raise TargetError("mysql: no server answers")
+
+    @dg.asset(required_resource_keys={"broken"})
+    def needs() -> None: ...
+
+    done = dg.materialize(
+        [needs], instance=dg.DagsterInstance.ephemeral(), resources={"broken": broken}, raise_on_error=False
+    )
+    assert not done.success
+    assert why_failed(done.all_events) == "mysql: no server answers"
+    assert what_failed(done.all_events) == "TargetError"

@@ -1,0 +1,128 @@
+"""An executor that computes tables which don't depend on each other side by side, in threads of one process.
+
+Dagster has executors for one step at a time, and for a process per step, in which each step would import PySpark and
+start an engine. Threads share the engine's session and the opened tables. An engine plans a query with one thread, and
+of a small lake's queries planning is most; on S3, most is waiting for requests.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+import dagster as dg
+from dagster._core.errors import raise_execution_interrupts
+
+# Dagster has no public API for executors within the process; test_executor.py fails if one of these changes.
+from dagster._core.events import DagsterEvent, EngineEventData
+from dagster._core.execution.api import ExecuteRunWithPlanIterable
+from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext, StepExecutionContext
+from dagster._core.execution.context_creation_job import PlanExecutionContextManager
+from dagster._core.execution.plan.execute_plan import dagster_event_sequence_for_step
+from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+from dagster._core.executor.base import Executor
+
+# An event of a step, or how it ended: None, or an exception that isn't a failure of the step.
+Report = tuple[StepExecutionContext, DagsterEvent | BaseException | None]
+# A step that waits to be tried again is looked for so often, and a signal that another thread has got.
+LOOK_AGAIN_SECONDS = 0.2
+
+
+class ThreadExecutor(Executor):
+    """Runs up to so many steps of a run at once."""
+
+    def __init__(self, max_concurrent: int) -> None:
+        self._max_concurrent = max_concurrent
+
+    @property
+    def retries(self) -> RetryMode:
+        return RetryMode.ENABLED
+
+    def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        """Run all steps; events arrive in the order in which they happen."""
+        data = EngineEventData.in_process(os.getpid(), execution_plan.step_keys_to_execute)
+        yield DagsterEvent.engine_event(
+            plan_context, f"Executing up to {self._max_concurrent} steps at once (pid: {os.getpid()})", data
+        )
+        yield from ExecuteRunWithPlanIterable(
+            execution_plan=plan_context.execution_plan,
+            iterator=self._steps,
+            execution_context_manager=PlanExecutionContextManager(
+                job=plan_context.job,
+                retry_mode=plan_context.retry_mode,
+                execution_plan=plan_context.execution_plan,
+                run_config=plan_context.run_config,
+                dagster_run=plan_context.dagster_run,
+                instance=plan_context.instance,
+                raise_on_error=plan_context.raise_on_error,
+                output_capture=plan_context.output_capture,
+            ),
+        )
+
+    def _steps(self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        context, plan = job_context, execution_plan
+        reports: SimpleQueue[Report] = SimpleQueue()
+        running: dict[str, StepExecutionContext] = {}
+        with ExitStack() as stack:
+            slots = stack.enter_context(InstanceConcurrencyContext(context.instance, context.dagster_run))
+            active = stack.enter_context(
+                plan.start(
+                    retry_mode=context.retry_mode,
+                    max_concurrent=self._max_concurrent,
+                    instance_concurrency_context=slots,
+                )
+            )
+            while not active.is_complete:
+                for step in active.get_steps_to_execute():
+                    running[step.key] = context.for_step(step, active.get_known_state())
+                    # An interrupted process doesn't wait for daemon threads: to it, they are killed.
+                    Thread(target=_run_step, args=(running[step.key], reports), name=step.key, daemon=True).start()
+                yield from active.concurrency_event_iterator(context)
+                if not running:
+                    yield from active.plan_events_iterator(context)
+                    if not active.is_complete:
+                        active.sleep_til_ready()
+                    continue
+                try:
+                    # Dagster keeps signals that end a run for later, but for here.
+                    with raise_execution_interrupts():
+                        step_context, report = reports.get(timeout=LOOK_AGAIN_SECONDS)
+                except Empty:
+                    continue
+                if isinstance(report, DagsterEvent):
+                    yield report
+                    active.handle_event(report)
+                    continue
+                key = step_context.step.key
+                # A step that is tried again may have begun once more before its first attempt is reported as ended.
+                if running[key] is step_context:
+                    del running[key]
+                    active.verify_complete(context, key)
+                if report is not None:
+                    raise report
+                # Steps that are skipped since one that they need has failed.
+                yield from active.plan_events_iterator(context)
+
+
+def _run_step(context: StepExecutionContext, reports: "SimpleQueue[Report]") -> None:
+    end = None
+    try:
+        for event in dagster_event_sequence_for_step(context):
+            reports.put((context, event))
+    except BaseException:
+        end = sys.exc_info()[1]
+    reports.put((context, end))
+
+
+def thread_executor(max_concurrent: int) -> dg.ExecutorDefinition:
+    """The executor as Dagster takes it."""
+
+    @dg.executor(name="threads", config_schema={})
+    def threads(_: dg.InitExecutorContext) -> Executor:
+        return ThreadExecutor(max_concurrent)
+
+    return threads
