@@ -85,7 +85,7 @@ def columns_chart(
         "tooltip": [_tip(x, x_title, time, form=""), _tip(y, y_title, form=form)],
     }
     if color:
-        encoding["color"] = alt.Color(f"{color}:N", title=None, sort=_listed(names), legend=_legend())
+        encoding["color"] = alt.Color(f"{color}:N", title=None, sort=_in_order(names), legend=_legend())
         encoding |= {"xOffset": alt.XOffset(f"{color}:N")} if is_grouped else {"order": alt.Order(f"{color}:O")}
         encoding["tooltip"].insert(1, alt.Tooltip(f"{color}:N", title="what"))
     chart = alt.Chart(_named_data())
@@ -113,14 +113,14 @@ def bars_chart(
     most = max((row[value] or 0 for row in rows), default=0)
     if form == NUMBER and most >= 100:
         form = WHOLE_NUMBER
-    spec = _bars(label, value, title, form, tuple(also))
+    spec = _bar_spec(label, value, title, form, tuple(also))
     for layer in spec["layer"]:
         layer["encoding"]["x"]["scale"]["domain"] = [0, most * ROOM or 1]
     return {**spec, "height": max(len(rows), 1) * BAR_HEIGHT}
 
 
 @_remembered
-def _bars(label: str, value: str, title: str, form: str, also: Sequence[str]) -> Spec:
+def _bar_spec(label: str, value: str, title: str, form: str, also: Sequence[str]) -> Spec:
     """`bars_chart` without the end of its scale and its height."""
     import altair as alt
 
@@ -165,7 +165,7 @@ def lines_chart(
         "tooltip": [_tip(x, x_title, time, form=""), _tip(y, y_title, form=form)],
     }
     if color:
-        encoding["color"] = alt.Color(f"{color}:N", title=None, sort=_listed(names), legend=_legend())
+        encoding["color"] = alt.Color(f"{color}:N", title=None, sort=_in_order(names), legend=_legend())
         encoding["tooltip"].insert(0, alt.Tooltip(f"{color}:N", title=" "))
     mark: dict[str, Any] = {"point": {"size": 36, "filled": True}} if dots else {}
     return _spec(
@@ -342,7 +342,7 @@ def cohorts_chart() -> Spec:
     return _spec(chart, 320)
 
 
-def _listed(names: Sequence[str] | None) -> list[str] | None:
+def _in_order(names: Sequence[str] | None) -> list[str] | None:
     return None if names is None else [*names]
 
 

@@ -27,7 +27,7 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.base import Executor
 
 # An event of a step, or how it ended: None, or an exception that isn't a failure of the step.
-Report = tuple[StepExecutionContext, DagsterEvent | BaseException | None]
+StepReport = tuple[StepExecutionContext, DagsterEvent | BaseException | None]
 # A step that waits to be tried again is looked for so often, and a signal that another thread has got.
 LOOK_AGAIN_SECONDS = 0.2
 
@@ -65,7 +65,7 @@ class ThreadExecutor(Executor):
 
     def _steps(self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
         context, plan = job_context, execution_plan
-        reports: SimpleQueue[Report] = SimpleQueue()
+        reports: SimpleQueue[StepReport] = SimpleQueue()
         running: dict[str, StepExecutionContext] = {}
         with ExitStack() as stack:
             slots = stack.enter_context(InstanceConcurrencyContext(context.instance, context.dagster_run))
@@ -108,7 +108,7 @@ class ThreadExecutor(Executor):
                 yield from active.plan_events_iterator(context)
 
 
-def _run_step(context: StepExecutionContext, reports: "SimpleQueue[Report]") -> None:
+def _run_step(context: StepExecutionContext, reports: "SimpleQueue[StepReport]") -> None:
     end = None
     try:
         for event in dagster_event_sequence_for_step(context):

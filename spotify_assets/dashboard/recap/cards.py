@@ -162,10 +162,10 @@ def card_svg(recap: Recap, card: Card, size: Size) -> str | None:
 def missing_fonts(recap: Recap) -> list[str]:
     """Debian's packages of fonts that this machine lacks for the cards of a recap; empty if it lacks none."""
     contents = [content for card in CARDS if (content := card.make(recap))]
-    return missing_packages(text for content in contents for text in _texts(content))
+    return missing_packages(text for content in contents for text in _texts_on(content))
 
 
-def _texts(content: Content) -> list[str]:
+def _texts_on(content: Content) -> list[str]:
     return [content.title, *(row.name for row in content.rows), *(row.by for row in content.rows)]
 
 
@@ -176,7 +176,7 @@ def _without_boxes(content: Content) -> Content:
 
 def _log_missing(content: Content) -> None:
     """Log each package of fonts that is missing, once in a process."""
-    for package in missing_packages(_texts(content)):
+    for package in missing_packages(_texts_on(content)):
         if package not in _LOGGED:
             _LOGGED.add(package)
             LOGGER.warning("no font has some characters of the recap's pictures: apt-get install %s", package)
