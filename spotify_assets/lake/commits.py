@@ -95,6 +95,14 @@ def version_number(version: str) -> int:
     return int(version.split(":")[1])
 
 
+def version_at(table: DeltaTable, number: int) -> str | None:
+    """The `WindowState.version` of what the commit of a Delta version wrote; None where the log doesn't have it."""
+    for commit in history(table, max(table.version() - number + 1, 1)):
+        if commit["version"] == number:
+            return f"{str(table.metadata().id)[:8]}:{number}{_suffix(_parse_metadata(commit) or {})}"
+    return None
+
+
 def _suffix(entry: Mapping[str, Any]) -> str:
     return f":{entry['token'][:8]}" if entry.get("is_unique") else ""
 

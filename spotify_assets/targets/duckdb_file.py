@@ -295,8 +295,11 @@ class Warehouse:
     ) -> list[PublishResult]:
         wanted = {refresh.table: refresh for refresh in refreshes}
         # A table can't be dropped while other tables reference it.
-        dropped = self._referring_tables(table for table, refresh in wanted.items() if refresh.replaces_table)
         present = _tables_in(connection)
+        adding = {table for table, refresh in wanted.items() if _may_add(connection, refresh, present)}
+        dropped = self._referring_tables(
+            table for table, refresh in wanted.items() if refresh.replaces_table and table not in adding
+        )
         # A table can't be created before those that it references.
         needed = (dropped | self._referenced_tables(dropped) - present) - wanted.keys()
         wanted |= {also.table: also for also in publishing.pending_refreshes(self, lake, needed, full=True)}
@@ -309,7 +312,9 @@ class Warehouse:
         windows = ddl.create_table(self._model.tables[WINDOWS], DIALECT)
         connection.execute(windows.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
         done = [
-            PublishResult(wanted[table], self._replace(connection, lake, wanted[table]))
+            PublishResult(
+                wanted[table], self._replace(connection, lake, wanted[table], adds=table in adding - dropped)
+            )
             for table in self.tables
             if table in wanted
         ]
@@ -321,10 +326,12 @@ class Warehouse:
                 connection.execute(f"COMMENT ON VIEW {name} IS '{question}'")
         return done
 
-    def _replace(self, connection: duckdb.DuckDBPyConnection, lake: Lake, refresh: Refresh) -> int:
-        """Write the table or its spans, and record its state; return the number of rows written."""
+    def _replace(self, connection: duckdb.DuckDBPyConnection, lake: Lake, refresh: Refresh, *, adds: bool) -> int:
+        """Write the table or its spans, or add rows, and record its state; return the number of rows written."""
         table, sql_table = refresh.table, self._model.tables[refresh.table]
-        if refresh.spans is None:
+        if adds:
+            pass
+        elif refresh.spans is None:
             connection.execute(ddl.create_table(sql_table, DIALECT))
             for comment in ddl.comment_statements(sql_table, DIALECT):
                 connection.execute(comment)
@@ -332,7 +339,7 @@ class Warehouse:
             for span in refresh.spans:
                 connection.execute(f"DELETE FROM {table} WHERE {span.predicate(table)}")
         columns = ", ".join(f'"{column.name}"' for column in sql_table.columns)
-        rows, parameters = _refresh_rows_sql(connection, lake, refresh)
+        rows, parameters = _refresh_rows_sql(connection, lake, refresh, adds=adds)
         inserted = connection.execute(
             f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows}", parameters
         ).fetchall()
@@ -419,24 +426,37 @@ def _wal_files(file: Path) -> list[Path]:
     return [path for path in map(Path, names) if path.exists()]
 
 
+def _may_add(connection: duckdb.DuckDBPyConnection, refresh: Refresh, present: set[str]) -> bool:
+    """Whether the table lacks the rows of added files only: it is still in the state from which these were found."""
+    table, former = refresh.table, refresh.former
+    if refresh.added is None or former is None or not {table, WINDOWS} <= present:
+        return False
+    windows = connection.execute(
+        f"SELECT window_name, version, shape FROM {WINDOWS} WHERE table_name = '{table}'"
+    ).fetchall()
+    rows = connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
+    of_former = [(name, version, former.schema_fingerprint) for name, version in former.windows.items()]
+    return windows == of_former and rows == former.rows
+
+
 def _refresh_rows_sql(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, refresh: Refresh
+    connection: duckdb.DuckDBPyConnection, lake: Lake, refresh: Refresh, *, adds: bool = False
 ) -> tuple[str, list[list[str]]]:
-    """`FROM` item with the refresh's rows, and its parameters.
+    """`FROM` item with the refresh's rows, or with those of added files only, and its parameters.
 
     DuckDB reads local Parquet files itself, faster than through Arrow. Arrow is used for tables whose Delta log has
     features beyond reader version 1, of which `deltalake` refuses those that it can't read (such as deletion vectors),
     and below a folder with `=` in its name, which DuckDB would read as a Hive partition.
     """
     if not is_s3(lake.uri) and "=" not in lake.uri and refresh.delta(lake).protocol().min_reader_version == 1:
-        files, _ = refresh.live_files(lake)
+        files = list(refresh.added or ()) if adds else refresh.live_files(lake)[0]
         if files:
             spans = " OR ".join(f"({span.predicate(refresh.table)})" for span in refresh.spans or ())
             within = f" WHERE {spans}" if spans else ""
             return f"read_parquet(?, union_by_name = true){within}", [
                 [f"{plain_path(lake.uri)}/{path}" for path in files]
             ]
-    connection.register("lake_rows", refresh.rows(lake))
+    connection.register("lake_rows", refresh.added_rows(lake) if adds else refresh.rows(lake))
     return "lake_rows", []
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from urllib.parse import unquote
 
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
@@ -115,12 +116,18 @@ class Refresh:
         version: Delta version of the lake's table to read.
         state: State of the target's table after the refresh.
         spans: Intervals whose rows are replaced; None for the whole table.
+        added: Of a whole table: paths (relative to the lake) of the Parquet files that were added since the target's
+            state `former`, if nothing else changed. A target that still is in that state may add their rows instead of
+            replacing all.
+        former: State of the target's table that `added` begins from.
     """
 
     table: str
     version: int
     state: PublishedState
     spans: tuple[Span, ...] | None = None
+    added: tuple[str, ...] | None = None
+    former: PublishedState | None = None
 
     @property
     def replaces_table(self) -> bool:
@@ -133,6 +140,15 @@ class Refresh:
         if self.spans is None or all_rows:
             return dataset
         return dataset.filter(reduce(or_, (span.expression(self.table) for span in self.spans)))
+
+    def added_rows(self, lake: Lake) -> "ds.Dataset":
+        """The rows of the files that were added."""
+        import pyarrow.dataset as ds
+
+        dataset = self.delta(lake).to_pyarrow_dataset()
+        names = {path.rpartition("/")[2] for path in self.added or ()}
+        added = [one for one in dataset.get_fragments() if unquote(one.path).rpartition("/")[2] in names]
+        return ds.FileSystemDataset(added, dataset.schema, dataset.format, dataset.filesystem)
 
     def live_files(self, lake: Lake) -> tuple[list[str], int]:
         """Paths (relative to the lake) of the Parquet files of the refresh's version, and their number of rows.
@@ -258,16 +274,41 @@ def pending_refreshes(
             delta = lake.ensure(table)
             current = PublishedState(target.schema_fingerprint(table), commits.window_versions(delta))
             published = states.get(table)
-            spans = None
+            spans = added = None
             if published and published.schema_fingerprint == current.schema_fingerprint:
                 spans = () if published.reads_lake_files else changed_spans(published.windows, current.windows)
                 if spans == () and compare_rows and published.rows not in (None, _row_count(delta)):
                     spans = None
+                elif spans is None:
+                    added = _added_files(lake, table, delta, published)
             if spans is None or spans:
-                refreshes.append(Refresh(table, delta.version(), current, spans))
+                former = published if added is not None else None
+                refreshes.append(Refresh(table, delta.version(), current, spans, added, former))
     for damaged in lake.damaged(refresh.table for refresh in refreshes).values() if refreshes else ():
         raise damaged
     return refreshes
+
+
+def _added_files(lake: Lake, table: str, delta: DeltaTable, published: PublishedState) -> tuple[str, ...] | None:
+    """Paths, relative to the lake, of files that were added to a table without windows since it was published.
+
+    None where anything else may have changed, or where the target can't say what it holds.
+    """
+    if {*published.windows} != {commits.WHOLE} or published.rows is None:
+        return None
+    version = commits.version_number(published.windows[commits.WHOLE])
+    if version >= delta.version() or commits.version_at(delta, version) != published.windows[commits.WHOLE]:
+        return None
+    try:
+        former = lake.at_version(table, version)
+    except DeltaError:
+        return None  # its log no longer has that version
+    if _row_count(former) != published.rows:
+        return None
+    before, now = ({*one.get_add_actions(flatten=True)["path"].to_pylist()} for one in (former, delta))
+    if not before <= now:
+        return None
+    return tuple(sorted(f"{lake.folder(table)}/{unquote(path)}" for path in now - before))
 
 
 def _row_count(delta: DeltaTable) -> int | None:

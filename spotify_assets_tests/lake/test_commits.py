@@ -14,6 +14,7 @@ from spotify_assets.lake.commits import (
     carry_forward_metadata,
     commit_metadata,
     commit_with_token,
+    version_at,
     version_number,
     window_name,
     window_states,
@@ -347,3 +348,18 @@ def test_a_writer_finds_its_commit_by_its_token(plays):
     plays.commit(plays.metadata(JANUARY, token="another's"))
     assert (commit_with_token(plays.delta, "mine") or {})["version"] == 1
     assert commit_with_token(plays.delta, "nobody's") is None
+
+
+def test_a_former_version_is_known_by_its_commit(tmp_path):
+    table = Plays(tmp_path)
+    versions = {}
+    for token in ("one00000", "two00000"):
+        table.commit(commit_metadata(table.delta, token, {WHOLE: "f"}, None))
+        versions[table.delta.version()] = window_versions(table.delta)[WHOLE]
+    assert {number: version_at(table.delta, number) for number in versions} == versions
+    assert version_at(table.delta, 9) is None
+    # A log that was cut off and went on has another commit of that number.
+    (tmp_path / "cleaned/plays/_delta_log/00000000000000000002.json").unlink()
+    again = Plays(tmp_path)
+    again.commit(commit_metadata(again.delta, "three000", {WHOLE: "f"}, None))
+    assert version_at(again.delta, 2) == window_versions(again.delta)[WHOLE]

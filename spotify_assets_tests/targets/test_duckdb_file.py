@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -18,7 +18,7 @@ from spotify_assets.retry import Backoff
 from spotify_assets.targets import duckdb_file, publishing
 from spotify_assets.targets.duckdb_file import Warehouse
 from spotify_assets.targets.publishing import TargetError
-from spotify_assets_tests.conftest import extended, some_metrics
+from spotify_assets_tests.conftest import LANDED_AT, extended, some_metrics
 from spotify_assets_tests.targets.published import LISTS, catalog_tracks, count, publish, spans
 from spotify_assets_tests.targets.test_duckdb_blocks import let_duckdb_cut_off
 
@@ -53,6 +53,84 @@ def test_every_row_of_every_table(history, warehouse):
             assert sorted(map(str, there.cast(here.schema).to_pylist())) == sorted(map(str, here.to_pylist())), table
             assert count(warehouse, table).rows == here.num_rows == history.lake.count(table)
     assert publishing.pending_refreshes(warehouse, history.lake) == []
+
+
+def change_by_hand(warehouse, count_too=False):
+    """Change a row of `raw_plays` in the file, so that one sees whether it is written again."""
+    with duckdb.connect(warehouse.path) as connection:
+        connection.execute("UPDATE raw_plays SET platform = 'by hand' WHERE source_file LIKE '%2024-02.json'")
+        if count_too:
+            connection.execute("DELETE FROM raw_plays WHERE source_file LIKE '%2024-01.json' AND source_row = 0")
+
+
+def raw_rows(warehouse):
+    """File, row and platform of each row of `raw_plays` in the file."""
+    with duckdb.connect(warehouse.path, read_only=True) as connection:
+        rows = connection.execute("SELECT source_file, source_row, platform FROM raw_plays").fetchall()
+    return sorted((file.rpartition("/")[2], row, platform) for file, row, platform in rows)
+
+
+JANUARY = [("2024-01.json", 0, "android"), ("2024-01.json", 1, "android")]
+NEW = [("2024-04.json", 0, "android"), ("2024-04.json", 1, "android")]
+
+
+def test_of_a_raw_table_only_rows_of_new_files_are_added(history, warehouse):
+    publish(history, warehouse)
+    change_by_hand(warehouse)
+    history.land("anna/2024-04.json", APRIL)
+    history.ingest()
+    publish(history, warehouse)
+    assert raw_rows(warehouse) == [*JANUARY, ("2024-02.json", 0, "by hand"), *NEW]
+    assert publishing.pending_refreshes(warehouse, history.lake, ["raw_plays"]) == []
+    # All rows are written where that is asked for.
+    list(warehouse.publish(history.lake, publishing.pending_refreshes(warehouse, history.lake, full=True)))
+    assert raw_rows(warehouse) == [*JANUARY, ("2024-02.json", 0, "android"), *NEW]
+
+
+@pytest.mark.parametrize("change", ["a deleted file", "a changed file", "compaction", "rows by hand", "emptied log"])
+def test_a_raw_table_is_replaced_where_more_changed_than_new_files(history, warehouse, change):
+    publish(history, warehouse)
+    change_by_hand(warehouse, count_too=change == "rows by hand")
+    history.land("anna/2024-04.json", APRIL)
+    january = JANUARY
+    if change == "a deleted file":
+        (history.root / "landing/history/anna/2024-01.json").unlink()
+        january = []
+    elif change == "a changed file":
+        history.land("anna/2024-01.json", [extended("2024-01-31T13:37:00Z")], LANDED_AT + timedelta(days=1))
+        january = JANUARY[:1]
+    elif change == "emptied log":
+        shutil.rmtree(history.root / "lake/raw/raw_plays/_delta_log")
+        history.refresh("raw_plays")
+    history.ingest()
+    if change == "compaction":
+        history.lake.open("raw_plays").optimize.compact()
+    publish(history, warehouse)
+    assert raw_rows(warehouse) == [*january, ("2024-02.json", 0, "android"), *NEW]
+
+
+def test_files_are_not_added_to_what_another_run_has_published_meanwhile(history, warehouse):
+    publish(history, warehouse)
+    history.land("anna/2024-04.json", APRIL)
+    history.ingest()
+    [pending] = publishing.pending_refreshes(warehouse, history.lake, ["raw_plays"])
+    assert len(pending.added) == 1
+    publish(history, warehouse)
+    assert [done.rows for done in warehouse.publish(history.lake, [pending])] == [5]
+    assert len(raw_rows(warehouse)) == 5
+
+
+def test_rows_of_files_that_were_added_are_read_by_arrow_too(history, warehouse):
+    """As in S3, which DuckDB doesn't read by itself."""
+    publish(history, warehouse)
+    history.land("anna/2024-04.json", APRIL)
+    history.ingest()
+    [pending] = publishing.pending_refreshes(warehouse, history.lake, ["raw_plays"])
+    found = pending.added_rows(history.lake).to_table(columns=["source_file", "source_row"]).to_pylist()
+    assert [(row["source_file"].rpartition("/")[2], row["source_row"]) for row in found] == [
+        ("2024-04.json", 0),
+        ("2024-04.json", 1),
+    ]
 
 
 def test_readers_can_not_write(tmp_path):
