@@ -13,6 +13,8 @@ from spotify_assets.model import TABLES
 from spotify_assets.settings import load_settings
 from spotify_assets_tests.conftest import extended, some_metrics, utc
 
+pytestmark = pytest.mark.integration
+
 ID = "4uLU6hMCjMI75M1A2tKUQC"
 HOSTILE = "'; DROP TABLE rejected_plays; -- [red]\x1b[31m"
 
@@ -168,7 +170,6 @@ MERGES = [
 GENRES = [("new", "rock", "1 artist"), ("Now", "rock", "matches nothing"), ("unknown", "rock", "matches nothing")]
 
 
-@pytest.mark.integration
 @some_metrics
 def test_merges_and_genres_have_what_they_move(world):
     world.land(

@@ -24,6 +24,8 @@ from spotify_assets.ingest.history import UnusedFile
 from spotify_assets.refresh import staleness
 from spotify_assets.storage import StorageError
 
+pytestmark = pytest.mark.integration
+
 ARTISTS, TRACKS = "raw_catalog_artists", "raw_catalog_tracks"
 TIMELESS = ("landed_at", "loaded_at")
 

@@ -8,6 +8,8 @@ from spotify_assets.refresh import frames, staleness
 from spotify_assets.refresh.frames import RowsOutsideWindowError, WrongColumnsError
 from spotify_assets_tests.conftest import extended
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def landed(prepared):
@@ -100,7 +102,6 @@ def test_inputs_are_read_as_they_are_when_their_fingerprint_is_taken(landed):
     assert "hourly_listening" not in staleness.stale(landed.lake, settings).windows
 
 
-@pytest.mark.integration
 def test_a_transform_that_asked_its_inputs_is_outdated_when_they_changed_before_its_write(landed):
     """That two names share an id is known only once the query is built: it looks for no links."""
     manager = landed.frames

@@ -18,6 +18,8 @@ from spotify_assets.settings import load_settings
 from spotify_assets.windows import TimeWindow, windows
 from spotify_assets_tests.conftest import LANDED_AT, extended, utc
 
+pytestmark = pytest.mark.integration
+
 WHOLE_TABLES = {table for table in lineage.computed_tables() if not TABLES[table].is_partitioned}
 # Cleaned tables and metrics without inputs have no rows.
 DIMENSIONS = {table for table in WHOLE_TABLES if TABLES[table].layer == "dimensions"}
@@ -54,7 +56,6 @@ def test_a_new_file_makes_its_months_stale_and_what_depends_on_them(synced):
     assert set(found.whole) == OF_PLAYS
 
 
-@pytest.mark.integration
 def test_a_deleted_file_empties_its_month(synced):
     (synced.root / "landing/history/anna/b.json").unlink()
     synced.sync()
@@ -115,7 +116,6 @@ def test_new_code_makes_everything_stale(synced, monkeypatch):
     assert set(found.whole) == OF_PLAYS | STATIC | {"dim_playlist"}
 
 
-@pytest.mark.integration
 def test_another_grain_gives_the_same_plays_and_leaves_nothing_of_the_old(synced):
     before = {row["play_id"] for row in synced.rows("plays")}
     synced.overrides = {"plays_grain": "weekly"}
@@ -128,7 +128,6 @@ def test_another_grain_gives_the_same_plays_and_leaves_nothing_of_the_old(synced
     assert {str(row["window_at"].date()) for row in synced.rows("hourly_listening")} == {"2024-01-01", "2024-03-01"}
 
 
-@pytest.mark.integration
 def test_a_later_start_of_plays_moves_what_is_before_to_the_rejected(synced):
     synced.overrides = {"plays_start": datetime(2024, 2, 1, tzinfo=UTC)}
     synced.sync()
@@ -137,7 +136,6 @@ def test_a_later_start_of_plays_moves_what_is_before_to_the_rejected(synced):
     assert not stale(synced)
 
 
-@pytest.mark.integration
 def test_the_state_outlives_its_log(synced, monkeypatch):
     """Many commits later, the state still tells what was written first."""
     monkeypatch.setattr(commits, "RECENT_COMMITS", 2)
@@ -197,7 +195,6 @@ def test_a_month_without_plays_depends_on_no_file():
     assert deciding(ListedFile("anna", "a", LANDED_AT, *4 * (utc("2024-03-01 12:00:00"),), False, 1)) == []
 
 
-@pytest.mark.integration
 def test_a_late_report_makes_the_month_stale_in_which_it_was_played(synced):
     began = int(utc("2024-01-20 12:00:00").timestamp())
     late = extended("2024-02-15T00:00:00Z", track="Late", offline=True, offline_timestamp=began)
@@ -279,7 +276,6 @@ def test_the_version_of_the_inputs_is_that_of_their_table(tmp_path):
     assert staleness.inputs_version(lake) == f"{before[:-1]}1 {catalogue}"
 
 
-@pytest.mark.integration
 def test_a_line_of_exclusions_concerns_its_months_and_listeners_only(synced):
     def months_after(content):
         synced.landing.land("overrides/exclusions.csv", content.encode())

@@ -9,6 +9,8 @@ from spotify_assets.refresh import lineage
 from spotify_assets_tests.conftest import utc
 from spotify_assets_tests.transforms.popularity_rows import HOSTILE, popularity_rows, quick_fits
 
+pytestmark = pytest.mark.integration
+
 A1, T1, T2, T3 = "1" * 22, "3" * 22, "4" * 22, "5" * 22
 
 
@@ -44,7 +46,6 @@ def song(name, popularity, artist="Abba", **more):
     return {"track_name": name, "artist_names": artist, "popularity": str(popularity)} | more
 
 
-@pytest.mark.integration
 def test_a_track_has_what_files_tell_of_it(tracks):
     row = song(
         "Waterloo", 70, track_id=T1, artist_ids=A1, duration_ms="160000", explicit="0", release_date="1974-03-04"
@@ -96,7 +97,6 @@ def test_of_several_files_the_newest_tells_the_popularity(tracks):
     assert (row["popularity"], row["popularity_source"]) == (20, "b")
 
 
-@pytest.mark.integration
 def test_nothing_is_from_an_export_of_a_playlist(tracks):
     files = [file("a"), file("mine.csv", "2024-02-01", ("artists", "tracks", "features", "playlists"))]
     export = {"source_file": "mine.csv", "source_row": 5}
@@ -108,7 +108,6 @@ def test_nothing_is_from_an_export_of_a_playlist(tracks):
     assert (row["danceability"], row["genre_family"]) == (None, None)
 
 
-@pytest.mark.integration
 def test_names_of_a_file_without_them_are_those_of_its_album(tracks):
     rows = [{"track_id": T1, "popularity": "50", "explicit": "true"}, {"track_id": T2, "popularity": "40"}]
     albums = [{"album_id": "6" * 22, "album_name": "Ring", "artist_ids": A1, "track_id": T1, "track_name": "Song"}]
@@ -132,7 +131,6 @@ def test_without_popularity_there_are_no_rows(tracks, rows):
     assert tracks(rows) == {}
 
 
-@pytest.mark.integration
 def test_the_tables_of_the_model_follow_from_one_fit(computed, frame):
     rows = popularity_rows()
     rows[0]["popularity"] = 3
