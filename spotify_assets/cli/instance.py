@@ -107,9 +107,9 @@ def why_failed(events: Sequence[dg.DagsterEvent], warnings: Sequence[str] = ()) 
             return f"{found.asset_key.path[-1]}: {found.check_name}: {found.description or 'failed'}"
     for event in events:
         if event.is_step_failure:
-            return f"{event.step_key}: {_told_line(_root_cause(event.step_failure_data.error)[1])}"
+            return f"{event.step_key}: {_told_line(event.step_failure_data.error)}"
     if error := _run_error(events):
-        return _told_line(_root_cause(error)[1])
+        return _told_line(error)
     return "; ".join(warnings[-3:]) or "the run did not succeed; to see it in the UI: spotify-assets ui"
 
 
@@ -139,7 +139,11 @@ def _run_error(events: Sequence[dg.DagsterEvent]) -> "SerializableErrorInfo | No
     )
 
 
-def _told_line(message: str) -> str:
+def _told_line(error: "SerializableErrorInfo | None") -> str:
+    """What a person is told of an error."""
+    name, message = _root_cause(error)
+    if name == dg.DagsterExecutionInterruptedError.__name__:
+        return "its process was stopped"
     return next(iter(message.strip().splitlines()), "no message")
 
 

@@ -13,22 +13,28 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 import dagster as dg
-from dagster._core.errors import raise_execution_interrupts
 
 # Dagster has no public API for executors within the process; test_executor.py fails if one of these changes.
+from dagster._core.errors import raise_execution_interrupts
 from dagster._core.events import DagsterEvent, EngineEventData
 from dagster._core.execution.api import ExecuteRunWithPlanIterable
+from dagster._core.execution.compute_logs import create_compute_log_file_key
 from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext, StepExecutionContext
 from dagster._core.execution.context_creation_job import PlanExecutionContextManager
-from dagster._core.execution.plan.execute_plan import dagster_event_sequence_for_step
+from dagster._core.execution.plan.execute_plan import (
+    _handle_compute_log_setup_error,
+    _handle_compute_log_teardown_error,
+    _trigger_hook,
+    dagster_event_sequence_for_step,
+)
 from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.base import Executor
 
-# An event of a step, or how it ended: None, or an exception that isn't a failure of the step.
+# An event of a step, or its end: None, or an exception that isn't a failure of the step.
 StepReport = tuple[StepExecutionContext, DagsterEvent | BaseException | None]
-# A step that waits to be tried again is looked for so often, and a signal that another thread has got.
+# How often to look for a step whose next attempt is due, and for a signal that another thread received.
 LOOK_AGAIN_SECONDS = 0.2
 
 
@@ -50,7 +56,7 @@ class ThreadExecutor(Executor):
         )
         yield from ExecuteRunWithPlanIterable(
             execution_plan=plan_context.execution_plan,
-            iterator=self._steps,
+            iterator=self._run_plan,
             execution_context_manager=PlanExecutionContextManager(
                 job=plan_context.job,
                 retry_mode=plan_context.retry_mode,
@@ -63,32 +69,46 @@ class ThreadExecutor(Executor):
             ),
         )
 
-    def _steps(self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
-        context, plan = job_context, execution_plan
+    def _run_plan(self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        """Run all steps; what the process prints meanwhile is kept as the run's output."""
+        steps = [step.key for step in execution_plan.get_steps_to_execute_in_topo_order()]
+        manager = job_context.instance.compute_log_manager
+        key = manager.build_log_key_for_run(job_context.run_id, create_compute_log_file_key())
+        with ExitStack() as output:
+            try:
+                captured = output.enter_context(manager.capture_logs(key))
+                yield DagsterEvent.capture_logs(job_context, steps, key, captured)
+            except Exception:
+                yield from _handle_compute_log_setup_error(job_context, sys.exc_info())
+            yield from self._run_steps(job_context, execution_plan)
+            try:
+                output.close()
+            except Exception:
+                yield from _handle_compute_log_teardown_error(job_context, sys.exc_info())
+
+    def _run_steps(self, context: PlanExecutionContext, plan: ExecutionPlan) -> Iterator[DagsterEvent]:
         reports: SimpleQueue[StepReport] = SimpleQueue()
         running: dict[str, StepExecutionContext] = {}
-        with ExitStack() as stack:
-            slots = stack.enter_context(InstanceConcurrencyContext(context.instance, context.dagster_run))
-            active = stack.enter_context(
-                plan.start(
-                    retry_mode=context.retry_mode,
-                    max_concurrent=self._max_concurrent,
-                    instance_concurrency_context=slots,
-                )
-            )
-            while not active.is_complete:
+        with (
+            InstanceConcurrencyContext(context.instance, context.dagster_run) as slots,
+            plan.start(
+                retry_mode=context.retry_mode,
+                max_concurrent=self._max_concurrent,
+                instance_concurrency_context=slots,
+            ) as active,
+        ):
+            while True:
+                # Steps that are skipped since one that they need has failed.
+                yield from active.plan_events_iterator(context)
+                if active.is_complete and not running:
+                    return
                 for step in active.get_steps_to_execute():
                     running[step.key] = context.for_step(step, active.get_known_state())
-                    # An interrupted process doesn't wait for daemon threads: to it, they are killed.
+                    # An interrupted process doesn't wait for daemon threads: they end with it.
                     Thread(target=_run_step, args=(running[step.key], reports), name=step.key, daemon=True).start()
                 yield from active.concurrency_event_iterator(context)
-                if not running:
-                    yield from active.plan_events_iterator(context)
-                    if not active.is_complete:
-                        active.sleep_til_ready()
-                    continue
                 try:
-                    # Dagster keeps signals that end a run for later, but for here.
+                    # Dagster keeps back a signal that ends the run until a place like this one.
                     with raise_execution_interrupts():
                         step_context, report = reports.get(timeout=LOOK_AGAIN_SECONDS)
                 except Empty:
@@ -97,24 +117,26 @@ class ThreadExecutor(Executor):
                     yield report
                     active.handle_event(report)
                     continue
-                key = step_context.step.key
-                # A step that is tried again may have begun once more before its first attempt is reported as ended.
-                if running[key] is step_context:
-                    del running[key]
-                    active.verify_complete(context, key)
                 if report is not None:
                     raise report
-                # Steps that are skipped since one that they need has failed.
-                yield from active.plan_events_iterator(context)
+                # The next attempt of a step may have begun before the end of the one before is reported.
+                if running[step_context.step.key] is step_context:
+                    del running[step_context.step.key]
+                    active.verify_complete(context, step_context.step.key)
 
 
 def _run_step(context: StepExecutionContext, reports: "SimpleQueue[StepReport]") -> None:
-    end = None
+    """Report each event of a step, and its end."""
+    end: BaseException | None = None
     try:
+        events = []
         for event in dagster_event_sequence_for_step(context):
+            events.append(event)
             reports.put((context, event))
-    except BaseException:
-        end = sys.exc_info()[1]
+        for event in _trigger_hook(context, events):
+            reports.put((context, event))
+    except BaseException as error:
+        end = error
     reports.put((context, end))
 
 

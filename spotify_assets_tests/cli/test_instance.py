@@ -1,10 +1,12 @@
 """DAGSTER_HOME: its configuration, one from before, and runs whose process died."""
 
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -270,6 +272,16 @@ def test_a_failure_is_told_without_the_class_of_our_own_errors(error, expected):
 
     done = dg.materialize([writes], instance=dg.DagsterInstance.ephemeral(), raise_on_error=False)
     assert why_failed(done.all_events) == expected
+
+
+def test_a_run_that_is_stopped_says_so():
+    @dg.asset
+    def long() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    done = dg.materialize([long], instance=dg.DagsterInstance.ephemeral(), raise_on_error=False)
+    assert why_failed(done.all_events) == "long: its process was stopped"
 
 
 def test_a_run_that_fails_before_its_first_step_says_why():

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -10,6 +11,7 @@ import pytest
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.execute_in_process import core_execute_in_process
 
+from spotify_assets.cli.instance import why_failed
 from spotify_assets.defs.executor import thread_executor
 from spotify_assets_tests.conftest import dagster_instance
 
@@ -20,8 +22,9 @@ SECONDS = 10
 def run():
     """Run assets as a job, with up to so many steps at once."""
 
-    def run(assets, at_once=4, instance=None):
-        defs = dg.Definitions(assets, jobs=[dg.define_asset_job("all")], executor=thread_executor(at_once))
+    def run(assets, at_once=4, instance=None, hooks=None):
+        job = dg.define_asset_job("all", hooks=hooks)
+        defs = dg.Definitions(assets, jobs=[job], executor=thread_executor(at_once))
         return core_execute_in_process(
             job=InMemoryJob(defs.resolve_job_def("all")),
             instance=instance or dg.DagsterInstance.ephemeral(),
@@ -53,13 +56,14 @@ def test_steps_that_need_nothing_of_each_other_run_at_once(run):
 
 
 def test_no_more_than_allowed_run_at_once(run):
-    most, running, lock = [0], [0], threading.Lock()
+    most, running, lock, pair = [0], [0], threading.Lock(), threading.Barrier(2)
 
     def compute():
         with lock:
             running[0] += 1
             most[0] = max(most[0], running[0])
-        time.sleep(0.02)
+        time.sleep(0.02)  # a third one would come in between
+        pair.wait(SECONDS)
         with lock:
             running[0] -= 1
 
@@ -90,10 +94,16 @@ def test_a_step_begins_when_all_that_it_needs_is_there_and_waits_for_nothing_els
 
 
 def test_what_needs_a_failed_step_is_skipped_and_the_others_are_done(run):
+    has_failed = threading.Event()
+
     def fail():
+        has_failed.set()
         raise ValueError("no good")
 
-    assets = [named("bad", fail), named("after", lambda: None, "bad"), named("good", lambda: time.sleep(0.05))]
+    def good():
+        assert has_failed.wait(SECONDS)
+
+    assets = [named("bad", fail), named("after", lambda: None, "bad"), named("good", good)]
     result = run([*assets, named("more", lambda: None, "good")])
     assert not result.success
     assert steps(result, "STEP_FAILURE") == ["bad"]
@@ -113,6 +123,29 @@ def test_a_step_is_tried_again_by_its_policy(run):
 
     assert run([named("flaky", flaky, retry_policy=dg.RetryPolicy(max_retries=2))]).success
     assert len(attempts) == 3
+
+
+def test_hooks_of_a_job_are_called_also_after_its_last_step(run):
+    told = []
+
+    @dg.success_hook
+    def tell(context: dg.HookContext) -> None:
+        time.sleep(0.05)
+        told.append(context.step_key)
+
+    result = run([named("a", lambda: None), named("b", lambda: None, "a")], hooks={tell})
+    assert told == ["a", "b"]
+    assert steps(result, "HOOK_COMPLETED") == ["a", "b"]
+
+
+def test_what_steps_print_is_kept(run):
+    """The UI shows it beside the run's events."""
+    with dagster_instance() as instance:
+        result = run([named("a", lambda: sys.stdout.write("hello"))], instance=instance)
+        [captured] = [event for event in result.all_events if event.event_type_value == "LOGS_CAPTURED"]
+        assert captured.logs_captured_data.step_keys == ["a"]
+        key = instance.compute_log_manager.build_log_key_for_run(result.run_id, captured.logs_captured_data.file_key)
+        assert b"hello" in instance.compute_log_manager.get_log_data(key).stdout
 
 
 def test_a_check_that_blocks_keeps_its_table_from_those_that_need_it(run):
@@ -145,6 +178,7 @@ def test_a_signal_ends_the_run_at_once_whatever_its_steps_do(run, sent):
     ended.set()
     assert time.monotonic() - began < SECONDS
     assert not result.success
+    assert why_failed(result.all_events) == "its process was stopped"
     assert "after" not in steps(result, "STEP_START")
 
 
