@@ -106,12 +106,7 @@ class Warehouse:
         try:
             with self.connect_read_only() as connection:
                 self._check_size(connection)
-                found = _tables_in(connection)
-                present = [table for table in self.tables if table in found]
-                rows = connection.execute(f"SELECT table_name, shape, window_name, version FROM {WINDOWS}").fetchall()
-                # DuckDB knows the number of rows without reading them.
-                of_each = " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in present)
-                counts = dict(connection.execute(of_each or "SELECT '', 0").fetchall())
+                return self._states(connection)
         except (FileNotFoundError, duckdb.CatalogException):
             return {}
         except duckdb.Error as error:
@@ -121,6 +116,16 @@ class Warehouse:
                 f"duckdb: {self.path} can't be read as a DuckDB file ({_first_line(error)}). Move it away, or set "
                 "SPOTIFY_ASSETS_WAREHOUSE to another"
             ) from None
+
+    def _states(self, connection: duckdb.DuckDBPyConnection) -> Mapping[str, PublishedState]:
+        """State of each table; raises CatalogException without the table of windows."""
+        rows = connection.execute(f"SELECT table_name, shape, window_name, version FROM {WINDOWS}").fetchall()
+        found = _tables_in(connection)
+        # DuckDB knows the number of rows without reading them.
+        of_each = " UNION ALL ".join(
+            f"SELECT '{table}', count(*) FROM {table}" for table in self.tables if table in found
+        )
+        counts = dict(connection.execute(of_each or "SELECT '', 0").fetchall())
         return publishing.states_from_rows(rows, counts)
 
     def counts(self, tables: Iterable[str]) -> Iterator[tuple[str, RowCount]]:
@@ -294,11 +299,11 @@ class Warehouse:
         self, connection: duckdb.DuckDBPyConnection, lake: Lake, refreshes: Sequence[Refresh]
     ) -> list[PublishResult]:
         wanted = {refresh.table: refresh for refresh in refreshes}
-        # A table can't be dropped while other tables reference it.
         present = _tables_in(connection)
-        adding = {table for table, refresh in wanted.items() if _may_add(connection, refresh, present)}
+        added = self._added_files(connection, lake, refreshes) if WINDOWS in present else {}
+        # A table can't be dropped while other tables reference it.
         dropped = self._referring_tables(
-            table for table, refresh in wanted.items() if refresh.replaces_table and table not in adding
+            table for table, refresh in wanted.items() if refresh.replaces_table and table not in added
         )
         # A table can't be created before those that it references.
         needed = (dropped | self._referenced_tables(dropped) - present) - wanted.keys()
@@ -312,9 +317,7 @@ class Warehouse:
         windows = ddl.create_table(self._model.tables[WINDOWS], DIALECT)
         connection.execute(windows.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
         done = [
-            PublishResult(
-                wanted[table], self._replace(connection, lake, wanted[table], adds=table in adding - dropped)
-            )
+            PublishResult(wanted[table], self._replace(connection, lake, wanted[table], added.get(table)))
             for table in self.tables
             if table in wanted
         ]
@@ -326,20 +329,28 @@ class Warehouse:
                 connection.execute(f"COMMENT ON VIEW {name} IS '{question}'")
         return done
 
-    def _replace(self, connection: duckdb.DuckDBPyConnection, lake: Lake, refresh: Refresh, *, adds: bool) -> int:
-        """Write the table or its spans, or add rows, and record its state; return the number of rows written."""
+    def _added_files(
+        self, connection: duckdb.DuckDBPyConnection, lake: Lake, refreshes: Sequence[Refresh]
+    ) -> dict[str, list[str]]:
+        """By table: the files whose rows are all that it lacks; see `publishing.added_files`."""
+        states = self._states(connection)
+        whole = [refresh for refresh in refreshes if refresh.replaces_table and refresh.table in states]
+        found = {refresh.table: publishing.added_files(lake, refresh, states[refresh.table]) for refresh in whole}
+        return {table: files for table, files in found.items() if files is not None}
+
+    def _replace(
+        self, connection: duckdb.DuckDBPyConnection, lake: Lake, refresh: Refresh, added: Sequence[str] | None
+    ) -> int:
+        """Write the table, its spans or the rows of added files, and its state; return the number of rows written."""
         table, sql_table = refresh.table, self._model.tables[refresh.table]
-        if adds:
-            pass
-        elif refresh.spans is None:
+        if refresh.replaces_table and added is None:
             connection.execute(ddl.create_table(sql_table, DIALECT))
             for comment in ddl.comment_statements(sql_table, DIALECT):
                 connection.execute(comment)
-        else:
-            for span in refresh.spans:
-                connection.execute(f"DELETE FROM {table} WHERE {span.predicate(table)}")
+        for span in refresh.spans or ():
+            connection.execute(f"DELETE FROM {table} WHERE {span.predicate(table)}")
         columns = ", ".join(f'"{column.name}"' for column in sql_table.columns)
-        rows, parameters = _refresh_rows_sql(connection, lake, refresh, adds=adds)
+        rows, parameters = _refresh_rows_sql(connection, lake, refresh, added)
         inserted = connection.execute(
             f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows}", parameters
         ).fetchall()
@@ -426,37 +437,24 @@ def _wal_files(file: Path) -> list[Path]:
     return [path for path in map(Path, names) if path.exists()]
 
 
-def _may_add(connection: duckdb.DuckDBPyConnection, refresh: Refresh, present: set[str]) -> bool:
-    """Whether the table lacks the rows of added files only: it is still in the state from which these were found."""
-    table, former = refresh.table, refresh.former
-    if refresh.added is None or former is None or not {table, WINDOWS} <= present:
-        return False
-    windows = connection.execute(
-        f"SELECT window_name, version, shape FROM {WINDOWS} WHERE table_name = '{table}'"
-    ).fetchall()
-    rows = connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
-    of_former = [(name, version, former.schema_fingerprint) for name, version in former.windows.items()]
-    return windows == of_former and rows == former.rows
-
-
 def _refresh_rows_sql(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, refresh: Refresh, *, adds: bool = False
+    connection: duckdb.DuckDBPyConnection, lake: Lake, refresh: Refresh, only: Sequence[str] | None = None
 ) -> tuple[str, list[list[str]]]:
-    """`FROM` item with the refresh's rows, or with those of added files only, and its parameters.
+    """`FROM` item with the refresh's rows, or `only` those of some files, and its parameters.
 
     DuckDB reads local Parquet files itself, faster than through Arrow. Arrow is used for tables whose Delta log has
     features beyond reader version 1, of which `deltalake` refuses those that it can't read (such as deletion vectors),
     and below a folder with `=` in its name, which DuckDB would read as a Hive partition.
     """
     if not is_s3(lake.uri) and "=" not in lake.uri and refresh.delta(lake).protocol().min_reader_version == 1:
-        files = list(refresh.added or ()) if adds else refresh.live_files(lake)[0]
+        files = refresh.live_files(lake)[0] if only is None else list(only)
         if files:
             spans = " OR ".join(f"({span.predicate(refresh.table)})" for span in refresh.spans or ())
             within = f" WHERE {spans}" if spans else ""
             return f"read_parquet(?, union_by_name = true){within}", [
                 [f"{plain_path(lake.uri)}/{path}" for path in files]
             ]
-    connection.register("lake_rows", refresh.added_rows(lake) if adds else refresh.rows(lake))
+    connection.register("lake_rows", refresh.rows(lake, files=only))
     return "lake_rows", []
 
 

@@ -7,7 +7,7 @@ the lake's commits, and so a target that was dropped, restored or filled in part
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import reduce
@@ -116,39 +116,28 @@ class Refresh:
         version: Delta version of the lake's table to read.
         state: State of the target's table after the refresh.
         spans: Intervals whose rows are replaced; None for the whole table.
-        added: Of a whole table: paths (relative to the lake) of the Parquet files that were added since the target's
-            state `former`, if nothing else changed. A target that still is in that state may add their rows instead of
-            replacing all.
-        former: State of the target's table that `added` begins from.
+        writes_all: Every row has to be written, also those that the target should have already.
     """
 
     table: str
     version: int
     state: PublishedState
     spans: tuple[Span, ...] | None = None
-    added: tuple[str, ...] | None = None
-    former: PublishedState | None = None
+    writes_all: bool = False
 
     @property
     def replaces_table(self) -> bool:
         """Whether the whole table is replaced."""
         return self.spans is None
 
-    def rows(self, lake: Lake, *, all_rows: bool = False) -> "ds.Dataset":
-        """The lake's rows of the spans (or all rows) in the refresh's version."""
+    def rows(self, lake: Lake, *, all_rows: bool = False, files: Collection[str] | None = None) -> "ds.Dataset":
+        """The lake's rows of the spans (or all rows, or those of some files) in the refresh's version."""
         dataset = self.delta(lake).to_pyarrow_dataset()
+        if files is not None:
+            return _of_files(dataset, files)
         if self.spans is None or all_rows:
             return dataset
         return dataset.filter(reduce(or_, (span.expression(self.table) for span in self.spans)))
-
-    def added_rows(self, lake: Lake) -> "ds.Dataset":
-        """The rows of the files that were added."""
-        import pyarrow.dataset as ds
-
-        dataset = self.delta(lake).to_pyarrow_dataset()
-        names = {path.rpartition("/")[2] for path in self.added or ()}
-        added = [one for one in dataset.get_fragments() if unquote(one.path).rpartition("/")[2] in names]
-        return ds.FileSystemDataset(added, dataset.schema, dataset.format, dataset.filesystem)
 
     def live_files(self, lake: Lake) -> tuple[list[str], int]:
         """Paths (relative to the lake) of the Parquet files of the refresh's version, and their number of rows.
@@ -274,41 +263,55 @@ def pending_refreshes(
             delta = lake.ensure(table)
             current = PublishedState(target.schema_fingerprint(table), commits.window_versions(delta))
             published = states.get(table)
-            spans = added = None
+            spans = None
             if published and published.schema_fingerprint == current.schema_fingerprint:
                 spans = () if published.reads_lake_files else changed_spans(published.windows, current.windows)
                 if spans == () and compare_rows and published.rows not in (None, _row_count(delta)):
                     spans = None
-                elif spans is None:
-                    added = _added_files(lake, table, delta, published)
             if spans is None or spans:
-                former = published if added is not None else None
-                refreshes.append(Refresh(table, delta.version(), current, spans, added, former))
+                refreshes.append(Refresh(table, delta.version(), current, spans, full))
     for damaged in lake.damaged(refresh.table for refresh in refreshes).values() if refreshes else ():
         raise damaged
     return refreshes
 
 
-def _added_files(lake: Lake, table: str, delta: DeltaTable, published: PublishedState) -> tuple[str, ...] | None:
-    """Paths, relative to the lake, of files that were added to a table without windows since it was published.
+def added_files(lake: Lake, refresh: Refresh, published: PublishedState) -> list[str] | None:
+    """Parquet files (relative to the lake) whose rows are all that the target's table lacks.
 
-    None where anything else may have changed, or where the target can't say what it holds.
+    None where other rows changed, too. Only raw tables are asked about: the others are written anew as a whole, and
+    each answer takes two reads of a log.
+
+    Args:
+        lake: The lake.
+        refresh: Of a whole table.
+        published: What the target has of that table now, with its number of rows.
     """
-    if {*published.windows} != {commits.WHOLE} or published.rows is None:
+    if refresh.writes_all or TABLES[refresh.table].landed_folder is None:
         return None
-    version = commits.version_number(published.windows[commits.WHOLE])
-    if version >= delta.version() or commits.version_at(delta, version) != published.windows[commits.WHOLE]:
+    if published.schema_fingerprint != refresh.state.schema_fingerprint or {*published.windows} != {commits.WHOLE}:
+        return None
+    token = published.windows[commits.WHOLE]
+    version = commits.version_number(token)
+    if version >= refresh.version or commits.version_at(lake.ensure(refresh.table), version) != token:
         return None
     try:
-        former = lake.at_version(table, version)
+        former = lake.at_version(refresh.table, version)
     except DeltaError:
-        return None  # its log no longer has that version
-    if _row_count(former) != published.rows:
+        return None  # the log no longer has that version
+    tables = (former, refresh.delta(lake))
+    before, now = ({*one.get_add_actions(flatten=True)["path"].to_pylist()} for one in tables)
+    if not before <= now or _row_count(former) != published.rows:
         return None
-    before, now = ({*one.get_add_actions(flatten=True)["path"].to_pylist()} for one in (former, delta))
-    if not before <= now:
-        return None
-    return tuple(sorted(f"{lake.folder(table)}/{unquote(path)}" for path in now - before))
+    return sorted(f"{lake.folder(refresh.table)}/{unquote(path)}" for path in now - before)
+
+
+def _of_files(dataset: "ds.Dataset", files: Collection[str]) -> "ds.Dataset":
+    """The rows of some of a dataset's files, whose names are unique."""
+    import pyarrow.dataset as ds
+
+    names = {path.rpartition("/")[2] for path in files}
+    fragments = [one for one in dataset.get_fragments() if unquote(one.path).rpartition("/")[2] in names]
+    return ds.FileSystemDataset(fragments, dataset.schema, dataset.format, dataset.filesystem)
 
 
 def _row_count(delta: DeltaTable) -> int | None:

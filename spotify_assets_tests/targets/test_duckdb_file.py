@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -82,8 +83,15 @@ def test_of_a_raw_table_only_rows_of_new_files_are_added(history, warehouse):
     publish(history, warehouse)
     assert raw_rows(warehouse) == [*JANUARY, ("2024-02.json", 0, "by hand"), *NEW]
     assert publishing.pending_refreshes(warehouse, history.lake, ["raw_plays"]) == []
-    # All rows are written where that is asked for.
-    list(warehouse.publish(history.lake, publishing.pending_refreshes(warehouse, history.lake, full=True)))
+
+
+@pytest.mark.parametrize("tables", [None, ["raw_plays"]])
+def test_all_rows_of_a_raw_table_are_written_where_that_is_asked_for(history, warehouse, tables):
+    publish(history, warehouse)
+    change_by_hand(warehouse)
+    history.land("anna/2024-04.json", APRIL)
+    history.ingest()
+    publish(history, warehouse, tables, full=True)
     assert raw_rows(warehouse) == [*JANUARY, ("2024-02.json", 0, "android"), *NEW]
 
 
@@ -114,10 +122,22 @@ def test_files_are_not_added_to_what_another_run_has_published_meanwhile(history
     history.land("anna/2024-04.json", APRIL)
     history.ingest()
     [pending] = publishing.pending_refreshes(warehouse, history.lake, ["raw_plays"])
-    assert len(pending.added) == 1
     publish(history, warehouse)
     assert [done.rows for done in warehouse.publish(history.lake, [pending])] == [5]
     assert len(raw_rows(warehouse)) == 5
+
+
+def test_a_version_of_another_commit_is_not_the_one_that_was_published(history, warehouse):
+    """As where a log lost its last entry, and went on."""
+    publish(history, warehouse)
+    history.land("anna/2024-04.json", APRIL)
+    history.ingest()
+    [pending] = publishing.pending_refreshes(warehouse, history.lake, ["raw_plays"])
+    published = warehouse.published_states()["raw_plays"]
+    identity, number, _ = published.windows["whole"].split(":")
+    other = replace(published, windows={"whole": f"{identity}:{number}:00000000"})
+    assert publishing.added_files(history.lake, pending, published) is not None
+    assert publishing.added_files(history.lake, pending, other) is None
 
 
 def test_rows_of_files_that_were_added_are_read_by_arrow_too(history, warehouse):
@@ -126,7 +146,10 @@ def test_rows_of_files_that_were_added_are_read_by_arrow_too(history, warehouse)
     history.land("anna/2024-04.json", APRIL)
     history.ingest()
     [pending] = publishing.pending_refreshes(warehouse, history.lake, ["raw_plays"])
-    found = pending.added_rows(history.lake).to_table(columns=["source_file", "source_row"]).to_pylist()
+    added = publishing.added_files(history.lake, pending, warehouse.published_states()["raw_plays"])
+    assert len(added) == 1
+    rows = pending.rows(history.lake, files=added)
+    found = rows.to_table(columns=["source_file", "source_row"]).to_pylist()
     assert [(row["source_file"].rpartition("/")[2], row["source_row"]) for row in found] == [
         ("2024-04.json", 0),
         ("2024-04.json", 1),
