@@ -3,8 +3,10 @@
 import json
 import socket
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
+import psutil
 
 # Dagster has no public name for this tag; if it moves, this import fails.
 from dagster._core.storage.tags import GRPC_INFO_TAG
@@ -79,8 +81,17 @@ def _process_is_alive(instance: dg.DagsterInstance, record: dg.RunRecord) -> boo
     pids = [event.engine_event_data.metadata["pid"].value for event in events if event and _tells_process(event)]
     if any(is_alive(f"{socket.gethostname()}:{pid}", since) for pid in pids):
         return True
-    is_of_this_machine = json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("host") == LOCALHOST
-    return False if pids and is_of_this_machine else None
+    return False if pids and _was_started_here(run, since) else None
+
+
+def _was_started_here(run: dg.DagsterRun, since: float) -> bool:
+    """Whether a code server of this machine started the run, and not one in a container that shares DAGSTER_HOME.
+
+    Its socket stays even when it is killed, but temporary files may be gone once the machine was off.
+    """
+    server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
+    is_known = Path(server.get("socket") or "").is_socket() or since < psutil.boot_time()
+    return bool(server.get("host") == LOCALHOST and is_known)
 
 
 def _tells_process(event: dg.DagsterEvent) -> bool:

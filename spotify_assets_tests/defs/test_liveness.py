@@ -5,6 +5,8 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
+import time
 from datetime import datetime, timedelta
 
 import dagster as dg
@@ -86,16 +88,35 @@ def test_an_event_keeps_a_run_elsewhere_alive(instance, monkeypatch):
     assert run_is_under_way(instance, silent)
 
 
-def test_a_run_of_a_process_that_is_gone_is_failed_whoever_started_it(instance, gone):
+@pytest.fixture
+def code_server():
+    """The socket of a code server that was killed."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"{folder}/s")  # a path of a socket is 107 characters at most
+        yield f"{folder}/s"
+
+
+def test_a_run_of_a_process_that_is_gone_is_failed_whoever_started_it(instance, gone, code_server):
     """After a loss of power, Dagster's code server knows of none from before; two would block all others."""
-    here, elsewhere = json.dumps({"host": "localhost", "socket": "/tmp/one"}), json.dumps({"host": "a-server"})
+    here, container = ({"host": "localhost", "socket": path} for path in (code_server, f"{code_server}2"))
+    here, container, elsewhere = map(json.dumps, (here, container, {"host": "a-server"}))
     runs = {
         "of a command": started(instance, **{PID_TAG: f"{socket.gethostname()}:{gone}"}),
         "of the daemon": started(instance, gone, **{GRPC_INFO_TAG: here}),
         "alive": started(instance, os.getpid(), **{GRPC_INFO_TAG: here}),
         "says nothing": started(instance, **{GRPC_INFO_TAG: here}),
+        "in a container": started(instance, gone, **{GRPC_INFO_TAG: container}),
         "elsewhere": started(instance, gone, **{GRPC_INFO_TAG: elsewhere}),
     }
     fail_dead_runs(instance)
     failed = [name for name, run in runs.items() if instance.get_run_by_id(run.run_id).status is FAILURE]
     assert failed == ["of a command", "of the daemon"]
+
+
+def test_a_run_from_before_the_machine_was_off_is_failed_though_temporary_files_are_gone(instance, gone, monkeypatch):
+    run = started(instance, gone, **{GRPC_INFO_TAG: json.dumps({"host": "localhost", "socket": "/nowhere"})})
+    fail_dead_runs(instance)
+    assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED
+    monkeypatch.setattr("psutil.boot_time", lambda: time.time() + 60)
+    fail_dead_runs(instance)
+    assert instance.get_run_by_id(run.run_id).status is FAILURE
