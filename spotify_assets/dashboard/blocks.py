@@ -71,7 +71,7 @@ class Block:
         needs: A column without which a row is not shown; empty for none.
         about: What it tells, as `devices`, where not all formats of history do; empty for what every one tells.
         known_by: The column that tells it. Where it is None or `unknown` in all rows, the page leaves the block out,
-            and says what isn't known.
+            and says what isn't known. Titles are made of the other rows.
     """
 
     name: str
@@ -136,8 +136,10 @@ class AnsweredBlock:
 
     @property
     def title(self) -> str:
-        """What is seen; where nothing is, what would be there."""
-        return _say(self.block.title, self.rows) or self.block.name.replace("-", " ").capitalize()
+        """What is seen, in rows that tell it; where nothing is, what would be there."""
+        by = self.block.known_by
+        known = [row for row in self.rows if row[by] not in UNTOLD] if by else self.rows
+        return _say(self.block.title, known) or self.block.name.replace("-", " ").capitalize()
 
     @property
     def note(self) -> str:

@@ -14,6 +14,14 @@ TRIPS = """
 """
 
 
+# What is said of the last stage of the funnel that is known.
+LAST_STAGES = {
+    "30 seconds or more": "last 30 seconds",
+    "of these, not skipped": "last 30 seconds and are not skipped",
+    "played to the end": "reach the end",
+}
+
+
 def behaviour_page(view: View) -> Page:
     """Survival, funnel, choosing, shuffle, skips, reasons, devices, countries, trips."""
     plays = f"WITH {heard_plays(view.filters).strip()}"
@@ -56,9 +64,11 @@ def behaviour_page(view: View) -> Page:
     """
     devices = f"""
     {hours}
-    SELECT year(date) AS year, platform_family AS device, sum(ms_played) / 3600000 AS hours,
-        sum(plays)::BIGINT AS plays
-    FROM heard JOIN {DEVICES} USING (platform) GROUP BY ALL ORDER BY year, device
+    SELECT *, hours / nullif(sum(hours) OVER (PARTITION BY year), 0) AS share FROM (
+        SELECT year(date) AS year, platform_family AS device, sum(ms_played) / 3600000 AS hours,
+            sum(plays)::BIGINT AS plays
+        FROM heard JOIN {DEVICES} USING (platform) GROUP BY ALL
+    ) ORDER BY year, device
     """
     countries = """
     SELECT conn_country AS country, sum(ms_played) / 3600000 AS hours, sum(days)::BIGINT AS days,
@@ -94,7 +104,7 @@ def behaviour_page(view: View) -> Page:
                 chart=lambda rows: charts.bars_chart(
                     rows, "stage", "plays", title="plays of tracks", form=charts.WHOLE
                 ),
-                note="Plays of tracks, from all to those heard to the end.",
+                note="Plays of tracks, and how many of them got so far.",
                 is_half=True,
             ),
             Block(
@@ -267,9 +277,7 @@ def _by_year(view: View, sql: str, name: str, label: str, about: str, most_in: s
 
 def _funnel_title(rows: Rows) -> str:
     """Of the last stage; how plays ended, and what was skipped, may be unknown."""
-    share = write_share(rows[-1]["share"])
-    said = {1: "of plays are of tracks", 3: "of plays last 30 seconds", 4: "of plays last 30 seconds unskipped"}
-    return f"{share} {said.get(len(rows), 'of plays reach the end')}"
+    return f"{write_share(rows[-1]['share'])} of plays {LAST_STAGES[rows[-1]['stage']]}"
 
 
 def _years(view: View) -> str:
@@ -303,7 +311,5 @@ def _country_title(rows: Rows) -> str:
 
 
 def _device_title(rows: Rows) -> str:
-    last = [row for row in rows if row["year"] == rows[-1]["year"]]
-    most = max(last, key=lambda row: row["hours"])
-    share = most["hours"] / sum(row["hours"] for row in last) if most["hours"] else 0
-    return f"In {most['year']}, {write_share(share)} was heard on {write_device(most['device'])}"
+    most = max((row for row in rows if row["year"] == rows[-1]["year"]), key=lambda row: row["hours"])
+    return f"In {most['year']}, {write_share(most['share'] or 0)} was heard on {write_device(most['device'])}"

@@ -38,14 +38,19 @@ SHARE = """
 """
 
 
+# Whether ends are known; also of a listener without spoken word, of whom there is nothing to know.
 ENDS = """
-    SELECT 1 FROM episode_metrics WHERE listener = $listener AND (finished OR completion IS NOT NULL) LIMIT 1
+    SELECT coalesce(bool_or(finished OR completion IS NOT NULL), true) AS are_known
+    FROM episode_metrics WHERE listener = $listener
 """
+
+
+HEARD = " “Heard” is the mean share of an episode, of those whose length is known."
 
 
 def spoken_page(view: View) -> Page:
     """Shows, hours over time, share of listening, what was left unfinished."""
-    are_ends_known = bool(view.rows(ENDS))
+    are_ends_known = bool(view.rows(ENDS)[0]["are_known"])
     ends = [Column("episodes_finished", "Finished", "count"), Column("completion", "Heard", "share")]
     return Page(
         "Spoken",
@@ -63,9 +68,7 @@ def spoken_page(view: View) -> Page:
                     Column("longest_binge", "Longest binge", "count"),
                     Column("last_heard", "Last heard", "day"),
                 ],
-                note="All time. "
-                + "“Heard” is the mean share of an episode, of those whose length is known; " * are_ends_known
-                + f"{'a' if are_ends_known else 'A'} binge is different episodes in a day.",
+                note=f"All time. A binge is different episodes in a day.{HEARD if are_ends_known else ''}",
                 empty="No podcast or audiobook was heard.",
             ),
             parts.over_time_block(view, "over-time", OVER_TIME.format(join="", where=""), "listened to spoken word"),
@@ -112,7 +115,7 @@ def show_page(view: View, key: str) -> Page:
     if not found:
         raise NotThereError(f"{view.filters.listener.name} never heard this show.")
     [about] = found
-    are_ends_known = bool(view.rows(ENDS))
+    are_ends_known = bool(view.rows(ENDS)[0]["are_known"])
     ends = [Column("finished", "Finished", "yes"), Column("completion", "Heard", "share")]
     values = {"show": about["show_name"], "type": about["content_type"]}
     return Page(

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from spotify_assets.dashboard.formats import MS_PER_HOUR, plural, write_count, write_decimal
 from spotify_assets.dashboard.recap.content import Recap
@@ -24,7 +25,6 @@ from spotify_assets.dashboard.templating import templates
 from spotify_assets.escaping import escape_controls
 
 LOGGER = logging.getLogger(__name__)
-_LOGGED: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,8 @@ def card_svg(recap: Recap, card: Card, size: Size) -> str | None:
     content = card.make(recap)
     if content is None:
         return None
-    _log_missing(content)
+    for package in missing_packages(_texts_on(content)):
+        _log_missing(package)
     content = _without_boxes(content)
     ruler = Ruler()
     inner = size.width - 2 * size.edge
@@ -174,12 +175,10 @@ def _without_boxes(content: Content) -> Content:
     return replace(content, title=without_boxes(content.title), rows=rows)
 
 
-def _log_missing(content: Content) -> None:
-    """Log each package of fonts that is missing, once in a process."""
-    for package in missing_packages(_texts_on(content)):
-        if package not in _LOGGED:
-            _LOGGED.add(package)
-            LOGGER.warning("no font has some characters of the recap's pictures: apt-get install %s", package)
+@cache
+def _log_missing(package: str) -> None:
+    """Log a missing package of fonts, once in a process."""
+    LOGGER.warning("no font has some characters of the recap's pictures: apt-get install %s", package)
 
 
 def card_png(recap: Recap, card: Card, size: Size, scale: float = 1) -> bytes | None:

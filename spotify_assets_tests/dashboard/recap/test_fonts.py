@@ -53,9 +53,10 @@ def test_emoji_without_a_font_are_left_out(text, shown):
 
 
 @pytest.mark.usefixtures("only_liberation_sans")
-def test_a_missing_package_is_logged_once(caplog):
-    cards._LOGGED.clear()
+def test_a_missing_package_is_logged_once(caplog, of_year):
+    cards._log_missing.cache_clear()
+    card = cards.Card("one", "One", lambda _: cards.Content("東京"))
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            cards._log_missing(cards.Content("東京"))
+            cards.card_svg(of_year(2024), card, cards.SIZES["story"])
     assert [record.getMessage().partition(": ")[2] for record in caplog.records] == ["apt-get install fonts-noto-cjk"]
