@@ -46,14 +46,14 @@ STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 ACTIVE_STATUSES = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 # Stops the process group once standard input closes, and so also when the UI is killed: Dagster's processes would
 # outlive it, keep its port, and go on starting runs.
-EXIT_WITH_PARENT = """
+EXIT_WITH_PARENT = f"""
 exec 3<&0
 (
     cat <&3 >/dev/null
     trap '' TERM
     kill -s TERM -- -$$ || exit
     seconds=0
-    while kill -0 $$ && [ $seconds -lt 15 ]; do sleep 1; seconds=$((seconds + 1)); done
+    while kill -0 $$ && [ $seconds -lt {GRACE_SECONDS} ]; do sleep 1; seconds=$((seconds + 1)); done
     kill -s KILL -- -$$
 ) >/dev/null 2>&1 &
 exec "$@" </dev/null 3<&-
