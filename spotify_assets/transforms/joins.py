@@ -15,6 +15,17 @@ def broadcast_join(small: DataFrame, large: DataFrame, on: Column | str | list[s
     return F.broadcast(small).join(large, on, how)
 
 
+def look_up(small: DataFrame, large: DataFrame, on: Column | str | list[str]) -> DataFrame:
+    """Each row of the large side with its row of the small one, as an inner join gives them, for use in further joins.
+
+    Of an inner join, Sail expects as many rows as the small side has, and takes the result for the small side of the
+    next join: ten million plays were kept in memory so, 12 GB instead of 2, and took twice the time. Of a right join
+    it expects all rows. It makes an inner join of one with a condition that null can't meet, unless that is hidden.
+    """
+    found = F.coalesce("found", F.lit(0)) > 0
+    return broadcast_join(small.withColumn("found", F.lit(1)), large, on, "right").where(found).drop("found")
+
+
 def union_by_name(*frames: DataFrame) -> DataFrame:
     """All rows of all frames. A column that one frame lacks is null there, with the type of the other frames.
 

@@ -12,7 +12,7 @@ from spotify_assets.transforms.asking import ask
 from spotify_assets.transforms.duplicates import first_positions, reported_key
 from spotify_assets.transforms.exclude import excluded_files, is_excluded
 from spotify_assets.transforms.implausible import implausible_keys
-from spotify_assets.transforms.joins import broadcast_join, union_by_name
+from spotify_assets.transforms.joins import broadcast_join, look_up, union_by_name
 from spotify_assets.transforms.keys import CAST_BLANKS, content_key, id_from_uri, trim_to_null
 from spotify_assets.transforms.supersede import superseded_positions
 from spotify_assets.windows import TimeWindow, floor_to_grain, reported_span
@@ -157,7 +157,7 @@ def _join_files(raw_plays: DataFrame, files: DataFrame) -> DataFrame:
         F.col("first_reported_at").alias("file_first"),
         F.col("last_reported_at").alias("file_last"),
     )
-    return broadcast_join(of_file, raw_plays, "source_file", "inner").withColumns(
+    return look_up(of_file, raw_plays, "source_file").withColumns(
         {
             "played_at": F.when(
                 F.col("reported_at").between(F.col("file_first"), F.col("file_last")), F.col("played_at")
