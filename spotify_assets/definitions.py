@@ -1,6 +1,7 @@
 """Dagster's entry point: all assets, checks, jobs, schedules, sensors and resources."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -36,6 +37,7 @@ from spotify_assets.defs.resources.s3 import s3
 from spotify_assets.defs.resources.spark import SparkResource
 from spotify_assets.defs.resources.spotify import SpotifyResource
 from spotify_assets.defs.resources.warehouse import WarehouseResource
+from spotify_assets.refresh.plan import tables_at_once
 from spotify_assets.settings import Settings, settings
 from spotify_assets.storage import is_s3
 from spotify_assets.targets.publishing import CountingTarget
@@ -114,7 +116,7 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
         sensors=[sensors.landing_sensor, sensors.stale_sensor, sensors.publish_sensor],
         resources=resources(settings),
         loggers=loggers,
-        executor=thread_executor(settings.concurrent_tables),
+        executor=thread_executor(partial(tables_at_once, settings)),
     )
 
 

@@ -128,7 +128,11 @@ class Settings(BaseSettings):
         "`make spark-jars`)",
     )
     concurrent_tables: int = Field(
-        4, ge=1, le=64, description="Tables of a run that are computed at once; each further one needs more memory"
+        4,
+        ge=1,
+        le=64,
+        description="Tables of a run that are computed at once; each further one needs more memory. The embedded "
+        "engine computes fewer where a lake has over a million plays, and one from two million on",
     )
     snapshots_start: datetime = Field(
         datetime(2020, 1, 1, tzinfo=UTC), description="Start of playlist snapshots (UTC date)"

@@ -7,7 +7,7 @@ of a small lake's queries planning is most; on S3, most is waiting for requests.
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -140,11 +140,15 @@ def _run_step(context: StepExecutionContext, reports: "SimpleQueue[StepReport]")
     reports.put((context, end))
 
 
-def thread_executor(max_concurrent: int) -> dg.ExecutorDefinition:
-    """The executor as Dagster takes it."""
+def thread_executor(max_concurrent: Callable[[], int]) -> dg.ExecutorDefinition:
+    """The executor as Dagster takes it.
+
+    Args:
+        max_concurrent: Says at the start of a run how many steps may run at once.
+    """
 
     @dg.executor(name="threads", config_schema={})
     def threads(_: dg.InitExecutorContext) -> Executor:
-        return ThreadExecutor(max_concurrent)
+        return ThreadExecutor(max_concurrent())
 
     return threads

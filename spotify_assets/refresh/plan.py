@@ -5,10 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from spotify_assets.lake.damage import DamagedTableError
+from spotify_assets.lake.tables import Lake
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.refresh import lineage
 from spotify_assets.refresh.staleness import Stale
 from spotify_assets.settings import Settings
+from spotify_assets.storage import StorageError
 from spotify_assets.windows import windows
 
 # A run with this tag reads landed responses and makes no requests to the Web API.
@@ -17,6 +20,8 @@ RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 # Recording this many empty partitions in Dagster takes as long as a further run.
 MAX_BRIDGED = 14
+# Of all tables together that the embedded engine computes at once.
+RECORDS_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,20 @@ class PlannedRun:
             return f"{len(self.tables)} tables without partitions"
         periods = self.keys[0] if len(self.keys) == 1 else f"{self.keys[0]} to {self.keys[-1]}"
         return f"{periods} ({len(self.keys):,} partitions of {len(self.tables)} tables)"
+
+
+def tables_at_once(settings: Settings) -> int:
+    """How many tables of a run to compute at once: `concurrent_tables`, and fewer where a lake has many plays.
+
+    A table of so many plays keeps all cores busy by itself, and each takes memory for them.
+    """
+    if settings.spark_remote:
+        return settings.concurrent_tables
+    try:
+        records = Lake(settings.lake_uri).count("raw_plays")
+    except (DamagedTableError, StorageError):  # the run mends it, or says so
+        return settings.concurrent_tables
+    return max(1, min(settings.concurrent_tables, RECORDS_AT_ONCE // max(records, 1)))
 
 
 def contiguous_ranges(

@@ -24,7 +24,7 @@ def run():
 
     def run(assets, at_once=4, instance=None, hooks=None):
         job = dg.define_asset_job("all", hooks=hooks)
-        defs = dg.Definitions(assets, jobs=[job], executor=thread_executor(at_once))
+        defs = dg.Definitions(assets, jobs=[job], executor=thread_executor(lambda: at_once))
         return core_execute_in_process(
             job=InMemoryJob(defs.resolve_job_def("all")),
             instance=instance or dg.DagsterInstance.ephemeral(),

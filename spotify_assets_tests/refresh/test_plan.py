@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
+from spotify_assets.lake.tables import Lake
 from spotify_assets.model import PLAYS
-from spotify_assets.refresh.plan import PlannedRun, contiguous_ranges, plan_runs, split_range
+from spotify_assets.refresh.plan import PlannedRun, contiguous_ranges, plan_runs, split_range, tables_at_once
 from spotify_assets.refresh.staleness import Stale
 from spotify_assets.settings import load_settings
 from spotify_assets_tests.conftest import extended, utc
@@ -137,3 +138,21 @@ def test_a_history_in_several_ranges_gives_the_same_tables(prepared):
     runs = world.refresh()
     assert len([run for run in runs if "plays" in run.tables]) == 3
     assert world.everything() == whole
+
+
+@pytest.mark.parametrize(
+    ("records", "at_once"), [(0, 4), (1_000_000, 4), (1_000_001, 3), (2_000_000, 2), (2_000_001, 1), (50_000_000, 1)]
+)
+def test_fewer_tables_at_once_in_a_lake_of_many_plays(records, at_once, tmp_path, monkeypatch):
+    monkeypatch.setattr(Lake, "count", lambda lake, table: {"raw_plays": records}[table])
+    assert tables_at_once(load_settings(lake_uri=str(tmp_path))) == at_once
+    assert tables_at_once(load_settings(lake_uri=str(tmp_path), concurrent_tables=1)) == 1
+    assert tables_at_once(load_settings(lake_uri=str(tmp_path), spark_remote="sc://localhost")) == 4
+
+
+def test_a_damaged_lake_is_mended_by_as_many_tables_at_once_as_allowed(prepared):
+    world = prepared({"anna/one.json": [extended("2024-01-31T12:00:00Z")]})
+    assert tables_at_once(world.settings) == 4
+    for entry in (world.root / "lake/raw/raw_plays/_delta_log").iterdir():
+        entry.write_bytes(b"{")
+    assert tables_at_once(world.settings) == 4
