@@ -10,14 +10,13 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import reduce
-from operator import or_
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from urllib.parse import unquote
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
+from spotify_assets.conditions import any_of
 from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYOUT_COLUMN, SNAPSHOTS, TABLES, upstream_first
@@ -137,7 +136,7 @@ class Refresh:
             return _of_files(dataset, files)
         if self.spans is None or all_rows:
             return dataset
-        return dataset.filter(reduce(or_, (span.expression(self.table) for span in self.spans)))
+        return dataset.filter(any_of([span.expression(self.table) for span in self.spans]))
 
     def live_files(self, lake: Lake) -> tuple[list[str], int]:
         """Paths (relative to the lake) of the Parquet files of the refresh's version, and their number of rows.

@@ -1,10 +1,9 @@
 """Tables of what landed catalogue files tell: values that can't be read are null, and the newest file counts."""
 
-from functools import reduce
-
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from spotify_assets.conditions import any_of
 from spotify_assets.model import TABLES
 from spotify_assets.model.catalogue import SHARES
 from spotify_assets.transforms.aggregates import MAX_NAME_LENGTH
@@ -199,7 +198,7 @@ def under_each_key(rows: DataFrame, key: str, id_: str, artist: str, name: str) 
 
 def packed(*values: Column) -> Column:
     """Values as one text; null if all of them are null."""
-    is_any = reduce(Column.__or__, (value.isNotNull() for value in values))
+    is_any = any_of([value.isNotNull() for value in values])
     return F.when(is_any, F.concat_ws(SEPARATOR, *[F.coalesce(value.cast("string"), F.lit("")) for value in values]))
 
 

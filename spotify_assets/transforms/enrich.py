@@ -11,6 +11,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from spotify_assets.conditions import any_of
 from spotify_assets.model import TABLES
 from spotify_assets.model.catalogue import FEATURES
 from spotify_assets.model.dimensions import FROM_API, FROM_OVERRIDE
@@ -181,7 +182,7 @@ def enrich_tracks(
 
 def _features_told(audio_features_metadata: DataFrame) -> DataFrame:
     """Responses that hold any audio feature, with `features_source`."""
-    is_told = reduce(Column.__or__, [F.col(name).isNotNull() for name in FEATURES])
+    is_told = any_of([F.col(name).isNotNull() for name in FEATURES])
     return audio_features_metadata.where(is_told).withColumn("features_source", F.lit(FROM_API))
 
 
@@ -214,7 +215,7 @@ def enriched(table: str, rows: DataFrame, lookups: Sequence[Lookup], groups: Gro
         # What each place tells, in order: whether it does, its values, its source. Expressions stay small, as engines
         # plan each of them many times.
         known = [F.col(name).isNotNull() for name in of_group if name in rows.columns]
-        places = [(reduce(Column.__or__, known), "", F.lit(FROM_API))] if known else []
+        places = [(any_of(known), "", F.lit(FROM_API))] if known else []
         for place in range(len(lookups)):
             source = F.col(f"{group}_source_{place}")
             places.append((source.isNotNull(), f"_{place}", source))

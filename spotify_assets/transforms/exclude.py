@@ -6,6 +6,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from spotify_assets.conditions import any_of
 from spotify_assets.model.raw import EVERY_LISTENER
 from spotify_assets.transforms.asking import ask
 from spotify_assets.transforms.identity import artist_and_title
@@ -29,7 +30,7 @@ def is_excluded(raw_exclusions: DataFrame | None) -> Column | None:
     for listener, what, start, end, value in lines:
         values[listener, what, start, end].append(value)
     conditions = [_condition(*group, found) for group, found in values.items()]
-    return F.coalesce(reduce(Column.__or__, conditions), F.lit(False)) if conditions else None
+    return _or_false(any_of(conditions)) if conditions else None
 
 
 def excluded_files(raw_exclusions: DataFrame | None) -> Column | None:
@@ -38,7 +39,7 @@ def excluded_files(raw_exclusions: DataFrame | None) -> Column | None:
         return None
     lines = ask(raw_exclusions.where("what = 'source_file' AND excluded_from IS NULL AND excluded_until IS NULL"))
     conditions = [_condition(line["listener"], "source_file", None, None, [line["value"]]) for line in lines]
-    return F.coalesce(reduce(Column.__or__, conditions), F.lit(False)) if conditions else None
+    return _or_false(any_of(conditions)) if conditions else None
 
 
 def _condition(listener: str, what: str, start: int | None, end: int | None, values: list[str]) -> Column:
@@ -49,7 +50,7 @@ def _condition(listener: str, what: str, start: int | None, end: int | None, val
     if end is not None:
         parts.append(F.col("played_at") < F.timestamp_micros(F.lit(end)))
     if what != "period":
-        parts.append(reduce(Column.__or__, [_or_false(named) for named in _names_one_of(what, values)]))
+        parts.append(any_of([_or_false(named) for named in _names_one_of(what, values)]))
     return _or_false(reduce(Column.__and__, parts))
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from spotify_assets.conditions import any_of
 from spotify_assets.transforms.asking import ask
 from spotify_assets.transforms.duplicates import reported_key
 from spotify_assets.transforms.joins import broadcast_join
@@ -55,7 +55,7 @@ def implausible_keys(
     if not minutes:
         return None
     if len(minutes) <= MAX_MINUTES:
-        long = long.where(reduce(Column.__or__, map(_is_within, minutes)))
+        long = long.where(any_of([_is_within(minute) for minute in minutes]))
     judged = apply_rules(long.where("played_at = reported_at"), files).where(
         F.col("reason").isNull() & (F.col("clean_ms_played") >= LONG_PLAY_MS)
     )

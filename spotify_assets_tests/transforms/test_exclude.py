@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from spotify_assets import transforms
@@ -129,3 +131,21 @@ def test_any_of_several_lines_excludes(reason):
     lines = [{"what": "artist", "value": f"Artist {number}"} for number in range(500)]
     assert reason(*lines) is None
     assert reason(*lines, {"what": "artist", "value": "The Band", "listener": "anna"}) == "excluded"
+
+
+def test_a_thousand_periods(judge):
+    """Each is a condition of the query, which mustn't be nested as deep as there are lines."""
+    first = RECORD["reported_at"].date()
+    lines = [
+        {"what": "period", "listener": "anna", "from": f"{day}", "until": f"{day}"}
+        for day in (first - timedelta(days=2 * number) for number in range(1000))
+    ]
+    records = [
+        RECORD | {"source_row": row, "source_file": f"{row}", "listener": listener, "reported_at": at, "played_at": at}
+        for row, (listener, at) in enumerate(
+            {"anna": RECORD["reported_at"] - timedelta(days=500), "ben": RECORD["reported_at"]}.items()
+        )
+    ]
+    assert judge(records, lines) == {"anna": "excluded", "ben": None}
+    at = records[0]["reported_at"] + timedelta(days=1)
+    assert judge([records[0] | {"reported_at": at, "played_at": at}], lines) == {"anna": None}

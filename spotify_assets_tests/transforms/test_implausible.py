@@ -1,5 +1,7 @@
 """Which plays can't have been heard as they are reported."""
 
+from datetime import timedelta
+
 import pytest
 
 from spotify_assets import transforms
@@ -10,6 +12,7 @@ from spotify_assets_tests.transforms.test_judge import listed, record
 
 NOON = utc("2024-03-01 12:00:00")
 HOUR = "3600000"
+HALF_MINUTE = timedelta(seconds=30)
 
 
 def long(row, track, second=0, ms_played=HOUR, **more):
@@ -74,3 +77,15 @@ def test_plays_that_are_placed_earlier_were_only_reported_together(flagged):
 def test_a_month_by_itself_tells_the_same(flagged):
     burst = [long(row, name) for row, name in enumerate("abc")]
     assert flagged(*burst, window=TimeWindow(utc("2024-03-01 00:00:00"), utc("2024-04-01 00:00:00"))) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("minutes", [60, 101])
+def test_bursts_in_many_minutes(flagged, minutes):
+    """Up to 100 minutes are conditions of the query."""
+    records = []
+    for minute in range(minutes):
+        at = NOON + timedelta(minutes=minute)
+        for number, track in enumerate("abc"):
+            records.append(long(3 * minute + number, track) | {"reported_at": at, "played_at": at})
+    alone = long(len(records), "d") | {"reported_at": NOON - HALF_MINUTE, "played_at": NOON - HALF_MINUTE}
+    assert flagged(*records, alone) == [*range(3 * minutes)]
