@@ -176,7 +176,7 @@ class Settings(BaseSettings):
         20_000, ge=1, description="Largest unpacked size of an archive (MB); a larger one is refused as a zip bomb"
     )
     max_records_a_run: int = Field(
-        10_000_000,
+        2_500_000,
         ge=1,
         description="Records per run; a longer history is computed in several runs. Bounds the memory",
     )
