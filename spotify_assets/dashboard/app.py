@@ -18,10 +18,11 @@ from starlette.routing import Route
 
 from spotify_assets.dashboard import exports, filters
 from spotify_assets.dashboard.blocks import NotThereError, Page, View, paired, untold
+from spotify_assets.dashboard.formats import plural
 from spotify_assets.dashboard.pages import ENTITIES, NAVIGATION, Make
 from spotify_assets.dashboard.pages.recap import chosen_days, recap_of
 from spotify_assets.dashboard.queries import Rows
-from spotify_assets.dashboard.recap.cards import CARDS, SIZES, card_png
+from spotify_assets.dashboard.recap.cards import CARDS, SIZES, card_png, log_missing_fonts
 from spotify_assets.dashboard.recap.content import Recap
 from spotify_assets.dashboard.recap.files import recap_html
 from spotify_assets.dashboard.security import LOOPBACK_NAMES, Guard
@@ -129,6 +130,7 @@ def _recap_card(warehouse: WarehouseFile, request: Request) -> Response:
     if isinstance(found, Response):
         return found
     png = card_png(found, card, SIZES[size])
+    log_missing_fonts(found)
     if png is None:
         return _problem(404, "Not found", "Nothing is known for this card.")
     headers = {"Content-Disposition": f'inline; filename="{_recap_file_name(found)}-{card.name}-{size}.png"'}
@@ -197,7 +199,9 @@ def _outdated(warehouse: WarehouseFile) -> Response:
     with warehouse.connect() as connection:
         missing = missing_tables(connection)
     names = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-    what = f"The warehouse lacks {len(missing)} tables ({names})" if missing else "The warehouse lacks a column"
+    what = (
+        f"The warehouse lacks {plural(len(missing), 'table')} ({names})" if missing else "The warehouse lacks a column"
+    )
     return _problem(503, "Sync first", f"{what}: spotify-assets sync writes them.")
 
 

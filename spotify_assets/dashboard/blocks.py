@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from spotify_assets.dashboard.filters import Filters, Listener
-from spotify_assets.dashboard.formats import CODES, MISSING, NUMERIC, UNBROKEN, written
+from spotify_assets.dashboard.formats import CODES, LONG, MISSING, NUMERIC, UNBROKEN, written
 from spotify_assets.dashboard.queries import Query, ResultRow, Rows, Spec
 from spotify_assets.escaping import escape_controls
 
@@ -39,8 +39,13 @@ class Column:
 
     @property
     def styles(self) -> str:
-        """Classes of its cells: numbers are aligned to the right, numbers and dates never broken into lines."""
-        return " ".join(["number"] * (self.kind in NUMERIC) + ["unbroken"] * (self.kind in UNBROKEN))
+        """Classes of its cells: numbers are aligned to the right, numbers and dates never broken into lines.
+
+        Long texts have some width at least, paths are broken anywhere.
+        """
+        classes = {"number": self.kind in NUMERIC, "unbroken": self.kind in UNBROKEN, "long": self.kind in LONG}
+        classes["path"] = self.kind == "path"
+        return " ".join(name for name, is_one in classes.items() if is_one)
 
 
 @dataclass(frozen=True)

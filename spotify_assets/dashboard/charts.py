@@ -22,12 +22,17 @@ MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 # Week of the year in which each begins, about.
 FIRST_WEEKS = [0, 4, 9, 13, 17, 22, 26, 30, 35, 39, 44, 48]
 WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-BAR_HEIGHT = 26
+# Of a bar with its gap (px): the least, the most, and of all bars if there are few.
+BAR_HEIGHT, MOST_BAR_HEIGHT, FEW_BARS_HEIGHT = 26, 40, 200
 MS_PER_DAY = 86_400_000
+# Of the shortest one.
+DAYS_OF_MONTH = 28
 # How much of its days a bar takes.
 BAR_SHARE = 0.9
-# Scales of bars end so far beyond the longest, for its value.
-ROOM = 1.2
+# Room for the value at the end of a bar (px): of its distance, and of each character.
+ROOM, ROOM_OF_CHARACTER = 8, 8
+# That an axis of places has room for.
+FEWEST_PLACES = 5
 # Unit of a bar's width by the format of dates.
 BANDS = {"%b %Y": "utcyearmonth", "%b": "utcyearmonth"}
 
@@ -81,7 +86,7 @@ def columns_chart(
 
     encoding: dict[str, Any] = {
         "x": _across(x, x_title, time, is_band=True, ticks=ticks),
-        "y": alt.Y(f"{y}:Q", title=y_title, axis=alt.Axis(format=_axis_format(form), tickCount=5)),
+        "y": alt.Y(f"{y}:Q", title=y_title, axis=alt.Axis(format=_axis_format(form), tickCount=5, **_steps(form))),
         "tooltip": [_tip(x, x_title, time, form=""), _tip(y, y_title, form=form)],
     }
     if color:
@@ -114,9 +119,14 @@ def bars_chart(
     if form == NUMBER and most >= 100:
         form = WHOLE_NUMBER
     spec = _bar_spec(label, value, title, form, tuple(also))
+    longest = max((len(f"{row[value] or 0:{form}}") for row in rows), default=0)
+    room = ROOM + ROOM_OF_CHARACTER * longest
     for layer in spec["layer"]:
-        layer["encoding"]["x"]["scale"]["domain"] = [0, most * ROOM or 1]
-    return {**spec, "height": max(len(rows), 1) * BAR_HEIGHT}
+        # `width` is that of the plot, known once it is drawn.
+        end = {"expr": f"{most or 1} * width / max(width - {room}, width / 4)"}
+        layer["encoding"]["x"]["scale"] |= {"domainMin": 0, "domainMax": end}
+    bars = max(len(rows), 1)
+    return {**spec, "height": max(bars * BAR_HEIGHT, min(bars * MOST_BAR_HEIGHT, FEW_BARS_HEIGHT))}
 
 
 @_remembered
@@ -129,7 +139,16 @@ def _bar_spec(label: str, value: str, title: str, form: str, also: Sequence[str]
         f"{value}:Q",
         title=title,
         scale=alt.Scale(nice=False),
-        axis=alt.Axis(format=_axis_format(form), tickCount=4),
+        # The last label would be cut where it is wider than what is left of the axis; so would a title in the middle
+        # of a narrow plot beside long names.
+        axis=alt.Axis(
+            format=_axis_format(form),
+            tickCount=4,
+            labelBound=True,
+            labelSeparation=8,
+            titleAnchor="end",
+            **_steps(form),
+        ),
     )
     tips = [_tip(label, " ", form=""), _tip(value, title, form=form), *(_tip(one, one, form=WHOLE) for one in also)]
     base = alt.Chart(_named_data()).encode(y=alt.Y(f"{label}:N", sort=None, title=None, axis=quiet), x=x, tooltip=tips)
@@ -148,24 +167,25 @@ def lines_chart(
     form: str = NUMBER,
     color: str = "",
     names: Sequence[str] | None = None,
-    is_reversed: bool = False,
+    lowest: int = 0,
     height: int = 240,
     dots: bool = False,
 ) -> Spec:
-    """Lines, one for each value of `color`; with `is_reversed`, small values are on top, as of ranks."""
+    """Lines, one for each value of `color`; of places, the first one on top, with `lowest` as the last of them."""
     import altair as alt
 
-    # Places are whole numbers and begin with 1.
-    whole: dict[str, Any] = {"tickMinStep": 1} if is_reversed else {}
-    axis = alt.Axis(format=_axis_format(form), tickCount=5, **whole)
-    scale = alt.Scale(reverse=True, domainMin=1, zero=False) if is_reversed else alt.Scale(zero=True)
+    axis = alt.Axis(format=_axis_format(form), tickCount=5, **_steps(WHOLE if lowest else form))
+    # A few places at least: one that never changes is on top.
+    places = [1, max(lowest, FEWEST_PLACES)]
+    scale = alt.Scale(reverse=True, domain=places, nice=False) if lowest else alt.Scale(zero=True)
     encoding: dict[str, Any] = {
         "x": _across(x, x_title, time, is_band=False),
         "y": alt.Y(f"{y}:Q", title=y_title, axis=axis, scale=scale),
         "tooltip": [_tip(x, x_title, time, form=""), _tip(y, y_title, form=form)],
     }
     if color:
-        encoding["color"] = alt.Color(f"{color}:N", title=None, sort=_in_order(names), legend=_legend())
+        symbol = "circle" if dots else "stroke"
+        encoding["color"] = alt.Color(f"{color}:N", title=None, sort=_in_order(names), legend=_legend(symbol))
         encoding["tooltip"].insert(0, alt.Tooltip(f"{color}:N", title=" "))
     mark: dict[str, Any] = {"point": {"size": 36, "filled": True}} if dots else {}
     return _spec(
@@ -360,7 +380,16 @@ def _across(field: str, title: str, time: str, *, is_band: bool, ticks: Sequence
         values: dict[str, Any] = {"values": list(ticks)} if ticks else {}
         axis = alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=8, grid=False, **values)
         return alt.X(f"{field}:O", title=title, sort=None, axis=axis)
-    axis = alt.Axis(format=time, grid=False, labelOverlap=True, labelAngle=0, tickCount=8, tickMinStep=MS_PER_DAY)
+    axis = alt.Axis(
+        format=time,
+        grid=False,
+        labelOverlap=True,
+        labelSeparation=8,
+        labelAngle=0,
+        tickCount=8,
+        # A label for each month at most, else two dates of a month have the same one.
+        tickMinStep=MS_PER_DAY * (DAYS_OF_MONTH if time in BANDS else 1),
+    )
     if is_band:
         return alt.X(f"{BANDS.get(time, 'utcyearmonthdate')}({field}):T", title=title, axis=axis)
     return alt.X(f"{field}:T", title=title, axis=axis, scale=alt.Scale(type="utc"))
@@ -380,10 +409,15 @@ def _axis_format(form: str) -> str:
     return "~%" if form == SHARE else ",~f"
 
 
-def _legend() -> "alt.Legend":
+def _steps(form: str) -> dict[str, Any]:
+    """Least step between ticks: whole numbers have none between them."""
+    return {"tickMinStep": 1} if form == WHOLE else {}
+
+
+def _legend(symbol: str = "circle") -> "alt.Legend":
     import altair as alt
 
-    return alt.Legend(orient="top", title=None, labelLimit=140, columns=0, symbolType="circle")
+    return alt.Legend(orient="top", title=None, labelLimit=140, columns=0, symbolType=symbol)
 
 
 def _ramp(form: str = ",~f") -> "alt.Legend":

@@ -24,6 +24,11 @@ def write_decimal(value: float) -> str:
     return f"{value:,.1f}".replace(",", THIN).replace("-", MINUS) if abs(value) < 100 else write_count(value)
 
 
+def write_amount(value: float) -> str:
+    """A whole number as a count, any other with one decimal below 100."""
+    return write_count(value) if value == int(value) else write_decimal(value)
+
+
 def write_share(value: float) -> str:
     """`12 %`; one decimal below 10 %."""
     percent = value * 100
@@ -72,9 +77,10 @@ def write_change(value: float) -> str:
 
 
 def write_signed(value: float) -> str:
-    """`+3.2` or `-3.2`, `±0` where it rounds to that."""
+    """`+3.2` or `-3.2`, `+3` of a whole number, `±0` where it rounds to that."""
     rounded = round(value, 1)
-    return f"+{write_decimal(rounded)}" if rounded > 0 else write_decimal(rounded) if rounded < 0 else "±0"
+    text = write_count(value) if value == int(value) else write_decimal(rounded)
+    return f"+{text}" if rounded > 0 else text if rounded < 0 else "±0"
 
 
 def write_hour_of_day(value: int) -> str:
@@ -114,6 +120,14 @@ def write_device(value: str) -> str:
     return write_words(value) if value in ("unknown", "other", "not_applicable") else value.capitalize()
 
 
+WAYS = {"deliberate": "chosen by you", "shuffle": "on shuffle", "queue": "from a queue or autoplay"}
+
+
+def write_way(value: str) -> str:
+    """How a first play began, as in `discoveries.started_by`: `queue` as `from a queue or autoplay`."""
+    return WAYS.get(value, value)
+
+
 def write_country(value: str) -> str:
     """The English name of a country by its code of ISO 3166: `SE` as `Sweden`; an unknown code as it is: `ZZ`."""
     return _country_names().get(value, value)
@@ -134,12 +148,15 @@ def capitalized(text: str) -> str:
 # By the kind of a column, see `blocks.Column`.
 WRITERS: dict[str, Callable[[Any], str]] = {
     "text": str,
+    "path": str,
     "words": write_words,
     "genre": write_genre,
     "country": write_country,
     "device": write_device,
+    "way": write_way,
     "count": write_count,
     "decimal": write_decimal,
+    "amount": write_amount,
     "share": write_share,
     "hours": write_hours,
     "minutes": write_minutes,
@@ -155,7 +172,9 @@ WRITERS: dict[str, Callable[[Any], str]] = {
 }
 # Those whose values are codes: charts show what they are written as, too.
 CODES = {"genre", "country", "device"}
-NUMERIC = {"count", "decimal", "share", "hours", "minutes", "change", "signed", "hour"}
+NUMERIC = {"count", "decimal", "amount", "share", "hours", "minutes", "change", "signed", "hour"}
+# Those that need some width.
+LONG = {"path", "list"}
 # Those that are never broken into lines.
 UNBROKEN = NUMERIC | {"day", "month", "time", "clock"}
 

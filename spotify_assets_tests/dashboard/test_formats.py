@@ -2,7 +2,7 @@
 
 import pytest
 
-from spotify_assets.dashboard.formats import capitalized, write_country, write_genre
+from spotify_assets.dashboard.formats import capitalized, write_amount, write_country, write_genre, write_signed
 from spotify_assets.model.genres import GENRE_FAMILIES, LABELS
 
 
@@ -11,6 +11,11 @@ from spotify_assets.model.genres import GENRE_FAMILIES, LABELS
 )
 def test_countries_are_named_where_their_code_is_known(code, name):
     assert write_country(code) == name
+
+
+def test_whole_numbers_have_no_decimals():
+    assert [write_amount(value) for value in (3.0, 3.25, 1234.0)] == ["3", "3.2", "1\u202f234"]
+    assert [write_signed(value) for value in (3.0, -3.0, 0.04, 3.25)] == ["+3", "\u22123", "\u00b10", "+3.2"]
 
 
 @pytest.mark.parametrize(

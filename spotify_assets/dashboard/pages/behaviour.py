@@ -132,7 +132,7 @@ def behaviour_page(view: View) -> Page:
                 "chosen",
                 "chosen by you",
                 "what you chose",
-                "You chose what to play most in",
+                "You chose for yourself most often in",
                 "Share of plays that you started yourself rather than autoplay, a queue or the track before.",
             ),
             _by_year(

@@ -6,6 +6,8 @@ from spotify_assets.dashboard import charts
 from spotify_assets.dashboard.blocks import Block, Column, NotThereError, Page, View
 from spotify_assets.dashboard.formats import (
     DAYS_OF_WEEK,
+    MS_PER_HOUR,
+    THIN,
     part_of_day,
     plural,
     write_count,
@@ -27,12 +29,13 @@ SESSIONS = """
     FROM listening_sessions WHERE listener = $listener AND date BETWEEN $start AND $end
     GROUP BY ALL ORDER BY hours DESC, session
 """
-RECORDS = """
+RECORDS = f"""
     SELECT replace(record, '_', ' ') AS record,
-        CASE unit WHEN 'ms' THEN format('{:.1f} h', record_value / 3600000)
-            WHEN 'minutes' THEN format('{}:{:02}', record_value::INT // 60, record_value::INT % 60)
-            WHEN 'share' THEN format('{:.0f} %', record_value * 100)
-            ELSE format('{:,.0f} ', record_value) || unit END AS shown_value,
+        CASE unit WHEN 'ms' THEN format('{{:.1f}}{THIN}h', record_value / 3600000)
+            WHEN 'minutes' THEN format('{{}}:{{:02}}', record_value::INT // 60, record_value::INT % 60)
+            WHEN 'share' THEN format('{{:.0f}}{THIN}%', record_value * 100)
+            ELSE replace(format('{{:,.0f}}', record_value), ',', '{THIN}') || ' '
+                || if(record_value = 1, rtrim(unit, 's'), unit) END AS shown_value,
         happened_on, name, artist_name AS artist, record_value, unit
     FROM records WHERE listener = $listener ORDER BY happened_on DESC NULLS LAST, record
 """
@@ -287,7 +290,8 @@ def _calendar(view: View, rows: Rows) -> charts.Spec:
 
 def _calendar_title(rows: Rows) -> str:
     most = max(rows, key=lambda row: row["hours"])
-    return f"Your biggest day was {most['date']:%A}, {write_day(most['date'])}: {most['hours']:.1f} hours"
+    hours = write_hours(most["hours"] * MS_PER_HOUR)
+    return f"Your biggest day was {most['date']:%A}, {write_day(most['date'])}: {hours}"
 
 
 def _clock_title(rows: Rows) -> str:

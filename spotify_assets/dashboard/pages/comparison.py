@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from spotify_assets.dashboard import charts
 from spotify_assets.dashboard.blocks import Block, Column, Page, View
 from spotify_assets.dashboard.filters import RANGE, Filters, describe_days, parse_day
-from spotify_assets.dashboard.formats import write_hours, write_share
+from spotify_assets.dashboard.formats import MS_PER_HOUR, write_hours, write_share
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Rows
 from spotify_assets.dashboard.sources import heard_plays, heard_tracks, totals_sql
@@ -58,8 +58,14 @@ def _two_spans(view: View, modes: Sequence[tuple[str, str, bool]]) -> Page:
     filters = view.filters
     years = list(range(filters.listener.last.year, filters.listener.first.year - 1, -1))
     last = filters.end.year if filters.end.year in years else years[0]
-    first = parse_span(view.asked.get("a")) or _year(last)
-    second = parse_span(view.asked.get("b")) or _year(max(min(first[0].year, years[0] + 1) - 1, years[-1]))
+    usual_first, usual_second = _year(last), None
+    if len(years) == 1 and not view.asked.get("a"):
+        # There is no other year to compare with.
+        usual_first = _month(filters.end)
+        usual_second = _month(usual_first[0] - timedelta(days=1))
+    first = parse_span(view.asked.get("a")) or usual_first
+    before = usual_second or _year(max(min(first[0].year, years[0] + 1) - 1, years[-1]))
+    second = parse_span(view.asked.get("b")) or before
     a, b = _write_span(*first), _write_span(*second)
     choices = [
         ("Compare", modes),
@@ -87,12 +93,17 @@ def _first_and_last(text: str) -> tuple[date, date] | None:
     start = parse_day((text + "-01-01")[: len("2024-01-01")])
     if start is None or len(text) not in (len("2024"), len("2024-01"), len("2024-01-01")):
         return None
-    following = {4: date(start.year + 1, 1, 1), 7: (start + timedelta(days=31)).replace(day=1)}
-    return start, following.get(len(text), start + timedelta(days=1)) - timedelta(days=1)
+    return {4: _year(start.year), 7: _month(start)}.get(len(text), (start, start))
 
 
 def _year(year: int) -> tuple[date, date]:
     return date(year, 1, 1), date(year, 12, 31)
+
+
+def _month(day: date) -> tuple[date, date]:
+    """First and last day of a day's month."""
+    start = day.replace(day=1)
+    return start, (start + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def _write_span(start: date, end: date) -> str:
@@ -165,8 +176,8 @@ def _sides(
                 lambda rows: _figures_title(rows, names),
                 [
                     Column("measure", "What"),
-                    Column("side_a", names[0], "decimal"),
-                    Column("side_b", names[1], "decimal"),
+                    Column("side_a", names[0], "amount"),
+                    Column("side_b", names[1], "amount"),
                     Column("difference", "Difference", "signed"),
                 ],
                 empty="One of the two has no plays.",
@@ -305,11 +316,15 @@ def _factor(name: str) -> str:
 
 def _figures_title(rows: Rows, names: tuple[str, str]) -> str:
     hours = next(row for row in rows if row["measure"] == "hours")
-    more = names[0] if hours["difference"] >= 0 else names[1]
-    return f"{more} has {write_hours(abs(hours['difference']) * 3600000)} more"
+    if not hours["difference"]:
+        return f"Both have {write_hours(hours['side_a'] * MS_PER_HOUR)}"
+    more = names[0] if hours["difference"] > 0 else names[1]
+    return f"{more} has {write_hours(abs(hours['difference']) * MS_PER_HOUR)} more"
 
 
 def _artists_title(rows: Rows, names: tuple[str, str]) -> str:
+    if all(not row["difference"] for row in rows):
+        return f"{rows[0]['artist']} leads on both sides"
     widest = max(rows, key=lambda row: abs(row["difference"]))
     shares = [
         f"{write_share(widest[side])} of {name}" for side, name in zip(("share_a", "share_b"), names, strict=True)
@@ -319,7 +334,8 @@ def _artists_title(rows: Rows, names: tuple[str, str]) -> str:
 
 def _best_month_title(rows: Rows) -> str:
     most = max(rows, key=lambda row: row["hours"])
-    return f"{most['side']} was strongest in {date(2000, most['month'], 1):%B}: {most['hours']:.0f} hours"
+    hours = write_hours(most["hours"] * MS_PER_HOUR)
+    return f"{most['side']} was strongest in {date(2000, most['month'], 1):%B}: {hours}"
 
 
 def _best_year_title(rows: Rows) -> str:

@@ -2,7 +2,7 @@
 
 from spotify_assets.dashboard import charts
 from spotify_assets.dashboard.blocks import Block, Column, Page, View
-from spotify_assets.dashboard.formats import plural, write_share
+from spotify_assets.dashboard.formats import plural, write_share, write_way
 from spotify_assets.dashboard.pages import parts
 from spotify_assets.dashboard.queries import Rows
 from spotify_assets.dashboard.sources import heard_tracks
@@ -43,7 +43,6 @@ FORGOTTEN = """
     WHERE m.listener = $listener AND m.state = 'forgotten'
     ORDER BY plays DESC, m.recording_key LIMIT 500
 """
-WAYS = {"deliberate": "chosen", "shuffle": "shuffle", "queue": "queue or autoplay", "unknown": "unknown"}
 
 
 def discovery_page(view: View) -> Page:
@@ -128,7 +127,7 @@ def discovery_page(view: View) -> Page:
                 view.query(FOUND),
                 _found_title,
                 [
-                    Column("how", "First play"),
+                    Column("how", "First play", "way"),
                     Column("tracks", "Tracks", "count", bar=True),
                     Column("regular", "Became regular", "share"),
                     Column("plays_each", "Plays each", "decimal"),
@@ -175,7 +174,7 @@ def discovery_page(view: View) -> Page:
 def _new_title(rows: Rows) -> str:
     total = sum(row["artists"] for row in rows)
     most = max(rows, key=lambda row: row["artists"])
-    return f"{plural(total, 'new artist')}, most of them around {most['start']:%B %Y}"
+    return f"{plural(total, 'new artist')}, {'the most ' * (len(rows) > 1)}around {most['start']:%B %Y}"
 
 
 def _share_title(rows: Rows) -> str:
@@ -197,4 +196,4 @@ def _cohort_title(rows: Rows) -> str:
 
 def _found_title(rows: Rows) -> str:
     best = max((row for row in rows if row["tracks"] >= 10), key=lambda row: row["regular"], default=rows[0])
-    return f"What begins by {WAYS.get(best['how'], best['how'])} stays most often: {write_share(best['regular'])}"
+    return f"Tracks whose first play was {write_way(best['how'])} stay most often: {write_share(best['regular'])}"

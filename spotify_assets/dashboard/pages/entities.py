@@ -3,6 +3,7 @@
 from spotify_assets.dashboard import charts
 from spotify_assets.dashboard.blocks import Block, Column, Figure, NotThereError, Page, View, picture_of
 from spotify_assets.dashboard.formats import (
+    WAYS,
     part_of_day,
     plural,
     write_count,
@@ -54,7 +55,6 @@ FOUND = f"""
     SELECT started_by, platform_family AS device FROM discoveries JOIN {DEVICES} USING (platform)
     WHERE listener = $listener AND entity_type = $entity AND entity_key = $key
 """
-WAYS = {"deliberate": "chosen by you", "shuffle": "on shuffle", "queue": "from a queue or autoplay"}
 OPENED = """
     SELECT count(*) AS sessions, count(*) FILTER (session_type = 'album_run') AS runs
     FROM listening_sessions JOIN dim_recording r ON r.recording_key = first_recording_key
@@ -190,7 +190,13 @@ def _entity_page(
                 Column("hours", "Hours", "decimal"),
             ],
             chart=lambda rows: charts.lines_chart(
-                "year", "rank", x_title="year", y_title="place", form=charts.WHOLE, is_reversed=True, dots=True
+                "year",
+                "rank",
+                x_title="year",
+                y_title="place",
+                form=charts.WHOLE,
+                lowest=max(row["rank"] for row in rows),
+                dots=True,
             ),
             note="Its place on the chart of each year, by listening time.",
             empty="It was never on a year's chart.",

@@ -33,8 +33,9 @@ NEWS = """
     ORDER BY n.place, plays DESC, n.recording_key
 """
 COVERAGE = """
-    SELECT attribute, ms_share AS share, known_ms_played / 3600000 AS hours FROM catalogue_coverage
-    WHERE listener = $listener ORDER BY attribute
+    SELECT if(attribute = 'features', 'sound', attribute) AS attribute, ms_share AS share,
+        known_ms_played / 3600000 AS hours FROM catalogue_coverage
+    WHERE listener = $listener ORDER BY share DESC NULLS LAST, attribute
 """
 
 
@@ -146,6 +147,8 @@ def _news_title(rows: Rows) -> str:
 
 def _coverage_title(rows: Rows) -> str:
     most, least = max(rows, key=_known_share), min(rows, key=_known_share)
+    if not _known_share(most):
+        return "No catalogue tells of your music yet"
     if _known_share(most) == _known_share(least):
         return f"{write_share(_known_share(most))} of your music is known in each respect"
     return (

@@ -2,7 +2,7 @@
 
 from spotify_assets.dashboard import charts
 from spotify_assets.dashboard.blocks import Block, Column, Page, View
-from spotify_assets.dashboard.formats import write_count, write_hours, write_share
+from spotify_assets.dashboard.formats import MS_PER_HOUR, write_hours, write_share
 from spotify_assets.dashboard.queries import Rows
 
 AFFINITY = """
@@ -10,13 +10,12 @@ AFFINITY = """
     ORDER BY listener_a, listener_b, list_position(['artist', 'album', 'track'], entity_type)
 """
 FAVOURITES = """
-    SELECT listener_a || ' and ' || listener_b AS pair, replace(entity_type, '_', ' ') AS kind, favourite,
-        first_by FROM (
+    SELECT if(listener_a = $listener, listener_b, listener_a) AS other, entity_type AS kind, favourite, first_by FROM (
         SELECT listener_a, listener_b, entity_type, unnest(shared_favourites) AS favourite,
             unnest(heard_first_by) AS first_by,
             generate_subscripts(shared_favourites, 1) AS place
         FROM listener_affinity WHERE entity_type <> 'album' AND $listener IN (listener_a, listener_b)
-    ) ORDER BY pair, kind, place
+    ) ORDER BY other, kind, place
 """
 HOURS = """
     SELECT year(date)::VARCHAR AS year, listener, sum(ms_played) / 3600000 AS hours, sum(plays)::BIGINT AS plays
@@ -86,7 +85,7 @@ def people_page(view: View) -> Page:
                 view.query(FAVOURITES),
                 _favourites_title,
                 [
-                    Column("pair", "Who"),
+                    Column("other", "With"),
                     Column("kind", "What"),
                     Column("favourite", "Shared favourite"),
                     Column("first_by", "Heard first by"),
@@ -101,7 +100,8 @@ def people_page(view: View) -> Page:
 
 def _years_title(rows: Rows) -> str:
     most = max(rows, key=lambda row: row["hours"])
-    return f"The year of most listening was {most['listener']}'s {most['year']}: {write_count(most['hours'])} hours"
+    hours = write_hours(most["hours"] * MS_PER_HOUR)
+    return f"The year of most listening was {most['listener']}'s {most['year']}: {hours}"
 
 
 def _affinity_title(rows: Rows) -> str:
@@ -117,4 +117,5 @@ def _favourites_title(rows: Rows) -> str:
     for row in rows:
         counts[row["first_by"]] = counts.get(row["first_by"], 0) + 1
     first = max(counts, key=lambda name: counts[name])
-    return f"{first} heard {counts[first]} of {len(rows)} shared favourites first"
+    which = f"{counts[first]} of {len(rows)}" if counts[first] < len(rows) else f"all {len(rows)}"
+    return f"{first} heard {which} shared favourites first"

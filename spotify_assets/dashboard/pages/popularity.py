@@ -16,7 +16,7 @@ ESTIMATE_NAMES = {
 }
 FEATURES = """
     SELECT what, importance, known_share, feature FROM popularity_model_features
-    WHERE importance > 0 OR feature_rank = 1 ORDER BY feature_rank
+    WHERE round(importance, 1) > 0 OR feature_rank = 1 ORDER BY feature_rank
 """
 TELLING = """
     SELECT feature, feature_rank FROM popularity_model_features JOIN popularity_model USING (model_version)
@@ -86,7 +86,7 @@ def popularity_page(view: View) -> Page:
                     rows,
                     "what",
                     "importance",
-                    title="growth of the error if shuffled (points of popularity)",
+                    title="growth of the error (points of popularity)",
                 ),
                 note="By how much the model errs more if it is given the values of other tracks. What resembles "
                 "another feature shares its importance with it. That is how popular tracks differ, and no cause. "

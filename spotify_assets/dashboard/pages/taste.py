@@ -2,7 +2,7 @@
 
 from spotify_assets.dashboard import charts
 from spotify_assets.dashboard.blocks import Block, Column, Page, View
-from spotify_assets.dashboard.formats import capitalized, write_genre, write_month, write_share, write_words
+from spotify_assets.dashboard.formats import capitalized, plural, write_genre, write_month, write_share, write_words
 from spotify_assets.dashboard.queries import Rows
 
 SHOWN_GENRES = 8
@@ -220,9 +220,10 @@ def _age_title(rows: Rows) -> str:
 
 def _diversity_title(rows: Rows) -> str:
     most = max(rows, key=lambda row: row["effective_artists"])
+    artists = plural(round(most["effective_artists"]), "artist")
     if len(rows) == 1:
-        return f"As diverse as {most['effective_artists']:.0f} artists"
-    return f"Your year of most variety was {most['year']}: as diverse as {most['effective_artists']:.0f} artists"
+        return f"As diverse as {artists}"
+    return f"Your year of most variety was {most['year']}: as diverse as {artists}"
 
 
 def _sound_title(rows: Rows) -> str:

@@ -38,7 +38,8 @@ SUPERSEDED = """
     FROM rejected_plays WHERE listener = $listener AND reason = 'superseded' GROUP BY ALL ORDER BY records DESC, source
 """
 COVERAGE = """
-    SELECT attribute, ms_share AS share, track_share, known_tracks, tracks FROM catalogue_coverage
+    SELECT if(attribute = 'features', 'sound', attribute) AS attribute, ms_share AS share, track_share,
+        known_tracks, tracks FROM catalogue_coverage
     WHERE listener = $listener ORDER BY share DESC, attribute
 """
 MERGES = """
@@ -133,7 +134,8 @@ def trust_page(view: View) -> Page:
                 "superseded",
                 view.query(SUPERSEDED),
                 lambda rows: (
-                    f"{plural(rows[0]['records'], 'record')} of {rows[0]['source']} were told better by another source"
+                    f"{plural(rows[0]['records'], 'record')} of {rows[0]['source']} "
+                    f"{'was' if rows[0]['records'] == 1 else 'were'} told better by another source"
                 ),
                 [
                     Column("source", "Source"),
@@ -150,7 +152,7 @@ def trust_page(view: View) -> Page:
                 view.query(FILES),
                 _files_title,
                 [
-                    Column("file", "File"),
+                    Column("file", "File", "path"),
                     Column("source_format", "Format", "words"),
                     Column("said", "Status"),
                     Column("records", "Records", "count"),
@@ -173,6 +175,8 @@ def trust_page(view: View) -> Page:
                 lambda rows: (
                     f"{rows[0]['attribute'].capitalize()} is known of {written(rows[0]['share'], 'share')} of the "
                     "music time"
+                    if rows[0]["share"]
+                    else "No catalogue tells of your music yet"
                 ),
                 [
                     Column("attribute", "What"),
@@ -191,7 +195,7 @@ def trust_page(view: View) -> Page:
             Block(
                 "merges",
                 view.query(MERGES),
-                lambda rows: f"{plural(sum(row['names'] for row in rows), 'name')} are counted under another",
+                _merges_title,
                 [
                     Column("what", "What"),
                     Column("merged_by", "Known by"),
@@ -235,7 +239,9 @@ def rejected_page(view: View) -> Page:
                 lambda rows: plural(len(rows), "record") if len(rows) < 5000 else "The first 5000 records",
                 [
                     Column("reason", "Reason", "words", link=lambda row: view.to("/rejected", reason=row["reason"])),
-                    Column("source_file", "File", link=lambda row: view.to("/rejected", file=row["source_file"])),
+                    Column(
+                        "source_file", "File", "path", link=lambda row: view.to("/rejected", file=row["source_file"])
+                    ),
                     Column("source_row", "Row"),
                     Column("ts", "Time as in the file"),
                     Column("ms_played", "Played (ms)"),
@@ -257,7 +263,9 @@ def _records_title(rows: Rows) -> str:
     row = rows[0]
     lost = row["records"] - row["kept"] - row["rejected"]
     if lost > 0:
-        return f"{plural(lost, 'record')} wait for the next sync"
+        return f"{plural(lost, 'record')} wait{'s' * (lost == 1)} for the next sync"
+    if row["records"] == 1:
+        return f"The one record is {'kept' if row['kept'] else 'rejected'}"
     return (
         f"{write_share(row['kept'] / row['records'])} of {plural(row['records'], 'record')} are kept, none is lost"
         if row["records"]
@@ -274,6 +282,11 @@ def _record_figures(row: ResultRow) -> list[Figure]:
         Figure("last landed", written(row["landed_at"], "day")),
         Figure("last play", written(row["last_played_at"], "day")),
     ]
+
+
+def _merges_title(rows: Rows) -> str:
+    names = sum(row["names"] for row in rows)
+    return f"{plural(names, 'name')} {'is' if names == 1 else 'are'} counted under another"
 
 
 def _months_title(rows: Rows) -> str:

@@ -123,8 +123,6 @@ def card_svg(recap: Recap, card: Card, size: Size) -> str | None:
     content = card.make(recap)
     if content is None:
         return None
-    for package in missing_packages(_texts_on(content)):
-        _log_missing(package)
     content = _without_boxes(content)
     ruler = Ruler()
     inner = size.width - 2 * size.edge
@@ -164,6 +162,12 @@ def missing_fonts(recap: Recap) -> list[str]:
     """Debian's packages of fonts that this machine lacks for the cards of a recap; empty if it lacks none."""
     contents = [content for card in CARDS if (content := card.make(recap))]
     return missing_packages(text for content in contents for text in _texts_on(content))
+
+
+def log_missing_fonts(recap: Recap) -> None:
+    """Log each package of `missing_fonts`, once in a process: for whoever has no other way to tell."""
+    for package in missing_fonts(recap):
+        _log_missing(package)
 
 
 def _texts_on(content: Content) -> list[str]:

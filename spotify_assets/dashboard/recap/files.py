@@ -97,7 +97,7 @@ def chart_svg(chart: Spec, width: int, name: str) -> str:
     return re.sub(r'(?<= )id="|(?<==")url\(#', lambda found: f"{found[0]}{name}-", svg)
 
 
-LOCALE = {"decimal": ".", "thousands": "\u202f", "grouping": [3], "currency": ["", ""]}
+LOCALE = {"decimal": ".", "thousands": "\u202f", "grouping": [3], "currency": ["", ""], "percent": "\u202f%"}
 
 
 def _config() -> dict[str, Any]:
@@ -108,7 +108,8 @@ def _config() -> dict[str, Any]:
         "background": "transparent",
         "font": "Liberation Sans, system-ui, sans-serif",
         "view": {"stroke": None},
-        "padding": 0,
+        # Vega takes text to end a sixth of its size below the baseline; descenders of many fonts are longer.
+        "padding": {"left": 0, "top": 0, "right": 0, "bottom": 4},
         "axis": {
             "labelColor": quiet,
             "titleColor": quiet,

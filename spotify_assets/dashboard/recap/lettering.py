@@ -4,6 +4,7 @@ Fonts are Liberation Sans, which vl-convert has inside, and for other scripts th
 no font has is drawn, and measured, as a box.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from itertools import pairwise
 
 FONT = "Liberation Sans, Arial, sans-serif"
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+# Spaces at which lines end: not those between a number and its unit.
+BREAKS = re.compile(r"[^\S\u00a0\u202f]+")
 RIGHT_TO_LEFT_MARK = "\u200f"
 # Characters wider than this share of their size are rare (some emoji and ligatures): shorter texts aren't measured.
 WIDEST = 1.1
@@ -93,7 +96,7 @@ class Ruler:
             width: Longest line (px).
             most: Most lines.
         """
-        words = text[: LONGEST * most].split()
+        words = [word for word in BREAKS.split(text[: LONGEST * most]) if word]
         space, *widths = self.widths(["x x", *words], letters)
         space -= sum(self.widths(["x", "x"], letters))
         lines: list[str] = []

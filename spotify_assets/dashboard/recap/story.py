@@ -198,9 +198,10 @@ def over_time(recap: Recap) -> Section | None:
     else:
         form, when = "%b %Y", f"{most['start']:%B}" if recap.year else f"{most['start']:%B %Y}"
     shown = steps
-    if recap.year:
-        # Months by name have bars of one width.
-        form, shown = "", [{**step, "start": f"{step['start']:%b}"} for step in steps]
+    if recap.step == "month" and len(steps) <= MOST_NAMED:
+        # Months by name have bars of one width, each with a label where there is room.
+        name = "%b" if recap.year else "%b %Y"
+        form, shown = "", [{**step, "start": f"{step['start']:{name}}"} for step in steps]
     return Section(
         "over-time",
         f"{when} was your loudest {recap.step}, with {write_hours(most['hours'] * MS_PER_HOUR)}",
@@ -212,6 +213,10 @@ def over_time(recap: Recap) -> Section | None:
         table="steps",
         link=("More on time", "/time"),
     )
+
+
+# Months of a chart that are named one by one.
+MOST_NAMED = 24
 
 
 def biggest_day(recap: Recap) -> Section | None:
@@ -256,7 +261,7 @@ def obsession(recap: Recap) -> Section | None:
     """The week with the most plays of one recording."""
     row = recap.row
     start, plays = row.get("obsessive_week_start"), row.get("obsessive_week_plays")
-    if start is None or not plays:
+    if start is None or (plays or 0) < 2:
         return None
     return Section(
         "obsession",
@@ -407,7 +412,7 @@ def _sprint(recap: Recap) -> Section | None:
         for month, place in enumerate(text.split(","), 1)
         if place and int(place) <= LOWEST_PLACE
     ]
-    if not rows:
+    if len({row["month"] for row in rows}) < 2:
         return None
     firsts = [sum(row["place"] == 1 for row in rows if row["name"] == label) for label in labels]
     leader, most = names[firsts.index(max(firsts))], max(firsts)
@@ -420,7 +425,7 @@ def _sprint(recap: Recap) -> Section | None:
         form=charts.WHOLE,
         color="name",
         names=labels,
-        is_reversed=True,
+        lowest=max(row["place"] for row in rows),
         height=300,
         dots=True,
     )

@@ -11,7 +11,9 @@
     const categories = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((number) => color("category-" + number));
     const ramp = [1, 2, 3, 4, 5, 6].map((number) => color("ramp-" + number));
     return {
-      background: "transparent", font: family, view: { stroke: null }, padding: 0,
+      background: "transparent", font: family, view: { stroke: null },
+      // Vega takes text to end a sixth of its size below the baseline; descenders of many fonts are longer.
+      padding: { left: 0, top: 0, right: 0, bottom: 4 },
       axis: {
         labelColor: quiet, titleColor: quiet, gridColor: line, domainColor: line, tickColor: line,
         labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", titlePadding: 8, domain: false, ticks: false,
@@ -35,8 +37,8 @@
     await vegaEmbed(chart.querySelector(".view"), spec, {
       ast: true, defaultStyle: false, actions: false, config: config(), renderer: "canvas", loader: { target: "_self" },
       tooltip: { disableDefaultStyle: true },
-      // Thin spaces between thousands, as on the rest of the page.
-      formatLocale: { decimal: ".", thousands: "\u202f", grouping: [3], currency: ["", ""] },
+      // Thin spaces between thousands and before percent signs, as on the rest of the page.
+      formatLocale: { decimal: ".", thousands: "\u202f", grouping: [3], currency: ["", ""], percent: "\u202f%" },
     }).then((result) => { chart.drawn?.finalize(); chart.drawn = result; });
     chart.classList.add("drawn");
   }

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from spotify_assets.dashboard.recap.cards import CARDS, SIZES, card_png
+from spotify_assets.dashboard.recap.cards import CARDS, SIZES, card_png, log_missing_fonts
 from spotify_assets.dashboard.recap.reports import TABLES, Report, write_reports
 from spotify_assets.dashboard.recap.story import sections
 from spotify_assets.defs.assets.declare import OWNERS, asset_where
@@ -64,6 +64,7 @@ def _preview(report: Report) -> str:
     """What a report says, in Markdown, with a picture where that is small."""
     story = [f"- {_table_cell(section.title)}" for section in sections(report.recap)]
     png = card_png(report.recap, OVERVIEW, SIZES["wide"], scale=PICTURE_SCALE)
+    log_missing_fonts(report.recap)
     picture = []
     if png and len(png) <= MAX_PICTURE_BYTES:
         picture = [f"![recap](data:image/png;base64,{base64.b64encode(png).decode()})", ""]

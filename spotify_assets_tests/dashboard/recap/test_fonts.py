@@ -53,10 +53,13 @@ def test_emoji_without_a_font_are_left_out(text, shown):
 
 
 @pytest.mark.usefixtures("only_liberation_sans")
-def test_a_missing_package_is_logged_once(caplog, of_year):
+def test_a_missing_package_is_logged_once_and_not_by_the_picture_itself(caplog, monkeypatch, of_year):
     cards._log_missing.cache_clear()
     card = cards.Card("one", "One", lambda _: cards.Content("東京"))
+    monkeypatch.setattr(cards, "CARDS", [card])
     with caplog.at_level(logging.WARNING):
+        cards.card_svg(of_year(2024), card, cards.SIZES["story"])
+        assert not caplog.records
         for _ in range(2):
-            cards.card_svg(of_year(2024), card, cards.SIZES["story"])
+            cards.log_missing_fonts(of_year(2024))
     assert [record.getMessage().partition(": ")[2] for record in caplog.records] == ["apt-get install fonts-noto-cjk"]

@@ -49,6 +49,13 @@ def test_the_ellipsis_of_text_from_the_right_stands_at_its_left():
     assert Ruler().fit("\u05e9\u05dc\u05d5\u05dd " * 20, LARGE, 300).endswith("\u2026\u200f")
 
 
+def test_a_number_is_not_parted_from_its_unit():
+    lines = Ruler().lines("Indie above all: 26\u202f% of it", LARGE, 300, 3)
+    assert any("26\u202f%" in line for line in lines)
+    assert " ".join(lines) == "Indie above all: 26\u202f% of it"
+    assert len(lines) > 1
+
+
 def test_lines_break_at_spaces_and_the_last_is_cut():
     ruler = Ruler()
     assert ruler.lines("April was your loudest month", LARGE, 320, 3) == ["April was your", "loudest month"]

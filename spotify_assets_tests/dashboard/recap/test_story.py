@@ -64,9 +64,19 @@ def test_ours_and_wrapped_are_beside_each_other(of_year):
     assert [*artists.lines] == [(1, HOSTILE, "Band", False), (2, "Band", HOSTILE, False)]
 
 
+def test_places_of_one_month_are_no_chart(long_names):
+    def has_chart(*sprint):
+        row = long_names.row | {"ours_artists": [*"ABCDE"], "sprint": [*sprint, "", "", ""]}
+        return "sprint" in said(replace(long_names, row=row))
+
+    assert not has_chart("1,,", "2,,")
+    assert has_chart("1,2,", "2,1,")
+
+
 def test_artists_whose_names_begin_alike_have_lines_of_their_own(long_names):
     names = ["The same long beginning, first", "The same long beginning, second", "A", "B", "C"]
-    recap = replace(long_names, row=long_names.row | {"ours_artists": names})
+    sprint = [f"{place},{place}" for place in range(1, 6)]
+    recap = replace(long_names, row=long_names.row | {"ours_artists": names, "sprint": sprint})
     labels = {row["name"] for row in said(recap)["sprint"].chart["data"]["values"]}
     assert labels == {"The same long beginn\u2026 (1)", "The same long beginn\u2026 (2)", "A", "B", "C"}
 
