@@ -261,14 +261,14 @@ def obsession(recap: Recap) -> Section | None:
     """The week with the most plays of one recording."""
     row = recap.row
     start, plays = row.get("obsessive_week_start"), row.get("obsessive_week_plays")
-    if start is None or (plays or 0) < 2:
+    if start is None or plays is None or plays < 2:
         return None
     return Section(
         "obsession",
         f"One week, it was all {_visible(row['obsessive_week_track'])}",
         f"By {_visible(row['obsessive_week_artist'])}, in the week of {start:%-d %B}.",
         number=write_count(plays),
-        unit=f"play{'s' * (plays != 1)} in a week",
+        unit="plays in a week",
         width=4,
         tone="soft",
     )
@@ -406,7 +406,7 @@ def _sprint(recap: Recap) -> Section | None:
     if not places or recap.year is None:
         return None
     labels = _labels(names)
-    rows = [
+    rows: Rows = [
         {"month": date(recap.year, month, 1), "name": label, "place": int(place)}
         for label, text in zip(labels, places, strict=True)
         for month, place in enumerate(text.split(","), 1)
