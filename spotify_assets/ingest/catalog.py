@@ -40,6 +40,7 @@ from spotify_assets.model import TABLES
 from spotify_assets.model.raw import CATALOG_COLUMNS
 from spotify_assets.readers.sources import Source
 from spotify_assets.refresh import lineage, staleness
+from spotify_assets.refresh.clock import was_read_by_another_clock, with_end, without_end
 from spotify_assets.settings import Settings
 from spotify_assets.storage import OutsideStorageError, StoredFile
 
@@ -244,12 +245,22 @@ def _compare(
     """Rows of the register of files that didn't change, with their times as they are now; and files to be read."""
     unchanged: dict[str, list[dict[str, Any]]] = {}
     to_read = []
+    now = datetime.now(UTC)
     for file in captures:
         rows = listed.get(file.path)
-        if rows and rows[0]["size"] == file.size and rows[0]["reader_version"] == _version(rows, settings):
+        is_current = (
+            rows
+            and rows[0]["size"] == file.size
+            and without_end(rows[0]["reader_version"]) == _version(rows, settings)
+            and not was_read_by_another_clock(rows, now)
+        )
+        if rows and is_current:
             same = rows[0]["landed_at"] == file.landed_at and rows[0]["etag"] == (file.etag or None)
-            # Of a playlist without times, that of its file counts.
-            is_dated_by_file = any(row["exported_at"] == row["landed_at"] for row in rows)
+            # Of a playlist without times, that of its file counts, as far as the clock was.
+            is_dated_by_file = any(
+                row["exported_at"] and (row["exported_at"] == row["landed_at"] or row["landed_at"] > row["loaded_at"])
+                for row in rows
+            )
             if same or (not is_dated_by_file and _content_sha256(landing, file) == rows[0]["sha256"]):
                 unchanged[file.path] = [row | {"landed_at": file.landed_at, "etag": file.etag or None} for row in rows]
                 continue
@@ -294,7 +305,9 @@ def _read_files(
             reads = [CatalogRead(file, file.path, "unreadable", failure_reason(error, file.path))]
         date_catalog_exports(reads)
         loaded_at = datetime.now(UTC)
-        version = _version([{"status": read.status} for read in reads], settings)
+        version = with_end(
+            _version([{"status": read.status} for read in reads], settings), (read.valid_from for read in reads)
+        )
         rows += [catalog_file_row(read, sha256, loaded_at, version) for read in reads]
         result.files += 1
         result.records += sum(read.records for read in reads)

@@ -6,24 +6,25 @@ Only this module and `readers` determine these rows: the source of these modules
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
 from spotify_assets.ingest.columns import failure_reason
+from spotify_assets.ingest.export_dates import date_together
 from spotify_assets.landing.zone import Capture
 from spotify_assets.model import TABLES
 from spotify_assets.model.raw import PLAYLISTS
 from spotify_assets.readers.catalog import NoCatalogError, read_catalog
+from spotify_assets.readers.clock import CLOCK_SKEW
 from spotify_assets.readers.errors import NoHistoryError
-from spotify_assets.readers.exportify import latest_added
+from spotify_assets.readers.exportify import times_added
 from spotify_assets.readers.sources import Opener, Source, sources
 from spotify_assets.settings import Settings
 
 MEGABYTE = 1_000_000
 NAME_PREFIX = "raw_catalog_"
-CLOCK_SKEW = timedelta(days=1)
 WriteRows = Callable[[str, pa.Table], None]
 
 
@@ -41,6 +42,8 @@ class CatalogRead:
         bad_records: Number of rows that can't be split into columns.
         is_playlist: Whether it is a playlist as well.
         exported_at: When the last item of that was added (UTC); see `date_catalog_exports`.
+        valid_from: When the earliest time in it that lies beyond this machine's clock can become valid (UTC), and the
+            file has to be read again; None where there is none.
     """
 
     file: Capture
@@ -52,6 +55,7 @@ class CatalogRead:
     bad_records: int = 0
     is_playlist: bool = False
     exported_at: datetime | None = None
+    valid_from: datetime | None = None
 
 
 @contextmanager
@@ -84,7 +88,10 @@ def read_catalog_source(file: Capture, source: Source, write: WriteRows) -> Cata
                 read.records += len(part)
                 read.bad_records += len(part) - part["problem"].null_count
         with source.open() as stream:
-            read.is_playlist, read.exported_at = latest_added(stream, datetime.now(UTC) + CLOCK_SKEW)
+            added = times_added(stream, datetime.now(UTC) + CLOCK_SKEW)
+        if added:
+            read.is_playlist, read.exported_at = True, added.latest
+            read.valid_from = added.beyond - CLOCK_SKEW if added.beyond else None
     except (NoCatalogError, NoHistoryError) as error:
         return CatalogRead(file, source.name, "ignored", str(error))
     except FileNotFoundError:
@@ -102,14 +109,8 @@ def _in_schema(table: str, part: pa.Table, source: str) -> pa.Table:
 
 
 def date_catalog_exports(reads: list[CatalogRead]) -> None:
-    """Give all playlists of a landed file one time: it is one export.
-
-    That is when the last item of any of them was added, or where they don't tell, the file's time.
-    """
-    playlists = [read for read in reads if read.is_playlist]
-    known = [read.exported_at for read in playlists if read.exported_at]
-    for read in playlists:
-        read.exported_at = max(known, default=read.file.landed_at)
+    """Give all playlists of a landed file one time; see `date_together`. They tell when their last item was added."""
+    date_together([read for read in reads if read.is_playlist])
 
 
 def catalog_file_row(read: CatalogRead, sha256: str, loaded_at: datetime, version: str) -> dict[str, Any]:

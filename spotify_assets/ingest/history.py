@@ -23,7 +23,6 @@ from deltalake.exceptions import DeltaError
 
 from spotify_assets.escaping import escape_controls
 from spotify_assets.ingest.history_rows import (
-    CLOCK_SKEW,
     SourceRead,
     all_records,
     date_exports,
@@ -45,12 +44,11 @@ from spotify_assets.readers.errors import NoHistoryError, UnreadableError, is_pa
 from spotify_assets.readers.sources import Source
 from spotify_assets.readers.times import AMBIGUOUS_DATES
 from spotify_assets.refresh import lineage, repair
+from spotify_assets.refresh.clock import was_read_by_another_clock, with_end, without_end
 from spotify_assets.settings import Settings
 from spotify_assets.storage import OutsideStorageError, StoredFile
 from spotify_assets.windows import floor_to_grain
 
-# In a reader's version, what comes before the time from which it is outdated.
-UNTIL = " until "
 STREAMED_BYTES = 64 << 20
 GROUP_BYTES = 128 << 20
 GROUP_FILES = 200
@@ -191,32 +189,9 @@ def reader_version(
     return f"{lineage.code_version('raw_plays')} from {start:%Y-%m-%d}{limits}{dates}"
 
 
-def _version_now(rows: Sequence[Mapping[str, Any]], settings: Settings, orders: DateOrders, now: datetime) -> str:
+def _version_now(rows: Sequence[Mapping[str, Any]], settings: Settings, orders: DateOrders) -> str:
     """The version that a landed file would be read with now, by its rows of `raw_files`."""
-    version = reader_version(
-        rows[0]["landed_file"], [(row["status"], row["detail"]) for row in rows], settings, orders
-    )
-    _, mark, until = rows[0]["reader_version"].rpartition(UNTIL)
-    return version + mark + until if mark and datetime.fromisoformat(until) > now else version
-
-
-def _until(valid_from: Iterable[datetime | None]) -> str:
-    """Suffix of the version of a file with records beyond the clock: it is outdated once the first may be valid.
-
-    The clock may have been behind, as that of a machine without a battery; then all of its records may be beyond it.
-    """
-    first = min((time for time in valid_from if time), default=None)
-    return f"{UNTIL}{first.isoformat(timespec='seconds')}" if first else ""
-
-
-def _was_read_by_another_clock(rows: Sequence[Mapping[str, Any]], now: datetime) -> bool:
-    """Whether a file's rows hold times beyond the clock, or an export's time that was taken from a clock behind it."""
-    latest = now + CLOCK_SKEW
-    return any(
-        (row["last_reported_at"] and row["last_reported_at"] > latest)
-        or (row["exported_at"] and (row["exported_at"] > latest or row["loaded_at"] < row["landed_at"] <= now))
-        for row in rows
-    )
+    return reader_version(rows[0]["landed_file"], [(row["status"], row["detail"]) for row in rows], settings, orders)
 
 
 def find_changes(
@@ -245,13 +220,11 @@ def find_changes(
     for file in landing.history_files(strays):
         present.add(file.path)
         rows = listed.get(file.path)
-        if rows and [rows[0][name] for name in ("size", "landed_at", "etag", "reader_version")] == [
-            file.size,
-            file.landed_at,
-            file.etag or None,
-            _version_now(rows, settings, changes.date_orders, now),
-        ]:
-            if mismatch.concerns(rows) or _was_read_by_another_clock(rows, now):
+        if rows and (
+            [rows[0][name] for name in ("size", "landed_at", "etag")] == [file.size, file.landed_at, file.etag or None]
+            and without_end(rows[0]["reader_version"]) == _version_now(rows, settings, changes.date_orders)
+        ):
+            if mismatch.concerns(rows) or was_read_by_another_clock(rows, now):
                 changes.to_read.append(file)
                 changes.again.add(file.path)
             continue
@@ -390,8 +363,10 @@ def _is_only_touched(
     now: datetime,
 ) -> bool:
     """Whether only the time of modification changed, and no record becomes valid or invalid by it."""
-    version = _version_now(rows, settings, changes.date_orders, now)
-    if rows[0]["size"] != file.size or rows[0]["reader_version"] != version:
+    version = _version_now(rows, settings, changes.date_orders)
+    if rows[0]["size"] != file.size or without_end(rows[0]["reader_version"]) != version:
+        return False
+    if was_read_by_another_clock(rows, now):
         return False
     bound = latest_valid(file.landed_at, settings, now)
     depends_on_time = any(
@@ -544,8 +519,10 @@ def _read_group(
     for read in reads:
         results.setdefault(read.file.path, []).append((read.status, read.detail))
     versions = {
-        path: reader_version(path, of_file, settings, orders)
-        + _until(read.valid_from for read in reads if read.file.path == path)
+        path: with_end(
+            reader_version(path, of_file, settings, orders),
+            (read.valid_from for read in reads if read.file.path == path),
+        )
         for path, of_file in results.items()
     }
     rows = [file_row(read, digests[read.file.path], loaded_at, versions[read.file.path]) for read in reads]

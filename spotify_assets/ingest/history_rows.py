@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spotify_assets.ingest.export_dates import date_together
 from spotify_assets.ingest.placement import placed_times
 from spotify_assets.landing.overrides import DateOrders
 from spotify_assets.landing.zone import HistoryFile
@@ -20,13 +21,13 @@ from spotify_assets.model import TABLES
 from spotify_assets.model.raw import EXPORT_FORMATS, PLAYLISTS
 from spotify_assets.readers import read_history
 from spotify_assets.readers.account_data import find_account_data
+from spotify_assets.readers.clock import CLOCK_SKEW, believe
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError, is_passing
 from spotify_assets.readers.sources import Opener, Source, sources
 from spotify_assets.settings import Settings
 from spotify_assets.windows import floor_to_grain
 
 MEGABYTE = 1_000_000
-CLOCK_SKEW = timedelta(days=1)
 Interval = tuple[datetime, datetime]
 
 
@@ -48,8 +49,8 @@ class SourceRead:
         corrected: Number of these whose `played_at` is before `reported_at`.
         corrected_until: Latest `reported_at` (UTC) of those; None where there is none.
         exported_at: Of playlists or a library, when they were exported (UTC); see `exported_at`.
-        valid_from: When the earliest record that lies beyond this machine's clock can become valid (UTC), and the file
-            has to be read again; None where there is none.
+        valid_from: When the earliest record, or date of an export, that lies beyond this machine's clock can become
+            valid (UTC), and the file has to be read again; None where there is none.
     """
 
     file: HistoryFile
@@ -166,28 +167,29 @@ def _is_account_data(read: SourceRead, source: Source, stream: BinaryIO, setting
     Raises:
         NoHistoryError: It does, and there is nothing in it.
     """
-    found = find_account_data(stream, settings.max_json_mb * MEGABYTE, now + CLOCK_SKEW)
+    until = now + CLOCK_SKEW
+    found = find_account_data(stream, settings.max_json_mb * MEGABYTE, until)
     if found is None:
         return False
     if found.is_empty:
         raise NoHistoryError(f"account data: {'no playlist' if found.kind == PLAYLISTS else 'an empty library'}")
     read.source_format = found.kind
-    noted = min(read.file.landed_at, now) if source.name == read.file.path else source.modified_at
-    is_plausible = noted is not None and settings.plays_start <= noted <= now + CLOCK_SKEW
-    read.exported_at = max((time for time in (noted if is_plausible else None, found.latest) if time), default=None)
+    landed_at = read.file.landed_at if source.name == read.file.path else None
+    noted = min(landed_at, now) if landed_at else source.modified_at
+    is_plausible = noted is not None and noted >= settings.plays_start
+    dates = believe([noted if is_plausible else None, found.dates.latest, found.dates.beyond], until)
+    read.exported_at = dates.latest
+    ends = [dates.beyond - CLOCK_SKEW if dates.beyond else None, landed_at if landed_at and landed_at > now else None]
+    read.valid_from = min((end for end in ends if end), default=None)
     return True
 
 
 def date_exports(reads: list[SourceRead]) -> None:
-    """Give all playlists and libraries of a landed file one time: it is one export, and not all may tell when.
+    """Give all playlists and libraries of a landed file one time; see `date_together`.
 
-    That is the latest of the times that the archive has of them (the file's, outside of archives) and of the dates in
-    the playlists. The file's own time is taken where an archive tells neither.
+    They tell the time that the archive has of them (the file's, outside of archives), and the dates in the playlists.
     """
-    exports = [read for read in reads if read.source_format in EXPORT_FORMATS]
-    known = [read.exported_at for read in exports if read.exported_at]
-    for read in exports:
-        read.exported_at = max(known, default=min(read.file.landed_at, datetime.now(UTC)))
+    date_together([read for read in reads if read.source_format in EXPORT_FORMATS])
 
 
 def _update_intervals(read: SourceRead, table: pa.Table, start: datetime, bound: datetime) -> None:

@@ -37,12 +37,16 @@ class DamagedTableError(Exception):
         table: Name of the table.
         reason: What is damaged.
         is_repaired_by_sync: Whether a sync makes the table again by itself; if not, `spotify-assets repair` does.
+        is_readable: Whether nothing of it is lost: it has rows that it should not have.
     """
 
-    def __init__(self, table: str, reason: str, *, is_repaired_by_sync: bool = True) -> None:
+    def __init__(
+        self, table: str, reason: str, *, is_repaired_by_sync: bool = True, is_readable: bool = False
+    ) -> None:
         self.table = table
         self.reason = reason
         self.is_repaired_by_sync = is_repaired_by_sync
+        self.is_readable = is_readable
         command = "sync" if is_repaired_by_sync else f"repair {table}"
         super().__init__(f"{table} is damaged: {reason}; spotify-assets {command} makes it again")
 

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote_plus
 
 from spotify_assets.model.raw import LIBRARY, PLAYLISTS
+from spotify_assets.readers.clock import Believed, believe
 from spotify_assets.readers.errors import UnreadableError
 from spotify_assets.readers.json import parse_json, read_text
 from spotify_assets.readers.playlists import item_fields, to_json
@@ -47,13 +48,13 @@ class AccountData:
     Attributes:
         kind: `PLAYLISTS` or `LIBRARY`.
         document: The file's content.
-        latest: Latest date in it (UTC), of which the export can't be older; None where it has none.
+        dates: Dates in it (UTC); the export can't be older than the latest one.
         is_empty: Whether there is no playlist, or nothing in the library.
     """
 
     kind: str
     document: Fields = field(repr=False)
-    latest: datetime | None = None
+    dates: Believed = field(default_factory=Believed)
     is_empty: bool = False
 
 
@@ -94,9 +95,8 @@ def find_account_data(stream: BinaryIO, max_bytes: int, until: datetime) -> Acco
         return None
     playlists = document.get("playlists")
     if isinstance(playlists, list) and (not playlists or any(map(_is_playlist, playlists))):
-        dates = (as_time(date) for date in _dates(playlists))
-        latest = max((date for date in dates if date and date <= until), default=None)
-        return AccountData(PLAYLISTS, document, latest, is_empty=not playlists)
+        dates = believe(map(as_time, _dates(playlists)), until)
+        return AccountData(PLAYLISTS, document, dates, is_empty=not playlists)
     sections = [name for name in LIBRARY_SECTIONS if isinstance(document.get(name), list)]
     if len(sections) > 1 and not API_FIELDS & document.keys():
         return AccountData(LIBRARY, document, is_empty=not any(document[name] for name in sections))

@@ -7,7 +7,7 @@ row only the columns that are found are taken: who added an item is never read.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ import pyarrow as pa
 from spotify_assets.readers import csv
 from spotify_assets.readers.account_data import LOCAL_URI, local_track
 from spotify_assets.readers.catalog import DELIMITERS, NoCatalogError, bare_name, find_fields
+from spotify_assets.readers.clock import Believed, believe
 from spotify_assets.readers.playlists import item_fields, to_json
 from spotify_assets.readers.responses import Fields, as_time
 from spotify_assets.readers.text import TextStream, decode_lines, read_line_blocks
@@ -37,23 +38,18 @@ def is_exportify(columns: Iterable[str]) -> bool:
     return {"track_id", "track_name"} <= find_fields(columns).keys() and ADDED_AT in map(bare_name, columns)
 
 
-def latest_added(stream: BinaryIO, until: datetime) -> tuple[bool, datetime | None]:
-    """Whether a file is a playlist of Exportify, and when its last item was added (UTC); None where it doesn't say.
+def times_added(stream: BinaryIO, until: datetime) -> Believed | None:
+    """When the items of a playlist of Exportify were added; None where a file is none.
 
     Args:
         stream: The file, at its start.
         until: Times after this one are not believed (UTC).
     """
-    latest, count = None, 0
     rows = _rows(stream)
     if rows is None:
-        return False, None
-    for row in rows:
-        added = as_time(row.get(ADDED_AT))
-        count += 1
-        if added and added <= until and (latest is None or added > latest):
-            latest = added
-    return count <= MAX_ITEMS, latest
+        return None
+    added = [as_time(row.get(ADDED_AT)) for row in islice(rows, MAX_ITEMS + 1)]
+    return believe(added, until) if len(added) <= MAX_ITEMS else None
 
 
 def exportify_items(stream: BinaryIO) -> list[Fields]:

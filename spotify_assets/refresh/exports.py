@@ -5,10 +5,11 @@ depend on it is known without opening it again.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
+from typing import Any
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import PLAYLISTS, capture_day
@@ -56,7 +57,9 @@ class ExportedFile:
         return f"{self.source_file}@{self.sha256}@{self.exported_at.isoformat()}@{self.name}"
 
 
-def exported_files(lake: Lake, settings: Settings, *, with_catalog: bool = True) -> list[ExportedFile]:
+def exported_files(
+    lake: Lake, settings: Settings, catalog_files: Iterable[Mapping[str, Any]] | None = None
+) -> list[ExportedFile]:
     """All landed exports of playlists and libraries, sorted by day and path.
 
     The day is that of the export; of CSV files in a day's folder, that of the folder. An export from before
@@ -65,13 +68,13 @@ def exported_files(lake: Lake, settings: Settings, *, with_catalog: bool = True)
     Args:
         lake: The lake.
         settings: Start of snapshots.
-        with_catalog: Whether there are catalogue files, which Exportify's playlists are among.
+        catalog_files: Rows of `raw_catalog_files`, which Exportify's playlists are among, if they are known.
     """
     columns = ["source_file", "landed_file", "sha256", "size", "etag", "landed_at", "exported_at"]
     rows = lake.read("raw_files", [*columns, "listener", "source_format"]).to_pylist()
-    if with_catalog:
-        playlists = lake.read("raw_catalog_files", columns).to_pylist()
-        rows += [row | {"listener": None, "source_format": EXPORTIFY} for row in playlists]
+    if catalog_files is None:
+        catalog_files = lake.read("raw_catalog_files", columns).to_pylist()
+    rows += [{**row, "listener": None, "source_format": EXPORTIFY} for row in catalog_files]
     landed = {row["landed_file"] for row in rows}
     found = [
         ExportedFile(

@@ -39,7 +39,9 @@ def reset_damaged(lake: Lake, settings: Settings, damaged: Mapping[str, DamagedT
     for table, error in damaged.items():
         if not error.is_repaired_by_sync:
             refused.append(error)
-        elif (lost := files_no_longer_landed(lake, settings, table)) or (lost is None and _has_data(lake, table)):
+        elif not error.is_readable and (
+            (lost := files_no_longer_landed(lake, settings, table)) or (lost is None and _has_data(lake, table))
+        ):
             gone = f"{describe_lost(lost)} no longer landed" if lost else NOTHING_LANDED
             refused.append(DamagedTableError(table, f"{error.reason}, and {gone}", is_repaired_by_sync=False))
         else:

@@ -4,7 +4,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -12,10 +12,12 @@ from spotify_assets.lake.commits import EMPTY, WHOLE, TableState, version_number
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.corrections import CORRECTIONS, correction_rows
-from spotify_assets.landing.zone import PLAYLISTS, Capture, LandingZone
+from spotify_assets.landing.zone import CATALOG, PLAYLISTS, Capture, LandingZone
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES, LakeTable
 from spotify_assets.model.raw import EVERY_LISTENER, EXPORTS, LIBRARY, SOURCE_RANKS
+from spotify_assets.readers.clock import CLOCK_SKEW
 from spotify_assets.refresh import lineage, repair
+from spotify_assets.refresh.clock import was_read_by_another_clock
 from spotify_assets.refresh.exports import ExportedFile, exported_files
 from spotify_assets.settings import Settings
 from spotify_assets.windows import (
@@ -60,6 +62,7 @@ class InputFingerprints:
         self._states: dict[str, TableState] = {}
         self._files: list[ListedFile] | None = None
         self._captures: dict[str, list[Capture]] = {}
+        self._catalog_files: list[dict[str, Any]] | None = None
         self._exports: list[ExportedFile] | None = None
 
     def inspect(self, tables: Iterable[str]) -> dict[str, DamagedTableError]:
@@ -74,6 +77,23 @@ class InputFingerprints:
                 self._states[table] = window_states(found)
             except DamagedTableError as error:
                 damaged[table] = error
+        return damaged
+
+    def inspect_clock(self, tables: Iterable[str], now: datetime) -> dict[str, DamagedTableError]:
+        """Those of these tables that have rows of windows beyond the clock, which was ahead when they were written.
+
+        No run computes such a window until its time has come, and other tables would go on reading it.
+        """
+        latest = f"{now + CLOCK_SKEW:%Y-%m-%d}"
+        damaged = {}
+        for table in tables:
+            # What was reset has no fingerprint.
+            kept = [name for name, written in self.state(table).items() if written.fingerprint not in (None, EMPTY)]
+            starts = [name.partition("/")[0] for name in kept if name != WHOLE]
+            if beyond := [start for start in starts if start > latest]:
+                self._states[table] = {}
+                what = f"it has rows of {min(beyond)}, and this machine's clock is at {now:%Y-%m-%d}"
+                damaged[table] = DamagedTableError(table, what, is_readable=True)
         return damaged
 
     def state(self, table: str) -> TableState:
@@ -96,9 +116,15 @@ class InputFingerprints:
     def exports(self) -> list[ExportedFile]:
         """Landed exports of playlists and libraries; see `exported_files`."""
         if self._exports is None:
-            has_catalog = bool(self.state("raw_catalog_files"))
-            self._exports = exported_files(self.lake, self.settings, with_catalog=has_catalog)
+            self._exports = exported_files(self.lake, self.settings, self.catalog_files())
         return self._exports
+
+    def catalog_files(self) -> list[dict[str, Any]]:
+        """Rows of `raw_catalog_files`; its file isn't opened if it was never written."""
+        if self._catalog_files is None:
+            is_written = bool(self.state("raw_catalog_files"))
+            self._catalog_files = self.lake.read("raw_catalog_files").to_pylist() if is_written else []
+        return self._catalog_files
 
     def captures(self, folder: str) -> list[Capture]:
         """Landed responses below a folder of the landing zone."""
@@ -307,7 +333,8 @@ def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
     """Find what has to be computed so that every table is up to date with `raw_files` and the landed responses.
 
     A window is stale if its fingerprint has changed, if an upstream window is stale, if it overlaps a window of
-    another grain that was written earlier, or if its table is damaged.
+    another grain that was written earlier, or if its table is damaged. Catalogue files are stale, too, if one was read
+    by another clock; see `refresh.clock`.
 
     Args:
         lake: The lake.
@@ -318,7 +345,11 @@ def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
         DamagedTableError: `raw_files` is damaged.
     """
     current = InputFingerprints(lake, settings)
+    now = now or datetime.now(UTC)
     damaged = current.inspect(lineage.refreshed_tables())
+    damaged |= current.inspect_clock(
+        (table for table in lineage.refreshed_tables() if TABLES[table].is_partitioned and table not in damaged), now
+    )
     keys = {
         kind: {window_name(window): key for key, window in windows(kind, settings, now).items()}
         for kind in (SNAPSHOTS, PLAYS)
@@ -335,7 +366,10 @@ def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
             fingerprint = current.fingerprints(model, [])[WHOLE]
             if current.lacks_driver(table) and lineage.upstreams(table)[0] not in stale_upstreams:
                 stale_upstreams = []
-            if stale_upstreams or (state[WHOLE].fingerprint if WHOLE in state else EMPTY) != fingerprint:
+            is_changed = (state[WHOLE].fingerprint if WHOLE in state else EMPTY) != fingerprint
+            if model.landed_folder == CATALOG:
+                is_changed = is_changed or was_read_by_another_clock(current.catalog_files(), now)
+            if stale_upstreams or is_changed:
                 stale_tables.add(table)
             continue
         every = list(windows_of(model, settings, now).values())

@@ -14,7 +14,6 @@ from deltalake import DeltaTable
 from pyarrow import parquet as pq
 
 from spotify_assets.ingest import history as ingest_module
-from spotify_assets.ingest import history_rows
 from spotify_assets.ingest.history import UnusedFile, find_changes, known_digests, latest_valid, use_of
 from spotify_assets.lake.maintenance import maintain_lake
 from spotify_assets.lake.tables import Lake
@@ -315,22 +314,6 @@ def test_a_file_dated_in_the_future_vouches_for_no_record_of_the_future(world):
     assert (f"{row['last_played_at']:%Y-%m-%dT%H:%M:%SZ}", row["undated_records"]) == (times[0], 1)
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    """Set this machine's clock, as far as files are read by it."""
-
-    def set_to(time):
-        class Moved(datetime):
-            @classmethod
-            def now(cls, zone=None):
-                return datetime.fromisoformat(time).replace(tzinfo=UTC)
-
-        for module in (ingest_module, history_rows):
-            monkeypatch.setattr(module, "datetime", Moved)
-
-    return set_to
-
-
 @pytest.mark.parametrize("landed_at", [LANDED_AT, datetime(1980, 1, 1, tzinfo=UTC), datetime(2035, 1, 1, tzinfo=UTC)])
 @pytest.mark.parametrize(("wrong", "undated"), [("2024-02-05", 2), ("2024-03-15", 1)])
 def test_what_was_read_while_the_clock_was_behind_is_read_again(world, clock, landed_at, wrong, undated):
@@ -358,6 +341,17 @@ def test_what_was_read_while_the_clock_was_ahead_is_read_again(world, clock):
         world.ingest()
         assert [row["undated_records"] for row in world.rows("raw_files")] == [undated]
         assert not world.ingest().changes
+
+
+def test_plays_of_months_beyond_the_clock_do_not_stay(world, clock):
+    """No run computes such a month, so nothing else would remove them before it has come."""
+    records = [extended("2024-01-31T12:00:00Z"), extended("2024-08-01T12:00:00Z")]
+    world.land("anna/x.json", records, landed_at=datetime(2024, 8, 2, tzinfo=UTC))
+    for time, kept, rejected in (("2024-09-01", 2, 0), ("2024-06-01", 1, 1), ("2024-09-01", 2, 0)):
+        clock(time)
+        world.ingest()
+        world.refresh("plays", "rejected_plays")
+        assert (len(world.rows("plays")), len(world.rows("rejected_plays"))) == (kept, rejected), time
 
 
 @pytest.mark.parametrize(

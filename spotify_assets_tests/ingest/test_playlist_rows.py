@@ -300,6 +300,50 @@ def test_a_file_of_exportify_without_times_is_dated_by_its_own(world, mirrored):
         assert [key[0] for key in mirrored()] == [f"{moment:%Y-%m-%d}"]
 
 
+def exportify(*added):
+    """A file of Exportify with an item of each time."""
+    header, *_ = liked("A").splitlines()
+    return "\n".join([header, *(liked("A", added=time).splitlines()[1] for time in added)])
+
+
+def account_data(*added):
+    """A playlist of account data with an item of each time."""
+    items = [item(track={"trackName": "A"}) | {"addedDate": time} for time in added]
+    return export(playlist(*items, lastModifiedDate=""))
+
+
+BEHIND, RIGHT, AHEAD = "2023-02-10", "2024-06-01", "2024-09-01"
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [("playlists/x.csv", exportify), ("catalog/x.csv", exportify), ("history/anna/x.json", account_data)],
+)
+@pytest.mark.parametrize(
+    ("landed_at", "added", "by_clock"),
+    [
+        # What was added beyond the clock is not believed, and it is once the clock is right.
+        ("2023-01-01", ["2023-01-01", "2023-03-05"], {BEHIND: "2023-01-01", RIGHT: "2023-03-05"}),
+        ("2023-01-01", ["2023-03-05", "2023-05-05"], {"2023-03-10": "2023-03-05", RIGHT: "2023-05-05"}),
+        # A file that was copied here by the wrong clock, and one that has nothing but its own time.
+        (BEHIND, ["2023-03-05"], {BEHIND: BEHIND, RIGHT: "2023-03-05"}),
+        ("2024-01-10", [], {BEHIND: BEHIND, RIGHT: "2024-01-10"}),
+        # What was believed while the clock was ahead is not believed any more.
+        ("2023-01-01", ["2023-01-01", "2024-08-05"], {AHEAD: "2024-08-05", RIGHT: "2023-01-01"}),
+        ("2024-08-05", [], {AHEAD: "2024-08-05", RIGHT: RIGHT}),
+    ],
+)
+def test_a_playlist_that_was_read_by_another_clock_is_read_again(
+    world, mirrored, clock, path, content, landed_at, added, by_clock
+):
+    file = land(world, path, content(*added))
+    moment = utc(f"{landed_at} 00:00:00").timestamp()
+    os.utime(file, (moment, moment))
+    for time, day in by_clock.items():
+        clock(time)
+        assert [key[0] for key in mirrored()] == [day], time
+
+
 def test_nothing_stays_of_a_listener_who_is_forgotten(world, mirrored):
     hidden = LIBRARY | {"tracks": [{"artist": "Band", "track": "Unique Title"}], "artists": [{"name": "Unique Title"}]}
     world.land("anna/my_spotify_data.zip", zipped({"Playlist1.json": export(songs("A"))}))

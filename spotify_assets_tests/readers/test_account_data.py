@@ -44,7 +44,7 @@ def items_of(*entries):
 
 def test_a_playlist_with_its_dates():
     data = find({"playlists": [playlist(item(track=track()))]})
-    assert (data.kind, data.latest, data.is_empty) == ("playlists", datetime(2023, 1, 1, tzinfo=UTC), False)
+    assert (data.kind, data.dates.latest, data.is_empty) == ("playlists", datetime(2023, 1, 1, tzinfo=UTC), False)
     [found] = exported_playlists(data)
     assert (found.name, found.attributes, found.problem) == ("Morning", {"description": "For the train"}, None)
     [row] = found.items
@@ -104,7 +104,8 @@ def test_playlists_without_items_or_name_are_told():
 
 def test_dates_to_come_are_not_believed():
     listed = [playlist(item(addedDate="2099-01-01"), item(addedDate=["x"]), lastModifiedDate="soon")]
-    assert find({"playlists": listed}).latest is None
+    dates = find({"playlists": listed}).dates
+    assert (dates.latest, dates.beyond) == (None, datetime(2099, 1, 1, tzinfo=UTC))
 
 
 LIBRARY = {

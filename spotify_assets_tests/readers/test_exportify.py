@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from spotify_assets.readers.catalog import NoCatalogError, read_catalog
-from spotify_assets.readers.exportify import exportify_items, is_exportify, latest_added
+from spotify_assets.readers.clock import Believed
+from spotify_assets.readers.exportify import MAX_ITEMS, exportify_items, is_exportify, times_added
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 ID, ARTIST, SECOND, ALBUM = (letter * 22 for letter in "abcd")
@@ -113,17 +114,20 @@ def test_who_added_an_item_is_nowhere():
 
 
 def test_the_last_addition_dates_a_file():
-    assert latest_added(file(NEW, NEW_ROW, LOCAL_ROW), LATER) == (True, datetime(2021, 3, 6, 10, tzinfo=UTC))
-    assert latest_added(file(NEW, NEW_ROW, LOCAL_ROW), datetime(2021, 1, 1, tzinfo=UTC))[1].year == 2020
-    assert latest_added(file(NEW, NEW_ROW.replace("2021-03-06T10:00:00Z", "soon")), LATER) == (True, None)
-    assert latest_added(file(NEW, encoding="utf-8-sig"), LATER) == (True, None)
+    last = datetime(2021, 3, 6, 10, tzinfo=UTC)
+    assert times_added(file(NEW, NEW_ROW, LOCAL_ROW), LATER) == Believed(last)
+    found = times_added(file(NEW, NEW_ROW, LOCAL_ROW), datetime(2021, 1, 1, tzinfo=UTC))
+    assert (found.latest.year, found.beyond) == (2020, last)
+    assert times_added(file(NEW, NEW_ROW.replace("2021-03-06T10:00:00Z", "soon")), LATER) == Believed()
+    assert times_added(file(NEW, encoding="utf-8-sig"), LATER) == Believed()
 
 
 def test_other_files_are_no_playlists():
     header = "id,name,artists,explicit"
     assert not is_exportify(header.split(","))
-    assert latest_added(file(header, "1,Song,Band,0"), LATER) == (False, None)
-    assert latest_added(io.BytesIO(), LATER) == (False, None)
+    assert times_added(file(header, "1,Song,Band,0"), LATER) is None
+    assert times_added(io.BytesIO(), LATER) is None
+    assert times_added(file(NEW, *[NEW_ROW] * (MAX_ITEMS + 1)), LATER) is None
     with pytest.raises(NoCatalogError):
         exportify_items(file(header))
 
