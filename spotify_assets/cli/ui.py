@@ -34,6 +34,7 @@ from rich.console import Console
 from spotify_assets.cli.instance import shipped, why_failed
 from spotify_assets.cli.terminal import plain
 from spotify_assets.defs.liveness import fail_dead_runs
+from spotify_assets.defs.ticks import bring_back_ticks
 
 HOST = "127.0.0.1"
 POLL_SECONDS = 1
@@ -77,6 +78,7 @@ def serve(home: Path, port: int, console: Console) -> None:
         raise click.ClickException(f"port {port} is in use; choose another: spotify-assets ui --port {port + 1}")
     with dg.DagsterInstance.get() as instance:
         fail_dead_runs(instance)
+        bring_back_ticks(instance)
         try:
             with _services(port, home / "ui.log") as services:
                 with console.status("Starting Dagster"):
@@ -194,10 +196,15 @@ def _print_runs(instance: dg.DagsterInstance, services: _Services, console: Cons
     """Print a line for each run that ends; on a terminal, also show active runs."""
     since = datetime.now(UTC) - timedelta(seconds=5)
     printed = {record.dagster_run.run_id for record in _ended(instance, since)}
+    last_clock = time.time()
     with console.status("") as status:
         while True:
             services.check()
             services.check_code_server()
+            if time.time() < last_clock:  # it was set back
+                bring_back_ticks(instance)
+                since = datetime.now(UTC) - timedelta(seconds=5)
+            last_clock = time.time()
             for record in _ended(instance, since):
                 if record.dagster_run.run_id not in printed:
                     printed.add(record.dagster_run.run_id)

@@ -40,6 +40,7 @@ def run_is_under_way(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool
     """Whether an active run still runs: for as long as its process does, however long it takes and says nothing.
 
     Of a process on another machine nothing is known but the run's events: an hour without one, and it counts as dead.
+    So it does if the last one is more than an hour ahead: it is of another clock, and would hold for years.
     `update_timestamp` tells less, as events don't move it.
     """
     run = record.dagster_run
@@ -51,7 +52,7 @@ def run_is_under_way(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool
     heard = max(
         [record.update_timestamp.astimezone(UTC), *(datetime.fromtimestamp(one.timestamp, UTC) for one in last)]
     )
-    return datetime.now(UTC) - heard < SILENT_FOR
+    return abs(datetime.now(UTC) - heard) < SILENT_FOR
 
 
 def fail_dead_runs(instance: dg.DagsterInstance) -> None:

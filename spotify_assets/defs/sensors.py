@@ -150,6 +150,8 @@ def _from_queue(
         queue.delete(requested["receipts"])
     succeeded = next(iter(_runs(context, statuses=[dg.DagsterRunStatus.SUCCESS])), None)
     started = succeeded.start_time if succeeded else None
+    if started and started > time.time():
+        started = None  # by a clock that was ahead: until then, every new message would count as read
     read_since = datetime.fromtimestamp(started, UTC) - CLOCK_SKEW if started else None
     relevant: list[str] = []
     others: list[str] = []

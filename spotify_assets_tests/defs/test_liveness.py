@@ -73,7 +73,8 @@ def test_a_run_of_the_daemon_is_under_way_as_long_as_its_process_lives(instance,
     assert not is_under_way(instance, dead)
 
 
-@pytest.mark.parametrize(("minutes", "expected"), [(59, True), (61, False)])
+# The last is of a clock that was set back meanwhile.
+@pytest.mark.parametrize(("minutes", "expected"), [(59, True), (61, False), (-61, False)])
 def test_a_run_elsewhere_is_dead_after_an_hour_without_an_event(instance, later, minutes, expected):
     run = started(instance, **{PID_TAG: "another-host:1"})
     later(minutes)

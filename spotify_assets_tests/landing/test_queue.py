@@ -1,6 +1,7 @@
 """A bucket that tells a queue what lands in it, and the sensor that reads the queue."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -138,6 +139,19 @@ class TestSensor:
         done = tick(sensors.landing_sensor, s3_world, instance, first.cursor)
         assert not done.run_requests
         assert left(sqs, queue) == 0
+
+    def test_a_run_by_a_clock_that_was_ahead_says_nothing_of_new_messages(
+        self, s3_world, sqs, queue, instance, monkeypatch
+    ):
+        s3_world.land("anna/a.json", PLAYS)
+        first = tick(sensors.landing_sensor, s3_world, instance)
+        run(definitions(s3_world.settings), "read_history", first.run_requests[0], instance)
+        tick(sensors.landing_sensor, s3_world, instance, first.cursor)
+        a_year = 365 * 86_400
+        monkeypatch.setattr(sensors.time, "time", lambda: datetime.now(UTC).timestamp() - a_year)
+        landed = f"{datetime.now(UTC) - timedelta(seconds=a_year):%Y-%m-%dT%H:%M:%S}.000Z"
+        send(sqs, queue, event(queue.landing.name, "landing/history/anna/b.json", landed))
+        assert len(tick(sensors.landing_sensor, s3_world, instance).run_requests) == 1
 
     def test_the_landing_zone_is_not_listed(self, s3_world, sqs, queue, instance, monkeypatch):
         s3_world.land("anna/a.json", PLAYS)
