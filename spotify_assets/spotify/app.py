@@ -23,13 +23,12 @@ from spotify_assets.spotify.errors import (
     SpotifyError,
 )
 from spotify_assets.spotify.failures import Failure, PausedError, StoppedError, log, retry_call
-from spotify_assets.spotify.state import REFUSED_DAYS, SpotifyState
+from spotify_assets.spotify.state import LONGEST_BLOCK, REFUSED_DAYS, SpotifyState
 from spotify_assets.spotify.transport import Transport
 
 LONGEST_PAUSE = 60  # seconds; an app with a longer Retry-After is blocked instead of waiting
 UNKNOWN_PAUSE = 30  # seconds, without a Retry-After: Spotify's rate limit has a window of 30 s
 UNKNOWN_BLOCK = 3600  # seconds, for an exhausted quota without a Retry-After
-LONGEST_BLOCK = 7 * 86_400  # seconds; a longer Retry-After is considered a mistake
 EXPIRY_MARGIN = 60  # seconds before its expiry at which a token is renewed
 
 

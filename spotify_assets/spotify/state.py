@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dateutil.relativedelta import relativedelta
@@ -14,6 +14,8 @@ from spotify_assets.spotify.errors import SpotifyError
 
 LOGIN_MONTHS = 6  # Spotify's limit; refreshing doesn't extend it
 LOCK_SECONDS = 30
+CLOCK_STEP = timedelta(hours=1)  # by which a clock may be adjusted
+LONGEST_BLOCK = 7 * 86_400  # seconds; a longer Retry-After is considered a mistake
 REFUSED_DAYS = 7  # until a kind that an app may not read is requested again: its quota mode may change
 
 
@@ -60,8 +62,20 @@ class SpotifyState:
         self._path = Path(path)
 
     def of(self, client_id: str) -> AppState:
-        """The state of an app; empty for an unknown one."""
-        return self._read().root.get(client_id) or AppState()
+        """The state of an app; empty for an unknown one.
+
+        Without blocks that end later than any that begins now: a clock that was ahead stored them, and they would hold
+        for years.
+        """
+        known = self._read().root.get(client_id) or AppState()
+        latest = datetime.now(UTC) + max(timedelta(seconds=LONGEST_BLOCK), timedelta(days=REFUSED_DAYS)) + CLOCK_STEP
+        is_blocked = known.blocked_until is not None and known.blocked_until <= latest
+        return known.model_copy(
+            update={
+                "blocked_until": known.blocked_until if is_blocked else None,
+                "refused_until": {kind: until for kind, until in known.refused_until.items() if until <= latest},
+            }
+        )
 
     def login_ends_at(self, client_id: str) -> datetime | None:
         """Expiry of the stored login (UTC); None without a login."""

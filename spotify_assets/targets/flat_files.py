@@ -240,8 +240,9 @@ class FlatFiles:
             folder, below, _ = file.path.partition("/")
             if below and _is_export_name(folder):
                 written[folder] = max(file.modified_at, written.get(folder, file.modified_at))
-        still = datetime.now(UTC) - (ABANDONED_AFTER if is_s3(self.uri) else timedelta())
-        self._remove(folder for folder, at in written.items() if folder not in whole and at <= still)
+        # In a folder, whoever holds the lock is the only one who writes.
+        still = datetime.now(UTC) - ABANDONED_AFTER if is_s3(self.uri) else max(written.values(), default=None)
+        self._remove(folder for folder, at in written.items() if folder not in whole and still and at <= still)
         return {*written} | whole
 
     def _remove(self, folders: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -40,6 +40,15 @@ def test_changes_of_several_at_once_are_all_kept():
         list(pool.map(lambda number: SpotifyState("state.json").add_single_reads("app", f"kind-{number}"), range(40)))
 
     assert len(SpotifyState("state.json").of("app").single_reads) == 40
+
+
+def test_a_block_that_a_clock_years_ahead_stored_does_not_hold():
+    state, soon = SpotifyState("state.json"), datetime.now(UTC) + timedelta(days=7)
+    for until, expected in ((soon, (soon, {"tracks": soon})), (soon + timedelta(days=3650), (None, {}))):
+        state.block("app", until)
+        state.refuse("app", "tracks", until)
+        known = state.of("app")
+        assert (known.blocked_until, known.refused_until) == expected
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -197,7 +199,8 @@ def test_neutralized_files_are_another_export(tmp_path):
     assert exact.schema_fingerprint("plays") != neutralized.schema_fingerprint("plays")
 
 
-def test_an_export_that_is_killed_is_never_seen_and_removed_by_the_next(history, files, few, monkeypatch):
+@pytest.mark.parametrize("is_ahead", [False, True])
+def test_an_export_that_is_killed_is_never_seen_and_removed_by_the_next(history, files, few, monkeypatch, is_ahead):
     publish(history, files)
     before, whole = latest(files), there(files)
 
@@ -215,6 +218,9 @@ def test_an_export_that_is_killed_is_never_seen_and_removed_by_the_next(history,
     assert latest(files) == before
     assert len(folders(files)) == 2
     left = folders(files) - {before["folder"]}
+    if is_ahead:
+        for path in Path(files.uri, *left).rglob("*"):
+            os.utime(path, (2_400_000_000,) * 2)  # 2046
     publish(history, files, full=True)
     assert not folders(files) & left
     assert latest(files)["folder"] != before["folder"]
