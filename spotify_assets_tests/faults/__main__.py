@@ -34,7 +34,7 @@ KINDS = ("disk", "bucket", "daemon")
 def main() -> int:
     """Run episodes for some time, print what was found, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m spotify_assets_tests.faults", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=60, help="no episode begins after this time")
+    parser.add_argument("--minutes", type=float, default=60, help="no step begins after this time")
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same faults")
     parser.add_argument("--episode", type=int, help="run this one only")
     parser.add_argument("--only", choices=KINDS, help="all episodes are of this kind")
@@ -63,9 +63,10 @@ def main() -> int:
             has_dagster=kind == "daemon" or number % WITH_DAGSTER == 0,
             is_in_bucket=kind == "bucket",
         )
-        episode = (DaemonEpisode if kind == "daemon" else Episode)(place, f"{options.seed}/{number}", tally, usual)
+        name = f"{options.seed}/{number}"
+        episode = (DaemonEpisode if kind == "daemon" else Episode)(place, name, tally, usual, kind)
         known = len(tally.violations)
-        episode.run(options.steps)
+        episode.run(options.steps, until)
         say(f"episode {number} ({kind}): {tally.faults.total():,} faults so far")
         for violation, where in tally.violations[known:]:
             say(f"  {violation.kind}: {violation.what}")
@@ -89,6 +90,11 @@ def print_summary(tally: Tally, root: Path) -> None:
     say(f"\n{tally.faults.total():,} faults, {tally.commands.total():,} commands; logs are in {root / 'logs'}")
     for kind, count in tally.faults.most_common():
         say(f"  {kind:<20} {count:>6,}")
+    for kind, count in tally.steps.most_common():
+        say(
+            f"{kind}: {tally.compared[kind]:,} of {count:,} steps came to their comparison, "
+            f"with {tally.compared_faults[kind]:,} faults"
+        )
     found = Counter(violation.kind for violation, _ in tally.violations)
     say("violations: " + (", ".join(f"{count:,} {kind}" for kind, count in found.most_common()) or "none"))
 

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,14 +110,25 @@ def compare_landed(before: Mapping[str, str], after: Mapping[str, str]) -> Itera
             yield Violation("lost", f"landing/{path} was {'changed' if path in after else 'removed'} by a command")
 
 
-def find_leaks(folder: Path, name: str) -> Iterator[Violation]:
-    """Files below a folder whose name or content has the name of a forgotten listener; one violation for all."""
+def find_leaks(folder: Path, name: str, in_bucket: Collection[str] = ()) -> Iterator[Violation]:
+    """Files below a folder whose name or content has the name of a forgotten listener; one violation for all.
+
+    Args:
+        folder: The data folder.
+        name: The listener's name.
+        in_bucket: Folders in it that a server shows as a bucket, where there are no empty folders.
+    """
     token = name.encode()
-    found = [
-        str(path.relative_to(folder))
-        for path in sorted(folder.rglob("*"))
-        if name in path.name or (path.is_file() and any(token in content for content in _contents(path)))
-    ]
+    found = []
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        is_in_bucket = relative.parts[0] in in_bucket
+        if is_in_bucket and path.is_dir():
+            continue
+        if name in (str(relative) if is_in_bucket else path.name) or (
+            path.is_file() and any(token in content for content in _contents(path))
+        ):
+            found.append(str(relative))
     if found:
         # One of each part of the data folder, as `lake` and `dagster`.
         examples = {path.partition("/")[0]: path for path in reversed(found)}

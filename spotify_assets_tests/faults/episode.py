@@ -2,8 +2,9 @@
 
 import re
 import shutil
+import time
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,11 +43,17 @@ class Tally:
     Attributes:
         faults: Number of faults, by kind.
         commands: Number of commands, by name.
+        steps: Number of steps, by kind of their episode.
+        compared: Number of steps that came to their comparison with a rebuild, by kind of their episode.
+        compared_faults: Number of faults in those steps, likewise.
         violations: What was found, with the step and the way to repeat it.
     """
 
     faults: Counter[str] = field(default_factory=Counter)
     commands: Counter[str] = field(default_factory=Counter)
+    steps: Counter[str] = field(default_factory=Counter)
+    compared: Counter[str] = field(default_factory=Counter)
+    compared_faults: Counter[str] = field(default_factory=Counter)
     violations: list[tuple[Violation, str]] = field(default_factory=list)
 
 
@@ -58,11 +65,13 @@ class Episode:
         name: Seed and number, as `1/12`; all choices follow from it.
         tally: Counts faults, and collects violations.
         usual: Seconds that each command takes.
+        kind: What it is counted as.
     """
 
-    def __init__(self, place: Place, name: str, tally: Tally, usual: dict[str, float]) -> None:
+    def __init__(self, place: Place, name: str, tally: Tally, usual: dict[str, float], kind: str) -> None:
         self.place = place
         self.name = name
+        self.kind = kind
         self.tally = tally
         self.log = place.root / "logs" / f"{name.replace('/', '-')}.log"
         self.log.parent.mkdir(exist_ok=True)
@@ -70,16 +79,27 @@ class Episode:
         self._usual = usual
         self._known: set[str] = set()
 
-    def run(self, steps: int) -> None:
-        """Run the steps; end at the first violation after which the lake isn't as it should be."""
+    def run(self, steps: int, until: float) -> None:
+        """Run the steps; end at the first violation after which the lake isn't as it should be.
+
+        Args:
+            steps: Number of steps.
+            until: No step but the first begins after this time (seconds of the monotonic clock).
+        """
         for number in range(1, steps + 1):
+            if number > 1 and time.monotonic() > until:
+                self._note("no further step: the time is over")
+                return
             # Each step has choices of its own, whatever came of those before.
             chance = Random(f"{self.name}/{number}")
             self._note(f"--- step {number}")
+            faults, self._was_compared = self.tally.faults.total(), False
             found = list(self._step(chance))
-            for violation in found:
-                self.tally.violations.append((violation, f"episode {self.name}, step {number}"))
-                self._note(f"!!! {violation.kind}: {violation.what}")
+            self.tally.steps[self.kind] += 1
+            if self._was_compared:
+                self.tally.compared[self.kind] += 1
+                self.tally.compared_faults[self.kind] += self.tally.faults.total() - faults
+            self._note_all(found, f"step {number}")
             if any(violation.kind in ENDING for violation in found):
                 shutil.copytree(
                     self.place.data,
@@ -227,6 +247,8 @@ class Episode:
 
     def _compare(self) -> Iterator[Violation]:
         expected = self.place.rebuild()
+        self._was_compared = True
+        self._note("compared with a rebuild")
         lake = self.place.world.lake
         if damaged := lake.damaged(TABLES):
             yield from (Violation("lost", f"{error}, after a sync") for error in damaged.values())
@@ -236,7 +258,7 @@ class Episode:
         if self.place.has_export:
             yield from compare.compare_exports(self.place.export, lake)
         for name in set(self.place.forgotten) - self._known:
-            for leak in compare.find_leaks(self.place.data, name):
+            for leak in compare.find_leaks(self.place.data, name, ("landing", "lake") if self.place.bucket else ()):
                 self._known.add(name)
                 yield leak
         for leftover in compare.find_leftovers(self.place.data):
@@ -255,6 +277,11 @@ class Episode:
     def _count(self, kind: str, what: str) -> None:
         self.tally.faults[kind] += 1
         self._note(f"fault: {what}")
+
+    def _note_all(self, violations: Iterable[Violation], where: str) -> None:
+        for violation in violations:
+            self.tally.violations.append((violation, f"episode {self.name}, {where}"))
+            self._note(f"!!! {violation.kind}: {violation.what}")
 
     def _note(self, line: str) -> None:
         with self.log.open("a") as log:

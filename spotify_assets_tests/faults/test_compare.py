@@ -25,7 +25,7 @@ def test_rows_that_are_lost_doubled_or_others(found, kind):
 
 
 def test_a_forgotten_name_is_found_in_files_of_any_kind(tmp_path, synced):
-    synced.land("unforgettable/a.json", [])
+    landed = synced.land("unforgettable/a.json", [])
     with duckdb.connect(str(tmp_path / "x.duckdb")) as connection:
         connection.execute("CREATE TABLE t AS SELECT 'unforgettable' AS listener")
     found = next(compare.find_leaks(tmp_path, "unforgettable"))
@@ -33,6 +33,11 @@ def test_a_forgotten_name_is_found_in_files_of_any_kind(tmp_path, synced):
         "leaked",
         "unforgettable is in 2 files, as landing/history/unforgettable, x.duckdb",
     )
+    # A bucket has no folders.
+    told = "landing/history/unforgettable/a.json"
+    assert told in next(compare.find_leaks(tmp_path, "unforgettable", in_bucket=["landing"])).what
+    landed.unlink()
+    assert "landing" not in next(compare.find_leaks(tmp_path, "unforgettable", in_bucket=["landing"])).what
     # Parquet files are compressed.
     assert "lake" in next(compare.find_leaks(tmp_path, "anna")).what
     assert not list(compare.find_leaks(tmp_path, "nobody"))
