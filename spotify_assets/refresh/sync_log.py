@@ -17,6 +17,7 @@ from typing import Self
 from uuid import uuid4
 
 from spotify_assets.processes import is_alive
+from spotify_assets.readers.clock import CLOCK_SKEW
 from spotify_assets.storage import Storage, StorageError, storage_at
 
 SYNCS = "_syncs"
@@ -118,7 +119,7 @@ class SyncLog:
         record = SyncRecord(now, machine=_machine(), pid=os.getpid(), name=name)
         self._write(record)
         try:
-            if old := self._paths()[:-MAX_RECORDS]:
+            if old := self._latest_first()[MAX_RECORDS:]:
                 self._storage.remove(old)
         except (OSError, StorageError) as error:
             log.debug("Old records of syncs can't be removed: %s", type(error).__name__)
@@ -130,7 +131,7 @@ class SyncLog:
 
     def last(self) -> SyncRecord | None:
         """Record of the sync that started last; None if there is none."""
-        for path in reversed(self._paths()):
+        for path in self._latest_first():
             try:
                 with self._storage.open(path) as stream:
                     content = stream.read()
@@ -147,8 +148,11 @@ class SyncLog:
             return ""
         return f"The last sync, {last}."
 
-    def _paths(self) -> list[str]:
-        return [file.path for file in self._storage.files(SYNCS) if file.path.endswith(".json")]
+    def _latest_first(self) -> list[str]:
+        """Paths of records by time; those beyond the clock, which was ahead or is behind, come after all others."""
+        paths = [file.path for file in self._storage.files(SYNCS) if file.path.endswith(".json")]
+        latest = f"{SYNCS}/{datetime.now(UTC) + CLOCK_SKEW:%Y%m%dT%H%M%S}"
+        return sorted(sorted(paths, reverse=True), key=lambda path: path > latest)
 
     def _write(self, record: SyncRecord) -> None:
         content = json.dumps(asdict(record), default=datetime.isoformat).encode()

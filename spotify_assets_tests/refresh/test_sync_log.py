@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -47,6 +48,24 @@ def test_the_oldest_records_go(log, tmp_path, monkeypatch):
     left = sorted(path.name for path in (tmp_path / "lake" / SYNCS).iterdir())
     assert len(left) == 3
     assert log.last().name == last.name == left[-1]
+
+
+def test_a_record_of_a_clock_that_was_ahead_is_not_the_last_and_goes_first(log, tmp_path, monkeypatch):
+    monkeypatch.setattr(sync_log, "MAX_RECORDS", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(sync_log, "datetime", Ahead)
+        log.end(replace(log.start(), outcome=FAILED))
+    assert log.last().outcome == FAILED
+    log.end(replace(log.start(), outcome=SUCCEEDED))
+    assert (log.last().outcome, log.last_problem()) == (SUCCEEDED, "")
+    log.start()
+    assert not [path.name for path in (tmp_path / "lake" / SYNCS).iterdir() if path.name.startswith("2045")]
+
+
+class Ahead(datetime):
+    @classmethod
+    def now(cls, zone=None):
+        return datetime(2045, 1, 1, tzinfo=zone)
 
 
 def test_a_damaged_record_is_passed_over(log, tmp_path):
