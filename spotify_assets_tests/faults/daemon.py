@@ -24,11 +24,10 @@ from spotify_assets.sandbox.ports import free_port
 from spotify_assets.settings import Settings
 from spotify_assets.targets import publishing
 from spotify_assets.targets.registry import targets
-from spotify_assets_tests.faults.commands import FAKETIME, clocked
 from spotify_assets_tests.faults.compare import Violation
 from spotify_assets_tests.faults.episode import HINT, Episode
 from spotify_assets_tests.faults.kinds import STANDING, NotPossibleError, change_setting, possible
-from spotify_assets_tests.faults.place import KEPT, Place
+from spotify_assets_tests.faults.place import Place
 
 # What a process of the UI is, by a part of its command line.
 ROLES = {
@@ -61,13 +60,6 @@ STARTED_WITHIN = 180.0
 # Processes end within this time after the UI was killed or stopped.
 GONE_WITHIN = 45.0
 LOOKED_EVERY = 5.0
-# Every second episode begins with a clock that is ahead. One that is behind can't be tried: libfaketime doesn't move
-# the time of the machine's boot, from which psutil computes when a process started. So each run would look like
-# another process than the recorded one, and be marked as failed.
-WITH_CLOCK = 2
-CLOCKS_AHEAD = ("2031-01-01 00:00:00", "2045-12-31 23:59:50")
-# Within this time sensors start, and end, a run for what was landed.
-RUN_WITHIN = 600.0
 MOST_ROUNDS = 5
 ROUND_SECONDS = 40.0
 
@@ -81,8 +73,6 @@ class Ui:
         self._process: subprocess.Popen[bytes] | None = None
         self._output = place.root / "logs" / "ui.txt"
         self._seen = 0
-        # Time of its clock when it starts, in UTC; empty for that of the machine.
-        self.clock = ""
 
     def start(self) -> None:
         """Start it, unless it runs."""
@@ -92,7 +82,7 @@ class Ui:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "spotify_assets", "ui", "--port", str(self._port)],
                     cwd=self._place.data,
-                    env=self._place.environment(**(clocked(self.clock) if self.clock else {})),
+                    env=self._place.environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -162,37 +152,10 @@ class DaemonEpisode(Episode):
     def run(self, steps: int, until: float) -> None:
         """Run the steps on one UI, which is stopped in the end."""
         self.ui = Ui(self.place)
-        chance = Random(f"{self.name}/clock")
         try:
-            if FAKETIME.exists() and chance.randrange(WITH_CLOCK) == 0:
-                self._note_all(self._run_with_clock_ahead(chance), "its clock")
             super().run(steps, until)
         finally:
             self.ui.stop()
-
-    def _run_with_clock_ahead(self, chance: Random) -> Iterator[Violation]:
-        """Land files while the UI's clock is years ahead, and set it back once sensors have worked; or kill it."""
-        self.ui.clock = chance.choice(CLOCKS_AHEAD)
-        self.place.land(KEPT, "a.json", chance.choice((1, 2)))  # the template has 0
-        self._count("move_clock", f"the UI's clock at {self.ui.clock}")
-        yield from self._keep_running()
-        until, has_run, has_ended = time.monotonic() + RUN_WITHIN, False, False
-        while not has_ended and time.monotonic() < until:
-            is_running = "a run" in self.ui.processes().values()
-            has_run, has_ended = has_run or is_running, has_run and not is_running
-            time.sleep(1)
-        self._note(f"with that clock, a run {'ended' if has_ended else 'began' if has_run else 'did not begin'}")
-        if not has_run:
-            yield Violation("stuck", f"sensors did nothing for {RUN_WITHIN:.0f} s, with the clock at {self.ui.clock}")
-        if chance.random() < 0.5:
-            self._note("the UI is killed, and its clock set back")
-            self.ui.signal(EVERYTHING, signal.SIGKILL)
-        else:
-            self._note("the UI is stopped, and its clock set back")
-            if left := self.ui.stop():
-                yield Violation("left", f"the stopped UI left {', '.join(left)} running")
-        self.ui.wait_until_gone()
-        self.ui.clock = ""
 
     def _step(self, chance: Random) -> Iterator[Violation]:
         standing = {
