@@ -98,7 +98,7 @@ def changed(package: Path) -> set[str]:
         ("readers/responses.py", "{22}", "{23}", HISTORY | SNAPSHOTS | METADATA),
         ("readers/catalog.py", '"bpm"', '"beats"', CATALOG | SNAPSHOTS),
         ("ingest/catalog_rows.py", "read.records += len(part)", "read.records += 1", CATALOG),
-        ("ingest/history_rows.py", "timedelta(days=1)", "timedelta(days=2)", HISTORY),
+        ("ingest/history_rows.py", "MEGABYTE = 1_000_000", "MEGABYTE = 2_000_000", HISTORY),
         ("ingest/playlist_rows.py", '"replaced"', '"superseded"', SNAPSHOTS),
         ("ingest/metadata_rows.py", "for key in sorted(responses)", "for key in responses", METADATA),
         ("ingest/columns.py", "range(len(rows))", "range(1, len(rows) + 1)", EXPORTED | METADATA | OVERRIDES),
