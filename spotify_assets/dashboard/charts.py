@@ -86,7 +86,9 @@ def columns_chart(
 
     encoding: dict[str, Any] = {
         "x": _across(x, x_title, time, is_band=True, ticks=ticks),
-        "y": alt.Y(f"{y}:Q", title=y_title, axis=alt.Axis(format=_axis_format(form), tickCount=5, **_steps(form))),
+        "y": alt.Y(
+            f"{y}:Q", title=y_title, axis=alt.Axis(format=_axis_format(form), tickCount=5, **_whole_steps(form))
+        ),
         "tooltip": [_tip(x, x_title, time, form=""), _tip(y, y_title, form=form)],
     }
     if color:
@@ -147,7 +149,7 @@ def _bar_spec(label: str, value: str, title: str, form: str, also: Sequence[str]
             labelBound=True,
             labelSeparation=8,
             titleAnchor="end",
-            **_steps(form),
+            **_whole_steps(form),
         ),
     )
     tips = [_tip(label, " ", form=""), _tip(value, title, form=form), *(_tip(one, one, form=WHOLE) for one in also)]
@@ -174,7 +176,7 @@ def lines_chart(
     """Lines, one for each value of `color`; of places, the first one on top, with `lowest` as the last of them."""
     import altair as alt
 
-    axis = alt.Axis(format=_axis_format(form), tickCount=5, **_steps(WHOLE if lowest else form))
+    axis = alt.Axis(format=_axis_format(form), tickCount=5, **_whole_steps(WHOLE if lowest else form))
     # A few places at least: one that never changes is on top.
     places = [1, max(lowest, FEWEST_PLACES)]
     scale = alt.Scale(reverse=True, domain=places, nice=False) if lowest else alt.Scale(zero=True)
@@ -409,7 +411,7 @@ def _axis_format(form: str) -> str:
     return "~%" if form == SHARE else ",~f"
 
 
-def _steps(form: str) -> dict[str, Any]:
+def _whole_steps(form: str) -> dict[str, Any]:
     """Least step between ticks: whole numbers have none between them."""
     return {"tickMinStep": 1} if form == WHOLE else {}
 

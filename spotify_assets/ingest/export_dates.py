@@ -12,7 +12,7 @@ class LandedFile(Protocol):
     def landed_at(self) -> datetime: ...
 
 
-class Export(Protocol):
+class DatedExport(Protocol):
     """What a source of a landed file tells; the attributes are those of `history_rows.SourceRead`."""
 
     @property
@@ -22,7 +22,7 @@ class Export(Protocol):
     valid_from: datetime | None
 
 
-def date_together(exports: Collection[Export]) -> None:
+def date_together(exports: Collection[DatedExport]) -> None:
     """Give all exports of a landed file one time: it is one export, and not all may tell when.
 
     That is the latest time that any of them tells, or where none does, the file's. A file's time beyond this machine's

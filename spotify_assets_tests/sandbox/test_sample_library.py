@@ -35,7 +35,7 @@ def test_playlists_hold_tracks_episodes_and_a_file_of_the_listeners_own(found):
     items = drives.items + kitchen.items
     assert not any(item["is_removed"] for item in items)
     assert all(item["added_at"] for item in items)
-    assert datetime(2024, 2, 29, tzinfo=UTC) <= found["Playlist1.json"].latest < LANDED_AT
+    assert datetime(2024, 2, 29, tzinfo=UTC) <= found["Playlist1.json"].dates.latest < LANDED_AT
 
 
 def test_the_library_is_of_the_stand_ins_catalogue(found):

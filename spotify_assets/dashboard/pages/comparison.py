@@ -61,8 +61,8 @@ def _two_spans(view: View, modes: Sequence[tuple[str, str, bool]]) -> Page:
     usual_first, usual_second = _year(last), None
     if len(years) == 1 and not view.asked.get("a"):
         # There is no other year to compare with.
-        usual_first = _month(filters.end)
-        usual_second = _month(usual_first[0] - timedelta(days=1))
+        usual_first = _month_of(filters.end)
+        usual_second = _month_of(usual_first[0] - timedelta(days=1))
     first = parse_span(view.asked.get("a")) or usual_first
     before = usual_second or _year(max(min(first[0].year, years[0] + 1) - 1, years[-1]))
     second = parse_span(view.asked.get("b")) or before
@@ -93,14 +93,14 @@ def _first_and_last(text: str) -> tuple[date, date] | None:
     start = parse_day((text + "-01-01")[: len("2024-01-01")])
     if start is None or len(text) not in (len("2024"), len("2024-01"), len("2024-01-01")):
         return None
-    return {4: _year(start.year), 7: _month(start)}.get(len(text), (start, start))
+    return {4: _year(start.year), 7: _month_of(start)}.get(len(text), (start, start))
 
 
 def _year(year: int) -> tuple[date, date]:
     return date(year, 1, 1), date(year, 12, 31)
 
 
-def _month(day: date) -> tuple[date, date]:
+def _month_of(day: date) -> tuple[date, date]:
     """First and last day of a day's month."""
     start = day.replace(day=1)
     return start, (start + timedelta(days=31)).replace(day=1) - timedelta(days=1)

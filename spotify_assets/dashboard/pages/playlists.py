@@ -80,7 +80,7 @@ def playlists_page(view: View) -> Page:
         "Playlists",
         has_period=False,
         lead=UNKNOWN if not is_known and view.rows("SELECT 1 FROM playlist_metrics LIMIT 1") else "",
-        blocks=_told(
+        blocks=_drop_unknown_plays(
             is_known,
             [
                 Block(
@@ -193,7 +193,7 @@ def playlist_page(view: View, key: str) -> Page:
     is_spotifys = len(identity) == 22 and identity.isascii() and identity.isalnum()
     return Page(
         about["playlist_name"],
-        _told(
+        _drop_unknown_plays(
             is_known,
             [
                 Block(
@@ -301,7 +301,7 @@ def playlist_page(view: View, key: str) -> Page:
     )
 
 
-def _told(are_plays_known: bool, blocks: list[Block]) -> list[Block]:
+def _drop_unknown_plays(are_plays_known: bool, blocks: list[Block]) -> list[Block]:
     """The blocks, without those of plays where none are known."""
     return [block for block in blocks if are_plays_known or block.name not in OF_PLAYS]
 
