@@ -43,7 +43,7 @@ test-spark-all: $(READY) $(JARS)  ## The same, and what takes longer: a bucket, 
 	@$(NEEDS_JAVA)
 	$(BIN)/pytest -n 0 spotify_assets_tests/spark
 
-test-slow: $(READY)  ## Run the slow tests: all jobs on S3, killed syncs, concurrent writers
+test-slow: $(READY)  ## Run the slow tests: all jobs on S3, killed syncs, concurrent writers, random changes
 	$(BIN)/pytest spotify_assets_tests/slow
 
 test-faults: $(READY)  ## Break a small lake at random for an hour, and compare it with a rebuild (MINUTES=60 SEED=1)
