@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import date
 
 import duckdb
@@ -185,6 +186,11 @@ def test_trust_accounts_for_every_record(full):
 def test_two_years_are_compared(full):
     words = full.block("/compare?a=2024&b=2023", "figures")
     assert "plays 5 1 +4" in words
+
+
+def test_a_listener_of_one_year_has_the_last_month_compared_with_the_one_before(tmp_path, site_of):
+    page = site_of(write_warehouse(tmp_path / "w.duckdb", ONE)).text("/compare")
+    assert [re.search(rf'name="{name}" value="([^"]*)"', page)[1] for name in "ab"] == ["2024-05", "2024-04"]
 
 
 def test_any_two_spans_are_compared(full):

@@ -43,6 +43,22 @@ def test_the_funnel_is_titled_by_its_last_stage_that_is_known(tmp_path, site_of)
     assert "of plays reach the end" in funnel
 
 
+def test_playlists_without_plays_leave_out_what_is_played(full, tmp_path, site_of):
+    path = write_warehouse(tmp_path / "warehouse.duckdb", FULL)
+    said = "set SPOTIFY_ASSETS_LISTENER to somebody whose plays are here"
+    assert said not in full.words("/playlists")
+    assert "Plays since" in full.block("/playlist/51", "tracks")
+    assert 'id="dead-weight"' in full.text("/playlist/51")
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("DELETE FROM playlist_impact")
+    site = site_of(path)
+    assert site.words("/playlists").count(said) == 1
+    assert "Plays since" not in site.block("/playlist/51", "tracks")
+    for address in ("/playlists", "/playlist/51"):
+        for name in ("dead-weight", "uplift", "places"):
+            assert f'id="{name}"' not in site.text(address), (address, name)
+
+
 @pytest.mark.parametrize("page", ["/", "/artist/21", "/track/11"])
 def test_no_panel_is_of_unknown_things_alone(account_data, site_of, page):
     words = site_of(account_data).words(page)

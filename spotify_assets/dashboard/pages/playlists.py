@@ -60,11 +60,7 @@ ON_IT = """
     LEFT JOIN playlist_impact i ON i.playlist_key = p.playlist_key AND i.recording_key = r.canonical_recording_key
     WHERE p.playlist_key = $key AND p.is_current ORDER BY place, p.content_key
 """
-# What is left out where no plays are told for playlists.
-OF_PLAYS = ("dead-weight", "uplift", "places")
-UNKNOWN = (
-    "What of them is played, and what isn't, is told once SPOTIFY_ASSETS_LISTENER is somebody whose plays are here."
-)
+UNKNOWN = "To see what of them is played, set SPOTIFY_ASSETS_LISTENER to somebody whose plays are here."
 ARE_PLAYS_KNOWN = "SELECT 1 FROM playlist_impact LIMIT 1"
 SIZES = """
     SELECT snapshot_date AS start, count(*) AS items FROM fct_playlist_tracks WHERE playlist_key = $key
@@ -80,105 +76,110 @@ def playlists_page(view: View) -> Page:
         "Playlists",
         has_period=False,
         lead=UNKNOWN if not is_known and view.rows("SELECT 1 FROM playlist_metrics LIMIT 1") else "",
-        blocks=_drop_unknown_plays(
-            is_known,
-            [
-                Block(
-                    "playlists",
-                    view.query(LISTS),
-                    _lists_title,
-                    [
-                        Column("playlist", "Playlist", link=link),
-                        Column("tracks", "Tracks", "count"),
-                        Column("hours", "Hours", "decimal"),
-                        Column("entries_per_30_days", "In per month", "decimal"),
-                        Column("exits_per_30_days", "Out per month", "decimal"),
-                        Column("half_life_days", "Half-life in days", "count"),
-                        Column("favourites_share", "Of your top 100", "share"),
-                    ],
-                    note="As of each one's latest snapshot. After its half-life, half of what was on it is gone.",
-                    empty="No playlist was captured: see spotify-assets snapshot, or import your account data.",
-                    pictures=True,
-                ),
-                Block(
-                    "changes",
-                    view.query(CHANGES.format(where="c.change <> 'moved'")),
-                    _changes_title,
-                    [
-                        Column("snapshot_date", "Day", "day"),
-                        Column("playlist", "Playlist", link=link),
-                        Column("change", "What"),
-                        Column("track", "Track", link=view.link("/track", "recording_key")),
-                        Column("artist", "Artist"),
-                        Column("place", "Place", "count"),
-                    ],
-                    note="What entered and left, latest first.",
-                    empty="Nothing entered or left between snapshots.",
-                    shown=20,
-                ),
-                Block(
-                    "dead-weight",
-                    view.query(DEAD.format(where="")),
-                    lambda rows: f"{plural(len(rows), 'track')} you keep and never play",
-                    [
-                        *parts.name_columns(view, "track"),
-                        Column("playlist", "Playlist", link=link),
-                        Column("days_listed", "Days on it", "count", bar=True),
-                        Column("days_since_last_play", "Days since a play", "count"),
-                    ],
-                    note="On a playlist for 90 days or more, and not played since.",
-                    empty="Everything on your playlists is played.",
-                    shown=20,
-                ),
-                Block(
-                    "uplift",
-                    view.query(UPLIFT),
-                    _uplift_title,
-                    [
-                        Column("playlist", "Playlist", link=link),
-                        Column("tracks", "Tracks", "count"),
-                        Column("plays_before", "28 days before", "count"),
-                        Column("plays_after", "28 days after", "count"),
-                        Column("uplift", "Uplift", "change"),
-                    ],
-                    note="Plays before and after a track was added.",
-                    empty="It is not known when tracks were added.",
-                    is_half=True,
-                ),
-                Block(
-                    "places",
-                    view.query(BUCKETS),
-                    lambda rows: f"The top of a playlist is played {rows[0]['plays_each']:.1f} times a track",
-                    [
-                        Column("place", "Place"),
-                        Column("plays_each", "Plays each", "decimal"),
-                        Column("skip_rate", "Skipped", "share"),
-                        Column("tracks", "Tracks", "count"),
-                    ],
-                    chart=lambda rows: charts.columns_chart(
-                        "place", "plays_each", x_title="place on the playlist", y_title="plays per track"
-                    ),
-                    note="Plays since a track was added.",
-                    empty="Nothing is on these playlists.",
-                    is_half=True,
-                ),
-                Block(
-                    "overlaps",
-                    view.query(OVERLAPS),
-                    lambda rows: f"{rows[0]['name_a']} and {rows[0]['name_b']} share {write_count(rows[0]['shared'])}",
-                    [
-                        Column("name_a", "Playlist", link=view.link("/playlist", "a_key")),
-                        Column("name_b", "And", link=view.link("/playlist", "b_key")),
-                        Column("shared", "Shared", "count"),
-                        Column("jaccard", "Of both", "share", bar=True),
-                    ],
-                    note="Tracks that both have, of those that either has (the Jaccard index).",
-                    empty="No two playlists share a track.",
-                    shown=10,
-                ),
-            ],
-        ),
+        blocks=[
+            Block(
+                "playlists",
+                view.query(LISTS),
+                _lists_title,
+                [
+                    Column("playlist", "Playlist", link=link),
+                    Column("tracks", "Tracks", "count"),
+                    Column("hours", "Hours", "decimal"),
+                    Column("entries_per_30_days", "In per month", "decimal"),
+                    Column("exits_per_30_days", "Out per month", "decimal"),
+                    Column("half_life_days", "Half-life in days", "count"),
+                    Column("favourites_share", "Of your top 100", "share"),
+                ],
+                note="As of each one's latest snapshot. After its half-life, half of what was on it is gone.",
+                empty="No playlist was captured: see spotify-assets snapshot, or import your account data.",
+                pictures=True,
+            ),
+            Block(
+                "changes",
+                view.query(CHANGES.format(where="c.change <> 'moved'")),
+                _changes_title,
+                [
+                    Column("snapshot_date", "Day", "day"),
+                    Column("playlist", "Playlist", link=link),
+                    Column("change", "What"),
+                    Column("track", "Track", link=view.link("/track", "recording_key")),
+                    Column("artist", "Artist"),
+                    Column("place", "Place", "count"),
+                ],
+                note="What entered and left, latest first.",
+                empty="Nothing entered or left between snapshots.",
+                shown=20,
+            ),
+            *(_blocks_of_plays(view) if is_known else []),
+            Block(
+                "overlaps",
+                view.query(OVERLAPS),
+                lambda rows: f"{rows[0]['name_a']} and {rows[0]['name_b']} share {write_count(rows[0]['shared'])}",
+                [
+                    Column("name_a", "Playlist", link=view.link("/playlist", "a_key")),
+                    Column("name_b", "And", link=view.link("/playlist", "b_key")),
+                    Column("shared", "Shared", "count"),
+                    Column("jaccard", "Of both", "share", bar=True),
+                ],
+                note="Tracks that both have, of those that either has (the Jaccard index).",
+                empty="No two playlists share a track.",
+                shown=10,
+            ),
+        ],
     )
+
+
+def _blocks_of_plays(view: View) -> list[Block]:
+    """What is played of all playlists, and what isn't."""
+    link = view.link("/playlist", "playlist_key")
+    return [
+        Block(
+            "dead-weight",
+            view.query(DEAD.format(where="")),
+            lambda rows: f"{plural(len(rows), 'track')} you keep and never play",
+            [
+                *parts.name_columns(view, "track"),
+                Column("playlist", "Playlist", link=link),
+                Column("days_listed", "Days on it", "count", bar=True),
+                Column("days_since_last_play", "Days since a play", "count"),
+            ],
+            note="On a playlist for 90 days or more, and not played since.",
+            empty="Everything on your playlists is played.",
+            shown=20,
+        ),
+        Block(
+            "uplift",
+            view.query(UPLIFT),
+            _uplift_title,
+            [
+                Column("playlist", "Playlist", link=link),
+                Column("tracks", "Tracks", "count"),
+                Column("plays_before", "28 days before", "count"),
+                Column("plays_after", "28 days after", "count"),
+                Column("uplift", "Uplift", "change"),
+            ],
+            note="Plays before and after a track was added.",
+            empty="It is not known when tracks were added.",
+            is_half=True,
+        ),
+        Block(
+            "places",
+            view.query(BUCKETS),
+            lambda rows: f"The top of a playlist is played {rows[0]['plays_each']:.1f} times a track",
+            [
+                Column("place", "Place"),
+                Column("plays_each", "Plays each", "decimal"),
+                Column("skip_rate", "Skipped", "share"),
+                Column("tracks", "Tracks", "count"),
+            ],
+            chart=lambda rows: charts.columns_chart(
+                "place", "plays_each", x_title="place on the playlist", y_title="plays per track"
+            ),
+            note="Plays since a track was added.",
+            empty="Nothing is on these playlists.",
+            is_half=True,
+        ),
+    ]
 
 
 def playlist_page(view: View, key: str) -> Page:
@@ -193,106 +194,93 @@ def playlist_page(view: View, key: str) -> Page:
     is_spotifys = len(identity) == 22 and identity.isascii() and identity.isalnum()
     return Page(
         about["playlist_name"],
-        _drop_unknown_plays(
-            is_known,
-            [
-                Block(
-                    "figures",
-                    view.query(ABOUT, key=number),
-                    lambda rows: f"{plural(rows[0]['tracks'], 'track')} by {plural(rows[0]['artists'], 'artist')}",
-                    [
-                        Column("tracks", "Tracks", "count"),
-                        Column("artists", "Artists", "count"),
-                        Column("snapshots", "Snapshots", "count"),
-                    ],
-                    figures=lambda rows: [
-                        Figure(
-                            "tracks", write_count(rows[0]["tracks"]), [f"{write_count(rows[0]['contents_ever'])} ever"]
-                        ),
-                        Figure(
-                            "hours",
-                            written(rows[0]["hours"], "decimal"),
-                            [f"length known of {write_count(rows[0]['length_known'])}"],
-                        ),
-                        Figure("in per month", written(rows[0]["entries_per_30_days"], "decimal")),
-                        Figure("out per month", written(rows[0]["exits_per_30_days"], "decimal")),
-                        Figure("half-life", written(rows[0]["half_life_days"], "count"), ["days"]),
-                        Figure("of your top 100", written(rows[0]["favourites_share"], "share")),
-                        Figure(
-                            "snapshots",
-                            write_count(rows[0]["snapshots"]),
-                            [f"the last on {write_day(rows[0]['last_snapshot_on'])}"],
-                        ),
-                    ],
-                ),
-                Block(
-                    "size",
-                    view.query(SIZES, key=number),
-                    _size_title,
-                    [Column("start", "Day", "day"), Column("items", "Items", "count")],
-                    chart=lambda rows: charts.lines_chart(
-                        "start",
-                        "items",
-                        x_title="day of the snapshot",
-                        y_title="items",
-                        time="%-d %b %Y",
-                        form=charts.WHOLE,
-                        dots=len(rows) < 60,
+        [
+            Block(
+                "figures",
+                view.query(ABOUT, key=number),
+                lambda rows: f"{plural(rows[0]['tracks'], 'track')} by {plural(rows[0]['artists'], 'artist')}",
+                [
+                    Column("tracks", "Tracks", "count"),
+                    Column("artists", "Artists", "count"),
+                    Column("snapshots", "Snapshots", "count"),
+                ],
+                figures=lambda rows: [
+                    Figure(
+                        "tracks", write_count(rows[0]["tracks"]), [f"{write_count(rows[0]['contents_ever'])} ever"]
                     ),
-                    note="Items by snapshot.",
+                    Figure(
+                        "hours",
+                        written(rows[0]["hours"], "decimal"),
+                        [f"length known of {write_count(rows[0]['length_known'])}"],
+                    ),
+                    Figure("in per month", written(rows[0]["entries_per_30_days"], "decimal")),
+                    Figure("out per month", written(rows[0]["exits_per_30_days"], "decimal")),
+                    Figure("half-life", written(rows[0]["half_life_days"], "count"), ["days"]),
+                    Figure("of your top 100", written(rows[0]["favourites_share"], "share")),
+                    Figure(
+                        "snapshots",
+                        write_count(rows[0]["snapshots"]),
+                        [f"the last on {write_day(rows[0]['last_snapshot_on'])}"],
+                    ),
+                ],
+            ),
+            Block(
+                "size",
+                view.query(SIZES, key=number),
+                _size_title,
+                [Column("start", "Day", "day"), Column("items", "Items", "count")],
+                chart=lambda rows: charts.lines_chart(
+                    "start",
+                    "items",
+                    x_title="day of the snapshot",
+                    y_title="items",
+                    time="%-d %b %Y",
+                    form=charts.WHOLE,
+                    dots=len(rows) < 60,
                 ),
-                Block(
-                    "tracks",
-                    view.query(ON_IT, key=number),
-                    "On it now",
-                    [
-                        Column("place", "#", "count"),
-                        *parts.name_columns(view, "track"),
-                        Column("first_seen_on", "Since", "day"),
-                        *(
-                            [
-                                Column("plays_since", "Plays since", "count", bar=True),
-                                Column("skip_rate", "Skipped", "share"),
-                            ]
-                            if is_known
-                            else []
-                        ),
-                    ],
-                    note="In the order of the playlist; plays are of the listener in SPOTIFY_ASSETS_LISTENER."
-                    if is_known
-                    else "In the order of the playlist.",
-                    shown=25,
-                    pictures=True,
-                    empty="It is empty.",
-                ),
-                Block(
-                    "changes",
-                    view.query(CHANGES.format(where="c.playlist_key = $key"), key=number),
-                    _changes_title,
-                    [
-                        Column("snapshot_date", "Day", "day"),
-                        Column("change", "What"),
-                        Column("track", "Track", link=view.link("/track", "recording_key")),
-                        Column("artist", "Artist"),
-                        Column("place", "Place", "count"),
-                        Column("places_up", "Moved", "change"),
-                    ],
-                    empty="Nothing changed between snapshots.",
-                    shown=10,
-                ),
-                Block(
-                    "dead-weight",
-                    view.query(DEAD.format(where=" AND i.playlist_key = $key"), key=number),
-                    lambda rows: f"{plural(len(rows), 'track')} you keep and never play",
-                    [
-                        *parts.name_columns(view, "track"),
-                        Column("days_listed", "Days on it", "count", bar=True),
-                        Column("days_since_last_play", "Days since a play", "count"),
-                    ],
-                    empty="Nothing that has been on it for 90 days is unplayed.",
-                ),
-            ],
-        ),
+                note="Items by snapshot.",
+            ),
+            Block(
+                "tracks",
+                view.query(ON_IT, key=number),
+                "On it now",
+                [
+                    Column("place", "#", "count"),
+                    *parts.name_columns(view, "track"),
+                    Column("first_seen_on", "Since", "day"),
+                    *(
+                        [
+                            Column("plays_since", "Plays since", "count", bar=True),
+                            Column("skip_rate", "Skipped", "share"),
+                        ]
+                        if is_known
+                        else []
+                    ),
+                ],
+                note="In the order of the playlist; plays are of the listener in SPOTIFY_ASSETS_LISTENER."
+                if is_known
+                else "In the order of the playlist.",
+                shown=25,
+                pictures=True,
+                empty="It is empty.",
+            ),
+            Block(
+                "changes",
+                view.query(CHANGES.format(where="c.playlist_key = $key"), key=number),
+                _changes_title,
+                [
+                    Column("snapshot_date", "Day", "day"),
+                    Column("change", "What"),
+                    Column("track", "Track", link=view.link("/track", "recording_key")),
+                    Column("artist", "Artist"),
+                    Column("place", "Place", "count"),
+                    Column("places_up", "Moved", "change"),
+                ],
+                empty="Nothing changed between snapshots.",
+                shown=10,
+            ),
+            *([_dead_weight_block(view, number)] if is_known else []),
+        ],
         lead=about["description"] or "",
         crumbs=[("Playlists", view.to("/playlists"))],
         has_period=False,
@@ -301,9 +289,18 @@ def playlist_page(view: View, key: str) -> Page:
     )
 
 
-def _drop_unknown_plays(are_plays_known: bool, blocks: list[Block]) -> list[Block]:
-    """The blocks, without those of plays where none are known."""
-    return [block for block in blocks if are_plays_known or block.name not in OF_PLAYS]
+def _dead_weight_block(view: View, key: int) -> Block:
+    return Block(
+        "dead-weight",
+        view.query(DEAD.format(where=" AND i.playlist_key = $key"), key=key),
+        lambda rows: f"{plural(len(rows), 'track')} you keep and never play",
+        [
+            *parts.name_columns(view, "track"),
+            Column("days_listed", "Days on it", "count", bar=True),
+            Column("days_since_last_play", "Days since a play", "count"),
+        ],
+        empty="Nothing that has been on it for 90 days is unplayed.",
+    )
 
 
 def _size_title(rows: Rows) -> str:
