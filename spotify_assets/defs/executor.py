@@ -7,10 +7,12 @@ of a small lake's queries planning is most; on S3, most is waiting for requests.
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from queue import Empty, SimpleQueue
 from threading import Thread
+from typing import Any
 
 import dagster as dg
 
@@ -36,6 +38,8 @@ from dagster._core.executor.base import Executor
 StepReport = tuple[StepExecutionContext, DagsterEvent | BaseException | None]
 # How often to look for a step whose next attempt is due, and for a signal that another thread received.
 LOOK_AGAIN_SECONDS = 0.2
+# What Python shows nobody unless asked to.
+HIDDEN_WARNINGS = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 
 
 class ThreadExecutor(Executor):
@@ -90,6 +94,7 @@ class ThreadExecutor(Executor):
         reports: SimpleQueue[StepReport] = SimpleQueue()
         running: dict[str, StepExecutionContext] = {}
         with (
+            _own_warning_filters(),
             InstanceConcurrencyContext(context.instance, context.dagster_run) as slots,
             plan.start(
                 retry_mode=context.retry_mode,
@@ -123,6 +128,24 @@ class ThreadExecutor(Executor):
                 if running[step_context.step.key] is step_context:
                     del running[step_context.step.key]
                     active.verify_complete(context, step_context.step.key)
+
+
+@contextmanager
+def _own_warning_filters() -> Iterator[None]:
+    """Show no `HIDDEN_WARNINGS`, and bring the process's filters of warnings back at the end.
+
+    Threads share these filters. scikit-learn resets them for a moment, and what another step saved in that moment, as
+    Dagster does at the start of each, is what it brings back: from then on, every warning would be shown.
+    """
+    show = warnings.showwarning
+
+    def show_unless_hidden(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, HIDDEN_WARNINGS):
+            show(message, category, *where, **more)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show_unless_hidden
+        yield
 
 
 def _run_step(context: StepExecutionContext, reports: "SimpleQueue[StepReport]") -> None:

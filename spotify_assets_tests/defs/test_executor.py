@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 
 import dagster as dg
 import pytest
@@ -193,3 +194,30 @@ def test_events_are_stored_in_the_order_in_which_they_happen(run):
     for number in range(12):
         of_step = [kind for key, kind in found if key == f"t{number}"]
         assert (of_step[0], of_step[-1]) == ("STEP_START", "STEP_SUCCESS")
+
+
+def test_filters_of_warnings_that_steps_leave_to_each_other_do_no_harm(run, recwarn):
+    is_reset, is_saved, is_over = threading.Event(), threading.Event(), threading.Event()
+
+    def resets():
+        with warnings.catch_warnings():
+            warnings.resetwarnings()
+            is_reset.set()
+            assert is_saved.wait(SECONDS)
+        is_over.set()
+
+    def saves():
+        assert is_reset.wait(SECONDS)
+        with warnings.catch_warnings():
+            is_saved.set()
+            assert is_over.wait(SECONDS)
+
+    def warns():
+        assert not warnings.filters
+        warnings.warn("of old", DeprecationWarning, stacklevel=1)
+        warnings.warn("of the user", UserWarning, stacklevel=1)
+
+    before = list(warnings.filters)
+    assert run([named("a", resets), named("b", saves), named("c", warns, "a", "b")]).success
+    assert warnings.filters == before
+    assert [str(warning.message) for warning in recwarn if "of " in str(warning.message)] == ["of the user"]
