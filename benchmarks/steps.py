@@ -2,7 +2,8 @@
 
 Ten years of four listeners are synced for the first time, then fifty plays more, as a poll of the Web API brings, then
 the month after, by `spotify-assets sync`, which publishes to the DuckDB file. Durations of single tables are of syncs
-with one table at once, as Dagster records them.
+with one table at once, as Dagster records them; "everything else" is the start of the command, finding what is stale,
+Dagster itself and publishing.
 """
 
 import argparse
