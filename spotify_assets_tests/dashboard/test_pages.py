@@ -261,3 +261,21 @@ def test_without_a_model_popularity_says_what_to_bring(tmp_path, site_of):
     words = site_of(path).words("/popularity")
     assert "There is no popularity model" in words
     assert "500 tracks of 50 artists or more" in words
+
+
+def test_the_funnel_is_of_plays_of_which_it_is_known(tmp_path, site_of):
+    """Of Anna's five plays of tracks of 300 s: 100, 300, 20 (skipped), 180 and 400 s."""
+    path = write_warehouse(tmp_path / "warehouse.duckdb", FULL)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("UPDATE fct_plays SET skipped = NULL WHERE ms_played = 100000")
+        connection.execute("UPDATE dim_track SET duration_ms = NULL WHERE recording_key = 12")
+    stages = site_of(path).text("/behaviour?csv=funnel").strip().splitlines()
+    assert stages == [
+        "stage,plays,known,share",
+        "all plays,5,5,1.0",
+        "5 seconds or more,5,5,1.0",
+        "30 seconds or more,4,5,0.8",
+        '"of these, not skipped",3,4,0.75',
+        "half of the track or more,3,4,0.75",
+        "played to the end,4,5,0.8",
+    ]

@@ -18,6 +18,7 @@ TRIPS = """
 LAST_STAGES = {
     "30 seconds or more": "last 30 seconds",
     "of these, not skipped": "last 30 seconds and are not skipped",
+    "half of the track or more": "reach half of the track",
     "played to the end": "reach the end",
 }
 
@@ -28,21 +29,26 @@ def behaviour_page(view: View) -> Page:
     hours = f"WITH {heard_hours(view.filters, by=['date', 'platform']).strip()}"
     funnel = f"""
     {plays},
+    lengths AS (
+        SELECT r.recording_key, t.duration_ms FROM dim_recording r
+        JOIN dim_track t ON t.track_key = r.canonical_track_key WHERE t.duration_ms > 0
+    ),
     sums AS (
-        SELECT count(*) AS all_plays, count(*) FILTER (ms_played >= 10000) AS ten,
-            count(*) FILTER (is_stream) AS streams,
-            count(*) FILTER (is_stream AND skipped IS NOT TRUE) AS unskipped,
+        SELECT count(*) AS plays, count(*) FILTER (ms_played >= 5000) AS five, count(*) FILTER (is_stream) AS streams,
+            count(*) FILTER (is_stream AND NOT skipped) AS unskipped, count(skipped) AS skips_known,
+            count(*) FILTER (2 * ms_played >= duration_ms) AS half, count(duration_ms) AS lengths_known,
             count(*) FILTER (reason_end_key = 'trackdone') AS finished,
-            count(skipped) AS skips_known, count(*) FILTER (reason_end_key <> 'unknown') AS ends_known
-        FROM heard WHERE content_type = 'track'
+            count(*) FILTER (reason_end_key <> 'unknown') AS ends_known
+        FROM heard LEFT JOIN lengths USING (recording_key) WHERE content_type = 'track'
     )
-    SELECT stage, plays, plays / nullif(max(plays) OVER (), 0) AS share FROM (
-        SELECT 1 AS place, 'all plays' AS stage, all_plays AS plays FROM sums UNION ALL
-        SELECT 2, '10 seconds or more', ten FROM sums UNION ALL
-        SELECT 3, '30 seconds or more', streams FROM sums UNION ALL
-        SELECT 4, 'of these, not skipped', unskipped FROM sums WHERE skips_known > 0 UNION ALL
-        SELECT 5, 'played to the end', finished FROM sums WHERE ends_known > 0
-    ) WHERE (SELECT all_plays FROM sums) > 0 ORDER BY place
+    SELECT stage, plays, known, plays / known AS share FROM (
+        SELECT 1 AS place, 'all plays' AS stage, plays, plays AS known FROM sums UNION ALL
+        SELECT 2, '5 seconds or more', five, plays FROM sums UNION ALL
+        SELECT 3, '30 seconds or more', streams, plays FROM sums UNION ALL
+        SELECT 4, 'of these, not skipped', unskipped, skips_known FROM sums UNION ALL
+        SELECT 5, 'half of the track or more', half, lengths_known FROM sums UNION ALL
+        SELECT 6, 'played to the end', finished, ends_known FROM sums
+    ) WHERE known > 0 ORDER BY place
     """
     by_year = f"""
     {plays}
@@ -100,11 +106,17 @@ def behaviour_page(view: View) -> Page:
                 "funnel",
                 view.query(funnel),
                 _funnel_title,
-                [Column("stage", "Plays"), Column("plays", "Number", "count"), Column("share", "Share", "share")],
+                [
+                    Column("stage", "Plays"),
+                    Column("plays", "Number", "count"),
+                    Column("known", "Of", "count"),
+                    Column("share", "Share", "share"),
+                ],
                 chart=lambda rows: charts.bars_chart(
-                    rows, "stage", "plays", title="plays of tracks", form=charts.WHOLE
+                    rows, "stage", "share", title="share of plays of tracks", form=charts.SHARE
                 ),
-                note="Plays of tracks, and how many of them got so far.",
+                note="The share of plays of tracks that got so far: of all plays, or of those of which skips, the "
+                "track's length or the end are known.",
                 is_half=True,
             ),
             Block(

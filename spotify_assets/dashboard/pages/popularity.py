@@ -147,7 +147,7 @@ def _needs() -> str:
     return (
         f"There is no popularity model. It learns from catalogue files that tell the popularity of {MIN_TRACKS} "
         f"tracks of {MIN_ARTISTS} artists or more: put them in the landing zone, and sync. "
-        "The page on catalogue files says which there are."
+        "docs/catalogue.md says which there are."
     )
 
 

@@ -56,7 +56,7 @@ DIVERSITY = """
     FROM period_listening WHERE listener = $listener AND period_type = 'year' AND effective_artists IS NOT NULL
     ORDER BY year
 """
-KNOWN = "It needs catalogue files or captured playlists: see the page on catalogue files."
+KNOWN = "It needs catalogue files or captured playlists: docs/catalogue.md says where they come from."
 
 
 def taste_page(view: View) -> Page:
