@@ -33,6 +33,7 @@ def connect_lake(
 
     Raises:
         DamagedTableError: A table's log, or the first of its files, can't be read.
+        DeltaProtocolError: Another program gave a table features that `deltalake` can't read.
         StorageError: The lake can't be reached.
     """
     # Otherwise a name that is no table is looked for among the variables of Python's callers.
@@ -70,8 +71,11 @@ def _parquet_files(delta: DeltaTable, model: LakeTable) -> list[str] | None:
     """Paths of a table's files; None if it has none, or if DuckDB would not read them as the log describes them.
 
     Files don't hold the partition column: DuckDB takes it from the path, as `month=2024-01-01`. A column that some
-    files lack, as after another program added it, would be an error.
+    files lack, as after another program added it, would be an error. Features beyond reader version 1, such as
+    deletion vectors, change what a file's rows are; `deltalake` refuses those that it can't read.
     """
+    if delta.protocol().min_reader_version != 1:
+        return None
     partitions = [LAYOUT_COLUMN] if model.is_partitioned else []
     if [field.name for field in delta.schema().fields] != model.columns:
         return None

@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
+from deltalake.exceptions import DeltaProtocolError
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
@@ -83,6 +84,12 @@ def test_a_column_that_another_program_added_is_null_in_files_before_it(lake):
     months(lake, mood=["calm", "wild"])
     rows = connect_lake(lake, ["plays"]).sql("SELECT mood FROM plays ORDER BY 1").fetchall()
     assert rows == [("calm",), ("wild",), (None,), (None,)]
+
+
+def test_rows_that_only_a_deletion_vector_deletes_are_not_read(lake):
+    lake.open("genre_trends").alter.set_table_properties({"delta.enableDeletionVectors": "true"})
+    with pytest.raises(DeltaProtocolError, match="deletionVectors"):
+        connect_lake(lake, ["genre_trends"])
 
 
 def test_no_library_that_is_slow_to_import_is_needed(lake):
