@@ -62,7 +62,7 @@ def _serve_localbucket(port: int, folder: str, latency: float) -> None:
     import localbucket
 
     class Handler(localbucket.S3Handler):
-        """Adds the one call that localbucket lacks: DeleteObjects."""
+        """Adds the one call that localbucket lacks, DeleteObjects, and lists without reading the whole bucket."""
 
         data_root = Path(folder)
         # Headers and body are written one after another: with Nagle's algorithm the client's delayed ACK costs 40 ms.
@@ -72,6 +72,22 @@ def _serve_localbucket(port: int, folder: str, latency: float) -> None:
         def _dispatch(self, action: Any) -> None:
             time.sleep(latency)
             super()._dispatch(action)
+
+        def _list_entries(
+            self, bucket_dir: Path, prefix: str, delimiter: str, marker: str, *page: Any
+        ) -> tuple[list[tuple[str, Path]], list[str], bool, str]:
+            folder = prefix[: prefix.rfind("/") + 1]
+            if folder.startswith("/") or ".." in folder or (marker and not marker.startswith(folder)):
+                folder = ""
+            contents, prefixes, is_truncated, last = super()._list_entries(
+                bucket_dir / folder, prefix.removeprefix(folder), delimiter, marker.removeprefix(folder), *page
+            )
+            return (
+                [(folder + key, path) for key, path in contents],
+                [folder + common for common in prefixes],
+                is_truncated,
+                last[:2] + folder + last[2:] if last else "",
+            )
 
         def _post_request(self, bucket: str, key: str) -> None:
             if key or "delete" not in self.query:
