@@ -1,15 +1,18 @@
 """Dagster's SQLite event log with connections that stay open; `dagster.yaml` names the class.
 
 Dagster's own storage opens and closes a connection for each event, and closing writes the journal back. That takes
-20 ms for each asset and partition, most of the time of a first sync of ten years. Paths and schema of the databases
-are unchanged, and Dagster's own storage may read and write them at the same time.
+20 ms for each asset and partition, most of the time of a first sync of ten years. It also commits several times for an
+event, and for each event of a batch: of what a run is going to do, and of the partitions of a step. Paths and schema
+of the databases are unchanged, and Dagster's own storage may read and write them at the same time.
 """
 
+import os
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import dagster as dg
@@ -22,6 +25,9 @@ from sqlalchemy.pool import StaticPool
 # One database for the index, and one for each active run.
 OPEN_SHARDS = 6
 BUSY_TIMEOUT_SECONDS = 60
+
+# Dagster hands over events in batches only where this variable sets how many.
+os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
 
 
 class PersistentSqliteEventLogStorage(SqliteEventLogStorage):
@@ -37,15 +43,22 @@ class PersistentSqliteEventLogStorage(SqliteEventLogStorage):
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._tables: set[str] = set()
         self._inst_data = inst_data
+        # By shard, while events are stored: connections whose transactions end together.
+        self._shared: dict[str, Connection] | None = None
         self._is_open = base_dir is not None
         if base_dir is not None:
-            super().__init__(base_dir, inst_data)
+            self._open(base_dir)
+
+    def _open(self, base_dir: str) -> None:
+        super().__init__(base_dir, self._inst_data)
+        # Dagster's lock is held by each connection, and can't be held by one within another.
+        self._db_lock = RLock()  # type: ignore[assignment]
 
     def register_instance(self, instance: dg.DagsterInstance) -> None:
         """Open the log in the instance's folder. Dagster calls this before any other method."""
         if not self._is_open:
             self._is_open = True
-            super().__init__(str(Path(instance.root_directory, "history", "runs")), self._inst_data)
+            self._open(str(Path(instance.root_directory, "history", "runs")))
         super().register_instance(instance)
 
     @classmethod
@@ -63,8 +76,38 @@ class PersistentSqliteEventLogStorage(SqliteEventLogStorage):
             if shard not in self._initialized_dbs:
                 self._initdb(engine)
                 self._initialized_dbs.add(shard)
-            with engine.begin() as connection:
-                yield connection
+            if self._shared is None:
+                with engine.begin() as connection:
+                    yield connection
+            else:
+                if shard not in self._shared:
+                    self._shared[shard] = engine.connect()
+                    self._shared[shard].begin()
+                yield self._shared[shard]
+
+    def store_event(self, event: dg.EventLogEntry) -> None:
+        """Store an event, in one transaction of each database."""
+        self.store_event_batch([event])
+
+    def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
+        """Store events, in one transaction of each database: all of them, or none."""
+        with self._one_transaction():
+            for event in events:
+                super().store_event(event)
+
+    @contextmanager
+    def _one_transaction(self) -> Iterator[None]:
+        """Commit what is written within it to each database at its end, or roll it back."""
+        with self._db_lock:
+            self._shared = {}
+            try:
+                yield
+                for connection in self._shared.values():
+                    connection.commit()
+            finally:
+                shared, self._shared = self._shared, None
+                for connection in shared.values():
+                    connection.close()
 
     def _engine(self, shard: str) -> Engine:
         """Engine with one connection to a shard, for one thread at a time; the least recently used one is closed."""

@@ -30,7 +30,7 @@ def test_dagsters_own_storage_reads_what_it_wrote(tmp_path):
 
 @pytest.mark.parametrize(
     ("method", "digest"),
-    [("_connect", "b8435f266568"), ("__init__", "264c15baa761")],
+    [("_connect", "b8435f266568"), ("__init__", "264c15baa761"), ("store_event", "f89aed406024")],
 )
 def test_dagsters_methods_that_ours_stand_on_are_those_of_1_13_27(method, digest):
     """Another Dagster may do more when it connects: carry that over to ours, then write its digest here."""
@@ -56,6 +56,69 @@ def test_every_event_goes_through_connections_that_are_kept(tmp_path, monkeypatc
         run_id = dg.materialize([one], instance=instance).run_id
         assert len(instance.all_logs(run_id)) > 5
         assert opened == [instance.event_log_storage.conn_string_for_shard(run_id)]
+
+
+@dg.asset(
+    partitions_def=dg.StaticPartitionsDefinition([*"abc"]),
+    check_specs=[dg.AssetCheckSpec("good", asset="parts"), dg.AssetCheckSpec("better", asset="parts")],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def parts():
+    yield dg.MaterializeResult(
+        check_results=[dg.AssetCheckResult(check_name=name, passed=True) for name in ("good", "better")]
+    )
+
+
+def materialize_parts(instance):
+    tags = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "c"}
+    return dg.materialize([parts], instance=instance, tags=tags)
+
+
+def test_what_a_run_plans_and_the_partitions_of_a_step_are_stored_together(tmp_path, monkeypatch):
+    with dagster_instance(tmp_path / "log") as instance:
+        storage = instance.event_log_storage
+        store = storage.store_event_batch
+        batches = []
+
+        def noting(events):
+            batches.append([event.dagster_event.event_type_value for event in events if event.is_dagster_event])
+            store(events)
+
+        monkeypatch.setattr(storage, "store_event_batch", noting)
+        run = materialize_parts(instance)
+        assert run.success
+        together = {tuple(batch) for batch in batches if len(batch) > 1}
+        planned = ["ASSET_CHECK_EVALUATION_PLANNED"] * 2
+        assert ("ASSET_MATERIALIZATION",) * 3 in together
+        assert any(sorted(batch)[:2] == planned for batch in together)
+        records = instance.get_asset_records([dg.AssetKey("parts")])
+        assert records[0].asset_entry.last_run_id == run.run_id
+        assert instance.get_materialized_partitions(dg.AssetKey("parts")) == {*"abc"}
+        key = dg.AssetCheckKey(dg.AssetKey("parts"), "good")
+        [found] = storage.get_asset_check_execution_history(key, limit=5)
+        assert found.status.value == "SUCCEEDED"
+
+
+def test_a_batch_that_fails_leaves_nothing_and_is_stored_one_by_one(tmp_path, monkeypatch, capsys):
+    with dagster_instance(tmp_path / "log") as instance:
+        store = SqliteEventLogStorage.store_event
+        failed = []
+
+        def failing_once(self, event):
+            store(self, event)
+            told = event.dagster_event
+            if told and told.is_step_materialization and told.partition == "c" and not failed:
+                failed.append(event)
+                raise RuntimeError("the disk is full")
+
+        monkeypatch.setattr(SqliteEventLogStorage, "store_event", failing_once)
+        run = materialize_parts(instance)
+        assert failed
+        stored = instance.fetch_materializations(dg.AssetKey("parts"), limit=10).records
+        assert sorted(record.partition_key for record in stored) == [*"abc"]
+        told = [entry.dagster_event for entry in instance.all_logs(run.run_id) if entry.is_dagster_event]
+        assert sorted(event.partition for event in told if event.is_step_materialization) == [*"abc"]
+        assert "the disk is full" in capsys.readouterr().err
 
 
 def test_every_database_of_an_instance_waits_for_locks(tmp_path):
