@@ -78,13 +78,13 @@ class LakeFrames:
             keys: Consecutive partition keys; all rows if empty or if the table is not partitioned.
         """
         table = TABLES[name]
-        frame = self._view(name)
+        frame = self.session().table(self.view(name))
         if keys and table.is_partitioned:
             return frame.where(window_predicate(table, span_of(keys, windows_of(table, self.settings))))
         return frame
 
-    def _view(self, table: str) -> "DataFrame":
-        """Read the current version of a table through a temporary view.
+    def view(self, table: str) -> str:
+        """Name of the engine's temporary view of a table, which is of its current version.
 
         Without a view, an engine opens the table at each reference in a query: seven requests on S3, and possibly
         another version each time.
@@ -95,7 +95,7 @@ class LakeFrames:
             frame = self.session().read.format("delta").load(self._engine_uri(table))
             frame.createOrReplaceTempView(view)
             self._view_versions[table] = version
-        return self.session().table(view)
+        return view
 
     def _engine_uri(self, table: str) -> str:
         # A server elsewhere doesn't see this machine's links.
@@ -180,7 +180,7 @@ class LakeFrames:
                 fingerprints = dict.fromkeys(fingerprints, "outdated")
         else:
             for upstream in set(lineage.upstreams(table.name)) & set(self._view_versions):
-                self._view(upstream)
+                self.view(upstream)
         metadata = commits.commit_metadata(delta, token, fingerprints, span)
         # Without a predicate, Sail treats an overwrite of an empty table as an append: two at once double its rows.
         predicate = window_predicate(table, span) if span else "true"

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from spotify_assets.defs.checks.queries import run_queries
 from spotify_assets.defs.checks.records import WARN, LakeResource, records_digest, told_unreadable
 from spotify_assets.escaping import markdown_code
 from spotify_assets.settings import Settings
@@ -23,9 +24,10 @@ def unreadable_catalog_files(lake: LakeResource) -> dg.AssetCheckResult:
     blocking=True,
     description="Every row of a catalogue file of tracks is in catalog_tracks or in catalog_tracks_rejects, once.",
 )
-def every_catalog_track_once(lake: LakeResource) -> dg.AssetCheckResult:
+def every_catalog_track_once(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     names = ("raw_catalog_tracks", "catalog_tracks", "catalog_tracks_rejects")
-    landed, joined, rejected = (records_digest(lake.frames.read(name)) for name in names)
+    queries = run_queries(names, context, lake)
+    landed, joined, rejected = (records_digest(queries, queries.rows(name)) for name in names)
     is_complete = landed == tuple(a + b for a, b in zip(joined, rejected, strict=True))
     problem = (
         f"The rows in catalog_tracks ({joined[0]:,}) and catalog_tracks_rejects ({rejected[0]:,}) differ from the "

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 from pyspark.sql import DataFrame, Row
 
+from spotify_assets.defs.checks.queries import run_queries
 from spotify_assets.defs.checks.records import (
     MAX_NAMED,
     WARN,
@@ -68,23 +69,18 @@ def unreadable_files(lake: LakeResource) -> dg.AssetCheckResult:
     ],
 )
 def every_record_once(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
-    from pyspark.sql import functions as F
-
-    record = ["source_file", "source_row"]
-    listed = window_rows("raw_files", context, lake).where("records > 0")
-    raw = F.broadcast(listed.select("source_file", "first_reported_at", "last_reported_at")).join(
-        window_rows("raw_plays", context, lake).select(*record, "reported_at", "played_at"), "source_file"
-    )
+    queries = run_queries(("raw_files", "raw_plays", "plays", "rejected_plays"), context, lake)
+    listed = f"SELECT source_file, first_reported_at, last_reported_at FROM {queries.rows('raw_files')} "
+    raw = f"{queries.rows('raw_plays')} AS records JOIN ({listed} WHERE records > 0) AS files USING (source_file)"
     window = run_window("plays", context, lake)
     if window is not None:
-        is_valid = F.coalesce(
-            F.col("reported_at").between(F.col("first_reported_at"), F.col("last_reported_at")), F.lit(False)
-        )
-        within = is_valid & (F.col("played_at") >= window.start) & (F.col("played_at") < window.end)
-        raw = raw.where(within | ~is_valid if window.is_first else within)
+        is_valid = "coalesce(reported_at BETWEEN first_reported_at AND last_reported_at, false)"
+        within = f"{is_valid} AND {window_predicate(TABLES['plays'], window)}"
+        raw += f" WHERE {within}" + (f" OR NOT {is_valid}" if window.is_first else "")
     mismatch = find_mismatch(lake.lake)
-    landed = records_digest(raw)
-    kept, rejected = (records_digest(window_rows(name, context, lake)) for name in ("plays", "rejected_plays"))
+    landed, kept, rejected = (
+        records_digest(queries, rows) for rows in (raw, queries.rows("plays"), queries.rows("rejected_plays"))
+    )
     is_complete = landed == tuple(a + b for a, b in zip(kept, rejected, strict=True))
     problems = []
     if mismatch:
@@ -110,9 +106,10 @@ def every_record_once(context: dg.AssetCheckExecutionContext, lake: LakeResource
     name="track_keys_once",
     description="No two rows of a listener share a track_key: all ids and names of a recording are one row.",
 )
-def track_keys_once(lake: LakeResource) -> dg.AssetCheckResult:
-    shared = lake.frames.read("track_metrics").groupBy("listener", "track_key").count().where("count > 1")
-    keys = sorted({row["track_key"] for row in shared.limit(MAX_NAMED).collect()})
+def track_keys_once(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    queries = run_queries(["track_metrics"], context, lake)
+    shared = f"FROM {queries.rows('track_metrics')} GROUP BY listener, track_key HAVING count(*) > 1"
+    keys = sorted({key for (key,) in queries.ask(f"SELECT track_key {shared} LIMIT {MAX_NAMED}")})
     return dg.AssetCheckResult(passed=not keys, description=", ".join(map(markdown_code, keys)) or None)
 
 
@@ -137,18 +134,21 @@ def _totals_check_name(table: str) -> str:
     can_subset=True,
 )
 def metrics_equal_facts(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
-    from pyspark.sql import functions as F
-
     figures = ("plays", "streams", "ms_played", "skips")
-    by_fact = [F.count(F.lit(1)), F.count_if("is_stream"), F.sum("ms_played"), F.count_if("skipped")]
-    facts = window_rows("fct_plays", context, lake)
+    by_fact = "count(*), count(*) FILTER (WHERE is_stream), sum(ms_played), count(*) FILTER (WHERE skipped)"
+    by_metric = ", ".join(f"sum({figure})" for figure in figures)
     names = {key.name for key in context.selected_asset_check_keys}
-    for table, predicate in PARTIAL_AGGREGATES.items():
-        if _totals_check_name(table) not in names:
-            continue
-        counted = facts.where(predicate)
-        expected = [value or 0 for value in counted.agg(*by_fact).collect()[0]]
-        found = [value or 0 for value in window_rows(table, context, lake).agg(*map(F.sum, figures)).collect()[0]]
+    tables = [table for table in PARTIAL_AGGREGATES if _totals_check_name(table) in names]
+    queries = run_queries(["fct_plays", *tables], context, lake)
+    for table in tables:
+        predicate = PARTIAL_AGGREGATES[table]
+        expected, found = (
+            [int(value or 0) for value in queries.ask(query)[0]]
+            for query in (
+                f"SELECT {by_fact} FROM {queries.rows('fct_plays')} WHERE {predicate}",
+                f"SELECT {by_metric} FROM {queries.rows(table)}",
+            )
+        )
         different = [
             f"{figure}: {b:,} instead of {a:,}"
             for figure, a, b in zip(figures, expected, found, strict=True)
@@ -159,7 +159,7 @@ def metrics_equal_facts(context: dg.AssetCheckExecutionContext, lake: LakeResour
             check_name=_totals_check_name(table),
             passed=not different,
             description="; ".join(different) or None,
-            metadata=dict(zip(figures, map(int, found), strict=True)),
+            metadata=dict(zip(figures, found, strict=True)),
         )
 
 

@@ -1,18 +1,13 @@
 """Checks derived from the model; all of a table, except foreign keys, in one pass over the run's window."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from spotify_assets.defs.checks.window import window_rows
+from spotify_assets.defs.checks.queries import Queries, run_queries
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import lineage
-
-if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
 
 PRIMARY_KEY = "primary_key"
 NOT_NULL = "not_null"
@@ -51,51 +46,41 @@ def check_specs(table: str) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def count_violations(table: str, rows: "DataFrame") -> dict[str, dict[str, int]]:
+def count_violations(table: str, queries: Queries) -> dict[str, dict[str, int]]:
     """Count rows that violate each rule, by check and rule, in one pass; without foreign keys."""
-    from pyspark.sql import functions as F
-
-    keys = TABLES[table].primary_key
-    measures: dict[tuple[str, str], Column] = {("rows", "rows"): F.count(F.lit(1))}
-    for name in TABLES[table].required_columns:
-        measures[NOT_NULL, name] = F.count_if(F.col(name).isNull())
-    for name, condition in TABLES[table].check_constraints.items():
-        measures[CONSTRAINTS, name] = F.count_if(~F.expr(condition))
-    for name, values in TABLES[table].accepted_values.items():
-        measures[ACCEPTED_VALUES, name] = F.count_if(~F.col(name).isin(*values))
+    model, rows = TABLES[table], queries.rows(table)
+    column = {name: f"{queries.quote}{name}{queries.quote}" for name in model.columns}
+    keys = ", ".join(column[name] for name in model.primary_key)
+    measures = {("rows", "rows"): "count(*)"}
+    for name in model.required_columns:
+        measures[NOT_NULL, name] = f"count(*) FILTER (WHERE {column[name]} IS NULL)"
+    for name, condition in model.check_constraints.items():
+        measures[CONSTRAINTS, name] = f"count(*) FILTER (WHERE NOT ({condition}))"
+    for name, values in model.accepted_values.items():
+        accepted = ", ".join(f"'{value}'" for value in values)
+        measures[ACCEPTED_VALUES, name] = f"count(*) FILTER (WHERE {column[name]} NOT IN ({accepted}))"
     if keys:
-        measures[PRIMARY_KEY, "distinct"] = F.countDistinct(F.xxhash64(*keys))
-    counted = rows.agg(*[column.alias(f"m{index}") for index, column in enumerate(measures.values())]).collect()[0]
+        measures[PRIMARY_KEY, "distinct"] = f"count(DISTINCT {queries.hash64}({keys}))"
+    [counted] = queries.ask(f"SELECT {', '.join(measures.values())} FROM {rows}")
     found: dict[str, dict[str, int]] = {}
     for (check, rule), count in zip(measures, counted, strict=True):
         found.setdefault(check, {})[rule] = count
     if keys:
         total, distinct = found.pop("rows")["rows"], found[PRIMARY_KEY].pop("distinct")
         if total != distinct:  # maybe a hash collision: count the keys themselves
-            distinct = rows.select(*keys).distinct().count()
-        found[PRIMARY_KEY][", ".join(keys)] = total - distinct
+            [(distinct,)] = queries.ask(f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM {rows})")
+        found[PRIMARY_KEY][", ".join(model.primary_key)] = total - distinct
     return found
 
 
-def unresolved_keys(table: str, rows: "DataFrame", load: Callable[[str], "DataFrame"]) -> dict[str, int]:
-    """Count distinct foreign keys that do not exist in the referenced table, by column, in one query.
-
-    Args:
-        table: The referencing table.
-        rows: Its rows.
-        load: Returns the rows of a referenced table.
-    """
-    from pyspark.sql import functions as F
-
+def unresolved_keys(table: str, queries: Queries) -> dict[str, int]:
+    """Count distinct foreign keys that do not exist in the referenced table, by column, in one query."""
     counts = [
-        rows.select(column)
-        .distinct()
-        .join(load(target).select(F.col(key).alias(column)), column, "left_anti")
-        .agg(F.count(F.lit(1)).alias("missing"))
-        .select(F.lit(column).alias("column"), "missing")
+        f"SELECT '{column}', count(*) FROM (SELECT {column} FROM {queries.rows(table)} "
+        f"EXCEPT SELECT {key} FROM {queries.rows(target)})"
         for column, (target, key) in TABLES[table].foreign_keys.items()
     ]
-    return {row["column"]: row["missing"] for row in reduce(lambda one, other: one.union(other), counts).collect()}
+    return dict(map(tuple, queries.ask(" UNION ALL ".join(counts))))
 
 
 def _check_result(table: str, check: str, broken: dict[str, int], unit: str) -> dg.AssetCheckResult:
@@ -154,11 +139,10 @@ def _check_results(
     """Results of these checks of a table."""
     if not names:
         return
-    rows = window_rows(table, context, lake)
+    queries = run_queries((table, *TABLES[table].references), context, lake)
     if FOREIGN_KEYS in names:
-        missing = unresolved_keys(table, rows, lambda target: window_rows(target, context, lake))
-        yield _check_result(table, FOREIGN_KEYS, missing, "keys not found")
+        yield _check_result(table, FOREIGN_KEYS, unresolved_keys(table, queries), "keys not found")
     if names - {FOREIGN_KEYS}:
-        found = count_violations(table, rows)
+        found = count_violations(table, queries)
         for name in sorted(names - {FOREIGN_KEYS}):
             yield _check_result(table, name, found.get(name, {}), "rows")

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from spotify_assets.defs.checks.queries import run_queries
 from spotify_assets.defs.checks.records import MAX_NAMED, WARN, LakeResource
-from spotify_assets.defs.checks.window import window_rows
 from spotify_assets.escaping import markdown_code
 
 
@@ -15,11 +15,11 @@ from spotify_assets.escaping import markdown_code
     description="Every landed capture of the run's days can be read.",
 )
 def unreadable_captures(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
-    broken = window_rows("raw_playlist_files", context, lake).where("status = 'unreadable'")
-    files = broken.select("source_file", "detail").orderBy("source_file").collect()
-    named = "\n".join(
-        f"- {markdown_code(row['source_file'])}: {markdown_code(row['detail'])}" for row in files[:MAX_NAMED]
-    )
+    queries = run_queries(["raw_playlist_files"], context, lake)
+    captures = queries.rows("raw_playlist_files")
+    broken = f"SELECT source_file, detail FROM {captures} WHERE status = 'unreadable' ORDER BY source_file"
+    files = queries.ask(broken)
+    named = "\n".join(f"- {markdown_code(file)}: {markdown_code(detail)}" for file, detail in files[:MAX_NAMED])
     more = f"\n- and {len(files) - MAX_NAMED:,} more" if len(files) > MAX_NAMED else ""
     return dg.AssetCheckResult(
         passed=not files, severity=WARN, description=(named + more) or None, metadata={"unreadable": len(files)}
@@ -39,10 +39,11 @@ def unreadable_captures(context: dg.AssetCheckExecutionContext, lake: LakeResour
     ],
 )
 def every_item_once(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
-    from pyspark.sql import functions as F
-
-    captured = window_rows("raw_playlist_files", context, lake).agg(F.sum("items")).collect()[0][0] or 0
-    landed, kept = (window_rows(table, context, lake).count() for table in ("raw_playlists", "playlist_tracks"))
+    counts = {"raw_playlist_files": "sum(items)", "raw_playlists": "count(*)", "playlist_tracks": "count(*)"}
+    queries = run_queries([*counts], context, lake)
+    captured, landed, kept = (
+        int(queries.ask(f"SELECT {count} FROM {queries.rows(table)}")[0][0] or 0) for table, count in counts.items()
+    )
     yield dg.AssetCheckResult(
         asset_key="playlist_tracks",
         check_name="every_item_once",

@@ -1,8 +1,8 @@
 """What several checks of records and files share."""
 
 import dagster as dg
-from pyspark.sql import DataFrame
 
+from spotify_assets.defs.checks.queries import Queries
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.escaping import markdown_code
 
@@ -12,17 +12,19 @@ MAX_NAMED = 20
 LakeResource = dg.ResourceParam[DeltaLakeIOManager]
 
 
-def records_digest(rows: DataFrame) -> tuple[int, ...]:
+def records_digest(queries: Queries, rows: str) -> tuple[int, ...]:
     """Number of records and two sums of hashes of `source_file` and `source_row`.
 
     These compare multisets without a join of ten million rows with themselves.
-    """
-    from pyspark.sql import functions as F
 
-    record = ["source_file", "source_row"]
-    hashes = [F.xxhash64(*record), F.xxhash64(F.lit("again"), *record)]
-    figures = [F.count(F.lit(1)), *[F.sum(value.cast("decimal(38,0)")) for value in hashes]]
-    counted = rows.select(*record).agg(*figures).collect()[0]
+    Args:
+        queries: Runs the query.
+        rows: What follows FROM.
+    """
+    record = "source_file, source_row"
+    hashes = (f"{queries.hash64}({arguments})" for arguments in (record, f"'again', {record}"))
+    figures = ", ".join(f"sum(CAST({value} AS DECIMAL(38, 0)))" for value in hashes)
+    [counted] = queries.ask(f"SELECT count(*), {figures} FROM {rows}")
     return tuple(int(value or 0) for value in counted)
 
 

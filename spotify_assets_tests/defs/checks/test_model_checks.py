@@ -13,7 +13,8 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def facts(frame):
-    return fct_plays(frame("plays", [played("2024-01-31 12:00:00"), played("2024-01-31 13:00:00")]))
+    plays = frame("plays", [played("2024-01-31 12:00:00"), played("2024-01-31 13:00:00")])
+    return fct_plays(plays).fillna(False).toArrow().to_pylist()
 
 
 def broken(found):
@@ -36,11 +37,16 @@ def test_what_all_else_stands_on_blocks():
     assert blocking == {"primary_key", "not_null"}
 
 
-def test_good_rows_break_nothing(facts):
-    assert broken(model_checks.count_violations("fct_plays", facts.fillna(False))) == {}
+def test_good_rows_break_nothing(queries_of, facts):
+    assert broken(model_checks.count_violations("fct_plays", queries_of({"fct_plays": facts}))) == {}
 
 
-def test_each_rule_is_counted(frame):
+def test_no_rows_break_nothing(queries_of):
+    assert broken(model_checks.count_violations("plays", queries_of({}))) == {}
+    assert broken({"foreign_keys": model_checks.unresolved_keys("fct_plays", queries_of({}))}) == {}
+
+
+def test_each_rule_is_counted(queries_of):
     good = {
         "play_id": "1", "listener": "anna", "content_type": "track", "content_key": "a", "track_key": "a",
         "recording_key": 1, "ms_played": 200_000, "ms_played_is_estimated": False, "is_stream": True,
@@ -57,7 +63,7 @@ def test_each_rule_is_counted(frame):
         good | times | {"play_id": "3", "content_type": "video", "track_key": None, "recording_key": None},
         good | times | {"play_id": "4", "listener": None, "local_hour": 24},
     ]
-    assert broken(model_checks.count_violations("plays", frame("plays", rows))) == {
+    assert broken(model_checks.count_violations("plays", queries_of({"plays": rows}))) == {
         "primary_key": {"play_id": 1},
         "not_null": {"listener": 1},
         "constraints": {"ms_played_within_a_day": 1, "local_hour_of_a_day": 1},
@@ -65,15 +71,13 @@ def test_each_rule_is_counted(frame):
     }
 
 
-def test_foreign_keys_that_point_nowhere(facts, spark):
-    def empty(table):
-        from spotify_assets.transforms.dimensions import literal_rows
-
-        return literal_rows(spark, table, [])
-
-    found = model_checks.unresolved_keys("fct_plays", facts, empty)
+def test_foreign_keys_that_point_nowhere(queries_of, facts):
+    found = model_checks.unresolved_keys("fct_plays", queries_of({"fct_plays": facts}))
     assert found["artist_key"] == 1
     assert set(found) == set(TABLES["fct_plays"].foreign_keys)
+    artists = [{"artist_key": row["artist_key"]} for row in facts]
+    found = model_checks.unresolved_keys("fct_plays", queries_of({"fct_plays": facts, "dim_artist": artists}))
+    assert found["artist_key"] == 0
 
 
 def test_each_table_is_checked_in_one_step():
