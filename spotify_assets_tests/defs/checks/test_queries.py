@@ -1,6 +1,6 @@
 """Queries of checks, by DuckDB and by the engine: they give the same."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import duckdb
 import pytest
@@ -15,8 +15,13 @@ from spotify_assets.settings import Settings
 from spotify_assets.windows import TimeWindow
 
 PLAYS = [
-    {"play_id": play_id, "played_at": datetime(*at, tzinfo=UTC), "month": date(*at[:2], 1)}
-    for play_id, at in {"a": (2023, 12, 31, 23), "b": (2024, 1, 1), "c": (2024, 1, 31, 23), "d": (2024, 2, 1)}.items()
+    {"play_id": play_id, "played_at": at, "month": at.date().replace(day=1)}
+    for play_id, at in {
+        "a": datetime(2023, 12, 31, 23, tzinfo=UTC),
+        "b": datetime(2024, 1, 1, tzinfo=UTC),
+        "c": datetime(2024, 1, 31, 23, tzinfo=UTC),
+        "d": datetime(2024, 2, 1, tzinfo=UTC),
+    }.items()
 ]
 JANUARY = (datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC))
 
