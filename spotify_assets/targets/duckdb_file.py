@@ -31,6 +31,7 @@ from spotify_assets.retry import Backoff, retry
 from spotify_assets.storage import is_s3, plain_path
 from spotify_assets.targets import ddl, publishing
 from spotify_assets.targets.duckdb_blocks import is_cut_off
+from spotify_assets.targets.lake_reader import FILE_SETTINGS
 from spotify_assets.targets.publishing import NOTE, PublishedState, PublishResult, Refresh, RowCount, TargetError
 from spotify_assets.targets.questions import questions, title
 
@@ -258,7 +259,7 @@ class Warehouse:
                 # DuckDB would replay the WAL file of a file that was deleted over the new one.
                 for left in _wal_files(file):
                     left.unlink()
-            with duckdb.connect(str(staging)) as connection:
+            with duckdb.connect(str(staging), config=FILE_SETTINGS) as connection:
                 # One transaction: DuckDB would sync to disk at each commit.
                 connection.begin()
                 done = self._write(connection, lake, refreshes)

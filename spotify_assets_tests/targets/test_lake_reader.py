@@ -12,7 +12,7 @@ from deltalake.exceptions import DeltaProtocolError
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
-from spotify_assets.targets.lake_reader import connect_lake
+from spotify_assets.targets.lake_reader import FILE_SETTINGS, connect_lake
 
 
 @pytest.fixture
@@ -90,6 +90,16 @@ def test_rows_that_only_a_deletion_vector_deletes_are_not_read(lake):
     lake.open("genre_trends").alter.set_table_properties({"delta.enableDeletionVectors": "true"})
     with pytest.raises(DeltaProtocolError, match="deletionVectors"):
         connect_lake(lake, ["genre_trends"])
+
+
+def test_a_connection_of_its_own_keeps_views_to_itself_and_nothing_of_what_it_read(lake):
+    database = duckdb.connect(config=FILE_SETTINGS)
+    connection = connect_lake(lake, ["genre_trends"], allow_external=True, connection=database.cursor())
+    assert len(connection.sql("FROM genre_trends").fetchall()) == 1
+    other = database.cursor()
+    assert other.sql("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchall() == [(0,)]
+    with pytest.raises(duckdb.CatalogException):
+        other.sql("FROM genre_trends")
 
 
 def test_no_library_that_is_slow_to_import_is_needed(lake):

@@ -17,7 +17,7 @@ from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYOUT_COLUMN, TABLES
 from spotify_assets.refresh.frames import LakeFrames
-from spotify_assets.targets.lake_reader import connect_lake, new_database
+from spotify_assets.targets.lake_reader import FILE_SETTINGS, connect_lake
 from spotify_assets.windows import TimeWindow, window_predicate
 
 # By table; None for all rows.
@@ -82,7 +82,7 @@ class DuckDBQueries:
     def __init__(self, lake: Lake, windows: Windows) -> None:
         self._lake = lake
         self._windows = windows
-        self._connection = connect_lake(lake, windows, allow_external=True, database=_database())
+        self._connection = connect_lake(lake, windows, allow_external=True, connection=_database().cursor())
 
     def rows(self, table: str) -> str:
         return _within(table, table, self._windows[table])
@@ -97,8 +97,8 @@ class DuckDBQueries:
 
 @cache
 def _database() -> duckdb.DuckDBPyConnection:
-    """The process's database for checks. Each step has its own connection, and views that no other sees."""
-    return new_database()
+    """The process's database for checks: each step has a connection of its own, and views that no other sees."""
+    return duckdb.connect(config=FILE_SETTINGS)
 
 
 def _within(relation: str, table: str, window: TimeWindow | None) -> str:
