@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 ACCOUNT = "us-east-1:123456789012"
+NO_SPACE = re.compile(r"\S")
 # A batch is allowed by what allows one.
 SAME = {"sqs:DeleteMessageBatch": "sqs:DeleteMessage"}
 
@@ -37,8 +39,7 @@ def _matches(statement: Mapping[str, Any], element: str, wanted: str) -> bool:
 
 def recorded(path: Path, services: tuple[str, ...] = ("s3", "sqs", "glue", "athena")) -> Iterator[Request]:
     """Every request to these services that moto wrote down, in order."""
-    for line in path.read_text().splitlines():
-        entry = json.loads(line)
+    for entry in _entries(path.read_text()):
         headers = {name.lower(): value for name, value in entry["headers"].items()}
         scope = headers.get("authorization", "").partition("Credential=")[2].split(",")[0].split("/")
         if len(scope) == 5 and scope[3] in services:
@@ -47,6 +48,14 @@ def recorded(path: Path, services: tuple[str, ...] = ("s3", "sqs", "glue", "athe
                 yield from _of_s3(entry["method"], entry["url"], headers, body)
             else:
                 yield _of_json(scope[3], headers["x-amz-target"].rpartition(".")[2], json.loads(body or "{}"))
+
+
+def _entries(text: str) -> Iterator[dict[str, Any]]:
+    """What moto wrote down. Of two requests at once, it may write the ends of lines after both."""
+    decoder, position = json.JSONDecoder(), 0
+    while start := NO_SPACE.search(text, position):
+        entry, position = decoder.raw_decode(text, start.start())
+        yield entry
 
 
 def _of_json(service: str, operation: str, body: Mapping[str, Any]) -> Request:
