@@ -14,6 +14,8 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.settings import Settings
 from spotify_assets.windows import TimeWindow
 
+pytestmark = pytest.mark.integration
+
 PLAYS = [
     {"play_id": play_id, "played_at": at, "month": at.date().replace(day=1)}
     for play_id, at in {
