@@ -51,7 +51,7 @@ class PersistentSqliteEventLogStorage(SqliteEventLogStorage):
 
     def _open(self, base_dir: str) -> None:
         super().__init__(base_dir, self._inst_data)
-        # Dagster's lock is held by each connection, and can't be held by one within another.
+        # `_one_transaction` holds it, and so does each connection within: Dagster's own lock can't be taken twice.
         self._db_lock = RLock()  # type: ignore[assignment]
 
     def register_instance(self, instance: dg.DagsterInstance) -> None:

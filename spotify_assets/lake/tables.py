@@ -182,12 +182,15 @@ class Lake:
     def reset(self, table: str) -> None:
         """Remove all rows of a table, however damaged it is; its windows become stale and are computed again.
 
-        Where its log can be read, that is one commit, and former versions stay. Otherwise its folder is removed.
+        Where its log can be read, and has no features that another program added, that is one commit, and former
+        versions stay. Otherwise its folder is removed.
         """
         try:
             current = self.open(table)
             is_whole = current is None or not self._lacks_entry(current, table)
             if current is not None:
+                # Such features, as deletion vectors, stay with a table whatever its rows are.
+                is_whole = is_whole and current.protocol().min_reader_version == 1
                 history(current)  # raises where an entry is garbled that only this reads
         except DamagedTableError:
             is_whole = False

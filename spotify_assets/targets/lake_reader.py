@@ -6,6 +6,7 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
+from spotify_assets.lake.damage import translate_log_errors
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYOUT_COLUMN, TABLES, LakeTable
 from spotify_assets.storage import is_s3
@@ -47,8 +48,8 @@ def connect_lake(
             those of its whole database.
 
     Raises:
-        DamagedTableError: A table's log, or the first of its files, can't be read.
-        DeltaProtocolError: Another program gave a table features that `deltalake` can't read.
+        DamagedTableError: A table's log, or the first of its files, can't be read, or another program gave the table
+            features that `deltalake` can't read.
         StorageError: The lake can't be reached.
     """
     connection = connection or duckdb.connect(config=FILE_SETTINGS)
@@ -68,7 +69,8 @@ def connect_lake(
                 lake.raise_if_unreadable([table])
                 raise
         else:
-            connection.register(table, delta.to_pyarrow_dataset())
+            with translate_log_errors(table):
+                connection.register(table, delta.to_pyarrow_dataset())
     if not allow_external:
         connection.execute(f"SET allowed_paths = {_list(readable)}")
         for setting, value in SANDBOX.items():

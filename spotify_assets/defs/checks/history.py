@@ -70,7 +70,7 @@ def unreadable_files(lake: LakeResource) -> dg.AssetCheckResult:
 )
 def every_record_once(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
     queries = run_queries(("raw_files", "raw_plays", "plays", "rejected_plays"), context, lake)
-    listed = f"SELECT source_file, first_reported_at, last_reported_at FROM {queries.rows('raw_files')} "
+    listed = f"SELECT source_file, first_reported_at, last_reported_at FROM {queries.rows('raw_files')}"
     raw = f"{queries.rows('raw_plays')} AS records JOIN ({listed} WHERE records > 0) AS files USING (source_file)"
     window = run_window("plays", context, lake)
     if window is not None:
