@@ -143,6 +143,7 @@ def card_svg(recap: Recap, card: Card, size: Size) -> str | None:
         .render(
             size=size,
             font=FONT,
+            lettered=ruler.lettered,
             header=ruler.fit(header, Letters(size.edge * 0.4, is_bold=True), inner - size.edge),
             title=title,
             content=replace(content, rows=_fitted(content.rows, ruler, size, right)),

@@ -8,13 +8,11 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
-from spotify_assets.dashboard.recap.lettering import FONT, clusters
+from spotify_assets.dashboard.recap.lettering import CJK, FONT, clusters
 
 # In a private area: no font has it.
 NOWHERE = "\U0010fffd"
 EMOJI_PACKAGE, CJK_PACKAGE, OTHER_PACKAGE = "fonts-noto-color-emoji", "fonts-noto-cjk", "fonts-noto-core"
-# First words of the names that Unicode gives their characters.
-CJK = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH", "HALFWIDTH")
 
 
 def missing_packages(texts: Iterable[str]) -> list[str]:

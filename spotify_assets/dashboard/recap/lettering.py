@@ -6,15 +6,29 @@ no font has is drawn, and measured, as a box.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
+
+from markupsafe import Markup
 
 FONT = "Liberation Sans, Arial, sans-serif"
+# Where a character is missing, the library draws the whole text in any font that has it, serif or not: so each script
+# is told its own.
+CJK_FONTS = "Noto Sans CJK JP, Hiragino Sans, Yu Gothic, Microsoft YaHei, Malgun Gothic"
+EMOJI_FONTS = "Noto Color Emoji, Apple Color Emoji, Segoe UI Emoji"
+# First words of the names that Unicode gives their characters.
+CJK = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH", "HALFWIDTH")
+# Scripts of the first of `FONT`.
+PLAIN_SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "HEBREW")
+CJK_PUNCTUATION = ("\u3000", "\u303f")
+FIRST_EMOJI, AS_EMOJI = "\U0001f000", "\ufe0f"
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 # Spaces at which lines end: not those between a number and its unit.
 BREAKS = re.compile(r"[^\S\u00a0\u202f]+")
-RIGHT_TO_LEFT_MARK = "\u200f"
+NO_BREAK_SPACE = "\u00a0"
+LEFT_TO_RIGHT_MARK, RIGHT_TO_LEFT_MARK = "\u200e", "\u200f"
 # Characters wider than this share of their size are rare (some emoji and ligatures): shorter texts aren't measured.
 WIDEST = 1.1
 # Size at which texts are measured; widths are in proportion.
@@ -48,14 +62,34 @@ class Letters:
 class Ruler:
     """Measures texts; remembers those of one picture."""
 
-    _widths: dict[tuple[str, bool], float] = field(default_factory=dict)
+    _widths: dict[tuple["Run", bool], float] = field(default_factory=dict)
 
     def widths(self, texts: Sequence[str], letters: Letters) -> list[float]:
         """Width (px) of each text."""
-        new = [text for text in dict.fromkeys(texts) if (text, letters.is_bold) not in self._widths]
-        for text, width in zip(new, _measure(new, letters.is_bold), strict=True):
-            self._widths[text, letters.is_bold] = width
-        return [self._widths[text, letters.is_bold] * letters.size / MEASURED_SIZE for text in texts]
+        runs_of = [runs(text) for text in texts]
+        found = dict.fromkeys(run for of_text in runs_of for run in of_text)
+        new = [run for run in found if (run, letters.is_bold) not in self._widths]
+        for run, width in zip(new, _measure(new, letters.is_bold), strict=True):
+            self._widths[run, letters.is_bold] = width
+        return [
+            sum(self._widths[run, letters.is_bold] for run in of_text) * letters.size / MEASURED_SIZE
+            for of_text in runs_of
+        ]
+
+    def lettered(self, text: str, x: float, size: float, *, is_bold: bool = False, spacing: float = 0) -> str:
+        """The text as SVG: each run in its fonts, and at its place, from `x` on, with `spacing` between letters (px).
+
+        Runs that have no place of their own are shaped together: a font that lacks a character of one is then
+        replaced in all.
+        """
+        found = runs(text)
+        if not any(run.fonts for run in found):
+            return text
+        written = Markup("")
+        for run in found:
+            written += Markup('<tspan x="{:.1f}" font-family="{}">{}</tspan>').format(x, _family(run), run.text)
+            x += self.widths([run.text], Letters(size, is_bold))[0] + spacing * len(clusters(run.text))
+        return written
 
     def fit(self, text: str, letters: Letters, width: float) -> str:
         """The text, cut and ended with an ellipsis where it is wider than `width` (px)."""
@@ -139,17 +173,64 @@ def _ends_flag(cluster: str, character: str) -> bool:
     return len(cluster) == 1 and all(FIRST_REGIONAL <= ord(one) <= LAST_REGIONAL for one in (cluster, character))
 
 
-def _measure(texts: Iterable[str], is_bold: bool) -> list[float]:
-    """Width of each text at `MEASURED_SIZE`.
+def isolated(name: str) -> str:
+    """A name as part of an English text: what follows one that is written from the right stays where it is.
+
+    Without the mark, the number in `name, 12 plays` would be taken for a part of the name (UAX #9).
+    """
+    is_from_right = any(unicodedata.bidirectional(one) in ("R", "AL") for one in name)
+    return name + LEFT_TO_RIGHT_MARK * is_from_right
+
+
+@dataclass(frozen=True)
+class Run:
+    """A part of a text, and fonts of its script; empty where it needs none of its own."""
+
+    text: str
+    fonts: str
+
+
+def runs(text: str) -> list[Run]:
+    """The text in runs of one script each."""
+    parts = clusters(text)
+    fonts = [_fonts_of(part) for part in parts]
+    for place, part in enumerate(parts):
+        # A space is of the word before it; those of emoji are too wide.
+        if part.isspace() and place and fonts[place - 1] != EMOJI_FONTS:
+            fonts[place] = fonts[place - 1]
+    grouped = groupby(zip(fonts, parts, strict=True), key=itemgetter(0))
+    return [Run("".join(part for _, part in run), of_run) for of_run, run in grouped]
+
+
+def _family(run: Run) -> str:
+    return f"{run.fonts}, {FONT}" if run.fonts else FONT
+
+
+def _fonts_of(cluster: str) -> str:
+    """Fonts for a character as readers count them; empty where it needs none of its own."""
+    first = cluster[0]
+    script = unicodedata.name(first, "").partition(" ")[0]
+    if (first >= FIRST_EMOJI and unicodedata.category(first) == "So") or AS_EMOJI in cluster:
+        return EMOJI_FONTS
+    if script in CJK or CJK_PUNCTUATION[0] <= first <= CJK_PUNCTUATION[1]:
+        return CJK_FONTS
+    if not first.isalpha() or script in PLAIN_SCRIPTS:
+        return ""
+    return f"Noto Sans {script.title()}"
+
+
+def _measure(measured: Sequence[Run], is_bold: bool) -> list[float]:
+    """Width of each run at `MEASURED_SIZE`; spaces at its ends count.
 
     Vega lays groups out in a row, each as wide as the text in it: the places of the groups are sums of widths. (Vega's
     own limit of a text's width fails in vl-convert 1.9 where it cuts an emoji in two.)
     """
     import vl_convert
 
-    shown = [*texts]
-    if not shown:
+    if not measured:
         return []
+    # Spaces at the ends of a text have no width.
+    shown = [Run(run.text.replace(" ", NO_BREAK_SPACE), run.fonts) for run in measured]
     nothing = {"width": {"value": 0}, "height": {"value": 0}}
     groups = [
         {
@@ -160,16 +241,16 @@ def _measure(texts: Iterable[str], is_bold: bool) -> list[float]:
                     "type": "text",
                     "encode": {
                         "enter": {
-                            "text": {"value": text},
+                            "text": {"value": run.text},
                             "fontSize": {"value": MEASURED_SIZE},
-                            "font": {"value": FONT},
+                            "font": {"value": _family(run)},
                             "fontWeight": {"value": "bold" if is_bold else "normal"},
                         }
                     },
                 }
             ],
         }
-        for text in [*shown, ""]
+        for run in [*shown, Run("", "")]
     ]
     layout = {"padding": 0, "align": "none", "bounds": "full", "columns": len(groups)}
     spec = {

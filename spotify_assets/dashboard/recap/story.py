@@ -23,7 +23,7 @@ from spotify_assets.dashboard.formats import (
 )
 from spotify_assets.dashboard.queries import Rows, Spec
 from spotify_assets.dashboard.recap.content import ENTITIES, Recap
-from spotify_assets.dashboard.recap.lettering import shorten
+from spotify_assets.dashboard.recap.lettering import isolated, shorten
 from spotify_assets.escaping import escape_controls
 
 MS_PER_MINUTE = 60_000
@@ -521,7 +521,7 @@ def _name_and_artist(key: tuple[str, str]) -> str:
 
 
 def _visible(name: str) -> str:
-    return escape_controls(name)
+    return isolated(escape_controls(name))
 
 
 def _months_of(count: int, rows: Rows) -> str:

@@ -1,8 +1,20 @@
 """Text is cut where it is too wide, and never within what a reader takes for one character."""
 
+import re
+
 import pytest
 
-from spotify_assets.dashboard.recap.lettering import Letters, Ruler, shorten
+from spotify_assets.dashboard.recap.lettering import (
+    CJK_FONTS,
+    EMOJI_FONTS,
+    FONT,
+    Letters,
+    Ruler,
+    Run,
+    isolated,
+    runs,
+    shorten,
+)
 
 LARGE = Letters(40, is_bold=True)
 
@@ -70,3 +82,51 @@ def test_a_label_is_cut_by_characters_as_readers_count_them():
     assert shorten("Band", 4) == "Band"
     assert shorten("Bands", 4) == "Band\u2026"
     assert shorten("\U0001f469\u200d\U0001f3a4" * 3, 2) == "\U0001f469\u200d\U0001f3a4" * 2 + "\u2026"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("Zoë, Ж Ω שלום 12", [("Zoë, Ж Ω שלום 12", "")]),
+        ("周杰倫 Jay Chou", [("周杰倫 ", CJK_FONTS), ("Jay Chou", "")]),
+        ("You played 夜に、駆ける twice", [("You played ", ""), ("夜に、駆ける ", CJK_FONTS), ("twice", "")]),
+        ("방탄소년단 (BTS)", [("방탄소년단 ", CJK_FONTS), ("(BTS)", "")]),
+        (
+            "\U0001f525 Party \u2764\ufe0f",
+            [("\U0001f525", EMOJI_FONTS), (" Party ", ""), ("\u2764\ufe0f", EMOJI_FONTS)],
+        ),
+        ("أم كلثوم, 96 plays", [("أم كلثوم", "Noto Sans Arabic"), (", 96 plays", "")]),
+        ("ไทย", [("ไทย", "Noto Sans Thai")]),
+        ("© ™ & …", [("© ™ & …", "")]),
+    ],
+)
+def test_each_script_has_its_fonts(text, expected):
+    assert runs(text) == [Run(*run) for run in expected]
+
+
+def test_runs_stand_one_after_the_other():
+    ruler = Ruler()
+    written = str(ruler.lettered("周杰倫 & Co", 10, 40, is_bold=True))
+    places = [float(place) for place in re.findall('x="([0-9.]+)"', written)]
+    [wide] = ruler.widths(["周杰倫 "], LARGE)
+    assert places == [10, round(10 + wide, 1)]
+    assert f'font-family="{FONT}">&amp; Co<' in written
+    assert sum(ruler.widths(["周杰倫 ", "& Co"], LARGE)) == ruler.widths(["周杰倫 & Co"], LARGE)[0]
+    spaced = re.findall('x="([0-9.]+)"', str(ruler.lettered("周杰倫 & Co", 10, 40, is_bold=True, spacing=-1)))
+    assert float(spaced[1]) == places[1] - 4
+
+
+def test_text_of_one_font_needs_no_places():
+    assert Ruler().lettered("<Band> & Co", 10, 40) == "<Band> & Co"  # the template escapes it
+
+
+def test_spaces_at_the_ends_of_a_run_count():
+    words, spaced = Ruler().widths(["was", " was "], LARGE)
+    assert spaced > words + 15
+
+
+def test_what_follows_a_name_from_the_right_stays_where_it_is():
+    assert isolated("Band") == "Band"
+    assert isolated("שלמה ארצי") + ", 108 plays" == "שלמה ארצי\u200e, 108 plays"
+    assert isolated("أم كلثوم 96") == "أم كلثوم 96\u200e"
