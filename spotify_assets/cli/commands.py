@@ -507,10 +507,16 @@ def forget(listener: str, yes: bool) -> None:
     except DamagedTableError:
         is_known = True  # it may be: the sync makes the table again
     if not files and not is_known and note not in {file.path for file in unfinished.files("_unfinished_forget")}:
-        if landing().storage.remove_empty_folders(f"{HISTORY}/{listener}"):
+        with console.status("Looking through old versions"):
+            is_known = lake.may_remember(listener)
+        if not is_known and landing().storage.remove_empty_folders(f"{HISTORY}/{listener}"):
             console.print(f"An empty folder of {plain(listener)} is removed; nothing else is landed or known.")
             return
-        raise click.ClickException(f"nothing is landed or known of {listener!r}; spotify-assets status lists who is")
+        if not is_known:
+            raise click.ClickException(
+                f"nothing is landed or known of {listener!r}; spotify-assets status lists who is"
+            )
+        console.print(f"{plain(listener)} is in old versions of tables.")
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("forget asks before it deletes; without a terminal, say --yes")

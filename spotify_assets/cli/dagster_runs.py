@@ -1,8 +1,6 @@
 """Run jobs in this process, on the persistent Dagster instance that the UI shows."""
 
 import logging
-import os
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +17,7 @@ from spotify_assets.defs import jobs
 from spotify_assets.defs.assets.raw import UNUSED_FILES
 from spotify_assets.defs.liveness import PID_TAG
 from spotify_assets.ingest.history import UnusedFile
+from spotify_assets.processes import this_process
 from spotify_assets.refresh.plan import PlannedRun
 from spotify_assets.settings import Settings
 from spotify_assets.targets.publishing import NOTE, Refresh
@@ -105,7 +104,7 @@ class DagsterRuns:
                 run_config={"loggers": {"console": {}}, **(config or {})},
                 output_capturing_enabled=False,
                 asset_selection=selected,
-                run_tags={**(tags or {}), PID_TAG: f"{socket.gethostname()}:{os.getpid()}"},
+                run_tags={**(tags or {}), PID_TAG: this_process()},
                 raise_on_error=False,
             )
         except dg.DagsterExecutionInterruptedError:

@@ -34,6 +34,9 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.base import Executor
 
+from spotify_assets.defs.liveness import PID_TAG
+from spotify_assets.processes import this_process
+
 # An event of a step, or its end: None, or an exception that isn't a failure of the step.
 StepReport = tuple[StepExecutionContext, DagsterEvent | BaseException | None]
 # How often to look for a step whose next attempt is due, and for a signal that another thread received.
@@ -54,7 +57,8 @@ class ThreadExecutor(Executor):
 
     def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
         """Run all steps; events arrive in the order in which they happen."""
-        data = EngineEventData.in_process(os.getpid(), execution_plan.step_keys_to_execute)
+        told = EngineEventData.in_process(os.getpid(), execution_plan.step_keys_to_execute)
+        data = EngineEventData({**told.metadata, PID_TAG: this_process()})
         yield DagsterEvent.engine_event(
             plan_context, f"Executing up to {self._max_concurrent} steps at once (pid: {os.getpid()})", data
         )

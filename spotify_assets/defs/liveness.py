@@ -13,7 +13,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from spotify_assets.processes import is_alive
 
-# Tag of runs in the process of a command: `host:pid`.
+# Tag of runs in the process of a command, as `processes.this_process` tells it.
 PID_TAG = "spotify_assets/process"
 ACTIVE = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
           dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]  # fmt: skip
@@ -28,7 +28,7 @@ FIRST_EVENTS = 20
 
 
 def command_process(run: dg.DagsterRun) -> str:
-    """Process of the command that runs it, as `host:pid`; empty if none does.
+    """Process of the command that runs it, as `is_alive` takes it; empty if none does.
 
     A run that is executed again, which commands don't do, has the tags of the first one, and so the id of a process
     that may be gone.
@@ -79,10 +79,10 @@ def _process_is_alive(instance: dg.DagsterInstance, record: dg.RunRecord) -> boo
         run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT, limit=FIRST_EVENTS
     ).records
     events = [one.event_log_entry.dagster_event for one in told]
-    pids = [event.engine_event_data.metadata["pid"].value for event in events if event and _tells_process(event)]
-    if any(is_alive(f"{socket.gethostname()}:{pid}", since) for pid in pids):
+    processes = [_process_of(event) for event in events if event and "pid" in event.engine_event_data.metadata]
+    if any(is_alive(process, since) for process in processes):
         return True
-    return False if pids and _was_started_here(run, since) else None
+    return False if processes and _was_started_here(run, since) else None
 
 
 def _was_started_here(run: dg.DagsterRun, since: float) -> bool:
@@ -95,5 +95,7 @@ def _was_started_here(run: dg.DagsterRun, since: float) -> bool:
     return bool(server.get("host") == LOCALHOST and is_known)
 
 
-def _tells_process(event: dg.DagsterEvent) -> bool:
-    return "pid" in event.engine_event_data.metadata
+def _process_of(event: dg.DagsterEvent) -> str:
+    """The process that an event tells, as `is_alive` takes it. Events of Dagster itself tell no more than its id."""
+    told = event.engine_event_data.metadata
+    return str(told[PID_TAG].value) if PID_TAG in told else f"{socket.gethostname()}:{told['pid'].value}"

@@ -1,5 +1,6 @@
 """The lake: locations, creation, reads and writes of its Delta tables, through `deltalake` (no engine)."""
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -25,6 +26,7 @@ from spotify_assets.lake.history import history
 from spotify_assets.model import LAYOUT_COLUMN, TABLES
 from spotify_assets.retry import COMMIT_CONFLICT, retry
 from spotify_assets.storage import Bucket, engine_environment, is_s3, plain_path, storage_at, storage_options
+from spotify_assets.storage.base import Opener
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -354,6 +356,20 @@ class Lake:
             if current is not None:
                 yield name, current
 
+    def may_remember(self, listener: str) -> bool:
+        """Whether any version of a table has rows of the listener, or has a file that can't be read.
+
+        Looks at one column of every file that is still there, and at the log's minima and maxima of it: some seconds
+        for 10,000 files.
+        """
+        stored = storage_at(self.uri)
+        return any(
+            _may_name(listener, file.path, open_file)
+            for name in TABLES
+            if "listener" in TABLES[name].columns
+            for file, open_file in stored.fetch(list(stored.files(self.folder(name))))
+        )
+
     def drop_history(self) -> int:
         """Remove every file of former versions of all tables, and their log entries.
 
@@ -390,6 +406,28 @@ class Lake:
                 path for path, version in entries.items() if version.isdigit() and int(version) < oldest
             )
         return removed + files.remove_old_versions()
+
+
+def _may_name(listener: str, path: str, open_file: Opener) -> bool:
+    """Whether a data file or an entry of the log names a listener, or can't be read."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import parquet
+
+    is_in_log = "/_delta_log/" in path
+    try:
+        if is_in_log and path.endswith(".json"):
+            # Statistics of files, as JSON in JSON.
+            found = f'"listener":{json.dumps(listener, ensure_ascii=False)}'
+            with open_file() as content:
+                return json.dumps(found, ensure_ascii=False)[1:-1].encode() in content.read()
+        if path.endswith(".parquet") and not is_in_log:
+            of_listener = pc.field("listener") == listener
+            with open_file() as content:
+                return len(parquet.read_table(content, columns=["listener"], filters=of_listener)) > 0
+    except (OSError, pa.ArrowException):
+        return True
+    return False
 
 
 @cache

@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Self
 from uuid import uuid4
 
-from spotify_assets.processes import is_alive
+from spotify_assets.processes import is_alive, start_mark
 from spotify_assets.readers.clock import CLOCK_SKEW
 from spotify_assets.storage import Storage, StorageError, storage_at
 
@@ -44,6 +44,7 @@ class SyncRecord:
         warnings: Number of failed checks that only warn.
         machine: Hash of the name of the machine it ran on.
         pid: Its process there.
+        start: When that process started; see `processes.start_mark`.
         name: Name of its file.
     """
 
@@ -58,6 +59,7 @@ class SyncRecord:
     warnings: int = 0
     machine: str = ""
     pid: int = 0
+    start: str = ""
     name: str = ""
 
     @classmethod
@@ -79,7 +81,7 @@ class SyncRecord:
             return False
         if self.machine != _machine():
             return None
-        return is_alive(f"{socket.gethostname()}:{self.pid}", self.started_at.timestamp())
+        return is_alive(f"{socket.gethostname()}:{self.pid}:{self.start}", self.started_at.timestamp())
 
     def __str__(self) -> str:
         """One line: when, how it ended, what it did, and what failed."""
@@ -116,7 +118,7 @@ class SyncLog:
         """Write the record of a sync that starts, remove the oldest ones, and return it."""
         now = datetime.now(UTC)
         name = f"{now:%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}.json"
-        record = SyncRecord(now, machine=_machine(), pid=os.getpid(), name=name)
+        record = SyncRecord(now, machine=_machine(), pid=os.getpid(), start=start_mark(os.getpid()), name=name)
         self._write(record)
         try:
             if old := self._latest_first()[MAX_RECORDS:]:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,6 +139,12 @@ def test_an_import_that_is_killed_is_finished_by_a_sync_queried_and_forgotten(ru
     assert traces == []
     assert not ben.exists()
     assert [path.name for path in (tmp_path / "data/lake/_reports").iterdir()] == ["anna"]
+
+    # Nothing is known any more of whose files were deleted by hand, but old versions of tables have their rows.
+    shutil.rmtree(tmp_path / "data/landing/history/anna")
+    run("sync")
+    assert "anna is in old versions of tables." in run("forget", "--listener", "anna", "--yes")
+    assert "nothing is landed or known of 'anna'" in run("forget", "--listener", "anna", "--yes", expect=1)
     assert "Everything is up to date." in run("sync")
     (ben / "a deleted file was here").mkdir(parents=True)
     assert "An empty folder of ben is removed" in run("forget", "--listener", "ben", "--yes")

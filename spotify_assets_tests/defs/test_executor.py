@@ -14,6 +14,8 @@ from dagster._core.execution.execute_in_process import core_execute_in_process
 
 from spotify_assets.cli.instance import why_failed
 from spotify_assets.defs.executor import thread_executor
+from spotify_assets.defs.liveness import PID_TAG
+from spotify_assets.processes import this_process
 from spotify_assets_tests.conftest import dagster_instance
 
 SECONDS = 10
@@ -181,6 +183,13 @@ def test_a_signal_ends_the_run_at_once_whatever_its_steps_do(run, sent):
     assert not result.success
     assert why_failed(result.all_events) == "its process was stopped"
     assert "after" not in steps(result, "STEP_START")
+
+
+def test_a_run_tells_its_process(run):
+    result = run([named("a", lambda: None)])
+    [event] = [one for one in result.all_events if one.is_engine_event and PID_TAG in one.engine_event_data.metadata]
+    told = event.engine_event_data.metadata
+    assert (told["pid"].value, told[PID_TAG].value) == (str(os.getpid()), this_process())
 
 
 def test_events_are_stored_in_the_order_in_which_they_happen(run):

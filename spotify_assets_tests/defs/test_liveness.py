@@ -10,6 +10,7 @@ import time
 from datetime import datetime, timedelta
 
 import dagster as dg
+import psutil
 import pytest
 from dagster._core.events import EngineEventData
 from dagster._core.storage.tags import GRPC_INFO_TAG
@@ -17,6 +18,7 @@ from dagster._core.test_utils import create_run_for_test
 
 from spotify_assets.defs import liveness
 from spotify_assets.defs.liveness import PID_TAG, fail_dead_runs, run_is_under_way
+from spotify_assets.processes import this_process
 
 FAILURE = dg.DagsterRunStatus.FAILURE
 
@@ -71,6 +73,18 @@ def test_a_run_of_the_daemon_is_under_way_as_long_as_its_process_lives(instance,
     later(600)
     assert is_under_way(instance, alive)
     assert not is_under_way(instance, dead)
+
+
+def test_a_run_is_under_way_though_the_clock_was_set_ahead_meanwhile(instance, monkeypatch):
+    """Psutil computes start times from the current clock: processes seem to have started after their runs."""
+    process, before = this_process(), psutil.Process.create_time
+    of_command, of_daemon = started(instance, **{PID_TAG: process}), started(instance, os.getpid())
+    instance.report_engine_event("Executing", of_daemon, EngineEventData({"pid": str(os.getpid()), PID_TAG: process}))
+    monkeypatch.setattr(psutil.Process, "create_time", lambda found: before(found) + 3600)
+    assert is_under_way(instance, of_command)
+    assert is_under_way(instance, of_daemon)
+    fail_dead_runs(instance)
+    assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.STARTED}
 
 
 # The last is of a clock that was set back meanwhile.

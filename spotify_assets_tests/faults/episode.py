@@ -213,7 +213,10 @@ class Episode:
         if hint and hint[1] not in hints:
             hints.add(hint[1])
             self._note(f"as it says: {hint[1]}")
-            yield from self._judge(hint[1].split(), self._start(hint[1].split()).wait())
+            ended = self._start(hint[1].split()).wait()
+            yield from self._judge(hint[1].split(), ended)
+            if ended.code:  # then it says what to do, too
+                yield from self._do_as_it_says(ended.last_line, hints)
         elif MOVE_AWAY in line and MOVE_AWAY not in hints:
             hints.add(MOVE_AWAY)
             self._note("as it says: the DuckDB file is moved away")

@@ -198,6 +198,32 @@ def test_dropping_history_keeps_the_latest_version_and_the_state_of_windows(lake
     assert commits.window_states(Lake(lake.uri).open("dim_listener")) == state
 
 
+@pytest.mark.parametrize("name", ["anna", 'A "quoted" name', "Ünal\\b"])
+def test_a_listener_is_remembered_until_history_is_dropped(lake, name):
+    assert not lake.may_remember(name)
+    replace(lake, name, "ben", "zoe")
+    assert lake.may_remember(name)
+    replace(lake, "ben", "zoe")
+    assert lake.may_remember(name)
+    assert not lake.may_remember(name[:2])
+    lake.drop_history()
+    assert not lake.may_remember(name)
+    assert lake.may_remember("ben")
+
+
+def test_a_listener_is_remembered_by_the_log_alone(lake):
+    replace(lake, "anna")
+    replace(lake, "ben")
+    lake.ensure("dim_listener").vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+    assert lake.may_remember("anna")
+
+
+def test_a_file_that_cannot_be_read_may_have_a_listener(lake):
+    replace(lake, "ben")
+    Path(lake.table_uri("dim_listener"), "left_by_a_killed_run.parquet").write_bytes(b"PAR1")
+    assert lake.may_remember("anna")
+
+
 def test_commits_of_a_vacuum_leave_no_traces_of_a_forgotten_listener(lake):
     """They come after ours, say nothing of themselves, and a checkpoint keeps which files they removed."""
 
