@@ -13,14 +13,19 @@ from spotify_assets.transforms.aggregates import share_of
 from spotify_assets.transforms.asking import has_rows
 from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.joins import broadcast_join
-from spotify_assets.transforms.periods import canonical_track_plays, entity_names, previous_start, starts_of
+from spotify_assets.transforms.periods import (
+    canonical_track_plays,
+    entity_names,
+    first_day_of,
+    kind_of,
+    period_number,
+    previous_start,
+    starts_of,
+)
 
-# Kinds of charts. Numbers are quicker to group and sort by than names: the first day of a period and the number of its
-# kind are one.
+# Kinds of charts, whose places are the kinds in numbers of periods.
 SERIES = tuple((entity, period) for entity in CHART_ENTITIES for period in CHART_PERIODS)
 SERIES_COLUMNS = ("entity_type", "period_type")
-DAY_BITS = 20
-DAY_MASK = (1 << DAY_BITS) - 1
 LINE = ("listener_key", "series", "entity_key")
 
 
@@ -52,8 +57,8 @@ def top_charts(
     charts = charts.select(
         "*",
         *[_by_series(place).alias(name) for place, name in enumerate(SERIES_COLUMNS)],
-        _first_day(F.col("period")).alias("period_start"),
-        _first_day(F.col("last_period")).alias("last_start"),
+        first_day_of(F.col("period")).alias("period_start"),
+        first_day_of(F.col("last_period")).alias("last_start"),
     )
     charts = charts.withColumn("previous_rank", F.when(F.col("last_start") == previous_start(), F.col("last_rank")))
     is_new = F.col("periods_on_chart") == 1
@@ -90,11 +95,10 @@ def _ranked(heard: DataFrame, size: int, weekly_size: int) -> DataFrame:
         `period` is the number of the kind in `SERIES`, and the first day since 1970 (0 for `all`).
     """
     starts = starts_of(F.col("date"), CHART_PERIODS)
-    days = {name: F.coalesce(F.unix_date(start), F.lit(0)) for name, start in starts.items()}
     series = [
         F.struct(
             F.col(f"{CHART_ENTITIES[entity]}_key").alias("entity_key"),
-            (F.lit(place << DAY_BITS) + F.col(f"{period}_start")).cast("bigint").alias("period"),
+            period_number(place, F.col(f"{period}_start")).alias("period"),
         )
         for place, (entity, period) in enumerate(SERIES)
     ]
@@ -103,7 +107,7 @@ def _ranked(heard: DataFrame, size: int, weekly_size: int) -> DataFrame:
     sizes = F.array(*[F.lit(weekly_size if of == "week" else size) for _, of in SERIES])
     return (
         heard.select("listener_key", "plays", "ms_played", "recording_key", "artist_key", "album_key", "date")
-        .withColumns(days)
+        .withColumns(starts)
         .select("listener_key", "plays", "ms_played", F.explode(F.array(*series)).alias("of"))
         .select("listener_key", "of.*", "plays", "ms_played")
         .groupBy(*period, "entity_key")
@@ -117,7 +121,7 @@ def _ranked(heard: DataFrame, size: int, weekly_size: int) -> DataFrame:
             *period,
             "total_ms_played",
             F.array_sort("entries").alias("sorted"),
-            F.get(sizes, F.shiftright("period", DAY_BITS).cast("int")).alias("size"),
+            F.get(sizes, kind_of(F.col("period"))).alias("size"),
         )
         .select(
             *period,
@@ -143,7 +147,7 @@ def _with_former_places(charts: DataFrame) -> DataFrame:
     place = ("period", "rank", "plays", "ms_played", "total_ms_played")
     none = F.array(F.lit(None).cast("bigint"))
     return (
-        charts.withColumn("series", F.shiftright("period", DAY_BITS))
+        charts.withColumn("series", kind_of(F.col("period")))
         .groupBy(*LINE)
         .agg(F.collect_list(F.struct(*place)).alias("listed"))
         .withColumn("places", F.array_sort("listed"))
@@ -171,11 +175,6 @@ def _add_peak(peaks: Column, rank: Column) -> Column:
     """Add the best rank so far to those of the places before."""
     best = F.least(rank, F.coalesce(F.get(peaks, F.size(peaks) - 1), rank))
     return F.concat(peaks, F.array(best))
-
-
-def _first_day(period: Column) -> Column:
-    """First day of a period of `_ranked`."""
-    return F.date_from_unix_date(period.bitwiseAND(DAY_MASK).cast("int"))
 
 
 def _by_series(place: int) -> Column:

@@ -28,7 +28,10 @@ from spotify_assets.transforms.periods import (
     WEEKS_OF_YEAR,
     by_period_type,
     canonical_track_plays,
+    first_day_of,
+    kind_of,
     period_end,
+    period_number,
     previous_start,
     starts_of,
     year_before_start,
@@ -110,7 +113,8 @@ def period_listening(
         )
         .where("plays > 0")
     )
-    figures = figures.join(_concentration(heard), [*PERIOD], "left")
+    keys = dim_listener.select("listener", "listener_key")
+    figures = figures.join(_concentration(heard, keys), [*PERIOD], "left")
     if known is None:
         figures = figures.withColumns({name: F.lit(0).cast("bigint") for name in CATALOGUE_MEASURES})
         figures = figures.withColumn("release_lag_days", F.lit(None).cast("double"))
@@ -211,25 +215,34 @@ def _release_lags(known: DataFrame) -> DataFrame:
     return _in_periods(lags, tuple(PERIOD_TYPES)).groupBy(*PERIOD).agg(F.median("lag").alias("release_lag_days"))
 
 
-def _concentration(heard: DataFrame) -> DataFrame:
+def _concentration(heard: DataFrame, listener_keys: DataFrame) -> DataFrame:
     """By period, how unequally time is spread over artists."""
-    artists = heard.where(F.col("artist_key") != UNKNOWN_NUMBER).select("listener", "date", "artist_key", "ms_played")
-    artists = (
-        _in_periods(artists, tuple(PERIOD_TYPES)).groupBy(*PERIOD, "artist_key").agg(F.sum("ms_played").alias("ms"))
+    days = (
+        broadcast_join(listener_keys, heard.where(F.col("artist_key") != UNKNOWN_NUMBER), "listener", "inner")
+        .groupBy("listener_key", "date", "artist_key")
+        .agg(F.sum("ms_played").alias("ms"))
+        .withColumns(starts_of(F.col("date"), PERIOD_TYPES))
     )
-    most_first = Window.partitionBy(*PERIOD).orderBy(F.desc("ms"), "artist_key")
+    numbers = F.array(*[period_number(place, F.col(f"{name}_start")) for place, name in enumerate(PERIOD_TYPES)])
+    period = ("listener_key", "period")
+    artists = (
+        days.select("listener_key", "artist_key", "ms", F.explode(numbers).alias("period"))
+        .groupBy(*period, "artist_key")
+        .agg(F.sum("ms").alias("ms"))
+    )
+    most_first = Window.partitionBy(*period).orderBy(F.desc("ms"), "artist_key")
     so_far = most_first.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     artists = artists.select(
-        *PERIOD,
+        *period,
         "ms",
         F.row_number().over(most_first).cast("bigint").alias("place"),
         F.sum("ms").over(so_far).alias("ms_so_far"),
-        F.sum("ms").over(Window.partitionBy(*PERIOD)).alias("total"),
+        F.sum("ms").over(Window.partitionBy(*period)).alias("total"),
     )
     part = F.col("ms") / F.nullif(F.col("total"), F.lit(0))
     figures = (
         artists.withColumn("part", part)
-        .groupBy(*PERIOD)
+        .groupBy(*period)
         .agg(
             F.max("total").alias("artist_ms_played"),
             F.count(F.lit(1)).alias("count"),
@@ -242,8 +255,12 @@ def _concentration(heard: DataFrame) -> DataFrame:
     total, count = F.nullif(F.col("artist_ms_played"), F.lit(0)), F.col("count")
     # With x by place from the most: sum of (count + 1 - 2 * place) * x, by count * total.
     gini = ((count + 1) * total - 2 * F.col("ms_by_place")) / (count * total)
+    types = F.array(*map(F.lit, PERIOD_TYPES))
+    figures = broadcast_join(listener_keys, figures, "listener_key", "inner")
     return figures.select(
-        *PERIOD,
+        "listener",
+        F.get(types, kind_of(F.col("period"))).alias("period_type"),
+        first_day_of(F.col("period")).alias("period_start"),
         "artist_ms_played",
         F.round(F.col("top_ms") / total, 6).alias("top_10_share"),
         F.when(total.isNotNull(), F.col("half")).alias("half_of_listening_artists"),

@@ -25,6 +25,9 @@ MONTHS_OF = {"month": 1, "quarter": 3, "year": 12}
 DAYS_OF = {"day": 1, "week": 7}
 # A week is compared with that 52 weeks before: weeks have no number that each year has, and this is the nearest.
 WEEKS_OF_YEAR = 52
+# Numbers are quicker to group and sort by than names and days: a period is the number of its kind and its first day.
+DAY_BITS = 20
+DAY_MASK = (1 << DAY_BITS) - 1
 
 
 def coverage_gaps(daily_listening: DataFrame, plays: DataFrame) -> DataFrame:
@@ -112,6 +115,21 @@ def entity_names(dim_recording: DataFrame, dim_artist: DataFrame, dim_album: Dat
 def starts_of(date: Column, period_types: Iterable[str]) -> dict[str, Column]:
     """Columns `<period_type>_start`: the first day of each period that a day is in, null for `all`."""
     return {f"{name}_start": _start_of(name, date) for name in period_types}
+
+
+def period_number(kind: int, start: Column) -> Column:
+    """Number of a period: that of its kind, and its first day since 1970; null counts as 0, as of `all`."""
+    return (F.lit(kind << DAY_BITS) + F.coalesce(F.unix_date(start), F.lit(0))).cast("bigint")
+
+
+def kind_of(number: Column) -> Column:
+    """The kind in a `period_number`."""
+    return F.shiftright(number, DAY_BITS).cast("int")
+
+
+def first_day_of(number: Column) -> Column:
+    """The first day in a `period_number`."""
+    return F.date_from_unix_date(number.bitwiseAND(DAY_MASK).cast("int"))
 
 
 def by_period_type(values: Mapping[str, Column]) -> Column:

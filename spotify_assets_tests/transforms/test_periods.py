@@ -111,7 +111,8 @@ def periods(computed, frame):
             "listening_sessions": [],
             "coverage_gaps": [],
             "dim_listener": [
-                {"listener": name, "first_date": first, "last_date": last} for name, (first, last) in ends.items()
+                {"listener_key": number, "listener": name, "first_date": first, "last_date": last}
+                for number, (name, (first, last)) in enumerate(ends.items())
             ],
             "dim_recording": [],
             "dim_artist": [],

@@ -24,12 +24,14 @@ NEWS = """
         SELECT 'forgotten', recording_key, track_name, artist_name, total_plays, timezone($zone,
             last_played_at)::DATE, 4
         FROM track_metrics WHERE listener = $listener AND state = 'forgotten'
+    ),
+    most AS (
+        FROM news QUALIFY row_number() OVER (PARTITION BY news ORDER BY plays DESC, recording_key) <= 3
     )
     SELECT n.news, n.track, n.artist, n.plays, n.since, n.recording_key, a.canonical_artist_key AS artist_key,
         t.track_uri, t.image_url, t.duration_ms
-    FROM news n JOIN dim_recording r USING (recording_key) JOIN dim_track t ON t.track_key = r.canonical_track_key
+    FROM most n JOIN dim_recording r USING (recording_key) JOIN dim_track t ON t.track_key = r.canonical_track_key
     JOIN dim_artist a ON a.artist_key = t.artist_key
-    QUALIFY row_number() OVER (PARTITION BY news ORDER BY plays DESC, n.recording_key) <= 3
     ORDER BY n.place, plays DESC, n.recording_key
 """
 COVERAGE = """
