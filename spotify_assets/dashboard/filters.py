@@ -96,6 +96,11 @@ class Filters:
         return not self.minimum and not self.no_incognito and self.content == ALL
 
     @property
+    def is_all_time(self) -> bool:
+        """Whether it is all days of the listener."""
+        return self.start <= self.listener.first and self.end >= self.listener.last
+
+    @property
     def days(self) -> int:
         """Number of days, first and last included."""
         return (self.end - self.start).days + 1

@@ -37,6 +37,8 @@ DIMENSIONS = {
         JOIN dim_artist a ON a.artist_key = d.artist_key""",
 }
 KEYS = {"artist": "artist_key", "track": "recording_key", "album": "album_key"}
+# Of an entity: where its sums of all time are.
+ALL_TIME = {"artist": "artist_metrics", "track": "track_metrics", "album": "album_metrics"}
 # Of an entity: condition on the keys of plays that are counted under $key.
 MEMBERS = {
     entity: f"{key} IN (SELECT {key} FROM {CANONICAL[key][0]} WHERE {CANONICAL[key][1]} = $key)"
@@ -126,16 +128,27 @@ def heard_plays(filters: Filters, days: str = DAYS) -> str:
 
 
 def totals_sql(filters: Filters) -> str:
-    """SQL of the figures of the days from $start to $end."""
-    return f"""
-    WITH {heard_hours(filters, by=["date"]).strip()},{heard_tracks(filters, by=[*CANONICAL])},
+    """SQL of the figures of the days from $start to $end, or of all time, where these are all days."""
+    if _are_of_all_time(filters):
+        counts = ", ".join(
+            f"(SELECT count(*) FROM {table} WHERE listener = $listener AND {KEYS[entity]} <> -1) AS {entity}s"
+            for entity, table in ALL_TIME.items()
+        )
+        music = f"""
+    music AS (
+        SELECT tracks, artists, CASE WHEN tracks = 0 OR albums > 0 THEN albums END AS albums FROM (SELECT {counts})
+    )"""
+    else:
+        music = f"""{heard_tracks(filters, by=[*CANONICAL])},
     music AS (
         SELECT count(DISTINCT recording_key) AS tracks,
             count(DISTINCT artist_key) FILTER (artist_key <> -1) AS artists,
             CASE WHEN count(*) = 0 OR count(*) FILTER (album_key <> -1) > 0
                 THEN count(DISTINCT album_key) FILTER (album_key <> -1) END AS albums
         FROM tracks
-    )
+    )"""
+    return f"""
+    WITH {heard_hours(filters, by=["date"]).strip()},{music}
     SELECT sum(ms_played)::BIGINT AS ms_played, sum(plays)::BIGINT AS plays,
         count(*) AS active_days, any_value(tracks) AS tracks, any_value(artists) AS artists,
         any_value(albums) AS albums, sum(skips) / nullif(sum(skips_known), 0) AS skip_rate,
@@ -154,14 +167,23 @@ def top_sql(filters: Filters, entity: str, limit: int, of: str = "") -> str:
         of: The entity whose $key it is that they belong to, as `artist`; empty for all.
     """
     key = KEYS[entity]
-    return f"""
-    WITH {heard_tracks(filters, by=[key], where=MEMBERS[of] if of else "").strip()},
+    if _are_of_all_time(filters) and not of:
+        sums = f"""WITH sums AS (
+        SELECT {key}, total_plays AS plays, total_ms_played AS ms_played, total_ms_played / nullif(
+            (SELECT sum(total_ms_played) FROM track_metrics WHERE listener = $listener), 0) AS share
+        FROM {ALL_TIME[entity]} WHERE listener = $listener AND {key} <> -1
+        ORDER BY ms_played DESC, {key} LIMIT {limit}
+    )"""
+    else:
+        sums = f"""WITH {heard_tracks(filters, by=[key], where=MEMBERS[of] if of else "").strip()},
     sums AS (
         SELECT {key}, sum(plays)::BIGINT AS plays, sum(ms_played)::BIGINT AS ms_played,
             sum(ms_played) / nullif((SELECT sum(ms_played) FROM played), 0) AS share
         FROM tracks WHERE {key} <> -1
         GROUP BY {key} ORDER BY ms_played DESC, {key} LIMIT {limit}
-    ){DIMENSIONS[entity]}
+    )"""
+    return f"""
+    {sums}{DIMENSIONS[entity]}
     ORDER BY s.ms_played DESC, s.{key}
     """
 
@@ -173,6 +195,11 @@ def hours_sql(filters: Filters) -> str:
     SELECT date_trunc($step, date)::DATE AS start, sum(ms_played) / 3600000 AS hours, sum(plays)::BIGINT AS plays
     FROM heard GROUP BY start ORDER BY start
     """
+
+
+def _are_of_all_time(filters: Filters) -> bool:
+    """Whether tables of all time have the sums of music: all days, and all plays of these."""
+    return filters.is_all_time and not (filters.minimum or filters.no_incognito or filters.content == SPOKEN)
 
 
 def _of_plays(filters: Filters) -> str:

@@ -1,6 +1,8 @@
 """Filters are the query string: what it says, and how links carry it on."""
 
+from dataclasses import replace
 from datetime import date
+from functools import partial
 
 import duckdb
 import pytest
@@ -8,7 +10,8 @@ import pytest
 from spotify_assets.dashboard import filters, sources
 from spotify_assets.dashboard.filters import Filters, Listener
 from spotify_assets.dashboard.queries import Query
-from spotify_assets_tests.dashboard.warehouses import FULL, write_warehouse
+from spotify_assets.dashboard.warehouse import listeners_in
+from spotify_assets_tests.dashboard.warehouses import ACCOUNT_DATA, FULL, ONE, write_warehouse
 
 ANNA = Listener("anna", "UTC", date(2020, 3, 1), date(2024, 2, 29))
 BEN = Listener("ben", "UTC", date(2023, 1, 1), date(2023, 12, 31))
@@ -95,6 +98,35 @@ def test_links_of_a_page_keep_the_filters(full):
     html = full.text("/?listener=ben&min=10")
     assert 'href="/time?listener=ben&amp;min=10"' in html
     assert 'href="/artist/21?listener=ben&amp;min=10"' in html
+
+
+@pytest.mark.parametrize("content", ["all", "music"])
+@pytest.mark.parametrize("plays", [FULL, ONE, ACCOUNT_DATA], ids=["full", "one", "account data"])
+def test_tables_of_all_time_give_the_same_numbers_as_sums_of_days(tmp_path, plays, content):
+    path = write_warehouse(tmp_path / "w.duckdb", plays)
+    with duckdb.connect(str(path)) as connection:
+        anna = listeners_in(connection)["anna"]
+        whole = Filters.parse({"content": content}, {"anna": anna}, "anna")
+        assert whole.is_all_time
+        # As if there were days before these.
+        by_day = replace(whole, listener=replace(anna, first=date(2000, 1, 1)))
+        assert not by_day.is_all_time
+        for sql in (sources.totals_sql, *(partial(_top, entity) for entity in sources.KEYS)):
+            assert ("daily_track_plays" in sql(whole), "daily_track_plays" in sql(by_day)) == (False, True)
+            rows = [Query(sql(one), one.parameters).run(connection) for one in (whole, by_day)]
+            assert rows[0] == rows[1]
+            assert rows[0]
+
+
+def _top(entity: str, of: Filters) -> str:
+    return sources.top_sql(of, entity, 5)
+
+
+@pytest.mark.parametrize("asked", [{"min": "10"}, {"incognito": "no"}, {"content": "spoken"}, {"period": "90d"}])
+def test_tables_of_all_time_are_of_all_plays_and_days(asked):
+    for sql in (sources.totals_sql, partial(_top, "artist")):
+        assert "artist_metrics" not in sql(parsed(**asked))
+        assert "artist_metrics" in sql(parsed())
 
 
 def test_sums_and_single_plays_give_the_same_numbers(tmp_path):

@@ -291,6 +291,11 @@ def _literal(plays: Rows) -> dict[str, Rows]:
     }
     music = {key: sum(sums.values()) for key, sums in seconds.items()}
     heard = [(key, recording, ms) for key, sums in seconds.items() for recording, ms in sums.items() if ms]
+
+    def of_all_time(key: int, entity: str, of: int) -> dict[str, int]:
+        found = [one["ms_played"] for one in plays if one["listener_key"] == key and one[entity] == of]
+        return {"total_plays": len(found), "total_ms_played": sum(found)}
+
     return {
         "fct_plays": plays,
         "plays": [
@@ -378,21 +383,19 @@ def _literal(plays: Rows) -> dict[str, Rows]:
                 "track_key": _track(recording),
                 "track_name": NAMES[recording],
                 "artist_name": ARTISTS[_artist(recording)],
-                "total_ms_played": ms,
-                "total_plays": 1,
+                **of_all_time(key, "recording_key", recording),
                 "rank": place,
                 "state": "forgotten",
                 "best_day": date(2024, 1, 1),
             }
-            for place, (key, recording, ms) in enumerate(heard, 1)
+            for place, (key, recording, _) in enumerate(heard, 1)
         ],
         "artist_metrics": [
             {
                 "listener": listeners[key],
                 "artist_key": artist,
                 "artist_name": ARTISTS[artist],
-                "total_plays": 1,
-                "total_ms_played": 1000,
+                **of_all_time(key, "artist_key", artist),
                 "rank": place,
                 "state": "current",
             }
@@ -406,8 +409,7 @@ def _literal(plays: Rows) -> dict[str, Rows]:
                 "album_key": artist + 10,
                 "album_name": f"{ARTISTS[artist]}'s album",
                 "artist_name": ARTISTS[artist],
-                "total_plays": 1,
-                "total_ms_played": 1000,
+                **of_all_time(key, "album_key", artist + 10),
                 "rank": place,
                 "state": "current",
             }

@@ -137,10 +137,9 @@ def _sides(
     measures = ", ".join(
         f"('{LABELS.get(name, name)}', a.{name}{_factor(name)}, b.{name}{_factor(name)})" for name in MEASURES
     )
-    totals = totals_sql(a).strip()
     figures = f"""
-    WITH a AS ({totals}),
-    b AS ({of_b(totals)})
+    WITH a AS ({totals_sql(a).strip()}),
+    b AS ({of_b(totals_sql(b).strip())})
     SELECT measure, side_a, side_b, side_a - side_b AS difference
     FROM a, b, LATERAL (VALUES {measures}) AS sides(measure, side_a, side_b)
     """
