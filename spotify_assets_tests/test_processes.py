@@ -55,16 +55,16 @@ class TestOfAKnownStart:
         assert start_mark(gone.pid) == ""
         assert is_alive(f"{HERE}:{gone.pid}:{started}", time.time()) is False
 
-
-def test_a_name_with_brackets_hides_no_start(tmp_path):
-    program = tmp_path / "a ) b"
-    shutil.copy(shutil.which("sleep"), program)
-    running = subprocess.Popen([program, "60"])
-    try:
-        assert start_mark(running.pid).rpartition("-")[2].isdigit() or not start_mark(os.getpid())
-    finally:
-        running.kill()
-        running.wait()
+    def test_a_name_with_brackets_hides_no_start(self, tmp_path):
+        program = tmp_path / "a ) b"
+        shutil.copy(shutil.which("sleep"), program)
+        running = subprocess.Popen([program, "60"])
+        try:
+            seconds = int(start_mark(running.pid).rpartition("-")[2]) / os.sysconf("SC_CLK_TCK")
+            assert psutil.boot_time() + seconds == pytest.approx(psutil.Process(running.pid).create_time(), abs=1)
+        finally:
+            running.kill()
+            running.wait()
 
 
 @pytest.mark.parametrize("process", ["", "another-host:1", f"{HERE}:", f"{HERE}:x"])

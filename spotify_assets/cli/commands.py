@@ -508,15 +508,15 @@ def forget(listener: str, yes: bool) -> None:
         is_known = True  # it may be: the sync makes the table again
     if not files and not is_known and note not in {file.path for file in unfinished.files("_unfinished_forget")}:
         with console.status("Looking through old versions"):
-            is_known = lake.may_remember(listener)
-        if not is_known and landing().storage.remove_empty_folders(f"{HISTORY}/{listener}"):
-            console.print(f"An empty folder of {plain(listener)} is removed; nothing else is landed or known.")
-            return
-        if not is_known:
+            is_in_old_versions = lake.may_remember(listener)
+        if not is_in_old_versions:
+            if landing().storage.remove_empty_folders(f"{HISTORY}/{listener}"):
+                console.print(f"An empty folder of {plain(listener)} is removed; nothing else is landed or known.")
+                return
             raise click.ClickException(
                 f"nothing is landed or known of {listener!r}; spotify-assets status lists who is"
             )
-        console.print(f"{plain(listener)} is in old versions of tables.")
+        console.print(f"Nothing of {plain(listener)} is landed, but old versions of tables may have their rows.")
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("forget asks before it deletes; without a terminal, say --yes")

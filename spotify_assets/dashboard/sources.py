@@ -1,7 +1,7 @@
 """The plays that filters leave, as common table expressions for the pages' queries.
 
-Daily and hourly sums answer where they can. They hold no lengths of single plays and no private sessions by track, so
-other filters read `fct_plays`. Both have the same columns and give the same numbers.
+Sums of all time, by day and by hour answer where they can. They hold no lengths of single plays and no private
+sessions by track, so other filters read `fct_plays`. All have the same columns and give the same numbers.
 """
 
 from collections.abc import Sequence

@@ -422,9 +422,11 @@ def _may_name(listener: str, path: str, open_file: Opener) -> bool:
             with open_file() as content:
                 return json.dumps(found, ensure_ascii=False)[1:-1].encode() in content.read()
         if path.endswith(".parquet") and not is_in_log:
-            of_listener = pc.field("listener") == listener
             with open_file() as content:
-                return len(parquet.read_table(content, columns=["listener"], filters=of_listener)) > 0
+                file = parquet.ParquetFile(content)
+                if "listener" not in file.schema_arrow.names:  # of a version before the table had it
+                    return False
+                return bool(pc.any(pc.equal(file.read(["listener"])["listener"], listener)).as_py())
     except (OSError, pa.ArrowException):
         return True
     return False

@@ -23,7 +23,7 @@ from spotify_assets.transforms.periods import (
     starts_of,
 )
 
-# Kinds of charts, whose places are the kinds in numbers of periods.
+# Kinds of charts. The kind in a `period_number` is a place in this list.
 SERIES = tuple((entity, period) for entity in CHART_ENTITIES for period in CHART_PERIODS)
 SERIES_COLUMNS = ("entity_type", "period_type")
 LINE = ("listener_key", "series", "entity_key")
@@ -92,7 +92,7 @@ def _ranked(heard: DataFrame, size: int, weekly_size: int) -> DataFrame:
         weekly_size: Number of entities of a week.
 
     Returns:
-        `period` is the number of the kind in `SERIES`, and the first day since 1970 (0 for `all`).
+        `period` is a `period_number`.
     """
     starts = starts_of(F.col("date"), CHART_PERIODS)
     series = [

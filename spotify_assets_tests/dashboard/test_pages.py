@@ -10,7 +10,7 @@ import pytest
 
 from spotify_assets.dashboard.pages.comparison import parse_span
 from spotify_assets_tests.dashboard.conftest import ENTITY_PAGES, PAGES, addresses
-from spotify_assets_tests.dashboard.warehouses import FULL, HOSTILE, ONE, write_warehouse
+from spotify_assets_tests.dashboard.warehouses import FORMULA, FULL, HOSTILE, ONE, write_warehouse
 
 
 @pytest.mark.parametrize("page", [*PAGES, *ENTITY_PAGES])
@@ -201,6 +201,15 @@ def test_any_two_spans_are_compared(full):
     assert 'name="min" value="10"' in page  # the form keeps the filters
     whole = full.block("/compare?a=2023-01-01..2024-12-31&b=2024", "figures")
     assert "plays 6 5 +1" in whole
+    # All time is compared with a day, and the other way round.
+    assert "tracks 3 2 +1" in full.block("/compare?a=2023-01-01..2024-12-31&b=2024-01-01", "figures")
+    assert "tracks 2 3" in full.block("/compare?a=2024-01-01&b=2023-01-01..2024-12-31", "figures")
+
+
+def test_news_are_the_tracks_with_most_plays_of_each_kind(full):
+    words = full.block("/", "news")
+    # The first is in the title, too, and an artist has the name of the second.
+    assert [words.count(name) for name in ("Étude", HOSTILE, FORMULA)] == [2, 2, 1]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
+from pyarrow import parquet
 from pyarrow.fs import PyFileSystem
 
 from spotify_assets.lake import commits, tables
@@ -216,6 +217,13 @@ def test_a_listener_is_remembered_by_the_log_alone(lake):
     replace(lake, "ben")
     lake.ensure("dim_listener").vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
     assert lake.may_remember("anna")
+
+
+def test_a_file_from_before_a_table_had_listeners_names_nobody(lake):
+    replace(lake, "ben")
+    before = listeners("anna").drop_columns(["listener"])
+    parquet.write_table(before, Path(lake.table_uri("dim_listener"), "of_a_former_version.parquet"))
+    assert not lake.may_remember("anna")
 
 
 def test_a_file_that_cannot_be_read_may_have_a_listener(lake):

@@ -3,6 +3,7 @@ import sys
 from dataclasses import replace
 from datetime import datetime
 
+import psutil
 import pytest
 
 from spotify_assets.refresh import sync_log
@@ -39,6 +40,15 @@ def test_a_sync_whose_process_is_gone_was_killed(log):
     assert "was killed" in log.last_problem()
     log._write(replace(record, machine="another"))
     assert "under way on another machine, or was killed there" in str(log.last())
+
+
+def test_a_sync_is_under_way_though_the_clock_was_set_ahead_meanwhile(log, monkeypatch):
+    before = psutil.Process.create_time
+    log.start()
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: before(process) + 86_400)
+    assert log.last().is_running
+    log._write(replace(log.last(), start="00000000-1"))
+    assert log.last().is_running is False
 
 
 def test_the_oldest_records_go(log, tmp_path, monkeypatch):

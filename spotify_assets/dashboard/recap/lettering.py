@@ -79,8 +79,8 @@ class Ruler:
     def lettered(self, text: str, x: float, size: float, *, is_bold: bool = False, spacing: float = 0) -> str:
         """The text as SVG: each run in its fonts, and at its place, from `x` on, with `spacing` between letters (px).
 
-        Runs that have no place of their own are shaped together: a font that lacks a character of one is then
-        replaced in all.
+        Without places, all runs are drawn together: if a character is missing in the font of one, the font of all is
+        replaced.
         """
         found = runs(text)
         if not any(run.fonts for run in found):

@@ -57,7 +57,9 @@ LONG = (
 def long_names(of_year):
     """A year whose names are long, and of other scripts."""
     recap = of_year(2024)
-    names = {f"ours_{entity}s": [*LONG] for entity in ("artist", "track", "album")}
+    # Titles have the first name: in Latin, Japanese, Arabic letters.
+    firsts = {"track": 0, "artist": 1, "album": 2}
+    names = {f"ours_{entity}s": [*LONG[first:], *LONG[:first]] for entity, first in firsts.items()}
     more = {f"ours_{entity}s_by": [*LONG] for entity in ("track", "album")}
     figures = {
         f"ours_{entity}s_{name}": [value] * 5

@@ -9,7 +9,7 @@ import pytest
 import vl_convert
 
 from spotify_assets.dashboard.recap.cards import CARDS, SIZES, card_png, card_svg
-from spotify_assets.dashboard.recap.lettering import Letters, Ruler
+from spotify_assets.dashboard.recap.lettering import Letters, Ruler, clusters
 from spotify_assets_tests.dashboard.warehouses import HOSTILE
 
 
@@ -27,8 +27,11 @@ def test_no_text_is_beyond_the_edges(long_names, card, size):
     assert texts
     for text in texts:
         letters = Letters(float(text.get("font-size")), text.get("font-weight") == "bold")
+        next_at = float(text.get("x"))
         for part in [*text] or [text]:  # runs of several scripts, each with its place
             [wide] = ruler.widths([part.text or ""], letters)
+            assert float(part.get("x")) == pytest.approx(next_at, abs=0.2), part.text
+            next_at += wide + float(text.get("letter-spacing", 0)) * len(clusters(part.text or ""))
             at = float(part.get("x")) + shift.get(id(text), 0)
             start = at - wide * {"end": 1, "middle": 0.5}.get(text.get("text-anchor"), 0)
             assert start >= edge * 0.8, part.text

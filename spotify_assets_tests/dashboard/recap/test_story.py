@@ -58,6 +58,19 @@ def test_a_ranking_has_time_plays_and_bars(of_year):
     assert (second.name, second.value, second.percent) == ("Band", "5:20", 55.2)
 
 
+def test_numbers_after_names_from_the_right_stay_behind_them(of_year):
+    recap = of_year(2024)
+    names = {
+        "ours_tracks": ["שיר"],
+        "ours_tracks_by": ["שלמה"],
+        "ours_tracks_plays": ["3"],
+        "ours_tracks_ms_played": ["1"],
+    }
+    section = said(replace(recap, row=recap.row | names))["tracks"]
+    assert section.title == "You played שיר\u200e 3 times"
+    assert section.entries[0].by == "שלמה\u200e"
+
+
 def test_ours_and_wrapped_are_beside_each_other(of_year):
     artists = said(of_year(2024))["wrapped"].versus[0]
     assert (artists.label, artists.is_same) == ("Artists", False)
