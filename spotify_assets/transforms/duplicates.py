@@ -1,9 +1,13 @@
 """Finds records that repeat another record of the same listener, content and length."""
 
+from collections.abc import Callable
+from functools import reduce
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from spotify_assets.model.raw import ESTIMATED_FORMATS
+from spotify_assets.transforms.joins import look_up
 
 # A play that is logged again, and not placed, is reported this long after its end (microseconds). Together that is a
 # day: records further apart are judged with different months.
@@ -13,94 +17,88 @@ LOGGED_AGAIN = (-HOUR, 23 * HOUR)
 ROUNDS = 2
 
 
-def reported_key() -> Column:
-    """Hash of what records share that were reported at one time; null for records with a reason.
-
-    Null instead of a filter: Sail would push the filter down, and compute every reason twice.
-    """
-    return F.when(F.col("reason").isNull(), F.xxhash64(*_compared("time", "reported_at")))
-
-
-def first_positions(records: DataFrame) -> DataFrame:
-    """One row per `reported_key` of records that equal others: `first_position`, the least of all that are equal.
+def repeated_positions(
+    raw_plays: DataFrame, files: DataFrame, apply_rules: Callable[[DataFrame, DataFrame], DataFrame]
+) -> DataFrame:
+    """One row per record that repeats one of a smaller position: its `position`.
 
     Records are equal with the same listener, `content_key` and `clean_ms_played` (unless that is estimated) and the
-    same `reported_at`, `played_at` or `offline_at`; and if both equal a third.
+    same `reported_at`, `played_at` or `offline_at`; and if both equal a third. Records with a `reason` equal none.
 
-    They are found by grouping a hash of 128 bits. A window function would sort all plays: three times as long for ten
-    million plays with 90,000 duplicates.
+    Only records are judged for it that share a time with another: names and rules take most of the time.
 
     Args:
-        records: Judged by all rules but this one; those with a `reason` are left out. `position` is their precedence.
+        raw_plays: Records as landed.
+        files: Landed files that are used.
+        apply_rules: Joins some of the records with their files and judges each by all rules but this one.
     """
-    groups = (
-        _entries(records)
-        .groupBy("hash", "hash_2")
-        .agg(
-            F.min("reported_position").alias("first_position"),
-            F.min("other_position").alias("first_other"),
-            F.count("on_time").alias("on_time"),
-            F.collect_list("other_key").alias("other_keys"),
-            F.count("reported_position").alias("reported"),
-            F.min("other_key").alias("least_key"),
-            F.max("other_key").alias("greatest_key"),
+    linked = _linked_times(apply_rules(_sharing_a_time(raw_plays), files)).withColumn("first", F.col("position"))
+    for part in [*ROUNDS * (["hash", "hash_2"], ["key"]), ["hash", "hash_2"], ["key"]]:
+        linked = linked.withColumn("first", F.min("first").over(Window.partitionBy(*part)))
+    return linked.where("position > first").select("position").distinct()
+
+
+def _sharing_a_time(raw_plays: DataFrame) -> DataFrame:
+    """Records with a time that another one has, and by chance some more. Times are compared as numbers."""
+    listener = F.xxhash64("listener")
+    record = F.xxhash64("source_file", "source_row").alias("record")
+    reported, played, began = map(F.unix_micros, ("reported_at", "played_at", "offline_at"))
+    times = [
+        raw_plays.where(condition).select(record, listener.bitwiseXOR(time).alias("time"))
+        for condition, time in (
+            ("reported_at IS NOT NULL", reported),
+            ("played_at < reported_at", played),
+            # Of another kind than the others: a play often starts when the one before it ends.
+            ("offline_at IS NOT NULL", -began),
         )
-        .where("reported > 1 OR (reported = 0 AND least_key < greatest_key) OR (on_time > 0 AND size(other_keys) > 0)")
-    )
-    # A late record whose time of report is another's `played_at` doesn't equal that, unless a third was on time.
-    others = F.when((F.col("reported") == 0) | (F.col("on_time") > 0), F.col("other_keys")).otherwise(F.array())
-    own = F.when(F.col("reported") > 0, F.array("hash")).otherwise(F.array())
-    first = F.when(F.size("others") > 0, F.least("first_position", "first_other")).otherwise(F.col("first_position"))
-    linked = (
-        groups.withColumns({"others": others, "own": own})
-        .withColumn("first_position", first)
-        .select("hash", "hash_2", "first_position", F.explode(F.concat("own", "others")).alias("reported_key"))
-    )
-    for _ in range(ROUNDS):
-        for part in (["reported_key"], ["hash", "hash_2"]):
-            linked = linked.withColumn("first_position", F.min("first_position").over(Window.partitionBy(*part)))
-    return linked.groupBy("reported_key").agg(F.min("first_position").alias("first_position"))
+    ]
+    entries = reduce(DataFrame.unionByName, times)
+    shared = entries.groupBy("time").agg(F.count(F.lit(1)).alias("entries")).where("entries > 1").select("time")
+    found = look_up(shared, entries, "time").select("record").distinct()
+    return look_up(found, raw_plays.withColumn("record", record), "record").drop("record")
 
 
-def _entries(records: DataFrame) -> DataFrame:
-    """One row per record without a reason and time by which it may equal others: `hash`, `hash_2`.
+def _linked_times(records: DataFrame) -> DataFrame:
+    """One row per record without a reason and time by which it equals others of that time: `hash`, `hash_2`.
 
-    By `reported_at`: `reported_position`, and `on_time` where `played_at` is the same. By `offline_at`, and by
-    `played_at` where it was reported later: `other_position` and `other_key`, its `reported_key`.
+    A record has a row by `reported_at`, one by `offline_at`, and one by `played_at` where it was reported later. `key`
+    is equal for records that equal each other by `reported_at`.
     """
-    by_report = records.select(
-        reported_key().alias("hash"),
-        F.xxhash64(F.lit("again"), *_compared("time", "reported_at")).alias("hash_2"),
-        F.when(F.col("reason").isNull(), F.col("position")).alias("reported_position"),
-        F.when(F.col("played_at") == F.col("reported_at"), 1).alias("on_time"),
-        F.lit(None).cast("bigint").alias("other_position"),
-        F.lit(None).cast("bigint").alias("other_key"),
-    )
     is_late = F.col("played_at") < F.col("reported_at")
     reported, began = F.unix_micros("reported_at"), F.unix_micros("offline_at")
     may_repeat = is_late | (reported - began - F.col("clean_ms_played") * 1000).between(*LOGGED_AGAIN)
-    times = F.array(
-        *[
-            F.struct(F.when(condition, F.xxhash64(*_compared(kind, name))).alias("hash"),
-                     F.xxhash64(F.lit("again"), *_compared(kind, name)).alias("hash_2"))
-            for kind, name, condition in (("time", "played_at", is_late), ("start", "offline_at", may_repeat))
-        ]
-    )  # fmt: skip
-    other_key = F.when(F.col("time.hash").isNotNull(), F.col("other_key"))
-    # In most exports few records began offline. To give each record an array of its times takes longer.
-    by_other = (
-        records.where("offline_at IS NOT NULL")
-        .select("position", reported_key().alias("other_key"), F.explode(times).alias("time"))
-        .select(
-            F.col("time.hash").alias("hash"),
-            F.col("time.hash_2").alias("hash_2"),
-            F.lit(None).cast("bigint").alias("reported_position"),
-            F.lit(None).cast("int").alias("on_time"),
-            F.when(other_key.isNotNull(), F.col("position")).alias("other_position"),
-            other_key.alias("other_key"),
+    times = [
+        F.when(
+            condition,
+            F.struct(
+                F.xxhash64(*_compared(kind, name)).alias("hash"),
+                F.xxhash64(F.lit("again"), *_compared(kind, name)).alias("hash_2"),
+                F.lit(name == "reported_at").alias("is_report"),
+            ),
         )
+        for kind, name, condition in (
+            ("time", "reported_at", F.lit(True)),
+            ("time", "played_at", is_late),
+            ("start", "offline_at", may_repeat),
+        )
+    ]
+    entries = (
+        records.where("reason IS NULL")
+        .select(
+            "position",
+            F.xxhash64(*_compared("time", "reported_at")).alias("key"),
+            is_late.alias("is_late"),
+            F.explode(F.array_compact(F.array(*times))).alias("time"),
+        )
+        .select("position", "key", "is_late", "time.*")
     )
-    return by_report.unionByName(by_other)
+    by_time = Window.partitionBy("hash", "hash_2")
+    # A late record whose time of report is another's `played_at` doesn't equal that, unless a third was on time.
+    are_equal = F.max("is_report").over(by_time) == F.max(F.col("is_report") & ~F.col("is_late")).over(by_time)
+    at_that_time = F.count(F.lit(1)).over(by_time)
+    return entries.withColumns({"are_equal": are_equal, "entries": at_that_time}).where(
+        "entries > 1 AND (is_report OR are_equal)"
+    )
 
 
 def _compared(kind: str, moment: str) -> list[Column]:

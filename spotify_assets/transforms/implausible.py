@@ -8,7 +8,6 @@ from pyspark.sql import functions as F
 
 from spotify_assets.conditions import any_of
 from spotify_assets.transforms.asking import ask
-from spotify_assets.transforms.duplicates import reported_key
 from spotify_assets.transforms.joins import broadcast_join
 from spotify_assets.transforms.supersede import MINUTE
 
@@ -19,10 +18,10 @@ BURST_PLAYS = 3
 MAX_MINUTES = 100
 
 
-def implausible_keys(
+def implausible_positions(
     raw_plays: DataFrame, files: DataFrame, apply_rules: Callable[[DataFrame, DataFrame], DataFrame]
 ) -> DataFrame | None:
-    """One row per `reported_key` and `source_rank` of implausible records; None where there can't be any.
+    """One row per implausible record: its `position`; None where there can't be any.
 
     Such is a record of `LONG_PLAY_MS` or more whose listener has, among the records of its rank that break no rule by
     themselves, `BURST_PLAYS` or more of that length, different in content or length, reported in the same minute
@@ -61,11 +60,11 @@ def implausible_keys(
     )
     different = F.size(F.collect_set(F.xxhash64("content_key", "clean_ms_played")))
     return (
-        judged.select("*", minute, reported_key().alias("reported_key"))
+        judged.select("*", minute)
         .groupBy(by_minute)
-        .agg(different.alias("different"), F.collect_set("reported_key").alias("keys"))
+        .agg(different.alias("different"), F.collect_list("position").alias("positions"))
         .where(F.col("different") >= BURST_PLAYS)
-        .select("source_rank", F.explode("keys").alias("reported_key"))
+        .select(F.explode("positions").alias("position"))
     )
 
 

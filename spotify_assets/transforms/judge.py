@@ -1,6 +1,8 @@
 """Validation of landed records: parsed values, keys, and the first rule that a record breaks (`REJECTION_REASONS`)."""
 
+from collections.abc import Mapping
 from datetime import UTC
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -9,10 +11,10 @@ from spotify_assets.model.cleaned import MAX_MS_PLAYED
 from spotify_assets.model.raw import MINUTE_PRECISE_RANK, SOURCE_RANKS
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.asking import ask
-from spotify_assets.transforms.duplicates import first_positions, reported_key
+from spotify_assets.transforms.duplicates import repeated_positions
 from spotify_assets.transforms.exclude import excluded_files, is_excluded
-from spotify_assets.transforms.implausible import implausible_keys
-from spotify_assets.transforms.joins import broadcast_join, look_up, union_by_name
+from spotify_assets.transforms.implausible import implausible_positions
+from spotify_assets.transforms.joins import broadcast_join, look_up
 from spotify_assets.transforms.keys import CAST_BLANKS, content_key, id_from_uri, trim_to_null
 from spotify_assets.transforms.supersede import superseded_positions
 from spotify_assets.windows import TimeWindow, floor_to_grain, reported_span
@@ -71,9 +73,13 @@ def judge_records(
         # A record that is excluded by its file tells no coarser one.
         whole = excluded_files(raw_exclusions)
         superseded = superseded_positions(candidates, files if whole is None else files.where(~whole), apply_rules)
-    records = apply_rules(candidates, files)
-    implausible = implausible_keys(candidates, files, apply_rules) if flags_implausible else None
-    judged = _mark_repeated(records, superseded, implausible)
+    marks = {
+        "is_superseded": superseded,
+        "is_repeated": repeated_positions(candidates, files, apply_rules),
+        "is_implausible": implausible_positions(candidates, files, apply_rules) if flags_implausible else None,
+    }
+    reason = F.coalesce("reason", F.when(F.col("is_superseded"), "superseded").when(F.col("is_repeated"), "duplicate"))
+    judged = _marked(apply_rules(candidates, files), marks).withColumn("reason", reason)
     if window is None:
         return judged
     moment = "window_at" if window.is_first else "played_at"
@@ -121,29 +127,18 @@ def _have_several_ranks(files: DataFrame) -> bool:
     return bool(ask(ranks.where("has_several").limit(1)))
 
 
-def _mark_repeated(records: DataFrame, superseded: DataFrame | None, implausible: DataFrame | None) -> DataFrame:
-    """Set the reasons `superseded`, at these positions, and `duplicate`, and add `is_implausible`."""
-    keyed = records.withColumn("reported_key", reported_key())
-    marks, is_implausible = first_positions(records), F.lit(False)
-    if implausible is not None:
-        # In the same join: each takes time for every record.
-        marks = (
-            union_by_name(marks, implausible)
-            .groupBy("reported_key")
-            .agg(
-                F.min("first_position").alias("first_position"),
-                F.collect_set("source_rank").alias("implausible_ranks"),
-            )
-        )
-        of_rank = F.array_contains("implausible_ranks", F.col("source_rank"))
-        is_implausible = F.coalesce(of_rank & (F.col("played_at") == F.col("reported_at")), F.lit(False))
-    marked = broadcast_join(marks, keyed, "reported_key", "right").withColumn("is_implausible", is_implausible)
-    is_repeated = F.col("position") > F.col("first_position")
-    reason = F.when(is_repeated, "duplicate")
-    if superseded is not None:
-        marked = broadcast_join(superseded.withColumn("is_superseded", F.lit(True)), marked, "position", "right")
-        reason = F.when(F.col("is_superseded"), "superseded").when(is_repeated, "duplicate")
-    return marked.withColumn("reason", F.coalesce("reason", reason))
+def _marked(records: DataFrame, marks: Mapping[str, DataFrame | None]) -> DataFrame:
+    """Add a column for each mark: whether the record is at one of its positions.
+
+    All in one join: each takes time for every record.
+    """
+    positions = reduce(
+        DataFrame.unionByName,
+        [frame.select("position", F.lit(mark).alias("mark")) for mark, frame in marks.items() if frame is not None],
+    )
+    by_position = positions.groupBy("position").agg(*[F.max(F.col("mark") == mark).alias(mark) for mark in marks])
+    marked = broadcast_join(by_position, records, "position", "right")
+    return marked.withColumns({mark: F.coalesce(mark, F.lit(False)) for mark in marks})
 
 
 def _join_files(raw_plays: DataFrame, files: DataFrame) -> DataFrame:
