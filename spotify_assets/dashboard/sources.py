@@ -77,6 +77,23 @@ def _rows_of_hours(filters: Filters, days: str, by: Sequence[str]) -> str:
             WHERE p.listener_key = {LISTENER_KEY} AND d.date {days}{_of_plays(filters)}"""
 
 
+def played_tracks(filters: Filters, days: str = DAYS) -> str:
+    """`played`: plays of tracks by date and keys of the play, in sums or one by one."""
+    if filters.minimum or filters.no_incognito or filters.content == SPOKEN:
+        source = f"""
+        SELECT d.date, p.recording_key, p.artist_key, p.album_key, 1 AS plays, p.ms_played,
+            coalesce(p.skipped, false)::INT AS skips, (p.skipped IS NOT NULL)::INT AS skips_known
+        FROM fct_plays p JOIN dim_date d USING (date_key)
+        WHERE p.listener_key = {LISTENER_KEY} AND d.date {days} AND p.content_type = 'track'{_of_plays(filters)}"""
+    else:
+        source = f"""
+        SELECT date, recording_key, artist_key, album_key, plays, ms_played, skips, skips_known
+        FROM daily_track_plays WHERE listener = $listener AND date {days}"""
+    return f"""
+    played AS ({source}
+    )"""
+
+
 def heard_tracks(
     filters: Filters, days: str = DAYS, *, by: Sequence[str] = ("date", *CANONICAL), where: str = ""
 ) -> str:
@@ -89,23 +106,11 @@ def heard_tracks(
             sums are made before the names of an entity are joined. Rows of one canonical key may be several.
         where: Condition on the keys of plays, as of `MEMBERS`; empty for all.
     """
-    if filters.minimum or filters.no_incognito or filters.content == SPOKEN:
-        source = f"""
-        SELECT d.date, p.recording_key, p.artist_key, p.album_key, 1 AS plays, p.ms_played,
-            coalesce(p.skipped, false)::INT AS skips, (p.skipped IS NOT NULL)::INT AS skips_known
-        FROM fct_plays p JOIN dim_date d USING (date_key)
-        WHERE p.listener_key = {LISTENER_KEY} AND d.date {days} AND p.content_type = 'track'{_of_plays(filters)}"""
-    else:
-        source = f"""
-        SELECT date, recording_key, artist_key, album_key, plays, ms_played, skips, skips_known
-        FROM daily_track_plays WHERE listener = $listener AND date {days}"""
     # In that order: `dim_album` has an `artist_key`, too.
     keys = [key for key in CANONICAL if key in by]
     joins = "".join(f" JOIN {CANONICAL[key][0]} USING ({key})" for key in keys)
     canonical = "".join(f", {CANONICAL[key][1]} AS {key}" for key in keys)
-    return f"""
-    played AS ({source}
-    ),
+    return f"""{played_tracks(filters, days)},
     summed AS (
         SELECT {", ".join(by)}, sum(plays) AS plays, sum(ms_played) AS ms_played, sum(skips) AS skips,
             sum(skips_known) AS skips_known
