@@ -3,15 +3,21 @@
 Its modules take half a second to import. This one imports nothing of ours before it handles the signals that stop it.
 """
 
+import gc
 import os
 import signal
 from types import FrameType
+
+# Container objects that are created before Python looks for unused cycles among the young ones. By its default of 700
+# it takes a 25th of a small sync, as building queries creates many.
+GC_THRESHOLD = 50_000
 
 
 def main() -> None:
     """Entry point; see `spotify_assets.cli.commands.main`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop_early)
+    gc.set_threshold(GC_THRESHOLD)
     from spotify_assets.cli.commands import main as run_command
 
     run_command()

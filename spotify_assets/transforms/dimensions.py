@@ -1,6 +1,6 @@
 """Dimensions, with the latest attributes by time (type 1), and default members for unknown and not applicable."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import reduce
 from typing import Any
@@ -206,7 +206,7 @@ def dim_artist(
 
 
 def _canonical_keys(
-    kind: str, links: list[DataFrame], seen: DataFrame, named: list[DataFrame], raw_merges: DataFrame
+    kind: str, links: Sequence[DataFrame | None], seen: DataFrame, named: list[DataFrame], raw_merges: DataFrame
 ) -> DataFrame | None:
     """`canonical_keys` by these links and those of `raw_merges`.
 
@@ -224,8 +224,10 @@ def _canonical_keys(
     return canonical_keys(links, seen, key)
 
 
-def _renamed_artists(monthly_content: DataFrame) -> DataFrame:
+def _renamed_artists(monthly_content: DataFrame) -> DataFrame | None:
     """Links of artists to their next name: that of the same track id, first played after the last play of the former.
+
+    None if no track id has several names of artists.
 
     Of several next names the first is taken: two artists that both follow a third stay two.
     """
@@ -234,14 +236,15 @@ def _renamed_artists(monthly_content: DataFrame) -> DataFrame:
         F.min("first_played_at").alias("first"), F.max("last_played_at").alias("last")
     )
     with_id = plays.where(is_spotify_id(F.col("content_key"))).select("content_key", "artist_key")
-    several = with_id.groupBy("content_key").agg(
-        F.min("artist_key").alias("one"), F.max("artist_key").alias("another")
+    several = (
+        with_id.groupBy("content_key")
+        .agg(F.min("artist_key").alias("one"), F.max("artist_key").alias("another"))
+        .where("one <> another")
+        .select("content_key")
     )
-    bearers = (
-        broadcast_join(several.where("one <> another").select("content_key"), with_id, "content_key", "inner")
-        .distinct()
-        .join(by_artist, "artist_key")
-    )
+    if not has_rows(several):
+        return None
+    bearers = broadcast_join(several, with_id, "content_key", "inner").distinct().join(by_artist, "artist_key")
     # Times as text of one length, so that an array of names can be sorted by time.
     first, last = (F.lpad(F.unix_micros(name).cast("string"), SORTABLE_DIGITS, "0") for name in ("first", "last"))
     names = bearers.groupBy("content_key").agg(

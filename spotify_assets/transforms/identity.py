@@ -4,6 +4,7 @@ Keys are hashes of names, so that they follow from a play alone. Links between t
 connected components, and each component has one canonical key, by which metrics count.
 """
 
+from collections.abc import Iterable, Sequence
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -11,16 +12,20 @@ from pyspark.sql import functions as F
 
 from spotify_assets.model.columns import MERGED_BY
 from spotify_assets.transforms.aggregates import latest_first_order
-from spotify_assets.transforms.asking import ask
+from spotify_assets.transforms.asking import ask, ask_table, has_rows
 from spotify_assets.transforms.joins import broadcast_join
 from spotify_assets.transforms.keys import normalize_name
 
+# More links are searched by the engine: to search so many here takes half a second. Real histories have hundreds.
+MAX_LINKS = 100_000
 # Enough for a chain of 200 keys that are linked with the next only; components of real histories have up to 3 keys.
 ROUNDS = 10
 
 
-def links_of(rows: DataFrame, shared: str, key: str, evidence: str) -> DataFrame:
+def links_of(rows: DataFrame, shared: str, key: str, evidence: str) -> DataFrame | None:
     """Links between the keys that share a value: `key`, the smallest of these keys (`linked`), and `evidence`.
+
+    None if no value is shared: to ask first saves planning what joins on it.
 
     Args:
         rows: Keys, and what they may share; rows of which either is null are passed over.
@@ -35,6 +40,8 @@ def links_of(rows: DataFrame, shared: str, key: str, evidence: str) -> DataFrame
         .where("linked <> largest")
         .select(shared, "linked")
     )
+    if not has_rows(several):
+        return None
     code = F.lit(MERGED_BY.index(evidence)).alias("evidence")
     return (
         broadcast_join(several, rows.select(shared, key), shared, "inner")
@@ -44,7 +51,9 @@ def links_of(rows: DataFrame, shared: str, key: str, evidence: str) -> DataFrame
     )
 
 
-def merge_links(raw_merges: DataFrame, kind: str, named: DataFrame, key: str) -> tuple[DataFrame, DataFrame] | None:
+def merge_links(
+    raw_merges: DataFrame, kind: str, named: DataFrame, key: str
+) -> tuple[DataFrame | None, DataFrame] | None:
     """Links by what a person merged, and the keys that the others are merged into; None if there are no lines.
 
     Lines are read while the query is built, so that a lake without any joins nothing.
@@ -82,8 +91,10 @@ def artist_and_title(artist: Column | str, title: Column | str) -> Column:
     return F.concat(*[part for name in parts for part in (normalize_name(name), F.lit(" - "))][:-1])
 
 
-def canonical_keys(links: list[DataFrame], seen: DataFrame, key: str) -> DataFrame | None:
+def canonical_keys(links: Sequence[DataFrame | None], seen: DataFrame, key: str) -> DataFrame | None:
     """One row per linked key: `key`, the `canonical_key` of its component, and `merged_by`; None if there is no link.
+
+    Links are read while the query is built: mostly there are few, and what they come from isn't computed again.
 
     Args:
         links: As by `links_of`, of one or more kinds.
@@ -93,11 +104,18 @@ def canonical_keys(links: list[DataFrame], seen: DataFrame, key: str) -> DataFra
     Returns:
         `merged_by` is the first of `MERGED_BY` that links the key with another one.
     """
-    all_links = reduce(DataFrame.unionByName, links)
-    have_chains = _have_chains(all_links)
-    if have_chains is None:
+    kinds = [kind for kind in links if kind is not None]
+    if not kinds:
         return None
-    members = _components(all_links) if have_chains else _stars(all_links)
+    all_links = reduce(DataFrame.unionByName, kinds)
+    found = ask_table(all_links.select("key", "linked", "evidence").limit(MAX_LINKS + 1))
+    if not found.num_rows:
+        return None
+    if found.num_rows > MAX_LINKS:
+        members = _components(all_links)
+    else:
+        known = components_of(zip(*(column.to_pylist() for column in found.columns), strict=True))
+        members = seen.sparkSession.createDataFrame(known, "key bigint, component bigint, evidence int")
     orders = (
         broadcast_join(members, seen.select(F.col(key).alias("key"), "order"), "key", "inner")
         .groupBy("key", "component", "evidence")
@@ -133,32 +151,31 @@ def merge_keys(rows: DataFrame, dimension: DataFrame, key: str) -> DataFrame:
     return joined.withColumn(key, F.coalesce(canonical, key)).drop("merged_key", canonical)
 
 
-def _with_hubs(links: DataFrame) -> DataFrame:
-    """The links, and one of each `linked` key with itself."""
-    return links.unionByName(links.selectExpr("linked AS key", "linked", "evidence"))
+def components_of(links: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Each linked key, the smallest key that it is connected with, and the least evidence of its own links.
 
-
-def _have_chains(links: DataFrame) -> bool | None:
-    """Whether a key is linked with several others, so that components have to be searched for; None without links.
-
-    Few lakes have such keys, and small ones have no links at all. To ask first saves planning `ROUNDS` aggregates,
-    half a second of each dimension.
+    Args:
+        links: Two keys and the evidence each.
     """
-    hubs = _with_hubs(links).groupBy("key").agg((F.min("linked") < F.max("linked")).alias("has_several"))
-    [row] = ask(hubs.agg(F.max("has_several").alias("have_chains")))
-    found: bool | None = row["have_chains"]
-    return found
+    smaller: dict[int, int] = {}
+    least: dict[int, int] = {}
 
+    def smallest(key: int) -> int:
+        while (before := smaller.setdefault(key, key)) != key:
+            smaller[key] = smaller[before]
+            key = before
+        return key
 
-def _stars(links: DataFrame) -> DataFrame:
-    """As `_components`, where each key is linked with one key: that is its component."""
-    return (
-        _with_hubs(links).groupBy("key").agg(F.min("linked").alias("component"), F.min("evidence").alias("evidence"))
-    )
+    for key, linked, evidence in links:
+        for end in (key, linked):
+            least[end] = min(evidence, least.get(end, evidence))
+        first, second = sorted((smallest(key), smallest(linked)))
+        smaller[second] = first
+    return [(key, smallest(key), evidence) for key, evidence in least.items()]
 
 
 def _components(links: DataFrame) -> DataFrame:
-    """One row per linked key: `key`, `component` (the smallest key that it is connected with) and `evidence`.
+    """As `components_of`, computed by the engine: `key`, `component` and `evidence`.
 
     Hash-to-Min (Rastogi et al., "Finding connected components in Map-Reduce in logarithmic rounds", 2013): each key
     tells all keys that it knows the smallest of them, and the smallest all others. A query refers to each round once,

@@ -1,8 +1,10 @@
+import random
 from itertools import pairwise
 
 import pytest
 
 from spotify_assets.landing.corrections import merge_row
+from spotify_assets.transforms import identity
 from spotify_assets_tests.conftest import utc
 from spotify_assets_tests.transforms.test_metrics import partials, played
 
@@ -61,7 +63,9 @@ def test_recordings_that_share_an_id_are_one_under_the_name_played_last(content,
     ]
 
 
-def test_a_chain_of_recordings_is_one(content, canonical):
+@pytest.mark.parametrize("most", [identity.MAX_LINKS, 0])
+def test_a_chain_of_recordings_is_one(content, canonical, monkeypatch, most):
+    monkeypatch.setattr(identity, "MAX_LINKS", most)
     # Keys in no order, all different: 2 generates the residues of 101.
     keys = [pow(2, step, 101) for step in range(50)]
     rows = [
@@ -71,6 +75,16 @@ def test_a_chain_of_recordings_is_one(content, canonical):
     ]
     found = canonical("dim_recording", monthly_content=content(rows))
     assert found == dict.fromkeys(keys, (keys[-1], "id"))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_components_are_the_same_here_as_by_the_engine(spark, seed):
+    random_ = random.Random(seed)
+    links = [(random_.randrange(60), random_.randrange(60), random_.randrange(3)) for _ in range(25)]
+    frame = spark.createDataFrame(links, "key bigint, linked bigint, evidence int")
+    found = identity.components_of(links)
+    assert sorted(found) == sorted(map(tuple, identity._components(frame).collect()))
+    assert len({component for _, component, _ in found}) > 1
 
 
 def test_recordings_that_share_an_isrc_are_one(content, canonical, frame):
