@@ -130,15 +130,23 @@ def _have_several_ranks(files: DataFrame) -> bool:
 def _marked(records: DataFrame, marks: Mapping[str, DataFrame | None]) -> DataFrame:
     """Add a column for each mark: whether the record is at one of its positions.
 
-    All in one join: each takes time for every record.
+    All in one join: each takes time for every record. Positions of one mark are not grouped, which takes some, too.
     """
-    positions = reduce(
-        DataFrame.unionByName,
-        [frame.select("position", F.lit(mark).alias("mark")) for mark, frame in marks.items() if frame is not None],
-    )
-    by_position = positions.groupBy("position").agg(*[F.max(F.col("mark") == mark).alias(mark) for mark in marks])
+    found = {mark: frame for mark, frame in marks.items() if frame is not None}
+    by_mark = [
+        frame.select("position", *[F.lit(name == mark).alias(name) for name in found]) for mark, frame in found.items()
+    ]
+    [by_position, *others] = by_mark
+    if others:
+        by_position = (
+            reduce(DataFrame.unionByName, by_mark)
+            .groupBy("position")
+            .agg(*[F.max(name).alias(name) for name in found])
+        )
     marked = broadcast_join(by_position, records, "position", "right")
-    return marked.withColumns({mark: F.coalesce(mark, F.lit(False)) for mark in marks})
+    return marked.withColumns(
+        {mark: F.coalesce(mark, F.lit(False)) if mark in found else F.lit(False) for mark in marks}
+    )
 
 
 def _join_files(raw_plays: DataFrame, files: DataFrame) -> DataFrame:
