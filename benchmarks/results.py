@@ -155,7 +155,8 @@ def report(results: Results) -> str:
             "`raw_plays` of four listeners and ten years in, as Parquet; plays, dimensions, facts and metrics out, as "
             "Parquet. Sail and Spark run this project's transforms, and also write the partial aggregates "
             f"({', '.join(f'`{table}`' for table in OWN_TABLES)}) that make a new month cheap; DuckDB, Polars "
-            "and pandas run code written by hand for the same tables. Every run is a process of its own, engines "
+            "and pandas run code written by hand for the same rows, of `daily_track_plays`, `daily_listening` and "
+            "`track_metrics` with fewer columns. Every run is a process of its own, engines "
             "take turns, and all must agree: plays and their ids, time, every day of every listener, every "
             "dimension's size, the most heard tracks. Time is the median, and excludes the start of interpreter and "
             "engine; memory is the largest resident memory of all processes of a run.",

@@ -155,6 +155,7 @@ SELECT
     local_date AS date,
     recording_key,
     hash(lower(artist_name)) AS artist_key,
+    hash(lower(artist_name), lower(album_name)) AS album_key,
     {MEASURES},
     {SHUFFLES},
     {SEEN}

@@ -175,11 +175,15 @@ def facts(plays: pd.DataFrame) -> pd.DataFrame:
 def daily_track_plays(plays: pd.DataFrame) -> pd.DataFrame:
     tracks = plays.loc[
         plays["content_type"] == "track",
-        ["month", "listener", "local_date", "recording_key", "artist_name", *MEASURED],
+        ["month", "listener", "local_date", "recording_key", "artist_name", "album_name", *MEASURED],
     ]
-    keys = ["month", "listener", "date", "recording_key", "artist_key"]
+    keys = ["month", "listener", "date", "recording_key", "artist_key", "album_key"]
     days = (
-        tracks.assign(date=tracks["local_date"], artist_key=name_hash(tracks["artist_name"]))
+        tracks.assign(
+            date=tracks["local_date"],
+            artist_key=name_hash(tracks["artist_name"]),
+            album_key=name_hash(tracks["artist_name"], tracks["album_name"]),
+        )
         .groupby(keys, dropna=False, sort=False)
         .agg(**MEASURES, **SHUFFLES, **SEEN)
         .reset_index()

@@ -39,6 +39,7 @@ def run(_: None, history: Path, output: Path) -> Iterator[str]:
             pl.col("local_date").alias("date"),
             "recording_key",
             name_hash("artist_name").alias("artist_key"),
+            name_hash("artist_name", "album_name").alias("album_key"),
         ).agg(*measures(), *shuffles(), *seen()),
     )
     yield "daily_track_plays"
