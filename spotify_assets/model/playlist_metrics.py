@@ -25,7 +25,7 @@ IMPACT_DAYS = 28
 DEAD_WEIGHT_DAYS = 90
 # By the last place (1-based) of each but the last.
 POSITION_BUCKETS = {10: "1-10", 30: "11-30", 100: "31-100", None: "101+"}
-OF_THE_LISTENER = "the listener (`SPOTIFY_ASSETS_LISTENER`)"
+OF_THE_LISTENER = "the listener (`SPOTIFY_ASSETS_LISTENER`, or whoever has heard most where they have heard no music)"
 
 playlist_overlap = table(
     "playlist_overlap",
@@ -96,7 +96,7 @@ playlist_impact = table(
     "playlist_impact",
     "metrics",
     f"One row per playlist and canonical recording that was ever on it, with the plays of {OF_THE_LISTENER}. "
-    "Empty where they have none.",
+    "Empty where nobody has any.",
     hash_key("playlist_key", "The playlist", "dim_playlist.playlist_key", primary_key=True),
     key("content_key", "The canonical recording's most played id", "dim_track.track_key", primary_key=True),
     hash_key("recording_key", "The canonical recording", "dim_recording.recording_key"),

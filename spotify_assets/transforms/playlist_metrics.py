@@ -83,13 +83,14 @@ def playlist_metrics(
         dim_artist: Whole table: canonical artists.
         dim_episode: Whole table: lengths.
         track_metrics: Whole table: the listener's favourites.
-        settings: `listener`, whose favourites they are.
+        settings: `listener`, whose favourites they are; see `_who_is_meant`.
     """
     spark = playlist_track_tenure.sparkSession
     captures = raw_playlist_files.where("status = 'read'")
     if not has_rows(captures):
         return literal_rows(spark, "playlist_metrics", [])
-    of_listener = track_metrics.where((F.col("listener") == settings.listener) & (F.col("rank") <= FAVOURITE_RANKS))
+    listener = _who_is_meant(track_metrics, "total_ms_played", settings)
+    of_listener = track_metrics.where((F.col("listener") == listener) & (F.col("rank") <= FAVOURITE_RANKS))
     favourites = [row["track_key"] for row in ask(of_listener.select("track_key"))]
     snapshots = (
         captures.groupBy(hash64(F.col("playlist_id")).alias("playlist_key"))
@@ -185,14 +186,18 @@ def playlist_impact(
         dim_listener: Whole table: the listener's first and last day.
         dim_recording: Whole table: canonical recordings and names.
         dim_track: Whole table: the recording of each track.
-        settings: `listener`, whose plays they are, and their time zone.
+        settings: `listener`, whose plays they are (see `_who_is_meant`), and their time zone.
     """
-    is_listener = F.col("listener") == settings.listener
+    spark = playlist_track_tenure.sparkSession
+    if not has_rows(playlist_track_tenure):
+        return literal_rows(spark, "playlist_impact", [])
+    listener = _who_is_meant(daily_track_plays, "ms_played", settings)
+    is_listener = F.col("listener") == listener
     days = ask(dim_listener.where(is_listener).select("first_date", "last_date").where("first_date IS NOT NULL"))
-    if not days or not has_rows(playlist_track_tenure):
-        return literal_rows(playlist_track_tenure.sparkSession, "playlist_impact", [])
+    if not days:
+        return literal_rows(spark, "playlist_impact", [])
     [(first_date, last_date)] = [(F.lit(row["first_date"]), F.lit(row["last_date"])) for row in days]
-    zone = settings.zone_of(settings.listener)
+    zone = settings.zone_of(listener)
     added_on = F.to_date(F.from_utc_timestamp("added_at", zone))
     first_seen = F.min("first_seen_on").over(Window.partitionBy("playlist_key"))
     listed = playlist_track_tenure.withColumns({"added_on": added_on, "first_seen": first_seen}).where(
@@ -274,6 +279,15 @@ def playlist_impact(
     return heard.withColumns(
         {"uplift": F.col("plays_after") - F.col("plays_before"), "is_dead_weight": is_unplayed}
     ).drop("current_position", "last_seen_on", "last_date")
+
+
+def _who_is_meant(heard: DataFrame, ms_played: str, settings: Settings) -> str:
+    """The listener in `settings`, or where they have heard no music, whoever has heard most. Asked now."""
+    sums = ask(heard.groupBy("listener").agg(F.sum(ms_played).alias("ms_played")))
+    found = {row["listener"]: row["ms_played"] for row in sums}
+    if settings.listener in found or not found:
+        return settings.listener
+    return min(found, key=lambda name: (-found[name], name))
 
 
 def _current_names(dim_playlist: DataFrame) -> DataFrame:

@@ -122,7 +122,7 @@ def test_playlists_that_share_nothing_have_no_row(rows_of):
 def figures(rows_of, spark):
     """Rows of `playlist_metrics` by the first snapshot, of playlists by name with their snapshots by day: items."""
 
-    def compute(playlists, tenure, favourites=(), **inputs):
+    def compute(playlists, tenure, favourites=(), of_others=(), **inputs):
         files = [
             {"playlist_id": name, "snapshot_date": after(day), "status": status, "items": items}
             for name, snapshots in playlists.items()
@@ -131,13 +131,15 @@ def figures(rows_of, spark):
         ]
         keys = {name: spark.sql(f"SELECT xxhash64('{name}')").collect()[0][0] for name in playlists}
         ranked = [
-            {"listener": LISTENER, "track_key": track, "rank": place} for place, track in enumerate(favourites, 1)
+            {"listener": listener, "track_key": track, "rank": place, "total_ms_played": 10 - place}
+            for listener, tracks in ((LISTENER, favourites), *of_others)
+            for place, track in enumerate(tracks, 1)
         ]
         found = rows_of(
             "playlist_metrics",
             [row | {"playlist_key": keys[row["playlist_key"]]} for row in tenure],
             raw_playlist_files=files,
-            track_metrics=[*ranked, {"listener": "ben", "track_key": "d", "rank": 1}],
+            track_metrics=ranked,
             dim_playlist=[
                 {"playlist_key": key, "playlist_name": name, "is_current": True} for name, key in keys.items()
             ],
@@ -157,7 +159,7 @@ def test_figures_of_a_playlist(figures):
         on_list("d", playlist="p", first=0, last=29, position=None),
         episode_on_list(playlist="p", first=0, last=60),
     ]
-    row = figures({"p": [(60, 5), (0, 5), (30, 9), (61, 99, "replaced")]}, tenure, favourites="bda")["p"]
+    row = figures({"p": [(60, 5), (0, 5), (30, 9), (61, 99, "replaced")]}, tenure, "bda", {"ben": "abc"}.items())["p"]
     assert (row["first_snapshot_on"], row["last_snapshot_on"]) == (DAY, after(60))
     assert [row[name] for name in ("snapshots", "observed_days", "items")] == [3, 60, 5]
     counts = ("tracks", "episodes", "artists", "length_known", "hours", "contents_ever")
@@ -312,5 +314,22 @@ def test_a_recording_that_is_twice_on_a_list_is_one_row(rows_of):
     assert (row["added_on"], row["listed_since"], row["plays_since"]) == (None, DAY, 1)
 
 
-def test_a_listener_without_plays_has_no_rows(rows_of):
-    assert rows_of("playlist_impact", [on_list()], [played(0, listener="ben")], dim_listener=[]) == []
+def test_without_plays_there_is_no_impact(rows_of):
+    assert rows_of("playlist_impact", [on_list()], dim_listener=[]) == []
+
+
+def test_where_the_listener_has_heard_no_music_it_is_of_whoever_has_heard_most(rows_of, figures):
+    heard = {"ben": (3, 7), "cleo": (4, 9), "dan": (5, 9)}
+    days = [played(1, plays=plays, listener=name, ms_played=ms) for name, (plays, ms) in heard.items()]
+    known = [{"listener": name, "first_date": after(-100), "last_date": after(200)} for name in (LISTENER, *heard)]
+
+    def impact(*more):
+        return [
+            row["plays_since"] for row in rows_of("playlist_impact", [on_list()], [*days, *more], dim_listener=known)
+        ]
+
+    assert impact() == [4]
+    assert impact(played(1, ms_played=1)) == [1]
+    others = {"ben": "a", "cleo": "ab", "dan": "c"}.items()
+    rows = [figures({"p": [(0, 1)]}, [on_list(playlist="p")], mine, others)["p"] for mine in ("", "d")]
+    assert [(row["favourites"], row["favourites_share"]) for row in rows] == [(2, 0.5), (1, 0)]

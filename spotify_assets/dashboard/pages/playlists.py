@@ -60,7 +60,7 @@ ON_IT = """
     LEFT JOIN playlist_impact i ON i.playlist_key = p.playlist_key AND i.recording_key = r.canonical_recording_key
     WHERE p.playlist_key = $key AND p.is_current ORDER BY place, p.content_key
 """
-UNKNOWN = "To see what of them is played, set SPOTIFY_ASSETS_LISTENER to somebody whose plays are here."
+UNKNOWN = "To see what of them is played, import your listening history."
 ARE_PLAYS_KNOWN = "SELECT 1 FROM playlist_impact LIMIT 1"
 SIZES = """
     SELECT snapshot_date AS start, count(*) AS items FROM fct_playlist_tracks WHERE playlist_key = $key
