@@ -47,7 +47,7 @@ def test_the_funnel_is_titled_by_its_last_stage_that_is_known(tmp_path, site_of)
 
 def test_playlists_without_plays_leave_out_what_is_played(full, tmp_path, site_of):
     path = write_warehouse(tmp_path / "warehouse.duckdb", FULL)
-    said = "set SPOTIFY_ASSETS_LISTENER to somebody whose plays are here"
+    said = "import your listening history"
     assert said not in full.words("/playlists")
     assert "Plays since" in full.block("/playlist/51", "tracks")
     assert 'id="dead-weight"' in full.text("/playlist/51")

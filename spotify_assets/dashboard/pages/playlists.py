@@ -257,7 +257,7 @@ def playlist_page(view: View, key: str) -> Page:
                         else []
                     ),
                 ],
-                note="In the order of the playlist; plays are of the listener in SPOTIFY_ASSETS_LISTENER."
+                note="In the order of the playlist; plays are of SPOTIFY_ASSETS_LISTENER, or of whoever heard most."
                 if is_known
                 else "In the order of the playlist.",
                 shown=25,
