@@ -96,7 +96,7 @@ playlist_impact = table(
     "playlist_impact",
     "metrics",
     f"One row per playlist and canonical recording that was ever on it, with the plays of {OF_THE_LISTENER}. "
-    "Empty where nobody has any.",
+    "Empty where no plays are known.",
     hash_key("playlist_key", "The playlist", "dim_playlist.playlist_key", primary_key=True),
     key("content_key", "The canonical recording's most played id", "dim_track.track_key", primary_key=True),
     hash_key("recording_key", "The canonical recording", "dim_recording.recording_key"),

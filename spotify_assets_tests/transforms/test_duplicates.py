@@ -44,6 +44,8 @@ def test_one_play_logged_in_time_and_late(repeated):
 def test_late_plays_that_were_reported_together(repeated):
     late = logged(0, ENDED + 200 * HOUR, ENDED), logged(1, ENDED + 200 * HOUR, offline_at=None)
     assert repeated(*late) == [1]
+    earlier = logged(1, ENDED + 200 * HOUR, ENDED - HOUR, offline_at=BEGAN - HOUR)
+    assert repeated(late[0], earlier) == [1]
 
 
 def test_what_was_played_when_another_was_reported_is_another_play(repeated):
