@@ -340,7 +340,7 @@ def _repeat(run, statement):
 def test_a_server_whose_disk_is_full(world):
     """One that may not grow: its table space is filled by somebody else meanwhile.
 
-    Pages that tables have have room for some rows more, so many are published.
+    A few rows more would fit into the tables' pages, so many are published.
     """
     start = datetime(2024, 4, 1, tzinfo=UTC)
     times = [start + timedelta(minutes=5 * number) for number in range(4_000)]
