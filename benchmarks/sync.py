@@ -8,8 +8,8 @@ from statistics import median
 
 from benchmarks import measure
 
-# The new month, and the two before: what was played in them may be reported up to 32 days after their end.
-STALE_MONTHS = 3
+# The new month, and up to two before it: what was played in them may be reported until 32 days after their end.
+MOST_STALE_MONTHS = 3
 
 
 @dataclass(frozen=True)
@@ -67,17 +67,17 @@ def new_month(folder: Path, plays: int) -> NewMonth:
     """Sync ten years of `plays` records, land the following month, and sync again.
 
     Raises:
-        FailedError: A sync failed, or the second computed more than the new month.
+        FailedError: A sync failed, or the second computed more than `MOST_STALE_MONTHS`.
     """
     landing, aside = folder / "landing", folder / "aside"
     measure.require(["-m", "benchmarks.history", "land_with_new_month", str(plays), str(landing), str(aside)], folder)
     first, first_peak = run("sync", folder)
     shutil.copytree(aside, landing, dirs_exist_ok=True)
     month, month_peak = run("sync", folder)
-    if month["partitions"] != STALE_MONTHS:
+    if month["partitions"] > MOST_STALE_MONTHS:
         # A transform that is edited during the benchmark makes all its partitions stale.
         raise measure.FailedError(
-            f"the new month made {month['partitions']:,.0f} partitions stale; expected {STALE_MONTHS}"
+            f"the new month made {month['partitions']:,.0f} partitions stale; expected at most {MOST_STALE_MONTHS}"
         )
     return NewMonth(plays, first["sync"], first_peak, month["sync"], month_peak)
 
