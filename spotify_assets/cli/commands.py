@@ -96,7 +96,13 @@ def sync() -> None:
 
 @cli.command()
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-def publish(targets: tuple[str, ...]) -> None:
+@click.option(
+    "--standalone",
+    metavar="PATH",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a DuckDB file with copies of all tables, to carry away: it needs no lake beside it.",
+)
+def publish(targets: tuple[str, ...], standalone: Path | None) -> None:
     """Write all tables of targets again, even if they are up to date.
 
     TARGETs are duckdb and those that are configured (mysql, ...); all of them by default. To write only changes, use
@@ -110,12 +116,31 @@ def publish(targets: tuple[str, ...]) -> None:
     known = list(configured(settings()))
     if unknown := sorted(set(targets) - set(known)):
         raise click.UsageError(f"{unknown[0]!r} is no configured target; there is {', '.join(known)}")
+    if standalone is not None:
+        if {*targets} - {"duckdb"}:
+            raise click.UsageError("--standalone writes a DuckDB file, and no other target")
+        _publish_standalone(standalone)
+        return
     done = Synced()
     try:
         with run_progress() as progress, Runner(settings(), progress, done) as runner:
             runner.publish(targets, full=True)
     finally:
         reports.print_published(console, done)
+
+
+def _publish_standalone(path: Path) -> None:
+    """Write a DuckDB file that needs no lake beside it."""
+    from spotify_assets.lake.tables import Lake
+    from spotify_assets.targets.duckdb_file import Warehouse
+    from spotify_assets.targets.publishing import pending_refreshes
+
+    if path.resolve() == Path(settings().warehouse).resolve():
+        raise click.UsageError(f"{path} is the file that each sync writes; name another one")
+    target, lake = Warehouse(str(path), standalone=True), Lake(settings().lake_uri)
+    with console.status("Copying all tables"):
+        rows = sum(done.rows for done in target.publish(lake, pending_refreshes(target, lake, full=True)))
+    console.print(f"{rows:,} rows of {len(target.tables)} tables are in {plain(path)}.", soft_wrap=True)
 
 
 @cli.command()
@@ -434,9 +459,12 @@ def overrides() -> None:
 def maintain() -> None:
     """Compact the lake's tables, and delete versions older than SPOTIFY_ASSETS_RETENTION_DAYS."""
     from spotify_assets.cli import reports
+    from spotify_assets.lake.tables import Lake
     from spotify_assets.refresh.frames import LakeFrames
+    from spotify_assets.targets.duckdb_file import Warehouse
 
     with console.status("Looking at the tables") as status:
+        Warehouse(settings().warehouse).refresh_views(Lake(settings().lake_uri))
         done = LakeFrames.of(settings()).maintain(lambda maintained: status.update(f"{maintained.table} is done"))
     reports.print_maintenance(console, done, settings().retention_days)
 

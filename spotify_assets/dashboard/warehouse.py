@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -50,13 +49,10 @@ class KeptDatabase:
         self._timer: threading.Timer | None = None
 
     @contextmanager
-    def connect(self, path: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    def connect(self, path: str, lake_uri: str) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection for one request; see `WarehouseFile.connect`."""
-        from spotify_assets.targets.duckdb_file import Warehouse
-        from spotify_assets.targets.lake_reader import SANDBOX
+        from spotify_assets.targets.duckdb_file import Warehouse, open_read_only
 
-        # A name that is no table is not to be looked for among the variables of Python's callers.
-        config: dict[str, Any] = {**SANDBOX, "python_enable_replacements": "false"}
         with ExitStack() as stack:
             with self._lock:
                 self._requests += 1
@@ -64,11 +60,11 @@ class KeptDatabase:
                 version = _file_version(path)
                 if version != self._version:
                     self._release()
-                connection = stack.enter_context(Warehouse(path).connect_read_only(config))
+                connection = stack.enter_context(Warehouse(path).connect_read_only(lake_uri))
                 if self._kept is None and self._requests == 1 and os.name != "nt":
                     # Where another process has it open for writing, the request reads a copy, which isn't kept.
                     with suppress(duckdb.IOException):
-                        self._kept = duckdb.connect(path, read_only=True, config=config)
+                        self._kept = open_read_only(path, lake_uri)
                         self._version = version
             yield connection
 
@@ -131,7 +127,7 @@ class WarehouseFile:
             FileNotFoundError: Nothing was published yet.
             duckdb.Error: The file can't be read.
         """
-        with self.database.connect(self.settings.warehouse) as connection:
+        with self.database.connect(self.settings.warehouse, self.settings.lake_uri) as connection:
             yield connection
 
     def sync_notice(self) -> str:
@@ -174,5 +170,6 @@ def missing_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Tables of the model that the file lacks, as one of a former version does until the next sync."""
     from spotify_assets.model import TABLES
 
-    found = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    query = "SELECT table_name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views()"
+    found = {name for (name,) in connection.execute(query).fetchall()}
     return sorted(TABLES.keys() - found)

@@ -6,6 +6,7 @@ from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.ingest.responses import KINDS
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.refresh import lineage
+from spotify_assets.targets.duckdb_file import Warehouse
 
 
 def _refreshed(partitioning: str) -> dg.AssetSelection:
@@ -71,7 +72,9 @@ poll_recent_plays = dg.define_asset_job(
     required_resource_keys={"lake"},
 )
 def compact_and_vacuum(context: dg.OpExecutionContext) -> None:
-    done = context.resources.lake.frames.maintain(lambda maintained: context.log.info(str(maintained)))
+    frames = context.resources.lake.frames
+    Warehouse(frames.settings.warehouse).refresh_views(frames.lake)
+    done = frames.maintain(lambda maintained: context.log.info(str(maintained)))
     tables = [
         dg.TableRecord(
             {

@@ -59,10 +59,10 @@ def connect_lake(
         delta = None if table in empty else lake.open(table)
         if delta is None:
             connection.execute(f"CREATE TEMP VIEW {table} AS {_no_rows(TABLES[table].spark_types)}")
-        elif files := _parquet_files(delta, TABLES[table]) if not is_s3(lake.uri) else None:
+        elif files := parquet_files(delta, TABLES[table]) if not is_s3(lake.uri) else None:
             readable += files
             names = ", ".join(f'"{name}"' for name in TABLES[table].columns)
-            scan = _scan(files, is_partitioned=TABLES[table].is_partitioned)
+            scan = parquet_scan(files, is_partitioned=TABLES[table].is_partitioned)
             try:
                 connection.execute(f"CREATE TEMP VIEW {table} AS SELECT {names} FROM {scan}")
             except duckdb.Error:
@@ -72,7 +72,7 @@ def connect_lake(
             with translate_log_errors(table):
                 connection.register(table, delta.to_pyarrow_dataset())
     if not allow_external:
-        connection.execute(f"SET allowed_paths = {_list(readable)}")
+        connection.execute(f"SET allowed_paths = {sql_list(readable)}")
         for setting, value in SANDBOX.items():
             connection.execute(f"SET {setting} = {value}")
     return connection
@@ -83,7 +83,7 @@ def _no_rows(types: dict[str, str]) -> str:
     return f"SELECT {columns} WHERE false"
 
 
-def _parquet_files(delta: DeltaTable, model: LakeTable) -> list[str] | None:
+def parquet_files(delta: DeltaTable, model: LakeTable) -> list[str] | None:
     """Paths of a table's files; None if it has none, or if DuckDB would not read them as the log describes them.
 
     Files don't hold the partition column: DuckDB takes it from the path, as `month=2024-01-01`. A column that some
@@ -105,12 +105,12 @@ def _parquet_files(delta: DeltaTable, model: LakeTable) -> list[str] | None:
     return delta.file_uris() or None
 
 
-def _scan(files: Iterable[str], *, is_partitioned: bool) -> str:
+def parquet_scan(files: Iterable[str], *, is_partitioned: bool) -> str:
     """DuckDB's scan of Parquet files that have the same columns."""
     partition = f", hive_partitioning = true, hive_types = {{'{LAYOUT_COLUMN}': DATE}}" if is_partitioned else ""
-    return f"read_parquet({_list(files)}{partition})"
+    return f"read_parquet({sql_list(files)}{partition})"
 
 
-def _list(texts: Iterable[str]) -> str:
+def sql_list(texts: Iterable[str]) -> str:
     """A list of texts as SQL. As a parameter, DuckDB would look for pandas, and so import it."""
     return "[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]"

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 LAKE_TAG = "spotify_assets/lake"
 # Table of the cleaned layer that databases get beside the star schema.
 CATALOGUE = "catalog_tracks"
+# In the place of a window's name where a table is read from the lake's files.
+FILES = "files"
 # Detail of a `PublishResult`: a line for the person who looks after the target.
 NOTE = "note"
 
@@ -44,7 +46,8 @@ class PublishedState:
 
     Attributes:
         schema_fingerprint: Of the target's table (stored as `shape`); where it differs, the table is recreated.
-        windows: Published version of each window, by window name; see `commits.window_versions`.
+        windows: Published version of each window, by window name; see `commits.window_versions`. Of a table that is
+            read from the lake's files by their names, `FILES` only, with a hash of these names.
         reads_lake_files: The target reads the lake's files, so that its rows are always current.
         rows: Number of rows in the target; None where it doesn't know that without a scan.
     """
@@ -123,6 +126,11 @@ class Refresh:
     state: PublishedState
     spans: tuple[Span, ...] | None = None
     writes_all: bool = False
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether the target's table is to read the lake's files by their names, and copies no rows."""
+        return FILES in self.state.windows
 
     @property
     def replaces_table(self) -> bool:
@@ -222,6 +230,14 @@ class Target(Protocol):
 
 
 @runtime_checkable
+class ViewingTarget(Target, Protocol):
+    """A target that reads some tables from the lake's files, by their names, and copies the others."""
+
+    def file_list(self, lake: Lake, table: str, delta: DeltaTable) -> str | None:
+        """A hash of the files' names that the target's table has to read; None where it holds a copy of the rows."""
+
+
+@runtime_checkable
 class CountingTarget(Target, Protocol):
     """A target that can count rows; each of its tables has a check against the lake."""
 
@@ -260,7 +276,7 @@ def pending_refreshes(
     for table in target.tables:
         if table in selected:
             delta = lake.ensure(table)
-            current = PublishedState(target.schema_fingerprint(table), commits.window_versions(delta))
+            current = PublishedState(target.schema_fingerprint(table), _wanted_windows(target, lake, table, delta))
             published = states.get(table)
             spans = None
             if published and published.schema_fingerprint == current.schema_fingerprint:
@@ -272,6 +288,13 @@ def pending_refreshes(
     for damaged in lake.damaged(refresh.table for refresh in refreshes).values() if refreshes else ():
         raise damaged
     return refreshes
+
+
+def _wanted_windows(target: Target, lake: Lake, table: str, delta: DeltaTable) -> dict[str, str]:
+    """Version of each window; of a table that is read from files, only `FILES`, with the hash of their names."""
+    if isinstance(target, ViewingTarget) and (files := target.file_list(lake, table, delta)):
+        return {FILES: files}
+    return commits.window_versions(delta)
 
 
 def added_files(lake: Lake, refresh: Refresh, published: PublishedState) -> list[str] | None:

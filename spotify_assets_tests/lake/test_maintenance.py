@@ -13,6 +13,8 @@ from spotify_assets.lake import commits, maintenance
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.refresh import staleness
 from spotify_assets.storage import storage_at
+from spotify_assets.targets import duckdb_file, publishing
+from spotify_assets.targets.duckdb_file import Warehouse
 from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.lake.broken import KINDS
 
@@ -130,6 +132,21 @@ def test_repeated_maintenance_keeps_the_state_of_windows(prepared, no_floor):
         fragment(world)
         world.frames.maintain()
     assert not staleness.stale(world.lake, world.settings)
+
+
+def test_the_job_lets_views_of_the_warehouse_read_what_it_keeps(prepared, instance, monkeypatch):
+    monkeypatch.setattr(duckdb_file, "VIEWED_BYTES", 0)
+    world = prepared(MONTH)
+    warehouse = Warehouse(world.settings.warehouse)
+    list(warehouse.publish(world.lake, publishing.pending_refreshes(warehouse, world.lake)))
+    fragment(world)
+    assert "plays" in {refresh.table for refresh in publishing.pending_refreshes(warehouse, world.lake)}
+    before = warehouse.published_states()["plays"]
+    job = definitions(world.settings).resolve_job_def("maintain_tables")
+    assert job.execute_in_process(instance=instance).success
+    assert warehouse.published_states()["plays"] != before
+    rows = world.lake.count("plays")
+    assert dict(warehouse.counts(["plays"]))["plays"].rows == rows
 
 
 def test_the_job_reports_files_and_bytes(fragmented, instance):

@@ -481,3 +481,164 @@ def test_recreating_a_dimension_recreates_referencing_tables(history, warehouse)
     assert {"dim_artist", "dim_album", "dim_track", "bridge_track_artist"} <= set(done)
     assert not {"artist_metrics", "fct_plays"} & set(done)
     assert publishing.pending_refreshes(warehouse, history.lake) == []
+
+
+@pytest.fixture
+def viewing(warehouse, monkeypatch):
+    """A warehouse that has views in the place of large tables, and takes every table for large."""
+    monkeypatch.setattr(duckdb_file, "VIEWED_BYTES", 0)
+    return warehouse
+
+
+def views(warehouse):
+    """Names of the tables that are views."""
+    return {name for (name,) in ask(warehouse.path, "SELECT view_name FROM duckdb_views()") if name in TABLES}
+
+
+def columns(warehouse):
+    return ask(
+        warehouse.path,
+        "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal ORDER BY ALL",
+    )
+
+
+def removed_meanwhile(lake, table):
+    """Write the table's files anew, and remove the former ones, as a vacuum does after the retention."""
+    delta = lake.open(table)
+    delta.optimize.z_order(["listener"])
+    delta.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+
+
+def test_large_tables_are_views_of_the_lake_with_the_same_columns(history, warehouse, monkeypatch):
+    publish(history, warehouse)
+    assert views(warehouse) == set()
+    copied = columns(warehouse)
+    monkeypatch.setattr(duckdb_file, "VIEWED_BYTES", 0)
+    done = publish(history, warehouse)
+    partial = {"monthly_content", "daily_track_plays", "hourly_listening"}
+    assert views(warehouse) >= {"raw_plays", "raw_files", "plays"} | partial
+    assert not views(warehouse) & {"fct_plays", "dim_track", "track_metrics"}
+    assert done.keys() == views(warehouse)
+    assert done["plays"].rows == 3
+    assert columns(warehouse) == copied
+    comments = dict(ask(warehouse.path, "SELECT view_name, comment FROM duckdb_views()"))
+    assert all(comments[table] == TABLES[table].comment for table in views(warehouse))
+    test_every_row_of_every_table(history, warehouse)
+
+
+def test_a_table_that_is_no_longer_large_is_copied_again(history, viewing, monkeypatch):
+    publish(history, viewing)
+    monkeypatch.setattr(duckdb_file, "VIEWED_BYTES", 64_000_000)
+    assert "plays" in publish(history, viewing)
+    assert views(viewing) == set()
+    test_every_row_of_every_table(history, viewing)
+
+
+def test_views_read_new_files_after_each_sync(history, viewing):
+    publish(history, viewing)
+    history.land("anna/2024-04.json", APRIL)
+    history.sync()
+    assert {"plays", "raw_plays", "daily_track_plays"} <= publish(history, viewing).keys()
+    test_every_row_of_every_table(history, viewing)
+
+
+def test_a_query_whose_files_were_removed_says_what_to_do_and_a_refresh_mends_it(history, viewing):
+    publish(history, viewing)
+    removed_meanwhile(history.lake, "plays")
+    with (
+        pytest.raises(duckdb.IOException, match=r"try again, and if that doesn't help, run `spotify-assets sync`"),
+        viewing.connect_read_only() as connection,
+    ):
+        connection.execute("FROM plays").fetchall()
+    assert publish(history, viewing).keys() == {"plays"}
+    assert count(viewing, "plays").rows == 3
+
+
+def test_maintenance_removes_no_file_that_a_view_reads(history, viewing):
+    publish(history, viewing)
+    history.lake.open("plays").optimize.z_order(["listener"])
+    viewing.refresh_views(history.lake)
+    removed_meanwhile(history.lake, "raw_files")
+    delta = history.lake.open("plays")
+    assert delta.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+    assert count(viewing, "plays").rows == 3
+
+
+def test_views_are_refreshed_without_what_is_copied(history, viewing):
+    publish(history, viewing)
+    history.land("anna/2024-04.json", APRIL)
+    history.sync()
+    viewing.refresh_views(history.lake)
+    pending = {refresh.table for refresh in publishing.pending_refreshes(viewing, history.lake)}
+    assert "fct_plays" in pending
+    assert not pending & views(viewing)
+
+
+def test_a_file_that_is_not_there_has_no_views_to_refresh(history, viewing):
+    viewing.refresh_views(history.lake)
+    assert not Path(viewing.path).exists()
+
+
+def test_the_next_refresh_mends_views_of_a_lake_that_was_moved(history, viewing):
+    publish(history, viewing)
+    moved = Lake(str(history.root / "elsewhere"))
+    shutil.move(history.lake.uri, moved.uri)
+    list(viewing.publish(moved, publishing.pending_refreshes(viewing, moved)))
+    assert ask(viewing.path, "SELECT count(*) FROM plays") == [(3,)]
+    assert publishing.pending_refreshes(viewing, moved) == []
+
+
+@pytest.mark.parametrize(("name", "is_viewed"), [("it's 100% ünïcode", True), ("a[1]*", False), ("month=2001", False)])
+def test_views_of_a_lake_wherever_it_is(history, viewing, name, is_viewed):
+    lake = Lake(str(history.root / name))
+    shutil.copytree(history.lake.uri, lake.uri)
+    list(viewing.publish(lake, publishing.pending_refreshes(viewing, lake)))
+    assert ("plays" in views(viewing)) == is_viewed
+    assert ask(viewing.path, "SELECT count(*), min(month) FROM plays") == [(3, date(2024, 1, 1))]
+
+
+def test_a_standalone_file_needs_no_lake(history, viewing, tmp_path):
+    carried = Warehouse(str(tmp_path / "carried.duckdb"), standalone=True)
+    publish(history, carried, full=True)
+    shutil.rmtree(history.lake.uri)
+    assert views(carried) == set()
+    assert ask(carried.path, "SELECT count(*) FROM plays JOIN fct_plays USING (play_id)") == [(3,)]
+
+
+@pytest.mark.parametrize("change", ["DROP VIEW plays", "DROP VIEW plays; CREATE TABLE plays (play_id VARCHAR)"])
+def test_a_view_that_was_dropped_or_replaced_is_pending(history, viewing, change):
+    publish(history, viewing)
+    with duckdb.connect(viewing.path) as connection:
+        connection.execute(change)
+    assert publish(history, viewing).keys() == {"plays"}
+    assert "plays" in views(viewing)
+
+
+def test_a_damaged_file_with_views_is_written_anew(history, viewing):
+    tables = ["plays", "dim_date", "dim_time"]
+    publish(history, viewing, tables)
+    cut_off(Path(viewing.path))
+    publish(history, viewing, tables)
+    assert not list(Path(viewing.path).parent.glob("*.damaged-*"))
+    assert views(viewing) == {"plays"}
+
+
+def test_all_tables_are_written_anew_over_views(history, viewing):
+    publish(history, viewing)
+    publish(history, viewing, full=True)
+    test_every_row_of_every_table(history, viewing)
+
+
+def test_a_sandboxed_query_reads_views_and_no_other_file(history, viewing, tmp_path):
+    publish(history, viewing)
+    secret = tmp_path / "secret.csv"
+    secret.write_text("password\n1\n")
+    with (
+        viewing.connect_read_only(history.lake.uri) as connection,
+        viewing.connect_read_only(history.lake.uri) as second,
+    ):
+        assert second.execute("SELECT count(*) FROM plays").fetchall() == [(3,)]
+        with pytest.raises(duckdb.PermissionException):
+            connection.execute(f"SELECT * FROM read_csv('{secret}')")
+        with pytest.raises(duckdb.InvalidInputException, match="locked"):
+            connection.execute("SET enable_external_access = true")
