@@ -6,7 +6,7 @@ month on the first day of the month on which it was played. Days are local dates
 
 from collections.abc import Callable
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spotify_assets.model.columns import UNKNOWN_NUMBER
@@ -98,7 +98,8 @@ def period_listening(
         *[F.col(name).alias(f"day_{name}") for name in DISTINCT],
         F.lit(1).cast("bigint").alias("active_days"),
     )
-    parts = [days, _first_days(heard), sessions, *([] if known is None else [_catalogue_days(known)])]
+    keys = dim_listener.select("listener", "listener_key")
+    parts = [days, _first_days(heard, keys), sessions, *([] if known is None else [_catalogue_days(known)])]
     listeners = dim_listener.select("listener", "first_date", "last_date")
     by_period = union_by_name(
         *[_in_periods(part, tuple(PERIOD_TYPES)).drop("date") for part in parts],
@@ -113,7 +114,6 @@ def period_listening(
         )
         .where("plays > 0")
     )
-    keys = dim_listener.select("listener", "listener_key")
     figures = figures.join(_concentration(heard, keys), [*PERIOD], "left")
     if known is None:
         figures = figures.withColumns({name: F.lit(0).cast("bigint") for name in CATALOGUE_MEASURES})
@@ -137,40 +137,46 @@ def _in_periods(rows: DataFrame, period_types: tuple[str, ...]) -> DataFrame:
     return starts.select(*rows.columns, F.explode(F.array(*periods)).alias("in")).select(*rows.columns, "in.*")
 
 
-def _first_days(heard: DataFrame) -> DataFrame:
+def _first_days(heard: DataFrame, listener_keys: DataFrame) -> DataFrame:
     """By day, how many recordings, artists and albums are played for the first time of each period.
 
-    The days of an entity are sorted as an array: a window over all rows takes four times as long.
+    The days of an entity are sorted as an array: a window over all rows takes four times as long. Keys are numbers,
+    and each kind is counted by itself before all are put beside each other.
     """
+    kinds = [f"{name}_key" for name in CHART_ENTITIES.values()]
     entities = F.array(
-        *[
-            F.struct(F.lit(entity).alias("entity"), F.col(f"{name}_key").alias("entity_key"))
-            for entity, name in CHART_ENTITIES.items()
-        ]
+        *[F.struct(F.lit(kind).alias("kind"), F.col(key).alias("entity_key")) for kind, key in enumerate(kinds)]
     )
     days = (
-        heard.select("listener", "date", F.explode(entities).alias("of"))
-        .select("listener", "date", "of.*")
+        broadcast_join(listener_keys, heard.select("listener", "date", *kinds), "listener", "inner")
+        .select("listener_key", "date", F.explode(entities).alias("of"))
+        .select("listener_key", "date", "of.*")
         .where(F.col("entity_key") != UNKNOWN_NUMBER)
-        .groupBy("listener", "entity", "entity_key")
+        .groupBy("listener_key", "kind", "entity_key")
         .agg(F.sort_array(F.collect_list("date")).alias("dates"))
         .withColumn("earlier", F.concat(F.array(F.lit(None).cast("date")), "dates"))
         .withColumn("earlier", F.slice("earlier", 1, F.size("dates")))
-        .select("listener", "entity", F.explode(F.arrays_zip("dates", "earlier")).alias("played"))
-        .select("listener", "entity", F.col("played.dates").alias("date"), F.col("played.earlier").alias("earlier"))
+        .select("listener_key", "kind", F.explode(F.arrays_zip("dates", "earlier")).alias("played"))
+        .select("listener_key", "kind", F.col("played.dates").alias("date"), F.col("played.earlier").alias("earlier"))
     )
     days = days.withColumns(starts_of(F.col("date"), CHART_PERIODS))
     never_before = F.isnull("earlier")
-    return days.groupBy("listener", "date").agg(
+    by_kind = days.groupBy("listener_key", "date", "kind").agg(
         *[
             F.count_if(
-                (F.col("entity") == entity)
-                & (never_before if period == "all" else never_before | (F.col("earlier") < F.col(f"{period}_start")))
-            ).alias(f"{entity}_{period}")
-            for entity in CHART_ENTITIES
+                never_before if period == "all" else never_before | (F.col("earlier") < F.col(f"{period}_start"))
+            ).alias(period)
             for period in CHART_PERIODS
         ]
     )
+    counted = by_kind.groupBy("listener_key", "date").agg(
+        *[
+            F.coalesce(F.sum(F.when(F.col("kind") == kind, F.col(period))), F.lit(0)).alias(f"{entity}_{period}")
+            for kind, entity in enumerate(CHART_ENTITIES)
+            for period in CHART_PERIODS
+        ]
+    )
+    return broadcast_join(listener_keys, counted, "listener_key", "inner").drop("listener_key")
 
 
 def _known_recordings(heard: DataFrame, dim_recording: DataFrame, dim_track: DataFrame) -> DataFrame | None:
@@ -216,7 +222,10 @@ def _release_lags(known: DataFrame) -> DataFrame:
 
 
 def _concentration(heard: DataFrame, listener_keys: DataFrame) -> DataFrame:
-    """By period, how unequally time is spread over artists."""
+    """By period, how unequally time is spread over artists.
+
+    The time of each artist is one sorted list, through which one walk goes: two thirds of what windows take.
+    """
     days = (
         broadcast_join(listener_keys, heard.where(F.col("artist_key") != UNKNOWN_NUMBER), "listener", "inner")
         .groupBy("listener_key", "date", "artist_key")
@@ -225,34 +234,25 @@ def _concentration(heard: DataFrame, listener_keys: DataFrame) -> DataFrame:
     )
     numbers = F.array(*[period_number(place, F.col(f"{name}_start")) for place, name in enumerate(PERIOD_TYPES)])
     period = ("listener_key", "period")
-    artists = (
+    figures = (
         days.select("listener_key", "artist_key", "ms", F.explode(numbers).alias("period"))
         .groupBy(*period, "artist_key")
         .agg(F.sum("ms").alias("ms"))
-    )
-    most_first = Window.partitionBy(*period).orderBy(F.desc("ms"), "artist_key")
-    so_far = most_first.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    artists = artists.select(
-        *period,
-        "ms",
-        F.row_number().over(most_first).cast("bigint").alias("place"),
-        F.sum("ms").over(so_far).alias("ms_so_far"),
-        F.sum("ms").over(Window.partitionBy(*period)).alias("total"),
-    )
-    part = F.col("ms") / F.nullif(F.col("total"), F.lit(0))
-    figures = (
-        artists.withColumn("part", part)
         .groupBy(*period)
         .agg(
-            F.max("total").alias("artist_ms_played"),
+            F.sum("ms").alias("artist_ms_played"),
             F.count(F.lit(1)).alias("count"),
-            F.sum(F.when(F.col("place") <= TOP_ARTISTS, F.col("ms"))).alias("top_ms"),
-            F.count_if((F.col("ms_so_far") - F.col("ms")) * 2 < F.col("total")).alias("half"),
-            F.sum(F.when(F.col("ms") > 0, -F.col("part") * F.ln("part"))).alias("entropy"),
-            F.sum(F.col("place") * F.col("ms")).alias("ms_by_place"),
+            F.sum(F.when(F.col("ms") > 0, F.col("ms") * F.ln("ms"))).alias("ms_by_log"),
+            F.collect_list(-F.col("ms")).alias("listed"),
         )
+        .withColumn("most_first", F.array_sort("listed"))
+        .withColumn("top_ms", -_sum_of(F.slice("most_first", 1, TOP_ARTISTS)))
+        .withColumn("walked", F.aggregate("most_first", _start_of_walk(), _walk))
+        .select(*period, "artist_ms_played", "count", "ms_by_log", "top_ms", "walked.half", "walked.ms_by_place")
     )
     total, count = F.nullif(F.col("artist_ms_played"), F.lit(0)), F.col("count")
+    # Of shares p, the sum of -p * ln(p): with x by artist, ln(total) less the sum of x * ln(x), by total.
+    entropy = F.ln(total) - F.col("ms_by_log") / total
     # With x by place from the most: sum of (count + 1 - 2 * place) * x, by count * total.
     gini = ((count + 1) * total - 2 * F.col("ms_by_place")) / (count * total)
     types = F.array(*map(F.lit, PERIOD_TYPES))
@@ -264,8 +264,34 @@ def _concentration(heard: DataFrame, listener_keys: DataFrame) -> DataFrame:
         "artist_ms_played",
         F.round(F.col("top_ms") / total, 6).alias("top_10_share"),
         F.when(total.isNotNull(), F.col("half")).alias("half_of_listening_artists"),
-        F.when(total.isNotNull(), F.round(F.exp("entropy"), 6)).alias("effective_artists"),
+        F.when(total.isNotNull(), F.round(F.exp(entropy), 6)).alias("effective_artists"),
         F.round(gini, 6).alias("gini"),
+    )
+
+
+def _sum_of(numbers: Column) -> Column:
+    return F.aggregate(numbers, F.lit(0).cast("bigint"), lambda total, number: total + number)
+
+
+def _start_of_walk() -> Column:
+    """State of a walk through artists, those heard longest first; see `_walk`."""
+    zero = F.lit(0).cast("bigint")
+    return F.struct(
+        F.col("artist_ms_played").alias("missing"), zero.alias("half"), zero.alias("place"), zero.alias("ms_by_place")
+    )
+
+
+def _walk(found: Column, less_ms: Column) -> Column:
+    """Add an artist, by its negative time.
+
+    `missing` is the total less twice the time so far: while it is positive, less than half is reached.
+    """
+    place = found["place"] + 1
+    return F.struct(
+        (found["missing"] + 2 * less_ms).alias("missing"),
+        (found["half"] + F.when(found["missing"] > 0, 1).otherwise(0)).alias("half"),
+        place.alias("place"),
+        (found["ms_by_place"] - place * less_ms).alias("ms_by_place"),
     )
 
 
