@@ -132,7 +132,8 @@ class Settings(BaseSettings):
         ge=1,
         le=64,
         description="Tables of a run that are computed at once; each further one needs more memory. The embedded "
-        "engine computes fewer where a lake has over a million plays, and one from two million on",
+        "engine computes fewer where a lake has over a million plays, and one from two million on; of a smaller lake "
+        "in S3 up to three times as many",
     )
     snapshots_start: datetime = Field(
         datetime(2020, 1, 1, tzinfo=UTC), description="Start of playlist snapshots (UTC date)"

@@ -169,6 +169,8 @@ def _commits_since_base(table: DeltaTable) -> tuple[dict[int, Any], int, dict[st
         )
         if latest and min(commits) <= latest["base"] + 1:
             return commits, latest["base"], latest
+        if found and min(commits) == 0:
+            break  # there are no earlier ones
     return commits, latest["base"] if latest else -1, latest
 
 

@@ -89,10 +89,16 @@ class LakeFrames:
         Without a view, an engine opens the table at each reference in a query: seven requests on S3, and possibly
         another version each time.
         """
-        version = self.lake.ensure(table).version()
+        return self._view(table, self.lake.ensure(table))
+
+    def _view(self, table: str, delta: "DeltaTable") -> str:
+        version = delta.version()
         view = f"{table}_{hashlib.sha256(self.lake.uri.encode()).hexdigest()[:8]}"
         if self._view_versions.get(table) != version:
-            frame = self.session().read.format("delta").load(self._engine_uri(table))
+            copy = None
+            if not self.settings.spark_remote:
+                copy = self.lake.local_copy(table, delta)
+            frame = self.session().read.format("delta").load(copy or self._engine_uri(table))
             frame.createOrReplaceTempView(view)
             self._view_versions[table] = version
         return view
@@ -153,34 +159,34 @@ class LakeFrames:
         frame = select_model_columns(table, frame)
         span = span_of(keys, windows_of(table, self.settings)) if keys else None
 
-        def commit() -> str:
-            token = uuid4().hex
-            self._commit(table, frame, keys, span, token)
-            return token
+        def commit() -> Mapping[str, Any] | None:
+            return self._commit(table, frame, keys, span, uuid4().hex)
 
         try:
-            token = retry(commit, COMMIT_CONFLICT, _is_conflict)
+            found = retry(commit, COMMIT_CONFLICT, _is_conflict)
         except Exception as error:
             raise self._translate_write_error(table, error) from error
-        found = commits.commit_with_token(self.lake.ensure(table.name), token)
         if found is None:
             raise RuntimeError(f"{table}: the engine reported success, but its commit is not in the table's log")
         return found
 
     def _commit(
         self, table: LakeTable, frame: "DataFrame", keys: Sequence[str], span: TimeWindow | None, token: str
-    ) -> None:
+    ) -> Mapping[str, Any] | None:
+        """Write the rows, and return the commit's entry in the table's history; None where it isn't there."""
         delta = self.lake.ensure(table.name)
         windows = windows_of(table, self.settings)
         current = staleness.InputFingerprints(self.lake, self.settings)
+        upstreams = lineage.upstreams(table.name)
+        current.read_states(upstreams)
         fingerprints = current.fingerprints(table, [windows[key] for key in keys])
         if asked := self._asked_versions.get(table.name):
             # Answers are of these versions: of later ones, the rows could be wrong, and are computed again.
-            if any(self.lake.ensure(upstream).version() != version for upstream, version in asked.items()):
+            if any(self.lake.opened(upstream).version() != version for upstream, version in asked.items()):
                 fingerprints = dict.fromkeys(fingerprints, "outdated")
         else:
-            for upstream in set(lineage.upstreams(table.name)) & set(self._view_versions):
-                self.view(upstream)
+            for upstream in set(upstreams) & set(self._view_versions):
+                self._view(upstream, self.lake.opened(upstream))
         metadata = commits.commit_metadata(delta, token, fingerprints, span)
         # Without a predicate, Sail treats an overwrite of an empty table as an append: two at once double its rows.
         predicate = window_predicate(table, span) if span else "true"
@@ -190,13 +196,16 @@ class LakeFrames:
         writer.option("replaceWhere", predicate).save(self._engine_uri(table.name))
         # Sail makes no commit if no file is added or removed, but the fingerprint has to be stored. Apache Spark makes
         # one (skipRecordingEmptyCommits=false): on S3, a commit by deltalake could be lost to one by Spark.
-        if commits.commit_with_token(self.lake.ensure(table.name), token) is None:
+        found = commits.commit_with_token(self.lake.ensure(table.name), token)
+        if found is None:
             self.lake.write(
                 table.name,
                 table.arrow_schema.empty_table(),
                 mode="append",
                 commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
             )
+            found = commits.commit_with_token(self.lake.ensure(table.name), token)
+        return found
 
     def _as_stored(self, table: LakeTable, frame: "DataFrame") -> "DataFrame":
         """Type lists as those of the table's files: Sail refuses others, whose elements have another name."""
@@ -233,8 +242,8 @@ class LakeFrames:
         )
 
     def rows(self, name: str) -> int:
-        """Number of rows in a table, from its log."""
-        return sum(_rows_by_month(self.lake.ensure(name)).values())
+        """Number of rows in a table, from its log as it was read last: by `write`, in the version of its commit."""
+        return sum(_rows_by_month(self.lake.opened(name)).values())
 
     def rows_by_key(self, name: str, keys: Sequence[str]) -> dict[str, int]:
         """Number of rows by partition key.
@@ -243,7 +252,7 @@ class LakeFrames:
         """
         if not keys:
             return {}
-        table, delta = TABLES[name], self.lake.ensure(name)
+        table, delta = TABLES[name], self.lake.opened(name)
         if table.partitioning == PLAYS and self.settings.plays_grain == "monthly":
             by_month = _rows_by_month(delta)
             return {key: by_month.get(key, 0) for key in keys}

@@ -11,7 +11,7 @@ from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.refresh import lineage
 from spotify_assets.refresh.staleness import Stale
 from spotify_assets.settings import Settings
-from spotify_assets.storage import StorageError
+from spotify_assets.storage import StorageError, is_s3
 from spotify_assets.windows import windows
 
 # A run with this tag reads landed responses and makes no requests to the Web API.
@@ -22,6 +22,8 @@ RANGE_END = "dagster/asset_partition_range_end"
 MAX_BRIDGED = 14
 # Of all tables together that the embedded engine computes at once.
 RECORDS_AT_ONCE = 4_000_000
+# In S3, so many times as many as on disk: most of a small table's time is waiting for requests.
+TABLES_WAITING = 3
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class PlannedRun:
 def tables_at_once(settings: Settings) -> int:
     """How many tables of a run to compute at once: `concurrent_tables`, and fewer where a lake has many plays.
 
-    A table of so many plays keeps all cores busy by itself, and each takes memory for them.
+    A table of so many plays keeps all cores busy by itself, and each takes memory for them. In S3, it is up to
+    `TABLES_WAITING` times as many.
     """
     if settings.spark_remote:
         return settings.concurrent_tables
@@ -60,7 +63,8 @@ def tables_at_once(settings: Settings) -> int:
         records = Lake(settings.lake_uri).count("raw_plays")
     except (DamagedTableError, StorageError):  # the run mends it, or says so
         return settings.concurrent_tables
-    return max(1, min(settings.concurrent_tables, RECORDS_AT_ONCE // max(records, 1)))
+    most = settings.concurrent_tables * (TABLES_WAITING if is_s3(settings.lake_uri) else 1)
+    return max(1, min(most, RECORDS_AT_ONCE // max(records, 1)))
 
 
 def contiguous_ranges(

@@ -67,17 +67,27 @@ class InputFingerprints:
 
     def inspect(self, tables: Iterable[str]) -> dict[str, DamagedTableError]:
         """Open these tables and return those that are damaged; their state is that of tables never written."""
-        damaged = {}
-        for table, found in self.lake.inspect(tables).items():
-            self._states[table] = {}
+        inspected = self.lake.inspect(tables)
+
+        def read(table: str) -> TableState | DamagedTableError:
+            found = inspected[table]
             if isinstance(found, DamagedTableError):
-                damaged[table] = found
-                continue
+                return found
             try:
-                self._states[table] = window_states(found)
+                return window_states(found)
             except DamagedTableError as error:
-                damaged[table] = error
+                return error
+
+        states = self.lake.for_each(inspected, read)
+        damaged = {table: state for table, state in states.items() if isinstance(state, DamagedTableError)}
+        self._states |= {
+            table: {} if isinstance(state, DamagedTableError) else state for table, state in states.items()
+        }
         return damaged
+
+    def read_states(self, tables: Iterable[str]) -> None:
+        """Read the current states of these tables, in S3 several at once."""
+        self._states |= self.lake.for_each(tables, lambda table: window_states(self.lake.open(table)))
 
     def inspect_clock(self, tables: Iterable[str], now: datetime) -> dict[str, DamagedTableError]:
         """Those of these tables that have rows of windows beyond the clock, which was ahead when they were written.

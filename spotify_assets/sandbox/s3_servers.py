@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -29,12 +30,18 @@ AWS = {
 
 
 @contextmanager
-def running_s3(server: str, latency: float = 0) -> Iterator[str]:
-    """Context that runs a server and gives its URL. `latency` delays each answer (seconds; localbucket only)."""
+def running_s3(server: str, latency: float = 0, requests: Path | None = None) -> Iterator[str]:
+    """Context that runs a server and gives its URL.
+
+    Args:
+        server: One of `SERVERS`. What follows is for localbucket only.
+        latency: Delay of each answer (seconds).
+        requests: File to which a line is added for each request: its method, and its path with the query.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__, server, str(port), folder, str(latency)],
+            [sys.executable, "-m", __name__, server, str(port), folder, str(latency), str(requests or os.devnull)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -54,12 +61,13 @@ def _serve_moto(port: int) -> None:
         time.sleep(3600)
 
 
-def _serve_localbucket(port: int, folder: str, latency: float) -> None:
+def _serve_localbucket(port: int, folder: str, latency: float, requests: str) -> None:
     from http import HTTPStatus
     from http.server import ThreadingHTTPServer
-    from pathlib import Path
 
     import localbucket
+
+    log = open(requests, "a", buffering=1)  # noqa: SIM115  (until the process ends)
 
     class Handler(localbucket.S3Handler):
         """Adds the one call that localbucket lacks, DeleteObjects, and lists without reading the whole bucket."""
@@ -70,6 +78,7 @@ def _serve_localbucket(port: int, folder: str, latency: float) -> None:
         wbufsize = 1 << 16
 
         def _dispatch(self, action: Any) -> None:
+            log.write(f"{self.command} {self.path}\n")
             time.sleep(latency)
             super()._dispatch(action)
 
@@ -106,12 +115,12 @@ def _serve_localbucket(port: int, folder: str, latency: float) -> None:
     ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 
 
-def main(server: str, port: str, folder: str, latency: str) -> None:
+def main(server: str, port: str, folder: str, latency: str, requests: str = os.devnull) -> None:
     """Serve until killed."""
     if server == "moto":
         _serve_moto(int(port))
     else:
-        _serve_localbucket(int(port), folder, float(latency))
+        _serve_localbucket(int(port), folder, float(latency), requests)
 
 
 if __name__ == "__main__":

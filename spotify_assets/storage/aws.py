@@ -10,6 +10,8 @@ from typing import Any
 
 from spotify_assets.storage.base import StorageError
 
+# Of a client: threads beyond them would open and close one for each request.
+CONNECTIONS = 32
 Environment = tuple[tuple[str, str], ...]
 
 
@@ -53,12 +55,15 @@ def _environment() -> Environment:
 def _client(service: str, environment: Environment, region: str | None = None) -> Any:
     # Imported here: it takes half a second, and only users of AWS need it.
     import boto3
+    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, NoRegionError
 
     # boto3 ignores AWS_REGION, which AWS's other tools prefer to the profile's region.
     region = region or os.environ.get("AWS_REGION") or None
     try:
-        client = boto3.session.Session().client(service, region_name=region)
+        client = boto3.session.Session().client(
+            service, region_name=region, config=Config(max_pool_connections=CONNECTIONS)
+        )
     except NoRegionError:
         raise StorageError("AWS: no region; set AWS_REGION, or the region of the profile") from None
     except (BotoCoreError, ValueError) as error:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
+from uuid import uuid4
 
 from spotify_assets.retry import AWS, retry
 from spotify_assets.storage.aws import NO_CREDENTIALS, s3_client
@@ -98,12 +99,27 @@ class Bucket:
     def _download(self, path: str, size: int, folder: str) -> "_Content":
         """Download an object to memory, or to a file in `folder` if it is larger than `IN_MEMORY_BYTES`."""
         if size <= IN_MEMORY_BYTES:
-            return _Content(self._content(path))
+            return _Content(self.read(path))
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as target, self._translate_errors(path):
             self.client.download_fileobj(self.name, self.prefix + path, target)
         return _Content(Path(target.name))
 
-    def _content(self, path: str) -> bytes:
+    def download(self, path: str, target: Path, size: int) -> None:
+        """Download an object of this size (bytes) to a file, atomically. Raises the same errors as `open`."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
+        try:
+            if size <= IN_MEMORY_BYTES:
+                part.write_bytes(self.read(path))
+            else:
+                with part.open("wb") as stream, self._translate_errors(path):
+                    self.client.download_fileobj(self.name, self.prefix + path, stream)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def read(self, path: str) -> bytes:
+        """The content of an object. Raises the same errors as `open`."""
         from botocore.exceptions import BotoCoreError
 
         def get() -> bytes:

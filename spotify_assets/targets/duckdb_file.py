@@ -31,11 +31,12 @@ from deltalake import DeltaTable
 from filelock import FileLock
 from sqlalchemy.dialects import postgresql
 
+from spotify_assets.lake.copies import live_files
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYERS, TABLES
 from spotify_assets.refresh.source_cache import kept
 from spotify_assets.retry import Backoff, retry
-from spotify_assets.storage import is_s3, plain_path
+from spotify_assets.storage import is_s3
 from spotify_assets.targets import ddl, publishing
 from spotify_assets.targets.duckdb_blocks import is_cut_off
 from spotify_assets.targets.lake_reader import FILE_SETTINGS, SANDBOX, parquet_files, parquet_scan, sql_list
@@ -127,7 +128,7 @@ class Warehouse:
         folder = os.path.realpath(f"{lake.uri}/{lake.folder(table)}")
         actions = delta.get_add_actions(flatten=True)
         size = sum(actions["size_bytes"].to_pylist())
-        if size <= VIEWED_BYTES or NOT_VIEWED.search(folder) or not parquet_files(delta, model):
+        if size <= VIEWED_BYTES or NOT_VIEWED.search(folder) or not parquet_files(lake, delta, model):
             return []
         return sorted(f"{folder}/{unquote(path)}" for path in actions["path"].to_pylist())
 
@@ -374,6 +375,9 @@ class Warehouse:
         _drop(connection, (*questions(), *(table for table in reversed(self.tables) if table in dropped)))
         windows = ddl.create_table(self._model.tables[WINDOWS], DIALECT)
         connection.execute(windows.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
+        if is_s3(lake.uri):
+            # Several tables at once; their rows are inserted one after another.
+            lake.for_each(wanted, lambda table: _local_files(lake, wanted[table], added.get(table)))
         done = [
             PublishResult(wanted[table], self._replace(connection, lake, wanted[table], added.get(table)))
             for table in self.tables
@@ -547,16 +551,22 @@ def _refresh_rows_sql(
     features beyond reader version 1, of which `deltalake` refuses those that it can't read (such as deletion vectors),
     and below a folder with `=` in its name, which DuckDB would read as a Hive partition.
     """
-    if not is_s3(lake.uri) and "=" not in lake.uri and refresh.delta(lake).protocol().min_reader_version == 1:
-        files = refresh.live_files(lake)[0] if only is None else list(only)
-        if files:
-            spans = " OR ".join(f"({span.predicate(refresh.table)})" for span in refresh.spans or ())
-            within = f" WHERE {spans}" if spans else ""
-            return f"read_parquet(?, union_by_name = true){within}", [
-                [f"{plain_path(lake.uri)}/{path}" for path in files]
-            ]
+    if files := _local_files(lake, refresh, only):
+        spans = " OR ".join(f"({span.predicate(refresh.table)})" for span in refresh.spans or ())
+        within = f" WHERE {spans}" if spans else ""
+        return f"read_parquet(?, union_by_name = true){within}", [files]
     connection.register("lake_rows", refresh.rows(lake, files=only))
     return "lake_rows", []
+
+
+def _local_files(lake: Lake, refresh: Refresh, only: Sequence[str] | None = None) -> list[str] | None:
+    """Paths on this machine of the files with a refresh's rows, or `only` those; None where DuckDB can't read them."""
+    if "=" in lake.uri or refresh.delta(lake).protocol().min_reader_version != 1:
+        return None
+    sizes = live_files(lake.folder(refresh.table), refresh.delta(lake))
+    if not sizes:
+        return None
+    return lake.local_files({path: sizes[path] for path in (refresh.live_files(lake)[0] if only is None else only)})
 
 
 def _first_line(error: Exception) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
+from spotify_assets.lake.copies import live_files
 from spotify_assets.lake.damage import translate_log_errors
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import LAYOUT_COLUMN, TABLES, LakeTable
@@ -31,6 +32,7 @@ def connect_lake(
     empty: Collection[str] = (),
     allow_external: bool = False,
     connection: duckdb.DuckDBPyConnection | None = None,
+    from_copies: bool = False,
 ) -> duckdb.DuckDBPyConnection:
     """Connect to tables of the lake, as they are now. Those not written yet are empty.
 
@@ -46,6 +48,8 @@ def connect_lake(
         allow_external: Leave access to files, other databases and the network.
         connection: To use instead of one to a new database, which takes 20 ms. Needs `allow_external`, as settings are
             those of its whole database.
+        from_copies: Read tables in S3 from copies on this machine, where these are small enough. That pays where most
+            of a table is read, or is read again.
 
     Raises:
         DamagedTableError: A table's log, or the first of its files, can't be read, or another program gave the table
@@ -55,11 +59,10 @@ def connect_lake(
     connection = connection or duckdb.connect(config=FILE_SETTINGS)
     connection.execute("SET TimeZone = 'UTC'")
     readable: list[str] = []
-    for table in tables:
-        delta = None if table in empty else lake.open(table)
+    for table, delta in lake.for_each(tables, lambda table: None if table in empty else lake.open(table)).items():
         if delta is None:
             connection.execute(f"CREATE TEMP VIEW {table} AS {_no_rows(TABLES[table].spark_types)}")
-        elif files := parquet_files(delta, TABLES[table]) if not is_s3(lake.uri) else None:
+        elif files := parquet_files(lake, delta, TABLES[table]) if from_copies or not is_s3(lake.uri) else None:
             readable += files
             names = ", ".join(f'"{name}"' for name in TABLES[table].columns)
             scan = parquet_scan(files, is_partitioned=TABLES[table].is_partitioned)
@@ -83,7 +86,7 @@ def _no_rows(types: dict[str, str]) -> str:
     return f"SELECT {columns} WHERE false"
 
 
-def parquet_files(delta: DeltaTable, model: LakeTable) -> list[str] | None:
+def parquet_files(lake: Lake, delta: DeltaTable, model: LakeTable) -> list[str] | None:
     """Paths of a table's files; None if it has none, or if DuckDB would not read them as the log describes them.
 
     Files don't hold the partition column: DuckDB takes it from the path, as `month=2024-01-01`. A column that some
@@ -102,6 +105,8 @@ def parquet_files(delta: DeltaTable, model: LakeTable) -> list[str] | None:
         paths, months = actions["path"].to_pylist(), actions[f"partition.{LAYOUT_COLUMN}"].to_pylist()
         if not all(path.startswith(f"{LAYOUT_COLUMN}={month}/") for path, month in zip(paths, months, strict=True)):
             return None
+    if is_s3(lake.uri):
+        return lake.local_files(live_files(lake.folder(model.name), delta)) or None
     return delta.file_uris() or None
 
 

@@ -273,10 +273,16 @@ def pending_refreshes(
     selected = set(target.tables if tables is None else tables)
     states = {} if full else target.published_states()
     refreshes = []
+
+    def read(table: str) -> tuple[DeltaTable, dict[str, str]]:
+        delta = lake.ensure(table)
+        return delta, _wanted_windows(target, lake, table, delta)
+
+    found = lake.for_each((table for table in target.tables if table in selected), read)
     for table in target.tables:
         if table in selected:
-            delta = lake.ensure(table)
-            current = PublishedState(target.schema_fingerprint(table), _wanted_windows(target, lake, table, delta))
+            delta, windows = found[table]
+            current = PublishedState(target.schema_fingerprint(table), windows)
             published = states.get(table)
             spans = None
             if published and published.schema_fingerprint == current.schema_fingerprint:
@@ -344,7 +350,8 @@ def _row_count(delta: DeltaTable) -> int | None:
 
 def lake_digest(lake: Lake) -> str:
     """Hash of the window versions of all tables. A table that was created and never written is ignored."""
-    versions = {table: commits.window_versions(delta) for table, delta in lake.tables() if delta.version() > 0}
+    tables = {table: delta for table, delta in lake.tables() if delta.version() > 0}
+    versions = lake.for_each(tables, lambda table: commits.window_versions(tables[table]))
     return hashlib.sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()[:16]
 
 

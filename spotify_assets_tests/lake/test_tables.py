@@ -4,6 +4,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Barrier, get_ident
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -282,3 +283,39 @@ def test_files_are_passed_over_by_month_and_time_as_all_others_read_them(lake):
     assert dataset.to_table().sort_by("play_id") == whole
     narrow = opened.to_pyarrow_dataset(schema=pa.schema([model.field("play_id")]))
     assert narrow.to_table().column_names == ["play_id"]
+
+
+def test_a_function_is_called_for_each_table_once_and_in_s3_at_the_same_time(lake, bucket):
+    both = Barrier(2, timeout=30)
+    assert Lake(bucket).for_each(["plays", "raw_files", "plays"], lambda table: (table, both.wait() >= 0)) == {
+        "plays": ("plays", True),
+        "raw_files": ("raw_files", True),
+    }
+    threads = lake.for_each(["plays", "raw_files"], lambda table: get_ident())
+    assert set(threads.values()) == {get_ident()}
+
+
+def test_an_error_of_one_table_is_that_of_all(bucket):
+    def fail(table):
+        raise KeyError(table)
+
+    with pytest.raises(KeyError, match="plays"):
+        Lake(bucket).for_each(["plays", "raw_files"], fail)
+
+
+def test_a_version_stays_what_it_is_when_the_table_is_written_again(lake):
+    replace(lake, "anna")
+    version = lake.open("dim_listener").version()
+    assert lake.at_version("dim_listener", version) is lake.at_version("dim_listener", version)
+    replace(lake, "anna", "ben")
+    lake.open("dim_listener")
+    assert lake.at_version("dim_listener", version).to_pyarrow_table(columns=["listener"]).num_rows == 1
+
+
+def test_an_opened_table_is_that_of_the_last_look(lake):
+    replace(lake, "anna")
+    opened = lake.open("dim_listener")
+    replace(Lake(lake.uri), "ben")
+    assert lake.opened("dim_listener") is opened
+    assert opened.version() == 1
+    assert Lake(lake.uri).opened("dim_listener").version() == 2

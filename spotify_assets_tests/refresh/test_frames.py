@@ -4,9 +4,10 @@ import pytest
 from pyspark.sql import functions as F
 
 from spotify_assets import transforms
-from spotify_assets.refresh import frames, staleness
+from spotify_assets.refresh import frames, lineage, staleness
 from spotify_assets.refresh.frames import RowsOutsideWindowError, WrongColumnsError
-from spotify_assets_tests.conftest import extended
+from spotify_assets.sandbox.s3_servers import running_s3
+from spotify_assets_tests.conftest import extended, use_s3
 
 pytestmark = pytest.mark.integration
 
@@ -146,3 +147,35 @@ def test_rows_of_days_are_counted_from_the_days_start_to_before_its_end(landed):
     assert landed.frames.rows_by_key("hourly_listening", list(days)) == days
     for day, rows in days.items():
         assert landed.frames.rows_by_key("hourly_listening", [day]) == {day: rows}
+
+
+@pytest.mark.integration
+def test_requests_of_a_lake_in_a_bucket(world, tmp_path, monkeypatch):
+    """Each takes 20 ms where the bucket is at a distance: their number must not grow unseen."""
+    log = tmp_path / "requests"
+    with running_s3("localbucket", requests=log) as address:
+        world.uri = use_s3(address, monkeypatch)
+        world.land("anna/a.json", [extended(f"2024-{month:02}-15T12:00:00Z") for month in range(1, 7)])
+        world.sync("plays", "monthly_content", "dim_reason")
+        frames = world.frames
+        files = frames.lake.open("plays").file_uris()
+
+        before = len(log.read_text().splitlines())
+        for _ in range(3):
+            assert frames.read("plays").count() == 6
+            assert len(frames.read("plays").select("play_id").collect()) == 6
+        made = log.read_text().splitlines()
+        of_data = [line for line in made if line.startswith("GET ") and "/cleaned/plays/month" in line]
+        assert (len(files), len(of_data)) == (6, 6)
+        # Each read looks whether there is a later version.
+        assert len(made) - before < 25
+
+        lake = world.lake
+        before = len(log.read_text().splitlines())
+        assert staleness.stale(lake, world.settings)
+        opened = len(log.read_text().splitlines())
+        staleness.stale(lake, world.settings)
+        again = len(log.read_text().splitlines())
+        tables = len(lineage.refreshed_tables())
+        assert opened - before < 6 * tables
+        assert again - opened < 3 * tables

@@ -150,6 +150,14 @@ def test_fewer_tables_at_once_in_a_lake_of_many_plays(records, at_once, tmp_path
     assert tables_at_once(load_settings(lake_uri=str(tmp_path), spark_remote="sc://localhost")) == 4
 
 
+def test_more_tables_at_once_in_s3_as_they_wait_for_requests(monkeypatch):
+    monkeypatch.setattr(Lake, "count", lambda lake, table: 400_000)
+    assert tables_at_once(load_settings(lake_uri="s3://bucket/lake")) == 10
+    assert tables_at_once(load_settings(lake_uri="s3://bucket/lake", concurrent_tables=1)) == 3
+    monkeypatch.setattr(Lake, "count", lambda lake, table: 0)
+    assert tables_at_once(load_settings(lake_uri="s3://bucket/lake")) == 12
+
+
 def test_a_damaged_lake_is_mended_by_as_many_tables_at_once_as_allowed(prepared):
     world = prepared({"anna/one.json": [extended("2024-01-31T12:00:00Z")]})
     assert tables_at_once(world.settings) == 4

@@ -48,3 +48,11 @@ def test_keys_and_folders_of_a_prefix(listed, prefix, found):
 @pytest.mark.parametrize(("after", "found"), [("lake/a/1", 2), ("a", 3), ("lakes", 0)])
 def test_keys_after_another(listed, after, found):
     assert len(listed("lake/a", StartAfter=after)[0]) == found
+
+
+def test_requests_are_logged(tmp_path, monkeypatch):
+    log = tmp_path / "requests"
+    with running_s3("localbucket", requests=log) as address:
+        bucket = use_s3(address, monkeypatch).removeprefix("s3://")
+        boto3.client("s3").put_object(Bucket=bucket, Key="a b", Body=b"1")
+        assert log.read_text().splitlines() == [f"PUT /{bucket}", f"PUT /{bucket}/a%20b"]

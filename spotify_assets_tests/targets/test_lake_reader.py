@@ -112,3 +112,15 @@ def test_no_library_that_is_slow_to_import_is_needed(lake):
     )
     answer = subprocess.run([sys.executable, "-c", script, lake.uri], capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines() == ["[('anna',)]", "[]"]
+
+
+@pytest.mark.parametrize("from_copies", [True, False])
+def test_a_table_in_a_bucket_is_read_from_its_copy_or_where_it_is(bucket, from_copies):
+    lake = Lake(bucket)
+    lake.ensure("dim_reason")
+    row = dict.fromkeys(TABLES["dim_reason"].columns) | {"reason_key": "one"}
+    lake.write("dim_reason", pa.Table.from_pylist([row], TABLES["dim_reason"].arrow_schema), mode="append")
+    connection = connect_lake(lake, ["dim_reason"], from_copies=from_copies)
+    assert connection.execute("SELECT reason_key FROM dim_reason").fetchall() == [("one",)]
+    views = connection.execute("SELECT sql FROM duckdb_views() WHERE view_name = 'dim_reason'").fetchall()
+    assert ("read_parquet" in str(views)) is from_copies

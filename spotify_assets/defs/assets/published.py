@@ -64,9 +64,9 @@ def published(target: Target) -> dg.AssetsDefinition:
             written[done.refresh.table] = done
             if NOTE in done.details:
                 context.log.warning(str(done.details[NOTE]))
-        for table in target.tables:
-            if table in selected:
-                yield _publish_result(target, table, lake.count(table), written.get(table))
+        counts = lake.for_each((table for table in target.tables if table in selected), lake.count)
+        for table, rows in counts.items():
+            yield _publish_result(target, table, rows, written.get(table))
 
     return publish
 
@@ -108,8 +108,10 @@ def same_rows(target: CountingTarget) -> dg.AssetChecksDefinition:
         changed = {
             refresh.table for refresh in publishing.pending_refreshes(store, lake, selected, compare_rows=False)
         }
-        for table, counted in store.counts([table for table in target.tables if table in selected - changed]):
-            expected = lake.count(table)
+        unchanged = [table for table in target.tables if table in selected - changed]
+        rows = lake.for_each(unchanged, lake.count)
+        for table, counted in store.counts(unchanged):
+            expected = rows[table]
             yield dg.AssetCheckResult(
                 asset_key=[target.name, table],
                 check_name="same_rows",

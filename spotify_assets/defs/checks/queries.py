@@ -82,7 +82,9 @@ class DuckDBQueries:
     def __init__(self, lake: Lake, windows: Windows) -> None:
         self._lake = lake
         self._windows = windows
-        self._connection = connect_lake(lake, windows, allow_external=True, connection=_database().cursor())
+        self._connection = connect_lake(
+            lake, windows, allow_external=True, connection=_database().cursor(), from_copies=True
+        )
 
     def rows(self, table: str) -> str:
         return _within(table, table, self._windows[table])

@@ -22,7 +22,8 @@ def queries_of(request, tmp_path, spark, monkeypatch):
             lake.write(table, known, mode="overwrite", partition_by=months)
         spans = {table: (windows or {}).get(table) for table in (*rows, *TABLES)}
         if request.param == "by DuckDB as in S3":
-            monkeypatch.setattr(lake_reader, "is_s3", lambda uri: True)
+            # Of a table that is too large to be copied.
+            monkeypatch.setattr(lake_reader, "_parquet_files", lambda *_: None)
         if request.param != "by the engine":
             return DuckDBQueries(lake, spans)
         return EngineQueries(LakeFrames(lake, Settings(lake_uri=lake.uri), lambda: spark), spans)
