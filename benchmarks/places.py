@@ -1,7 +1,8 @@
-"""`python -m benchmarks.places`: measure a first sync by storage, engine and number of plays; write PLACES.md.
+"""`python -m benchmarks.places`: measure a sync by storage, engine and number of plays; write PLACES.md.
 
-On local disk, on S3 (a server on this machine, with and without the latency of AWS), on an Apache Spark cluster of
-this machine, and on the embedded engine with one to fifty million plays; with the peak memory of each.
+A first sync of ten years, and by place of the month after them, too: on local disk, on S3 (a server on this machine,
+with and without the latency of AWS), on an Apache Spark cluster of this machine, and on the embedded engine with one
+to fifty million plays; with the peak memory of each.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from benchmarks import measure, sync
+from spotify_assets.landing.zone import LandingZone
 
 PLAYS = 150_000
 GROWTH = (1_000_000, 10_000_000, 50_000_000)
@@ -27,12 +29,13 @@ PLACES = ("disk", "s3", "distant s3", "cluster")
 
 @dataclass(frozen=True)
 class Measured:
-    """A first sync, and the peak memory of its processes, without those of a cluster."""
+    """A first sync, and the peak memory of its processes, without those of a cluster; and a sync of a new month."""
 
     where: str
     plays: int
     seconds: float
     peak_bytes: int
+    month_seconds: float | None = None
 
 
 def main() -> None:
@@ -41,21 +44,27 @@ def main() -> None:
     growth: list[Measured] = []
     with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=options.folder) as folder:
         for where in options.places:
-            places.append(_sync(where, options.plays, Path(folder, where.replace(" ", "_"))))
+            places.append(_sync(where, options.plays, Path(folder, where.replace(" ", "_")), with_month=True))
             _save_report(places, growth)
         for plays in options.growth:
             growth.append(_sync("disk", plays, Path(folder, str(plays))))
             _save_report(places, growth)
 
 
-def _sync(where: str, plays: int, folder: Path) -> Measured:
+def _sync(where: str, plays: int, folder: Path, *, with_month: bool = False) -> Measured:
     folder.mkdir()
-    measure.require(["-m", "benchmarks.history", "land", str(plays), str(folder / "landing")], folder)
+    made = [str(folder / name) for name in ("landing", "month")]
+    measure.require(["-m", "benchmarks.history", "land_with_new_month", str(plays), *made], folder)
+    month = {}
     with ExitStack() as stack:
         environment = stack.enter_context(_place(where, folder))
         seconds, peak = sync.run("sync", folder, **environment)
+        if with_month:
+            landing = LandingZone(environment.get("SPOTIFY_ASSETS_LANDING_URI", str(folder / "landing")))
+            _copy_in(folder / "month", landing)
+            month, _ = sync.run("sync", folder, **environment)
     shutil.rmtree(folder)
-    measured = Measured(where, plays, seconds["sync"], peak)
+    measured = Measured(where, plays, seconds["sync"], peak, month.get("sync"))
     print(f"{time.strftime('%H:%M:%S')} {measured}", flush=True)
     return measured
 
@@ -73,7 +82,6 @@ def _place(where: str, folder: Path) -> Iterator[dict[str, str]]:
     else:
         import boto3
 
-        from spotify_assets.landing.zone import LandingZone
         from spotify_assets.sandbox.s3_servers import AWS, running_s3
 
         with running_s3("localbucket", LATENCY_SECONDS if where == "distant s3" else 0) as address:
@@ -82,27 +90,32 @@ def _place(where: str, folder: Path) -> Iterator[dict[str, str]]:
             bucket = f"bucket-{uuid4().hex[:12]}"
             boto3.client("s3").create_bucket(Bucket=bucket)
             landing = LandingZone(f"s3://{bucket}/landing")
-            for file in LandingZone(str(folder / "landing")).history_files():
-                landing.copy_in(folder / "landing" / file.path, file.path)
+            _copy_in(folder / "landing", landing)
             yield environment | {
                 "SPOTIFY_ASSETS_LANDING_URI": landing.uri,
                 "SPOTIFY_ASSETS_LAKE_URI": f"s3://{bucket}/lake",
             }
 
 
+def _copy_in(made: Path, landing: LandingZone) -> None:
+    for file in LandingZone(str(made)).history_files():
+        landing.copy_in(made / file.path, file.path)
+
+
 def _save_report(places: list[Measured], growth: list[Measured]) -> None:
     """Write the report so far."""
-    lines = ["# A first sync by storage, engine and number of plays", "", __doc__.split("\n\n")[1].strip(), ""]
+    lines = ["# A sync by storage, engine and number of plays", "", __doc__.split("\n\n")[1].strip(), ""]
     if places:
         first = places[0]
         lines += [
-            f"A first sync of {first.plays:,} plays, checks included:",
+            f"A first sync of {first.plays:,} plays, and one of a new month, checks included:",
             "",
-            "| Place | Time / disk | Seconds | Peak memory (GB), without the cluster |",
-            "|---|---|---|---|",
+            "| Place | First / disk | First, s | Month / disk | Month, s | Peak memory (GB), without the cluster |",
+            "|---|---|---|---|---|---|",
         ]
         lines += [
             f"| {_label(one.where)} | {one.seconds / first.seconds:.1f} | {one.seconds:.0f} "
+            f"| {(one.month_seconds or 0) / (first.month_seconds or 1):.1f} | {one.month_seconds or 0:.0f} "
             f"| {one.peak_bytes / 1e9:.1f} |"
             for one in places
         ]
