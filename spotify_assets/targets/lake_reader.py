@@ -44,8 +44,8 @@ def connect_lake(
         tables: Names of the tables; each takes some milliseconds to open.
         empty: Those of them that are taken for empty without being opened.
         allow_external: Leave access to files, other databases and the network.
-        connection: To use instead of one to a new database, which takes 20 ms. Needs `allow_external`, as settings are
-            those of its whole database.
+        connection: To use instead of one to a new database, which takes 20 ms. Without `allow_external`, nothing else
+            may use its database, to which the settings apply.
 
     Raises:
         DamagedTableError: A table's log, or the first of its files, can't be read, or another program gave the table
@@ -57,7 +57,7 @@ def connect_lake(
     readable: list[str] = []
     for table in tables:
         delta = None if table in empty else lake.open(table)
-        if delta is None:
+        if delta is None or not delta.file_uris():
             connection.execute(f"CREATE TEMP VIEW {table} AS {_no_rows(TABLES[table].spark_types)}")
         elif files := _parquet_files(delta, TABLES[table]) if not is_s3(lake.uri) else None:
             readable += files
