@@ -246,8 +246,7 @@ def publish_sensor(
     notes = (json.loads(context.cursor) if context.cursor else {}).get("targets", {})
     # Most ticks end here: to find what is stale takes longer.
     if notes and _are_current(configured, lake, notes):
-        reason = f"Every target is up to date.{_last_problem(lake)}"
-        return dg.SensorResult(skip_reason=reason, cursor=context.cursor)
+        return dg.SensorResult(skip_reason=f"Every target is up to date.{_last_problem(lake)}", cursor=context.cursor)
     try:
         if lake.open("raw_files") is None or staleness.stale(lake, settings):
             return dg.SkipReason("Tables are stale; stale_sensor refreshes them first.")
