@@ -73,6 +73,13 @@ def test_rows_of_a_partitioned_table_have_its_months_and_dates(lake):
     assert lake.rows("playlist_tracks") == lake.read("playlist_tracks").to_pylist()
 
 
+def test_rows_in_a_bucket_are_read_without_arrow(bucket, monkeypatch):
+    lake = Lake(f"{bucket}/lake")
+    replace(lake, "anna")
+    monkeypatch.setattr(Lake, "read", None)
+    assert [row["listener"] for row in lake.rows("dim_listener")] == ["anna"]
+
+
 def test_rows_of_a_damaged_file_say_which_table(lake):
     replace(lake, "anna")
     [file] = lake.ensure("dim_listener").file_uris()
