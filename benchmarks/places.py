@@ -55,7 +55,7 @@ def _sync(where: str, plays: int, folder: Path, *, with_month: bool = False) -> 
     folder.mkdir()
     made = [str(folder / name) for name in ("landing", "month")]
     measure.require(["-m", "benchmarks.history", "land_with_new_month", str(plays), *made], folder)
-    month = {}
+    month: dict[str, float] = {}
     with ExitStack() as stack:
         environment = stack.enter_context(_place(where, folder))
         seconds, peak = sync.run("sync", folder, **environment)

@@ -4,8 +4,6 @@ import os
 import socket
 from pathlib import Path
 
-import psutil
-
 # Seconds by which the clock may be adjusted meanwhile: psutil computes start times from the current clock.
 CLOCK_STEP = 60
 
@@ -40,6 +38,8 @@ def is_alive(process: str, since: float | None) -> bool | None:
     host, pid, start, *_ = [*process.split(":"), "", ""]
     if host != socket.gethostname() or not pid.isdigit():
         return None
+    import psutil  # takes 20 ms
+
     try:
         found = psutil.Process(int(pid))
         if found.status() == psutil.STATUS_ZOMBIE:

@@ -265,7 +265,7 @@ class Settings(BaseSettings):
     @classmethod
     def _known_zones(cls, value: Any) -> Any:
         for zone in value.values() if isinstance(value, dict) else [value]:
-            if zone not in _zones():
+            if zone != "UTC" and zone not in _zones():
                 raise ValueError(f"{zone!r} is not a time zone; expected a name such as Europe/Stockholm")
         return value
 

@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spotify_assets import transforms
 from spotify_assets.engine.session import spark_session
-from spotify_assets.ingest.catalog import CATALOG_FILES
+from spotify_assets.ingest.catalog_register import CATALOG_FILES
 from spotify_assets.ingest.history import IngestResult, ingest
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.corrections import CORRECTIONS

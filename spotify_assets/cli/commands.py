@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from spotify_assets.cli.interrupts import (
     STOP_SIGNALS,
@@ -60,8 +59,8 @@ def import_(paths: tuple[Path, ...], listener: str | None) -> None:
     content is not copied twice. Fails if none of the files can be used.
     """
     from spotify_assets.cli import reports
-    from spotify_assets.ingest.catalog import catalog_use_of, known_catalog_digests
-    from spotify_assets.ingest.history import known_digests, unused_first, use_of
+    from spotify_assets.ingest.catalog_register import catalog_use_of, known_catalog_digests
+    from spotify_assets.ingest.history_changes import known_digests, unused_first, use_of
     from spotify_assets.lake.tables import Lake
     from spotify_assets.landing.copy_in import copy_into_landing
     from spotify_assets.readers.recognize import no_catalog_reason
@@ -706,25 +705,35 @@ def run_sync() -> "Synced":
 
     lake = Lake(settings().lake_uri)
     done = Synced()
+    before: dict[str, int] = {}
+
+    def print_changes() -> None:
+        # Where no table changed, only that is told.
+        reports.print_changes(console, done, before, reports.totals(lake) if before else {})
+
     try:
-        with recorded(SyncLog(settings().lake_uri), done):
-            before = reports.totals(lake)
-            with run_progress() as progress, Runner(settings(), progress, done) as runner:
-                runner.sync()
+        with (
+            recorded(SyncLog(settings().lake_uri), done),
+            run_progress() as progress,
+            Runner(settings(), progress, done, lambda: before.update(reports.totals(lake))) as runner,
+        ):
+            runner.sync()
     except KeyboardInterrupt:
         raise CommandStoppedError(str(done)) from None
     except RunFailedError:
         # Tables are up to date even if publishing failed.
         if done.is_computed:
-            reports.print_changes(console, done, before, reports.totals(lake))
+            print_changes()
         raise
-    reports.print_changes(console, done, before, reports.totals(lake))
+    print_changes()
     return done
 
 
 @contextmanager
 def run_progress() -> Iterator[Callable[[str, int, str | None], None]]:
     """Show a progress bar per run, or a line per run without a terminal."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),

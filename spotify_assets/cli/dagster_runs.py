@@ -16,7 +16,7 @@ from spotify_assets.cli.outcome import Progress, RunFailedError
 from spotify_assets.defs import jobs
 from spotify_assets.defs.assets.raw import UNUSED_FILES
 from spotify_assets.defs.liveness import PID_TAG
-from spotify_assets.ingest.history import UnusedFile
+from spotify_assets.ingest.history_changes import UnusedFile
 from spotify_assets.processes import this_process
 from spotify_assets.refresh.plan import PlannedRun
 from spotify_assets.settings import Settings

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from spotify_assets.ingest.history import UnusedFile
+from spotify_assets.ingest.history_changes import UnusedFile
 from spotify_assets.refresh.plan import PlannedRun
 from spotify_assets.targets.publishing import Refresh
 

@@ -17,8 +17,8 @@ from rich.table import Table
 from spotify_assets.cli.outcome import NO_CHANGE, Synced
 from spotify_assets.cli.sql import run_query
 from spotify_assets.cli.terminal import GREEN, plain, plain_lines, print_rows
-from spotify_assets.ingest.catalog import catalog_register, waiting_catalog
-from spotify_assets.ingest.history import UnusedFile, find_changes
+from spotify_assets.ingest.catalog_register import catalog_register, waiting_catalog
+from spotify_assets.ingest.history_changes import UnusedFile, find_changes
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.maintenance import HOURS_PER_DAY, LONGEST_WRITE_HOURS, MaintenanceResult, TableSize
 from spotify_assets.lake.tables import Lake
@@ -31,7 +31,6 @@ from spotify_assets.model.genres import genre_label
 from spotify_assets.refresh import repair, staleness
 from spotify_assets.refresh.sync_log import SUCCEEDED, SyncLog
 from spotify_assets.settings import Settings
-from spotify_assets.spotify.state import SpotifyState
 from spotify_assets.targets import publishing
 from spotify_assets.targets.registry import targets
 
@@ -443,6 +442,10 @@ def _print_catalogue(console: Console, lake: Lake, landing: LandingZone, most: i
 
 def _print_login(console: Console, settings: Settings) -> None:
     """Print when each app's login ends, and until when its quota is used up."""
+    if not settings.apps:
+        return
+    from spotify_assets.spotify.state import SpotifyState
+
     state = SpotifyState(settings.spotify_state)
     for client_id, _ in settings.apps:
         ends, blocked = state.login_ends_at(client_id), state.of(client_id).blocked_until

@@ -1,18 +1,18 @@
 """Run a sync: read landed files, refresh stale tables, publish changes.
 
-Dagster is imported, its instance opened and definitions built only when the first run starts. So a sync with nothing
-to do takes 2.8 s of CPU instead of 4.9 s.
+Dagster, PyArrow and SQLAlchemy are imported, Dagster's instance opened and definitions built only when the first run
+starts. So a sync with nothing to do takes 0.6 s of CPU (benchmarks/COMMANDS.md); importing these alone takes 1 s.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from spotify_assets.cli.interrupts import raise_if_stopped
 from spotify_assets.cli.outcome import NO_CHANGE, Progress, RunFailedError, Synced
-from spotify_assets.ingest.catalog import CATALOG_FILES, catalog_changes, catalog_register
-from spotify_assets.ingest.history import STANDING_STATUSES, find_changes, unused_first
+from spotify_assets.ingest.catalog_register import CATALOG_FILES, catalog_changes, catalog_register
+from spotify_assets.ingest.history_changes import STANDING_STATUSES, find_changes, unused_first
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
@@ -36,6 +36,7 @@ class Runner:
         settings: Locations, and everything else that runs depend on.
         progress: Called for each run and each table that it wrote.
         done: Records what was done, also if a later step fails.
+        before: Called once, before tables of the lake change; not at all where nothing is to do.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class Runner:
         settings: Settings,
         progress: Progress = lambda run, tables, table: None,
         done: Synced | None = None,
+        before: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
         self.lake = Lake(settings.lake_uri)
         self.landing = LandingZone(settings.landing_uri)
         self.done = done or Synced()
         self._progress = progress
+        self._before: Callable[[], None] | None = before
         self._opened = ExitStack()
         self._dagster: DagsterRuns | None = None
 
@@ -82,6 +85,7 @@ class Runner:
         if changes or self.lake.open("raw_files") is None:
             if changes.mismatch:
                 self.done.repaired.append(f"The landing zone is read again: {changes.mismatch.reason}.")
+            self._note_before()
             self.done.unused, self.done.unused_count = self.dagster.read_history()
             self.done.landing = changes.summary()
             raise_if_stopped()
@@ -92,11 +96,17 @@ class Runner:
         self.done.is_computed = True
         return self.publish()
 
+    def _note_before(self) -> None:
+        if self._before:
+            self._before()
+        self._before = None
+
     def _refresh(self) -> None:
         listed: list[dict[str, Any]] | None = None
         for _ in range(MAX_ROUNDS):
             stale = staleness.stale(self.lake, self.settings)
             if stale.damaged:
+                self._note_before()
                 self.done.repaired += repair.reset_damaged(self.lake, self.settings, stale.damaged)
                 stale = staleness.stale(self.lake, self.settings)
             planned = plan.plan_runs(stale, self.settings)
@@ -105,6 +115,7 @@ class Runner:
                 return
             if listed is None and any(CATALOG_FILES in run.tables for run in planned):
                 listed = catalog_register(self.lake)
+            self._note_before()
             for run in planned:
                 self.dagster.refresh(run)
                 self.done.runs.append(run)

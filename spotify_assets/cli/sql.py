@@ -10,7 +10,7 @@ import duckdb
 
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
-from spotify_assets.targets.lake_reader import connect_lake
+from spotify_assets.targets.lake_reader import FILE_SETTINGS, connect_lake
 from spotify_assets.targets.questions import questions
 
 # In DuckDB's errors about a table's files: the step that reads them through Arrow, or a file's name.
@@ -60,12 +60,13 @@ def run_query(lake: Lake, sql: str, *, allow_external: bool = False, damaged: Co
     """
     if not allow_external:
         require_reading(sql)
-    parser = duckdb.connect()
-    named = tables_named(parser, sql)
+    connection = duckdb.connect(config=FILE_SETTINGS)
+    named = tables_named(connection, sql)
     asked = [name for name in questions() if name in named]
-    named = named.union(*(tables_named(parser, questions()[name]) for name in asked)) - {*questions()}
+    named = named.union(*(tables_named(connection, questions()[name]) for name in asked)) - {*questions()}
     # Opening all tables takes two seconds. For a query that names none, as SHOW TABLES, empty ones suffice.
-    connection = connect_lake(lake, named or TABLES, empty=damaged if named else TABLES, allow_external=allow_external)
+    empty = damaged if named else TABLES
+    connect_lake(lake, named or TABLES, empty=empty, allow_external=allow_external, connection=connection)
     for name in asked:
         connection.execute(f"CREATE VIEW {name} AS {questions()[name]}")
     try:

@@ -38,6 +38,8 @@ from spotify_assets.defs.ticks import bring_back_ticks
 
 HOST = "127.0.0.1"
 POLL_SECONDS = 1
+# Looking for the code server among all processes takes as long as the rest of a poll.
+LOOK_SECONDS = 5
 # Reloading code replaces the code server, which takes some seconds.
 WITHOUT_CODE_SECONDS = 20
 CODE_SERVER = ["dagster", "api", "grpc"]
@@ -135,6 +137,8 @@ class _Services:
 
     def check_code_server(self) -> None:
         """Raise ClickException if the code server ended: Dagster goes on without it, and runs nothing any more."""
+        if time.monotonic() - self._had_code < LOOK_SECONDS:
+            return
         with suppress(psutil.NoSuchProcess):
             for process in psutil.Process(self._process.pid).children(recursive=True):
                 with suppress(psutil.Error):

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pyarrow.compute as pc
 
-from spotify_assets.ingest.catalog import CATALOG_FILES, catalog_register, feeds
-from spotify_assets.ingest.history import find_changes
+from spotify_assets.ingest.catalog import feeds
+from spotify_assets.ingest.catalog_register import CATALOG_FILES, catalog_register
+from spotify_assets.ingest.history_changes import find_changes
 from spotify_assets.lake.damage import DamagedTableError, find_unreadable_file
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone

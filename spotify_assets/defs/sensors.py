@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,7 +12,7 @@ import dagster as dg
 from spotify_assets.defs import jobs
 from spotify_assets.defs.liveness import ACTIVE, fail_dead_runs, run_is_under_way
 from spotify_assets.defs.resources.landing import LandingResource
-from spotify_assets.ingest.history import Changes, find_changes, find_mismatch
+from spotify_assets.ingest.history_changes import Changes, find_changes, find_mismatch
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.queue import LandingQueue
@@ -242,16 +242,19 @@ def publish_sensor(
     if busy := active_run(context, [*WRITING, jobs.publish_tables.name]):
         return dg.SkipReason(f"{busy}.")
     lake = Lake(settings.lake_uri)
+    configured = targets(settings)
+    notes = (json.loads(context.cursor) if context.cursor else {}).get("targets", {})
+    # Most ticks end here: to find what is stale takes longer.
+    if notes and _are_current(configured, lake, notes):
+        return dg.SensorResult(skip_reason=f"Every target is up to date.{_last_problem(lake)}", cursor=context.cursor)
     try:
         if lake.open("raw_files") is None or staleness.stale(lake, settings):
             return dg.SkipReason("Tables are stale; stale_sensor refreshes them first.")
     except DamagedTableError as error:
         return dg.SkipReason(f"{error}.")
     tags = {publishing.LAKE_TAG: publishing.lake_digest(lake)}
-    notes = (json.loads(context.cursor) if context.cursor else {}).get("targets", {})
     wanted: list[dg.AssetKey] = []
     waiting = []
-    configured = targets(settings)
     for name, target in configured.items():
         lacking, notes[name], reason = _lacking_tables(context, target, lake, tags, notes.get(name, {}))
         wanted += [dg.AssetKey([name, table]) for table in lacking]
@@ -262,6 +265,21 @@ def publish_sensor(
         reason = " ".join(waiting) or f"Every target is up to date.{_last_problem(lake)}"
         return dg.SensorResult(skip_reason=reason, cursor=cursor)
     return dg.SensorResult(run_requests=[dg.RunRequest(asset_selection=wanted, tags=tags)], cursor=cursor)
+
+
+def _are_current(configured: Mapping[str, Target], lake: Lake, notes: Mapping[str, dict[str, Any]]) -> bool:
+    """Whether all targets have everything of the lake by what was noted of them; not where a table is damaged."""
+    try:
+        digest = publishing.lake_digest(lake)
+    except DamagedTableError:
+        return False
+    return all(_is_current(target, digest, notes.get(name, {})) for name, target in configured.items())
+
+
+def _is_current(target: Target, digest: str, note: dict[str, Any]) -> bool:
+    """Whether the target had everything of this state of the lake, and was asked for that recently."""
+    ask_again = ASK_BILLED_AGAIN if target.bills_for_states else ASK_AGAIN
+    return note.get("current") == digest and time.time() - note["asked_at"] < ask_again.total_seconds()
 
 
 def _lacking_tables(
@@ -281,8 +299,7 @@ def _lacking_tables(
         The tables, the new note, and why no run is requested although the target lacks something.
     """
     now, digest = time.time(), tags[publishing.LAKE_TAG]
-    ask_again = ASK_BILLED_AGAIN if target.bills_for_states else ASK_AGAIN
-    if note.get("current") == digest and now - note["asked_at"] < ask_again.total_seconds():
+    if _is_current(target, digest, note):
         return (), note, None
     requested, reason = back_off(note.get("requested"), digest, now)
     if reason and not _has_succeeded(context, tags, json.loads(requested)["at"]):

@@ -10,7 +10,7 @@ import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable
 
+from spotify_assets.ingest.catalog_register import CATALOG_FILES
 from spotify_assets.ingest.catalog_rows import (
     NAME_PREFIX,
     CatalogRead,
@@ -31,9 +32,7 @@ from spotify_assets.ingest.catalog_rows import (
     read_catalog_source,
 )
 from spotify_assets.ingest.columns import failure_reason
-from spotify_assets.ingest.history import UnusedFile, unused_first
 from spotify_assets.lake.commits import WHOLE, commit_metadata, window_states
-from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import CATALOG, Capture, LandingZone, file_sha256
 from spotify_assets.model import TABLES
@@ -42,9 +41,8 @@ from spotify_assets.readers.sources import Source
 from spotify_assets.refresh import lineage, staleness
 from spotify_assets.refresh.clock import was_read_by_another_clock, with_end, without_end
 from spotify_assets.settings import Settings
-from spotify_assets.storage import OutsideStorageError, StoredFile
+from spotify_assets.storage import OutsideStorageError
 
-CATALOG_FILES = "raw_catalog_files"
 CATALOG_TABLES = (CATALOG_FILES, *CATALOG_COLUMNS)
 # The fingerprint of a register whose files are being read: no input has it.
 READING = "reading"
@@ -126,7 +124,7 @@ def mirror_catalog(
     captures = current.captures(CATALOG)
     is_whole = _is_whole(lake)
     listed: dict[str, list[dict[str, Any]]] = {}
-    for row in lake.read(CATALOG_FILES).to_pylist() if is_whole else ():
+    for row in lake.rows(CATALOG_FILES) if is_whole else ():
         listed.setdefault(row["landed_file"], []).append(row)
     unchanged, to_read = _compare(captures, listed, landing, settings)
     gone = [row for path, rows in listed.items() if path not in unchanged for row in rows]
@@ -153,81 +151,9 @@ def mirror_catalog(
     return result
 
 
-def known_catalog_digests(lake: Lake) -> dict[StoredFile, str]:
-    """SHA-256 of landed catalogue files when they were read, by what was listed of them then.
-
-    None of a damaged table, which the next sync makes again.
-    """
-    rows: list[dict[str, Any]] = []
-    with suppress(DamagedTableError):
-        rows = lake.read(CATALOG_FILES, ["landed_file", "size", "landed_at", "etag", "sha256"]).to_pylist()
-    return {
-        StoredFile(row["landed_file"], row["size"], row["landed_at"], row["etag"] or ""): row["sha256"]
-        for row in rows
-        if row["sha256"]
-    }
-
-
-def catalog_use_of(lake: Lake, landed_files: Iterable[str]) -> tuple[list[dict[str, Any]], list[UnusedFile]]:
-    """Of landed files: rows of the register of what was read, by `source_file`, and what of them was not used."""
-    wanted = set(landed_files)
-    columns = ["source_file", "landed_file", "status", "detail", "feeds", "records", "bad_records"]
-    rows = [row for row in lake.read(CATALOG_FILES, columns).to_pylist() if row["landed_file"] in wanted]
-    used = sorted((row for row in rows if row["status"] == "read"), key=lambda row: row["source_file"])
-    return used, unused_first(_unused_catalog(rows))
-
-
-def catalog_register(lake: Lake) -> list[dict[str, Any]]:
-    """Rows of `raw_catalog_files`, by `source_file`; none of a damaged table."""
-    with suppress(DamagedTableError):
-        return sorted(lake.read(CATALOG_FILES).to_pylist(), key=lambda row: row["source_file"])
-    return []
-
-
 def feeds(row: Mapping[str, Any], table: str) -> bool:
     """Whether a file has rows in a raw table, by its row of the register."""
     return row["status"] == "read" and table.removeprefix(NAME_PREFIX) in row["feeds"]
-
-
-def catalog_changes(
-    before: Collection[Mapping[str, Any]], after: Collection[Mapping[str, Any]]
-) -> tuple[str, list[UnusedFile]]:
-    """What was read between two states of the register: a summary, as `2 new, 1 deleted`, and what of it isn't used.
-
-    The summary is empty where nothing changed.
-    """
-    was, now = ({row["landed_file"]: row["loaded_at"] for row in rows} for rows in (before, after))
-    read = {path for path, loaded_at in now.items() if was.get(path) != loaded_at}
-    counts = {"new": len(read - was.keys()), "read again": len(read & was.keys()), "deleted": len(was.keys() - now)}
-    summary = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
-    return summary, unused_first(_unused_catalog(row for row in after if row["landed_file"] in read))
-
-
-def waiting_catalog(landing: LandingZone, listed: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Paths of landed catalogue files that are `new` or `changed`, and of listed ones that are `deleted`.
-
-    Only size, time and ETag are compared.
-
-    Args:
-        landing: The landing zone.
-        listed: Rows of `raw_catalog_files`.
-    """
-    known = {row["landed_file"]: (row["size"], row["landed_at"], row["etag"]) for row in listed}
-    waiting = dict.fromkeys(known, "deleted")
-    for file in landing.captures(CATALOG):
-        if file.path not in known:
-            waiting[file.path] = "new"
-        elif known[file.path] != (file.size, file.landed_at, file.etag or None):
-            waiting[file.path] = "changed"
-        else:
-            del waiting[file.path]
-    return waiting
-
-
-def _unused_catalog(rows: Iterable[Mapping[str, Any]]) -> Iterator[UnusedFile]:
-    for row in rows:
-        if row["status"] != "read":
-            yield UnusedFile(row["source_file"], row["status"], row["detail"] or "")
 
 
 def _is_whole(lake: Lake) -> bool:

@@ -19,10 +19,10 @@ from spotify_assets.landing.overrides import DateOrders
 from spotify_assets.landing.zone import HistoryFile
 from spotify_assets.model import TABLES
 from spotify_assets.model.raw import EXPORT_FORMATS, PLAYLISTS
-from spotify_assets.readers import read_history
 from spotify_assets.readers.account_data import find_account_data
 from spotify_assets.readers.clock import CLOCK_SKEW, believe
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError, is_passing
+from spotify_assets.readers.history import read_history
 from spotify_assets.readers.sources import Opener, Source, sources
 from spotify_assets.settings import Settings
 from spotify_assets.windows import floor_to_grain

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from spotify_assets.ingest.columns import ColumnBuilder, failure_reason
 from spotify_assets.landing.zone import Capture
-from spotify_assets.readers import has_data_suffix
+from spotify_assets.readers.history import has_data_suffix
 from spotify_assets.readers.metadata import id_type, object_type, read_metadata_file
 from spotify_assets.readers.responses import Fields
 from spotify_assets.storage import StorageError

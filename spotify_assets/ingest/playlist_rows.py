@@ -18,10 +18,10 @@ import pyarrow as pa
 from spotify_assets.ingest.columns import ColumnBuilder, Limits, failure_reason
 from spotify_assets.landing.zone import Capture, capture_day
 from spotify_assets.model.raw import EXPORTIFY, LIBRARY
-from spotify_assets.readers import has_data_suffix
 from spotify_assets.readers.account_data import ExportedPlaylist, exported_playlists, find_account_data
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets.readers.exportify import exportify_items
+from spotify_assets.readers.history import has_data_suffix
 from spotify_assets.readers.playlists import item_fields, read_playlist, time_in_name
 from spotify_assets.readers.responses import Fields, clean_text
 from spotify_assets.readers.sources import sources

@@ -146,9 +146,10 @@ def window_versions(table: DeltaTable) -> dict[str, str]:
         return {name: window.version for name, window in state.items()}
     identity, latest = str(table.metadata().id)[:8], 0
     for limit in (1, RECENT_COMMITS, None):
-        changes = [commit["version"] for commit in history(table, limit) if _may_change_rows(commit)]
-        if changes:
-            latest = max(changes)
+        found = history(table, limit)
+        changes = [commit["version"] for commit in found if _may_change_rows(commit)]
+        latest = max(changes, default=0)
+        if changes or (found and found[-1]["version"] == 0):
             break
     return {WHOLE: f"{identity}:{latest}"}
 
@@ -169,8 +170,8 @@ def _commits_since_base(table: DeltaTable) -> tuple[dict[int, Any], int, dict[st
         )
         if latest and min(commits) <= latest["base"] + 1:
             return commits, latest["base"], latest
-        if found and min(commits) == 0:
-            break  # there are no earlier ones
+        if min(commits, default=None) == 0 and not unknown:
+            break  # these are all
     return commits, latest["base"] if latest else -1, latest
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from spotify_assets.lake.commits import carry_forward
@@ -37,6 +37,17 @@ if TYPE_CHECKING:
 # The log holds the input fingerprints of all windows; Delta's default retention of 30 days would drop those of a table
 # that is seldom written.
 TABLE_PROPERTIES = {"delta.logRetentionDuration": "interval 3650 days"}
+# Delta's types, as its log has them, by Spark's.
+DELTA_TYPES: dict[str, Any] = {
+    "string": "string",
+    "bigint": "long",
+    "int": "integer",
+    "double": "double",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+    "array<string>": {"type": "array", "elementType": "string", "containsNull": True},
+}
 # Of so few tables, each is listed by itself.
 FEW_TABLES = 4
 
@@ -292,7 +303,6 @@ class Lake:
         A table whose schema differs from the model's is emptied and gets the model's schema; its rows become stale
         and are recomputed.
         """
-        schema = TABLES[table].arrow_schema
         partition_by = [LAYOUT_COLUMN] if TABLES[table].window_column else None
         current = self.open(table)
         if current is None:
@@ -304,7 +314,7 @@ class Lake:
             with suppress(DeltaError):
                 DeltaTable.create(
                     self.plain_uri(table),
-                    schema=schema,
+                    schema=TABLES[table].arrow_schema,
                     mode="ignore",
                     partition_by=partition_by,
                     name=table,
@@ -318,7 +328,7 @@ class Lake:
         if not self._has_model_schema(current, table):
             self.write(
                 table,
-                schema.empty_table(),
+                TABLES[table].arrow_schema.empty_table(),
                 mode="overwrite",
                 schema_mode="overwrite",
                 partition_by=partition_by,
@@ -329,11 +339,32 @@ class Lake:
     @staticmethod
     def _has_model_schema(current: DeltaTable, table: str) -> bool:
         """Whether the table has the columns and types of the model."""
-        import pyarrow as pa
+        found = [(field.name, json.loads(field.type.to_json())) for field in current.schema().fields]
+        return found == [(name, DELTA_TYPES[type_]) for name, type_ in TABLES[table].spark_types.items()]
 
-        found = pa.schema(current.schema().to_arrow())
-        expected = TABLES[table].arrow_schema
-        return [(field.name, field.type) for field in found] == [(field.name, field.type) for field in expected]
+    def rows(self, table: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
+        """All rows of a small table as `read` reads them, by primary key; some columns of them, or all.
+
+        Read by `deltalake` alone, whose times come with the time zone UTC. PyArrow's rows with times need pandas, and
+        importing both takes 0.3 s.
+
+        Raises:
+            DamagedTableError: The table's log or a file of it can't be read.
+        """
+        current, model = self.open(table), TABLES[table]
+        asked = model.columns if columns is None else columns
+        if current is None:
+            return []
+        present = {field.name for field in current.schema().fields}
+        selected = ", ".join(f'"{name}"' if name in present else f'NULL AS "{name}"' for name in asked)
+        order = ", ".join(f'"{name}"' for name in model.primary_key if name in present) or "1"
+        try:
+            builder = QueryBuilder().register(table, current)
+            found = builder.execute(f'SELECT {selected} FROM "{table}" ORDER BY {order}').read_all()
+        except Exception:  # it has no class of its own, whatever is wrong
+            return self.read(table, asked).to_pylist()
+        values = [found.column(number).to_pylist() for number in range(len(asked))]
+        return [dict(zip(asked, row, strict=True)) for row in zip(*values, strict=True)]
 
     def read(self, table: str, columns: list[str] | None = None) -> "pa.Table":
         """All rows of a small table, or some of its columns; empty where the table doesn't exist.

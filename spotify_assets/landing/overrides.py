@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spotify_assets.landing.zone import LandingZone
-from spotify_assets.readers.csv import DELIMITERS
 from spotify_assets.readers.errors import UnreadableError
-from spotify_assets.readers.text import TextStream, decode_utf8, read_full, strip_bom
-from spotify_assets.readers.times import DATE_ORDERS
+from spotify_assets.readers.formats import DATE_ORDERS
+from spotify_assets.readers.text import DELIMITERS, TextStream, decode_utf8, read_full, strip_bom
 from spotify_assets.settings import DateOrder, Settings
 from spotify_assets.storage import OutsideStorageError, StorageError
 

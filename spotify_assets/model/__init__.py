@@ -21,15 +21,12 @@ from spotify_assets.model import (
     sessions,
     spoken,
 )
-from spotify_assets.model.columns import metadata
+from spotify_assets.model.columns import DECLARED
 from spotify_assets.model.tables import LAYOUT_COLUMN, PLAYS, SNAPSHOTS, LakeTable, upstream_first
 
 LAYERS = ("raw", "cleaned", "dimensions", "facts", "metrics")
 TABLES: dict[str, LakeTable] = {
-    table.name: LakeTable(table)
-    for layer in LAYERS
-    for table in metadata.tables.values()
-    if table.info["layer"] == layer
+    table.name: LakeTable(table) for layer in LAYERS for table in DECLARED.values() if table.layer == layer
 }
 
 __all__ = [
@@ -45,7 +42,6 @@ __all__ = [
     "dimensions",
     "facts",
     "life",
-    "metadata",
     "metrics",
     "people",
     "periods",

@@ -1,7 +1,5 @@
 """How a listener plays: starts, ends, settings, devices, hours, lengths of plays."""
 
-from sqlalchemy import CheckConstraint, Column
-
 from spotify_assets.model.columns import (
     CODE,
     CONTENT_TYPES,
@@ -16,6 +14,7 @@ from spotify_assets.model.columns import (
     required,
     table,
 )
+from spotify_assets.model.declarations import CheckConstraint, ModelColumn
 from spotify_assets.model.metrics import by_listener, by_window, in_primary_key
 
 # Seconds: width of a bucket, and start of the last one, which has no end.
@@ -40,11 +39,11 @@ DIMENSIONS = {
 }
 
 
-def local_year(comment: str) -> Column:
+def local_year(comment: str) -> ModelColumn:
     return in_primary_key(required("year", NUMBER, comment, autoincrement=False))
 
 
-def flag_column(name: str) -> Column:
+def flag_column(name: str) -> ModelColumn:
     return in_primary_key(required(name, CODE, f"`{name}` of `plays`", info={"accepted": ("true", "false", UNKNOWN)}))
 
 

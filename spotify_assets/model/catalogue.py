@@ -1,8 +1,7 @@
 """Columns for the Web API's tracks, albums, artists and audio features, shared by several tables."""
 
-from sqlalchemy import Column
-
 from spotify_assets.model.columns import COUNT, DAY, FLAG, LABEL, NUMBER, RATE, TEXT, TEXTS, optional
+from spotify_assets.model.declarations import ModelColumn
 
 RELEASE_PRECISIONS = ("year", "month", "day")
 SHARES = {
@@ -16,7 +15,7 @@ SHARES = {
 }
 
 
-def album_columns() -> list[Column]:
+def album_columns() -> list[ModelColumn]:
     """Columns of an album."""
     return [
         optional("album_id", LABEL, "Spotify's id of the album"),
@@ -30,7 +29,7 @@ def album_columns() -> list[Column]:
     ]
 
 
-def release_columns() -> list[Column]:
+def release_columns() -> list[ModelColumn]:
     """Columns of a release date."""
     return [
         optional("release_date", DAY, "Day of release; the first day of the year or month where only that is known"),
@@ -43,12 +42,12 @@ def release_columns() -> list[Column]:
     ]
 
 
-def release_year() -> Column:
+def release_year() -> ModelColumn:
     """Column of the year of release, for queries that need no day."""
     return optional("release_year", NUMBER, "Year of release; null where unknown")
 
 
-def recording_columns() -> list[Column]:
+def recording_columns() -> list[ModelColumn]:
     """Columns of a recording."""
     return [
         optional("duration_ms", COUNT, "Length of the track or episode (ms)"),
@@ -57,7 +56,7 @@ def recording_columns() -> list[Column]:
     ]
 
 
-def track_columns() -> list[Column]:
+def track_columns() -> list[ModelColumn]:
     """Columns of a track, its artists and its album."""
     return [
         optional("track_name", TEXT, "Name of the track"),
@@ -75,7 +74,7 @@ def track_columns() -> list[Column]:
     ]
 
 
-def feature_columns() -> list[Column]:
+def feature_columns() -> list[ModelColumn]:
     """Audio features of a track."""
     return [
         *[optional(name, RATE, f"{comment}; null where unknown") for name, comment in SHARES.items()],

@@ -1,7 +1,5 @@
 """Cleaned tables: landed records, kept or rejected; playlist items; the catalogue of tracks."""
 
-from sqlalchemy import CheckConstraint
-
 from spotify_assets.model.catalogue import (
     SHARES,
     feature_columns,
@@ -31,6 +29,7 @@ from spotify_assets.model.columns import (
     source_column,
     table,
 )
+from spotify_assets.model.declarations import CheckConstraint
 from spotify_assets.model.genres import GENRE_FAMILIES, OTHER_FAMILY
 from spotify_assets.model.raw import CATALOG_FIELDS, SOURCE_FORMATS, record_columns
 

@@ -1,44 +1,32 @@
-"""Column types, labels and columns that several tables share.
+"""ModelColumn types, labels and columns that several tables share.
 
-Types are SQLAlchemy's; `LakeTable` derives those of Spark and Arrow from them, and `targets` those of databases.
+`LakeTable` derives the types of Spark and Arrow from those here, `model.sql` SQLAlchemy's, and `targets` those of
+databases.
 """
 
 from typing import Any
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    Boolean,
-    Column,
-    Date,
-    DateTime,
-    Double,
-    ForeignKey,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-)
+from spotify_assets.model.declarations import CheckConstraint, ModelColumn, ModelTable, ModelType
 
-metadata = MetaData()
+# All tables of the model, by name.
+DECLARED: dict[str, ModelTable] = {}
 
-KEY = String(64)
+KEY = ModelType("string", 64)
 LABEL_LENGTH = 255
-LABEL = String(LABEL_LENGTH)
+LABEL = ModelType("string", LABEL_LENGTH)
 # Of words that the code itself gives: in a key, each counts with its longest text (3,072 bytes in MySQL).
-CODE = String(16)
-TEXT = Text()
-TEXTS: ARRAY[str] = ARRAY(Text())
-COUNT = BigInteger()
-NUMBER = Integer()
-RATE: Double[float] = Double()
-FLAG = Boolean()
-DAY = Date()
-TIME = DateTime(timezone=True)
+CODE = ModelType("string", 16)
+TEXT = ModelType("string")
+TEXTS = ModelType("array<string>")
+COUNT = ModelType("bigint")
+NUMBER = ModelType("int")
+RATE = ModelType("double")
+FLAG = ModelType("boolean")
+DAY = ModelType("date")
+TIME = ModelType("timestamp")
 
 # Surrogate keys are 64-bit hashes of the natural key: they need no join, and a quarter of the space of text.
-HASH = BigInteger()
+HASH = ModelType("bigint")
 
 UNKNOWN = "unknown"
 NOT_APPLICABLE = "not_applicable"
@@ -56,28 +44,27 @@ CONTENT_TYPES = ("track", "episode", "audiobook")
 PLAYLIST_CONTENT_TYPES = ("track", "episode", "local", "removed")
 
 
-def key(name: str, comment: str, references: str | None = None, type_: Any = KEY, **options: Any) -> Column:
+def key(name: str, comment: str, references: str | None = None, type_: ModelType = KEY, **options: Any) -> ModelColumn:
     """A key column, never null. `references` is the `table.column` of a foreign key."""
-    links = [ForeignKey(references)] if references else []
-    return Column(name, type_, *links, nullable=False, comment=comment, **options)
+    return ModelColumn(name, type_, nullable=False, comment=comment, references=references, **options)
 
 
-def hash_key(name: str, comment: str, references: str | None = None, **options: Any) -> Column:
+def hash_key(name: str, comment: str, references: str | None = None, **options: Any) -> ModelColumn:
     """A surrogate key column: -1 is unknown, -2 is not applicable."""
     return key(name, comment, references, HASH, autoincrement=False, **options)
 
 
-def required(name: str, type_: Any, comment: str, **options: Any) -> Column:
+def required(name: str, type_: ModelType, comment: str, **options: Any) -> ModelColumn:
     """A column that is never null."""
-    return Column(name, type_, nullable=False, comment=comment, **options)
+    return ModelColumn(name, type_, nullable=False, comment=comment, **options)
 
 
-def optional(name: str, type_: Any, comment: str, **options: Any) -> Column:
+def optional(name: str, type_: ModelType, comment: str, **options: Any) -> ModelColumn:
     """A column that may be null; its comment states when."""
-    return Column(name, type_, nullable=True, comment=comment, **options)
+    return ModelColumn(name, type_, nullable=True, comment=comment, **options)
 
 
-def source_column(group: str, what: str, *, or_api: bool = False) -> Column:
+def source_column(group: str, what: str, *, or_api: bool = False) -> ModelColumn:
     """Where a group of attributes is from: a catalogue file, or `api`, which also stands for captured playlists."""
     place = "`api`, or the catalogue file," if or_api else "File"
     return optional(f"{group}_source", TEXT, f"{place} that {what} from; null where unknown")
@@ -87,11 +74,11 @@ def table(
     name: str,
     layer: str,
     comment: str,
-    *parts: Any,
+    *parts: ModelColumn | CheckConstraint,
     window: str | None = None,
     landed: str | None = None,
     library: str | None = None,
-) -> Table:
+) -> ModelTable:
     """A table of the lake.
 
     Args:
@@ -99,18 +86,23 @@ def table(
         layer: Folder of the lake and group in Dagster.
         comment: Description; the first sentence is the grain.
         parts: Columns and constraints.
-        window: Column that decides a row's partition: a time for plays, a day for playlist snapshots; None for an
+        window: ModelColumn that decides a row's partition: a time for plays, a day for playlist snapshots; None for an
             unpartitioned table. Files are laid out by the column `month`, which is added here, so that rewriting a
             month touches no other month's files.
         landed: Folder of the landing zone that a raw table mirrors.
         library: Distribution whose version its rows depend on, as `scikit-learn`, and without which it is empty.
     """
     laid_out = [required("month", DAY, f"First day of the UTC month of `{window}`")] if window else []
-    info = {"layer": layer, "window": window, "landed": landed, "library": library}
-    return Table(name, metadata, *parts, *laid_out, comment=comment, info=info)
+    columns = [part for part in (*parts, *laid_out) if isinstance(part, ModelColumn)]
+    checks = tuple(part for part in parts if isinstance(part, CheckConstraint))
+    assert len(columns) + len(checks) == len(parts) + len(laid_out), f"{name} has parts that are neither"
+    by_name = {column.name: column for column in columns}
+    assert len(by_name) == len(columns), f"{name} has two columns of a name"
+    DECLARED[name] = ModelTable(name, layer, comment, by_name, checks, window, landed, library)
+    return DECLARED[name]
 
 
-def canonical_columns(key_column: str, table_name: str, evidence: tuple[str, ...], what: str) -> list[Column]:
+def canonical_columns(key_column: str, table_name: str, evidence: tuple[str, ...], what: str) -> list[ModelColumn]:
     """The canonical key of a dimension's row, and why it is that.
 
     Args:
@@ -131,17 +123,17 @@ def canonical_columns(key_column: str, table_name: str, evidence: tuple[str, ...
     ]
 
 
-def listener() -> Column:
+def listener() -> ModelColumn:
     """Key column of the listener."""
     return key("listener", "Whose listening it is: the name of the folder below `landing/history`")
 
 
-def partition_start_column() -> Column:
+def partition_start_column() -> ModelColumn:
     """Key column of a partial aggregate's partition."""
     return key("window_at", "Start of the partition that the row sums up (UTC)", type_=TIME)
 
 
-def play_measures() -> list[Column]:
+def play_measures() -> list[ModelColumn]:
     """Sums over plays."""
     return [
         required("plays", COUNT, "Plays that were kept"),
@@ -152,7 +144,7 @@ def play_measures() -> list[Column]:
     ]
 
 
-def shuffle_measures() -> list[Column]:
+def shuffle_measures() -> list[ModelColumn]:
     """Counts of shuffled plays."""
     return [
         required("shuffles", COUNT, "Plays with shuffle on; unknown ones don't count"),
@@ -160,7 +152,7 @@ def shuffle_measures() -> list[Column]:
     ]
 
 
-def completion_measures() -> list[Column]:
+def completion_measures() -> list[ModelColumn]:
     """What the completion of plays follows from, given the length of what was played."""
     return [
         required("finished", COUNT, "Plays that ended because the content did (`reason_end` is `trackdone`)"),
@@ -168,7 +160,7 @@ def completion_measures() -> list[Column]:
     ]
 
 
-def end_measures() -> list[Column]:
+def end_measures() -> list[ModelColumn]:
     """Counts of plays by how they ended."""
     return [
         required("finished", COUNT, "Plays that ended because the content did (`reason_end` is `trackdone`)"),
@@ -176,7 +168,7 @@ def end_measures() -> list[Column]:
     ]
 
 
-def start_measures() -> list[Column]:
+def start_measures() -> list[ModelColumn]:
     """Counts of plays that a person chose to start."""
     return [
         required("deliberate_starts", COUNT, f"Plays whose `reason_start` is {', '.join(DELIBERATE_STARTS)}"),
@@ -184,7 +176,7 @@ def start_measures() -> list[Column]:
     ]
 
 
-def implausible_measures() -> list[Column]:
+def implausible_measures() -> list[ModelColumn]:
     """What records leave out."""
     return [
         required("implausible_plays", COUNT, "Plays that can't have been heard so (`is_implausible`)"),
@@ -192,7 +184,7 @@ def implausible_measures() -> list[Column]:
     ]
 
 
-def mode_measures() -> list[Column]:
+def mode_measures() -> list[ModelColumn]:
     """Counts of plays by how the device was set."""
     return [
         required("offline_plays", COUNT, "Plays without a connection; unknown ones don't count"),
@@ -202,7 +194,7 @@ def mode_measures() -> list[Column]:
     ]
 
 
-def music_and_spoken() -> list[Column]:
+def music_and_spoken() -> list[ModelColumn]:
     """Plays and listening time, split into music and spoken word."""
     return [
         required("music_plays", COUNT, "Plays of tracks"),
@@ -212,7 +204,7 @@ def music_and_spoken() -> list[Column]:
     ]
 
 
-def first_and_last_play(what: str) -> list[Column]:
+def first_and_last_play(what: str) -> list[ModelColumn]:
     """Times of the first and latest play."""
     return [
         required("first_played_at", TIME, f"End of the first play of the {what} (UTC)"),

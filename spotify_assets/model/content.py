@@ -1,9 +1,8 @@
 """What music was listened to, by local month: its genres, its age and how it sounds."""
 
-from sqlalchemy import CheckConstraint, Column
-
 from spotify_assets.model.catalogue import SHARES
 from spotify_assets.model.columns import COUNT, DAY, FLAG, LABEL, NUMBER, RATE, optional, required, table
+from spotify_assets.model.declarations import CheckConstraint, ModelColumn
 from spotify_assets.model.genres import GENRE_FAMILIES
 from spotify_assets.model.metrics import by_listener, in_primary_key
 
@@ -19,11 +18,11 @@ TRAILING_MONTHS, MIN_TRAILING_MONTHS = 24, 12
 DEVIATIONS = 2
 
 
-def local_month() -> Column:
+def local_month() -> ModelColumn:
     return in_primary_key(required("month", DAY, "First day of the local month"))
 
 
-def covered_time(known: str) -> list[Column | CheckConstraint]:
+def covered_time(known: str) -> list[ModelColumn | CheckConstraint]:
     """Listening time of tracks in a month, and of how much of it an attribute is known."""
     return [
         required("music_ms_played", COUNT, "Listening time of all tracks in the month (ms)"),

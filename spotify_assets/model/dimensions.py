@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column
-
 from spotify_assets.model.catalogue import feature_columns, recording_columns, release_columns, release_year
 from spotify_assets.model.columns import (
     COUNT,
@@ -25,6 +23,7 @@ from spotify_assets.model.columns import (
     source_column,
     table,
 )
+from spotify_assets.model.declarations import CheckConstraint, ModelColumn
 from spotify_assets.model.raw import playlist_origin_columns
 
 REASONS = {
@@ -59,7 +58,7 @@ PLATFORM_FAMILIES = (
 )  # fmt: skip
 
 
-def genre_columns(comment: str) -> list[Column]:
+def genre_columns(comment: str) -> list[ModelColumn]:
     """Genres with their family, and where they are from."""
     return [
         optional("genres", TEXT, comment),
@@ -73,7 +72,7 @@ def genre_columns(comment: str) -> list[Column]:
     ]
 
 
-def popularity_columns(what: str) -> list[Column]:
+def popularity_columns(what: str) -> list[ModelColumn]:
     """Popularity, where Spotify or a catalogue file tells it."""
     comment = f"Spotify's popularity of the {what} (0 to 100), latest known; null where unknown"
     return [
@@ -82,7 +81,7 @@ def popularity_columns(what: str) -> list[Column]:
     ]
 
 
-def dimension_key(name: str, comment: str, **options: Any) -> Column:
+def dimension_key(name: str, comment: str, **options: Any) -> ModelColumn:
     """The primary key of a dimension."""
     return key(name, comment, primary_key=True, **options)
 
@@ -134,7 +133,7 @@ dim_time = table(
 )
 
 
-def saved_flag(what: str, name: str = "is_saved") -> Column:
+def saved_flag(what: str, name: str = "is_saved") -> ModelColumn:
     """Whether a listener saved what a row is."""
     return optional(
         name,

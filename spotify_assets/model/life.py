@@ -1,7 +1,5 @@
 """Streaks, milestones and records of a listener, and how what they discovered stayed with them."""
 
-from sqlalchemy import CheckConstraint, Column
-
 from spotify_assets.model.columns import (
     COUNT,
     DAY,
@@ -17,6 +15,7 @@ from spotify_assets.model.columns import (
     required,
     table,
 )
+from spotify_assets.model.declarations import CheckConstraint, ModelColumn
 from spotify_assets.model.metrics import STARTED_BY, by_listener, in_primary_key
 
 STREAK_DAYS = 3
@@ -61,7 +60,7 @@ RECORDS = {
 }
 
 
-def _entity_type(*accepted: str) -> Column:
+def _entity_type(*accepted: str) -> ModelColumn:
     return in_primary_key(required("entity_type", LABEL, "Kind of the entity", info={"accepted": accepted}))
 
 

@@ -1,7 +1,5 @@
 """Metrics by listener: partial aggregates by partition, and totals combined from them."""
 
-from sqlalchemy import CheckConstraint, Column
-
 from spotify_assets.model.columns import (
     CONTENT_TYPES,
     COUNT,
@@ -32,23 +30,24 @@ from spotify_assets.model.columns import (
     start_measures,
     table,
 )
+from spotify_assets.model.declarations import CheckConstraint, ModelColumn
 
 
-def in_primary_key(column: Column) -> Column:
+def in_primary_key(column: ModelColumn) -> ModelColumn:
     """Make a column part of the primary key, and return it."""
     column.primary_key = True
     return column
 
 
-def by_listener() -> Column:
+def by_listener() -> ModelColumn:
     return in_primary_key(listener())
 
 
-def by_window() -> Column:
+def by_window() -> ModelColumn:
     return in_primary_key(partition_start_column())
 
 
-def local_date() -> Column:
+def local_date() -> ModelColumn:
     return in_primary_key(required("date", DAY, "Local date, in the listener's zone"))
 
 
@@ -210,7 +209,7 @@ STATES = {
 }
 
 
-def all_time_measures(what: str) -> list[Column | CheckConstraint]:
+def all_time_measures(what: str) -> list[ModelColumn | CheckConstraint]:
     """All-time measures and rank; tracks only."""
     return [
         required("total_plays", COUNT, "Plays that were kept"),
@@ -232,7 +231,7 @@ def all_time_measures(what: str) -> list[Column | CheckConstraint]:
     ]
 
 
-def life_columns(what: str) -> list[Column | CheckConstraint]:
+def life_columns(what: str) -> list[ModelColumn | CheckConstraint]:
     """How plays began and ended, and figures of local days: implausible plays are left out of these."""
     return [
         required("skips", COUNT, "Plays that were skipped; unknown ones don't count"),
@@ -339,7 +338,7 @@ album_metrics = table(
 )
 
 
-def playlist_content_columns(*more: Column) -> list[Column]:
+def playlist_content_columns(*more: ModelColumn) -> list[ModelColumn]:
     """Key of a playlist's content, and its names."""
     return [
         hash_key("playlist_key", "The playlist", "dim_playlist.playlist_key", primary_key=True),
@@ -361,7 +360,7 @@ COVERED = {
 }
 
 
-def coverage_columns() -> list[Column]:
+def coverage_columns() -> list[ModelColumn]:
     """Of plays, listening time and tracks: all, those of which the attribute is known, and their share."""
     measures = {
         "plays": ("play", "Plays of tracks"),

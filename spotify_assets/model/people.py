@@ -1,8 +1,7 @@
 """How the listeners of a lake resemble each other."""
 
-from sqlalchemy import CheckConstraint
-
 from spotify_assets.model.columns import COUNT, LABEL, RATE, TEXTS, key, optional, required, table
+from spotify_assets.model.declarations import CheckConstraint
 
 ENTITY_TYPES = ("track", "artist", "album")
 FAVOURITES = 10

@@ -1,7 +1,5 @@
 """What was heard in days, weeks, months, quarters and years: figures, charts and gaps."""
 
-from sqlalchemy import CheckConstraint, Column
-
 from spotify_assets.model.columns import (
     COUNT,
     DAY,
@@ -17,6 +15,7 @@ from spotify_assets.model.columns import (
     required,
     table,
 )
+from spotify_assets.model.declarations import CheckConstraint, ModelColumn
 from spotify_assets.model.metrics import by_listener, in_primary_key
 
 PERIOD_TYPES = {
@@ -35,7 +34,7 @@ CHART_PERIODS = tuple(name for name in PERIOD_TYPES if name != "day")
 CHART_ENTITIES = {"track": "recording", "artist": "artist", "album": "album"}
 
 
-def period_columns(period_types: tuple[str, ...]) -> list[Column]:
+def period_columns(period_types: tuple[str, ...]) -> list[ModelColumn]:
     """Key columns of a period."""
     meanings = "; ".join(f"`{name}`: {PERIOD_TYPES[name]}" for name in period_types)
     return [
@@ -124,7 +123,7 @@ coverage_gaps = table(
 )
 
 
-def share_columns(name: str, measure: str, known: str, what: str, of_what: str) -> list[Column | CheckConstraint]:
+def share_columns(name: str, measure: str, known: str, what: str, of_what: str) -> list[ModelColumn | CheckConstraint]:
     """A share, with the two columns that it is the quotient of."""
     return [
         required(measure, COUNT, what),
@@ -134,7 +133,7 @@ def share_columns(name: str, measure: str, known: str, what: str, of_what: str) 
     ]
 
 
-def compared_columns(prefix: str, what: str) -> list[Column]:
+def compared_columns(prefix: str, what: str) -> list[ModelColumn]:
     """Listening time and plays of another period."""
     return [
         optional(

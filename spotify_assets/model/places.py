@@ -1,8 +1,7 @@
 """Where a listener was, by the country of the connection."""
 
-from sqlalchemy import CheckConstraint
-
 from spotify_assets.model.columns import COUNT, DAY, LABEL, NUMBER, TEXTS, key, optional, required, table
+from spotify_assets.model.declarations import CheckConstraint
 from spotify_assets.model.metrics import by_listener, in_primary_key
 
 HOME_DAYS = 365

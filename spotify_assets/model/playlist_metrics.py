@@ -1,7 +1,5 @@
 """What playlists hold, how they change, and what the listener makes of them."""
 
-from sqlalchemy import CheckConstraint
-
 from spotify_assets.model.columns import (
     COUNT,
     DAY,
@@ -16,6 +14,7 @@ from spotify_assets.model.columns import (
     required,
     table,
 )
+from spotify_assets.model.declarations import CheckConstraint
 
 # Ranks of `track_metrics` that make the listener's favourites.
 FAVOURITE_RANKS = 100

@@ -1,7 +1,5 @@
 """What makes a track popular: the rows that the model learns from, its scores, its features and its predictions."""
 
-from sqlalchemy import CheckConstraint, Column
-
 from spotify_assets.model.catalogue import FEATURES, SHARES, feature_columns
 from spotify_assets.model.columns import (
     COUNT,
@@ -19,6 +17,7 @@ from spotify_assets.model.columns import (
     source_column,
     table,
 )
+from spotify_assets.model.declarations import CheckConstraint, ModelColumn
 from spotify_assets.model.genres import GENRE_FAMILIES
 
 # The library that trains; without it the tables of the model are empty.
@@ -117,7 +116,7 @@ popularity_tracks = table(
 )
 
 
-def version_column(*, is_key: bool = True) -> Column:
+def version_column(*, is_key: bool = True) -> ModelColumn:
     """The version of the model, by default in the primary key."""
     comment = "Hash of the rows that it learned from, its parameters and its library"
     return key("model_version", comment, primary_key=is_key)

@@ -1,7 +1,5 @@
 """Raw tables: landed files as they are, not validated."""
 
-from sqlalchemy import CheckConstraint, Column, Table
-
 from spotify_assets.model.catalogue import album_columns, feature_columns, track_columns
 from spotify_assets.model.columns import (
     COUNT,
@@ -19,6 +17,7 @@ from spotify_assets.model.columns import (
     required,
     table,
 )
+from spotify_assets.model.declarations import CheckConstraint, ModelColumn, ModelTable
 
 # Formats by rank: 1 tells most of a play, and its time to the second. A CSV without seconds ranks as account data.
 SOURCE_RANKS = {
@@ -70,7 +69,7 @@ RECORD_FIELDS = {
 RECORD_NAMES = tuple(RECORD_FIELDS)
 
 
-def record_columns() -> list[Column]:
+def record_columns() -> list[ModelColumn]:
     """Columns of a record as exported."""
     return [optional(name, TEXT, comment + ", as exported") for name, comment in RECORD_FIELDS.items()]
 
@@ -309,7 +308,7 @@ raw_catalog_files = table(
 )
 
 
-def _catalog_table(name: str, comment: str) -> Table:
+def _catalog_table(name: str, comment: str) -> ModelTable:
     """A raw table of the catalogue."""
     return table(
         name,
@@ -345,7 +344,7 @@ CAPTURE_STATUSES = ("read", "replaced", "ignored", "unreadable")
 PLAYLIST_KINDS = ("playlist", LIBRARY)
 
 
-def playlist_origin_columns(*default_members: str) -> list[Column]:
+def playlist_origin_columns(*default_members: str) -> list[ModelColumn]:
     """What a playlist is, and whose export it is from. `default_members` are further accepted kinds."""
     return [
         required(
@@ -358,7 +357,7 @@ def playlist_origin_columns(*default_members: str) -> list[Column]:
     ]
 
 
-def playlist_attribute_columns() -> list[Column]:
+def playlist_attribute_columns() -> list[ModelColumn]:
     """Attributes of a playlist, which may change between captures."""
     return [
         optional("playlist_name", TEXT, "Name of the playlist; null where the capture holds only its items"),
@@ -457,7 +456,7 @@ raw_library = table(
 )
 
 
-def response_columns(what: str) -> list[Column]:
+def response_columns(what: str) -> list[ModelColumn]:
     """Columns that every response table has: id, status and time of the response."""
     return [
         key(f"{what}_id", f"Spotify's id of the {what}", primary_key=True),

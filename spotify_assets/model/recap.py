@@ -1,9 +1,8 @@
 """What a year's recap shows."""
 
-from sqlalchemy import CheckConstraint, Column
-
 from spotify_assets.model.behaviour import local_year
 from spotify_assets.model.columns import COUNT, DAY, FLAG, LABEL, NUMBER, RATE, TEXT, TEXTS, optional, required, table
+from spotify_assets.model.declarations import CheckConstraint, ModelColumn
 from spotify_assets.model.life import REGULAR_PLAYS
 from spotify_assets.model.metrics import by_listener
 from spotify_assets.model.periods import CHART_ENTITIES, compared_columns
@@ -16,7 +15,7 @@ WRAPPED_END = (11, 15)
 SPAN_YEARS, YEARS_TO_SPAN = 5, 17
 
 
-def top_columns(prefix: str, order: str, figures: dict[str, str]) -> list[Column]:
+def top_columns(prefix: str, order: str, figures: dict[str, str]) -> list[ModelColumn]:
     """Lists of the top artists, tracks and albums by one rule, with figures.
 
     Args:

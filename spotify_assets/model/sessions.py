@@ -1,7 +1,5 @@
 """Sessions: plays of a listener without a long gap between them."""
 
-from sqlalchemy import CheckConstraint, Column
-
 from spotify_assets.model.columns import (
     COUNT,
     DAY,
@@ -16,6 +14,7 @@ from spotify_assets.model.columns import (
     required,
     table,
 )
+from spotify_assets.model.declarations import CheckConstraint, ModelColumn
 from spotify_assets.model.metrics import by_listener, by_window
 
 # In order of precedence: a session has the first type that applies.
@@ -28,7 +27,7 @@ SESSION_TYPES = {
 }
 
 
-def session_columns(recording: str | None = None) -> list[Column | CheckConstraint]:
+def session_columns(recording: str | None = None) -> list[ModelColumn | CheckConstraint]:
     """What is told of a session, apart from its neighbours.
 
     Args:
@@ -59,7 +58,7 @@ def session_columns(recording: str | None = None) -> list[Column | CheckConstrai
     ]
 
 
-def session_start(comment: str) -> Column:
+def session_start(comment: str) -> ModelColumn:
     return key("session_start", comment, type_=TIME, primary_key=True)
 
 

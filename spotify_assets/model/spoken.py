@@ -1,7 +1,5 @@
 """What was heard of podcasts and audiobooks."""
 
-from sqlalchemy import CheckConstraint
-
 from spotify_assets.model.columns import (
     COUNT,
     DAY,
@@ -16,6 +14,7 @@ from spotify_assets.model.columns import (
     required,
     table,
 )
+from spotify_assets.model.declarations import CheckConstraint
 from spotify_assets.model.metrics import by_listener
 
 SPOKEN_TYPES = ("episode", "audiobook")

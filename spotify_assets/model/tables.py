@@ -1,15 +1,17 @@
-"""`LakeTable`: a table of the model, with everything derived from its SQLAlchemy definition."""
+"""`LakeTable`: a table of the model, with everything derived from its declaration."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
+from spotify_assets.model.columns import DAY, DECLARED
+from spotify_assets.model.declarations import ModelTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import sqlalchemy as sa
 
 # Column by which the files of partitioned tables are laid out: first day of the row's UTC month.
 LAYOUT_COLUMN = "month"
@@ -17,38 +19,31 @@ LAYOUT_COLUMN = "month"
 # Kinds of partitions: periods of plays, days of playlist snapshots.
 PLAYS, SNAPSHOTS = "plays", "snapshots"
 
-SPARK_TYPES: dict[type, str] = {
-    sa.String: "string",
-    sa.Text: "string",
-    sa.BigInteger: "bigint",
-    sa.Integer: "int",
-    sa.Double: "double",
-    sa.Boolean: "boolean",
-    sa.Date: "date",
-    sa.DateTime: "timestamp",
-    sa.ARRAY: "array<string>",
-}
-
 
 @dataclass(frozen=True, eq=False)
 class LakeTable:
     """A table of the lake. `TABLES` has one object per table.
 
     Attributes:
-        sql: SQLAlchemy's table: columns, keys and constraints.
+        declared: Its columns, keys and constraints, as the model says.
     """
 
-    sql: sa.Table
+    declared: ModelTable
+
+    @property
+    def sql(self) -> "sa.Table":
+        """SQLAlchemy's table; importing SQLAlchemy and making all tables of it takes 0.15 s."""
+        return _sql_tables()[self.name]
 
     @property
     def name(self) -> str:
         """Name of the table, its asset, its transform and its folder."""
-        return self.sql.name
+        return self.declared.name
 
     @property
     def layer(self) -> str:
         """`raw`, `cleaned`, `dimensions`, `facts` or `metrics`: folder of the lake and group in Dagster."""
-        return str(self.sql.info["layer"])
+        return self.declared.layer
 
     @property
     def folder(self) -> str:
@@ -58,25 +53,22 @@ class LakeTable:
     @property
     def comment(self) -> str:
         """Description; the first sentence is the grain."""
-        return str(self.sql.comment)
+        return self.declared.comment
 
     @property
     def landed_folder(self) -> str | None:
         """Folder of the landing zone that a raw table mirrors; None for a computed table."""
-        folder: str | None = self.sql.info["landed"]
-        return folder
+        return self.declared.landed
 
     @property
     def library(self) -> str | None:
         """Distribution whose version its rows depend on, and without which it is empty; None for most tables."""
-        name: str | None = self.sql.info["library"]
-        return name
+        return self.declared.library
 
     @property
     def window_column(self) -> str | None:
         """Column that decides a row's partition; None for an unpartitioned table."""
-        column: str | None = self.sql.info["window"]
-        return column
+        return self.declared.window
 
     @property
     def window(self) -> str:
@@ -99,50 +91,50 @@ class LakeTable:
         """`PLAYS`, `SNAPSHOTS`, or None for an unpartitioned table."""
         if self.window_column is None:
             return None
-        return SNAPSHOTS if isinstance(self.sql.columns[self.window_column].type, sa.Date) else PLAYS
+        return SNAPSHOTS if self.declared.columns[self.window_column].type == DAY else PLAYS
 
     @cached_property
     def columns(self) -> list[str]:
         """Column names, in order."""
-        return [column.name for column in self.sql.columns]
+        return list(self.declared.columns)
 
     @cached_property
     def primary_key(self) -> list[str]:
         """Column names of the primary key."""
-        return [column.name for column in self.sql.primary_key]
+        return [column.name for column in self.declared.columns.values() if column.primary_key]
 
     @cached_property
     def references(self) -> list[str]:
         """Names of the other tables that its foreign keys reference, sorted."""
-        targets = {link.column.table.name for link in self.sql.foreign_keys}
-        return sorted(targets - {self.name})
+        return sorted({table for table, _ in self.foreign_keys.values()} - {self.name})
 
     @cached_property
     def foreign_keys(self) -> dict[str, tuple[str, str]]:
         """Referenced table and column of each foreign key, by the name of the key's column, sorted."""
-        links = sorted(self.sql.foreign_keys, key=lambda link: link.parent.name)
-        return {link.parent.name: (link.column.table.name, link.column.name) for link in links}
+        links = {column.name: column.references for column in self.declared.columns.values() if column.references}
+        parts = {name: references.partition(".") for name, references in sorted(links.items())}
+        return {name: (table, column) for name, (table, _, column) in parts.items()}
 
     @cached_property
     def check_constraints(self) -> dict[str, str]:
-        """SQL of each check constraint by name, sorted: SQLAlchemy keeps constraints in a set."""
-        checks = [one for one in self.sql.constraints if isinstance(one, sa.CheckConstraint)]
-        return dict(sorted((str(check.name), str(check.sqltext)) for check in checks))
+        """SQL of each check constraint by name, sorted."""
+        return dict(sorted((check.name, check.sql) for check in self.declared.checks))
 
     @cached_property
     def accepted_values(self) -> dict[str, tuple[str, ...]]:
         """Accepted values by column, for columns with a list of them."""
-        return {column.name: column.info["accepted"] for column in self.sql.columns if "accepted" in column.info}
+        columns = self.declared.columns.values()
+        return {column.name: column.info["accepted"] for column in columns if "accepted" in column.info}
 
     @cached_property
     def required_columns(self) -> list[str]:
         """Names of the columns that are never null."""
-        return [column.name for column in self.sql.columns if not column.nullable]
+        return [column.name for column in self.declared.columns.values() if not column.nullable]
 
     @cached_property
     def spark_types(self) -> dict[str, str]:
         """Spark SQL type by column."""
-        return {column.name: SPARK_TYPES[type(column.type)] for column in self.sql.columns}
+        return {column.name: column.type.spark for column in self.declared.columns.values()}
 
     @cached_property
     def arrow_schema(self) -> "pa.Schema":
@@ -167,6 +159,13 @@ class LakeTable:
 
     def __str__(self) -> str:
         return self.name
+
+
+@cache
+def _sql_tables() -> "dict[str, sa.Table]":
+    from spotify_assets.model.sql import sql_tables
+
+    return sql_tables(DECLARED.values())
 
 
 def upstream_first(upstreams: Mapping[str, Iterable[str]]) -> tuple[str, ...]:

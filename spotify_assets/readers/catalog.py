@@ -19,7 +19,9 @@ from spotify_assets.escaping import escape_controls
 from spotify_assets.model.raw import CATALOG_COLUMNS
 from spotify_assets.readers import csv
 from spotify_assets.readers.formats import detect_format
-from spotify_assets.readers.text import TextStream, decode_lines, read_line_blocks, require_text
+from spotify_assets.readers.lines import read_line_blocks
+from spotify_assets.readers.text import DELIMITERS as CSV_DELIMITERS
+from spotify_assets.readers.text import TextStream, decode_lines, require_text
 
 # Spotify's audio features, of 0 to 1 but for key (0 is C, -1 none), loudness (dB), mode (1 is major) and tempo (bpm).
 AUDIO_FEATURES = (
@@ -102,7 +104,7 @@ FIELD_OF_COLUMN: dict[str, dict[str, tuple[str, ...]]] = {
     "raw_catalog_tracks": {"popularity": ("track_popularity",), "genres": ("track_genres",)},
     "raw_catalog_features": {},
 }
-DELIMITERS = (*csv.DELIMITERS, "|")
+DELIMITERS = (*CSV_DELIMITERS, "|")
 MAX_SHOWN_HEADER = 160
 # Why a landed file isn't read, and what to do.
 IS_HISTORY, TO_HISTORY = "it is listening history", "; move it to history/NAME/"

@@ -15,10 +15,10 @@ from pyarrow import csv as arrow_csv
 
 from spotify_assets.readers.errors import NoHistoryError
 from spotify_assets.readers.formats import LASTFM, DetectedFormat, detect_format
+from spotify_assets.readers.lines import read_line_blocks
 from spotify_assets.readers.records import Shaping
-from spotify_assets.readers.text import TextStream, read_line_blocks
+from spotify_assets.readers.text import DELIMITERS, TextStream
 
-DELIMITERS = (",", ";", "\t")
 # Columns of https://benjaminbenben.com/lastfm-to-csv, which writes no header, and the time in the last one.
 SCROBBLE_COLUMNS = ["artist", "album", "track", "date"]
 SCROBBLE_TIME = re.compile(r"\d\d? [A-Z][a-z]{2} \d{4},? \d\d:\d\d")

@@ -16,9 +16,10 @@ from spotify_assets.readers import csv
 from spotify_assets.readers.account_data import LOCAL_URI, local_track
 from spotify_assets.readers.catalog import DELIMITERS, NoCatalogError, bare_name, find_fields
 from spotify_assets.readers.clock import Believed, believe
+from spotify_assets.readers.lines import read_line_blocks
 from spotify_assets.readers.playlists import item_fields, to_json
 from spotify_assets.readers.responses import Fields, as_time
-from spotify_assets.readers.text import TextStream, decode_lines, read_line_blocks
+from spotify_assets.readers.text import TextStream, decode_lines
 
 # Playlists hold up to 10,000 items, and liked songs some more. A larger file is a catalogue alone.
 MAX_ITEMS = 100_000

@@ -5,7 +5,13 @@ Spotify describes its exports at https://support.spotify.com/article/understandi
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, get_args
+
+from spotify_assets.settings import DateOrder
+
+DATE_ORDERS: tuple[DateOrder, ...] = get_args(DateOrder)
+# How the detail of a file begins whose dates can't be read before somebody says what their order is.
+AMBIGUOUS_DATES = "ambiguous dates"
 
 EXTENDED = {
     "ts": "ts",

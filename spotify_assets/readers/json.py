@@ -14,9 +14,10 @@ import pyarrow as pa
 from spotify_assets.readers import recently_played, scrobbles
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
 from spotify_assets.readers.formats import LASTFM, RECENTLY_PLAYED, DetectedFormat, detect_format, spelled_fields
+from spotify_assets.readers.lines import read_line_blocks
 from spotify_assets.readers.records import Shaping, sample_fields
 from spotify_assets.readers.scratch import duckdb_cursor
-from spotify_assets.readers.text import Readable, TextStream, decode_utf8, read_full, read_line_blocks, strip_bom
+from spotify_assets.readers.text import Readable, TextStream, decode_utf8, read_full, strip_bom
 
 SAMPLED_RECORDS = 1000
 BLANKS = re.compile(r"\s*")

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from spotify_assets.readers import read_history
 from spotify_assets.readers.catalog import TO_HISTORY, NoCatalogError, read_catalog
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
+from spotify_assets.readers.history import read_history
 from spotify_assets.readers.sources import Source, sources
 from spotify_assets.settings import Settings
 from spotify_assets.storage.base import Opener

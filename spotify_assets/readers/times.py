@@ -7,17 +7,13 @@ month, and it shows as soon as one of them exists in that order only.
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spotify_assets.readers.formats import AMBIGUOUS_DATES, DATE_ORDERS
 from spotify_assets.readers.scratch import duckdb_cursor
 from spotify_assets.settings import DateOrder
-
-DATE_ORDERS: tuple[DateOrder, ...] = get_args(DateOrder)
-# How the detail of a file begins whose dates can't be read before somebody says what their order is.
-AMBIGUOUS_DATES = "ambiguous dates"
 
 _CLOCK = r"(?:[01]?\d|2[0-3]):\d\d?"
 # ISO 8601 in UTC, with `T` or blanks: the spelling of all of Spotify's exports. It is matched before the cast, as that

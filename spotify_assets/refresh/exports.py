@@ -71,9 +71,9 @@ def exported_files(
         catalog_files: Rows of `raw_catalog_files`, which Exportify's playlists are among, if they are known.
     """
     columns = ["source_file", "landed_file", "sha256", "size", "etag", "landed_at", "exported_at"]
-    rows = lake.read("raw_files", [*columns, "listener", "source_format"]).to_pylist()
+    rows = lake.rows("raw_files", [*columns, "listener", "source_format"])
     if catalog_files is None:
-        catalog_files = lake.read("raw_catalog_files", columns).to_pylist()
+        catalog_files = lake.rows("raw_catalog_files", columns)
     rows += [{**row, "listener": None, "source_format": EXPORTIFY} for row in catalog_files]
     landed = {row["landed_file"] for row in rows}
     found = [

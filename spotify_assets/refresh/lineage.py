@@ -255,7 +255,7 @@ def _copied_column(selected: ast.expr) -> tuple[str, str] | None:
 def _row_model(table: LakeTable, closure: Closure) -> str:
     """The part of a table's model that its rows depend on: not its comments or foreign keys."""
     parts = [table.name, table.spark_types, table.primary_key, table.window_column]
-    nullable = [column.name for column in table.sql.columns if column.nullable]
+    nullable = [column.name for column in table.declared.columns.values() if column.nullable]
     return repr([*parts, nullable] if "nullable" in closure.attributes else parts)
 
 

@@ -111,6 +111,6 @@ def files_no_longer_landed(lake: Lake, settings: Settings, table: str) -> list[s
     for register, column in REGISTERS.get(folder, {}).items():
         with suppress(DamagedTableError):
             if lake.open(register) is not None:
-                known = {name.partition("!")[0] for name in lake.read(register, [column])[column].to_pylist() if name}
+                known = {row[column].partition("!")[0] for row in lake.rows(register, [column]) if row[column]}
                 return sorted(known - landed)
     return [] if landed else None

@@ -133,7 +133,7 @@ class InputFingerprints:
         """Rows of `raw_catalog_files`; its file isn't opened if it was never written."""
         if self._catalog_files is None:
             is_written = bool(self.state("raw_catalog_files"))
-            self._catalog_files = self.lake.read("raw_catalog_files").to_pylist() if is_written else []
+            self._catalog_files = self.lake.rows("raw_catalog_files") if is_written else []
         return self._catalog_files
 
     def captures(self, folder: str) -> list[Capture]:
@@ -186,7 +186,7 @@ class InputFingerprints:
 
     def _exclusions(self) -> list[dict[str, Any]]:
         """Rows of `raw_exclusions`; its file isn't opened if it was never written."""
-        return self.lake.read("raw_exclusions").to_pylist() if self.state("raw_exclusions") else []
+        return self.lake.rows("raw_exclusions") if self.state("raw_exclusions") else []
 
     def _from_files(self, windows: list[TimeWindow], exclusions: list[dict[str, Any]]) -> dict[str, list[str]]:
         windows = sorted(windows)
@@ -334,7 +334,7 @@ def listed_files(lake: Lake) -> list[ListedFile]:
             SOURCE_RANKS.get(row["source_format"], 1) == 1,
             row["last_corrected_reported_at"],
         )
-        for row in lake.read("raw_files", columns).to_pylist()
+        for row in lake.rows("raw_files", columns)
         if row["records"]
     ]
 

@@ -28,7 +28,7 @@ class Folder:
 
     def files(self, folder: str = "") -> Iterator[StoredFile]:
         try:
-            with os.scandir(Path(self.uri) / folder) as scanned:
+            with os.scandir(os.path.join(self.uri, folder)) as scanned:
                 entries = sorted(scanned, key=lambda entry: entry.name + "/" * entry.is_dir(follow_symlinks=False))
         except (FileNotFoundError, NotADirectoryError):
             return

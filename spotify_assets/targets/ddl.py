@@ -4,9 +4,14 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable, ExecutableDDLElement, SetColumnComment, SetTableComment
 
 from spotify_assets.model import TABLES
+
+# DuckDB accepts PostgreSQL's types and comments.
+# Not psycopg's style of parameters: SQL is text here, in which `%` would be doubled.
+DUCKDB = postgresql.dialect(paramstyle="named")
 
 # Maps a type of the model to a type of the store.
 Retype = Callable[[sa.types.TypeEngine], sa.types.TypeEngine]

@@ -46,8 +46,8 @@ def connect_lake(
         tables: Names of the tables; each takes some milliseconds to open.
         empty: Those of them that are taken for empty without being opened.
         allow_external: Leave access to files, other databases and the network.
-        connection: To use instead of one to a new database, which takes 20 ms. Needs `allow_external`, as settings are
-            those of its whole database.
+        connection: To use instead of one to a new database, which takes 20 ms. Without `allow_external`, nothing else
+            may use its database, to which the settings apply.
         from_copies: Read tables in S3 from copies on this machine, where these are small enough. That pays where most
             of a table is read, or is read again.
 
@@ -60,7 +60,7 @@ def connect_lake(
     connection.execute("SET TimeZone = 'UTC'")
     readable: list[str] = []
     for table, delta in lake.for_each(tables, lambda table: None if table in empty else lake.open(table)).items():
-        if delta is None:
+        if delta is None or not delta.file_uris():
             connection.execute(f"CREATE TEMP VIEW {table} AS {_no_rows(TABLES[table].spark_types)}")
         elif files := parquet_files(lake, delta, TABLES[table]) if from_copies or not is_s3(lake.uri) else None:
             readable += files

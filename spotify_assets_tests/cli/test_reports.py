@@ -14,7 +14,7 @@ from rich.console import Console
 from spotify_assets.cli import reports
 from spotify_assets.cli.outcome import Synced
 from spotify_assets.ingest.catalog import mirror_catalog
-from spotify_assets.ingest.history import UnusedFile
+from spotify_assets.ingest.history_changes import UnusedFile
 from spotify_assets.lake.maintenance import MaintenanceResult, TableSize
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.copy_in import CopyResult

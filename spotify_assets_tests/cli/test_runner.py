@@ -7,7 +7,8 @@ import pytest
 from spotify_assets.cli import runner
 from spotify_assets.cli.outcome import RunFailedError
 from spotify_assets.cli.runner import Runner
-from spotify_assets.ingest.catalog import CATALOG_FILES, mirror_catalog
+from spotify_assets.ingest.catalog import mirror_catalog
+from spotify_assets.ingest.catalog_register import CATALOG_FILES
 from spotify_assets.ingest.history import ingest
 from spotify_assets.refresh.plan import PlannedRun
 from spotify_assets.settings import load_settings
@@ -36,8 +37,8 @@ class Asked(list):
 def sync(monkeypatch):
     """A runner of these settings, and what it asks for."""
 
-    def make(**options):
-        sync = Runner(load_settings(**options))
+    def make(before=lambda: None, **options):
+        sync = Runner(load_settings(**options), before=before)
         asked = Asked(sync)
         monkeypatch.setattr(Runner, "dagster", asked)
         return sync, asked
@@ -67,6 +68,20 @@ def test_a_landing_zone_that_was_read_is_not_read_again(sync, monkeypatch):
         assert [file.source for file in sync.done.unused] == ["history/stray.json"]
         assert sync.done.unused_count == 1
     assert asked == ["read_history"]
+
+
+def test_what_a_sync_changes_is_preceded_by_one_call_and_nothing_else_is(sync, monkeypatch):
+    monkeypatch.setattr(runner, "MAX_ROUNDS", 1)
+    counted = []
+    first, asked = sync(before=lambda: counted.append(list(asked)))
+    with pytest.raises(RunFailedError):
+        first.sync()
+    assert len(asked) > 1
+    assert counted == [[]]
+    monkeypatch.setattr(runner.plan, "plan_runs", lambda *_: [])
+    second, _ = sync(before=lambda: counted.append("second"))
+    second.sync()
+    assert counted == [[]]
 
 
 def test_catalogue_files_that_were_read_and_those_that_are_not_used_are_told(sync, monkeypatch):

@@ -16,7 +16,6 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
 from spotify_assets.storage import storage_options
 from spotify_assets.targets import ddl
-from spotify_assets.targets.duckdb_file import DIALECT
 
 Rows = list[dict[str, Any]]
 HOSTILE = "<script>alert(1)</script>"
@@ -239,10 +238,10 @@ def write_lake(uri: str, connection: duckdb.DuckDBPyConnection, tables: Iterable
 def _tables() -> Path:
     """A file with empty tables, to be copied: creating them takes half a second."""
     path = Path(tempfile.mkdtemp()) / "tables.duckdb"
-    metadata = ddl.build_metadata([*TABLES], DIALECT, has_keys=lambda table: False, checks=False)
+    metadata = ddl.build_metadata([*TABLES], ddl.DUCKDB, has_keys=lambda table: False, checks=False)
     with duckdb.connect(str(path)) as connection:
         connection.execute(
-            ";".join(ddl.create_table(table, DIALECT, foreign_keys=False) for table in metadata.sorted_tables)
+            ";".join(ddl.create_table(table, ddl.DUCKDB, foreign_keys=False) for table in metadata.sorted_tables)
         )
     return path
 

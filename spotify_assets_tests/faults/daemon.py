@@ -15,7 +15,7 @@ import duckdb
 import psutil
 from deltalake.exceptions import DeltaError
 
-from spotify_assets.ingest.history import find_changes
+from spotify_assets.ingest.history_changes import find_changes
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone

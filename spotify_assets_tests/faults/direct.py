@@ -6,7 +6,8 @@ from uuid import uuid4
 from deltalake import CommitProperties
 
 from spotify_assets.ingest.catalog import CATALOG_TABLES, mirror_catalog
-from spotify_assets.ingest.history import UnusedFile, ingest
+from spotify_assets.ingest.history import ingest
+from spotify_assets.ingest.history_changes import UnusedFile
 from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.ingest.responses import (
     KINDS,

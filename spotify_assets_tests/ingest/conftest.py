@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from spotify_assets.ingest import catalog, catalog_rows, export_dates, history, history_rows
+from spotify_assets.ingest import catalog, catalog_rows, export_dates, history, history_changes, history_rows
 from spotify_assets.refresh import staleness
 
 
@@ -18,7 +18,7 @@ def clock(monkeypatch):
             def now(cls, zone=None):
                 return datetime.fromisoformat(time).replace(tzinfo=UTC)
 
-        for module in (catalog, catalog_rows, export_dates, history, history_rows, staleness):
+        for module in (catalog, catalog_rows, export_dates, history, history_changes, history_rows, staleness):
             monkeypatch.setattr(module, "datetime", Moved)
 
     return set_to

@@ -10,17 +10,16 @@ import zipfile
 import pytest
 
 from spotify_assets.ingest import catalog
-from spotify_assets.ingest.catalog import (
+from spotify_assets.ingest.catalog import CATALOG_TABLES, mirror_catalog
+from spotify_assets.ingest.catalog_register import (
     CATALOG_FILES,
-    CATALOG_TABLES,
     catalog_changes,
     catalog_register,
     catalog_use_of,
     known_catalog_digests,
-    mirror_catalog,
     waiting_catalog,
 )
-from spotify_assets.ingest.history import UnusedFile
+from spotify_assets.ingest.history_changes import UnusedFile
 from spotify_assets.refresh import staleness
 from spotify_assets.storage import StorageError
 

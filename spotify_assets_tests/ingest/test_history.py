@@ -14,7 +14,8 @@ from deltalake import DeltaTable
 from pyarrow import parquet as pq
 
 from spotify_assets.ingest import history as ingest_module
-from spotify_assets.ingest.history import UnusedFile, find_changes, known_digests, latest_valid, use_of
+from spotify_assets.ingest.history_changes import UnusedFile, find_changes, known_digests, use_of
+from spotify_assets.ingest.history_rows import latest_valid
 from spotify_assets.lake.maintenance import maintain_lake
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
@@ -192,7 +193,7 @@ def test_minute_precision_applies_to_whole_files(world):
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_file_that_fails_half_way_adds_no_records(world, monkeypatch, streamed):
-    monkeypatch.setattr("spotify_assets.readers.text.BLOCK_BYTES", 500)
+    monkeypatch.setattr("spotify_assets.readers.lines.BLOCK_BYTES", 500)
     if streamed:
         monkeypatch.setattr(ingest_module, "STREAMED_BYTES", 100)
     lines = "\n".join(json.dumps(account("2021-04-22 05:41")) for _ in range(100)).encode()
@@ -437,7 +438,7 @@ def test_a_disk_that_fails_half_way_is_no_fault_of_the_file(world, monkeypatch, 
     assert len(content) > 100_000
     if streamed:
         monkeypatch.setattr(ingest_module, "STREAMED_BYTES", 100)
-    monkeypatch.setattr("spotify_assets.readers.text.BLOCK_BYTES", 4_000)
+    monkeypatch.setattr("spotify_assets.readers.lines.BLOCK_BYTES", 4_000)
     world.land(f"anna/x.{kind}", content)
     with monkeypatch.context() as failing:
         failing.setattr(ingest_module, "file_sha256", lambda opener: "0" * 64)

@@ -1,5 +1,6 @@
 """Delta tables of a lake: open, create, write, drop history."""
 
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -9,12 +10,13 @@ from threading import Barrier, get_ident
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from pyarrow import parquet
 from pyarrow.fs import PyFileSystem
 
 from spotify_assets.lake import commits, tables
+from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.history import history
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
@@ -51,10 +53,55 @@ def test_a_table_is_in_the_folder_of_its_layer(lake):
     assert lake.table_uri("plays") == f"{lake.uri}/cleaned/plays"
 
 
+def test_rows_are_those_that_arrow_reads_by_primary_key(lake):
+    read_at = datetime(2024, 1, 31, 13, 37, 0, 123, tzinfo=UTC)
+    columns = ["source_file", "feeds", "records", "loaded_at", "exported_at"]
+    files = [["b.csv", ["tracks", "albums"], 2, read_at, None], ["a 'quoted'.csv", [], 0, read_at, read_at]]
+    for file in files:
+        row = pa.Table.from_pylist([dict(zip(columns, file, strict=True))], TABLES["raw_catalog_files"].arrow_schema)
+        lake.write("raw_catalog_files", row, mode="append")
+    assert lake.rows("raw_catalog_files", columns) == [dict(zip(columns, file, strict=True)) for file in files[::-1]]
+    by_arrow = lake.read("raw_catalog_files").to_pylist()
+    assert lake.rows("raw_catalog_files") == sorted(by_arrow, key=lambda row: row["source_file"])
+    assert lake.rows("raw_files") == []
+
+
+def test_rows_of_a_partitioned_table_have_its_months_and_dates(lake):
+    sunday = {"listener": "anna", "snapshot_date": date(2024, 1, 31), "month": date(2024, 1, 1)}
+    rows = pa.Table.from_pylist([sunday], TABLES["playlist_tracks"].arrow_schema)
+    lake.ensure("playlist_tracks")
+    lake.write("playlist_tracks", rows, mode="append")
+    assert lake.rows("playlist_tracks") == lake.read("playlist_tracks").to_pylist()
+
+
+def test_rows_in_a_bucket_are_read_without_arrow(bucket, monkeypatch):
+    lake = Lake(f"{bucket}/lake")
+    replace(lake, "anna")
+    monkeypatch.setattr(Lake, "read", None)
+    assert [row["listener"] for row in lake.rows("dim_listener")] == ["anna"]
+
+
+def test_rows_of_a_damaged_file_say_which_table(lake):
+    replace(lake, "anna")
+    [file] = lake.ensure("dim_listener").file_uris()
+    Path(file).write_bytes(b"PAR1")
+    with pytest.raises(DamagedTableError, match="dim_listener is damaged"):
+        lake.rows("dim_listener")
+
+
+def test_deltas_types_are_those_of_the_arrow_schema():
+    for table in TABLES.values():
+        expected = {
+            field.name: json.loads(field.type.to_json()) for field in Schema.from_arrow(table.arrow_schema).fields
+        }
+        assert {name: tables.DELTA_TYPES[type_] for name, type_ in table.spark_types.items()} == expected
+
+
 def test_a_table_that_was_never_written_is_none_and_reads_as_empty(lake):
     assert lake.open("plays") is None
     assert lake.read("plays").schema == TABLES["plays"].arrow_schema
     assert lake.read("plays", ["play_id", "month"]).column_names == ["play_id", "month"]
+    assert lake.rows("plays") == []
     assert lake.count("plays") == 0
     assert list(lake.tables()) == []
     assert not Path(lake.uri).exists()

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from spotify_assets.readers import archives, read_history
+from spotify_assets.readers import archives
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
+from spotify_assets.readers.history import read_history
 from spotify_assets.readers.sources import sources
 from spotify_assets_tests.conftest import account
 

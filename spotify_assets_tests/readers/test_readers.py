@@ -7,8 +7,8 @@ import pytest
 from pyarrow import parquet
 
 from spotify_assets.model.raw import RECORD_FIELDS
-from spotify_assets.readers import read_history
 from spotify_assets.readers.errors import NoHistoryError, UnreadableError
+from spotify_assets.readers.history import read_history
 from spotify_assets_tests.conftest import account, extended
 
 MAVEN_HEADER = (
@@ -203,7 +203,7 @@ def test_content_tells_and_not_the_name():
 
 
 def test_blocks_of_a_large_file_lose_no_line(monkeypatch):
-    monkeypatch.setattr("spotify_assets.readers.text.BLOCK_BYTES", 1000)
+    monkeypatch.setattr("spotify_assets.readers.lines.BLOCK_BYTES", 1000)
     lines = [json.dumps(account("2021-04-22 05:41", track=f"Söng {number}")) for number in range(200)]
     _, rows = read("\n".join(lines), "x.ndjson")
     assert [row["track_name"] for row in rows] == [f"Söng {number}" for number in range(200)]
@@ -286,7 +286,7 @@ def test_a_column_that_occurs_twice_counts_once_and_hostile_names_are_no_columns
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf_16_in_blocks(monkeypatch, encoding):
     monkeypatch.setattr(
-        "spotify_assets.readers.text.BLOCK_BYTES", 1001
+        "spotify_assets.readers.lines.BLOCK_BYTES", 1001
     )  # a character lies on both sides of a block's end
     mark = "\ufeff".encode(encoding)
     table = "\r\n".join(["ts\tms_played\ttrack_name", *(f"2024-01-31 13:37:00\t1\tSöng {n} 🎵" for n in range(500))])
@@ -306,7 +306,7 @@ def test_utf_16_that_is_cut_off_or_has_no_mark_says_so():
 
 @pytest.mark.parametrize("block_bytes", [50, 8 << 20])
 def test_lines_that_end_with_cr(monkeypatch, block_bytes):
-    monkeypatch.setattr("spotify_assets.readers.text.BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr("spotify_assets.readers.lines.BLOCK_BYTES", block_bytes)
     lines = ["ts,ms_played,track_name", *(f"2024-01-31 13:37:00,1,Song {number}" for number in range(20)), ""]
     for end in ("\r", "\n", "\r\n"):
         assert names(end.join(lines), "x.csv") == [f"Song {number}" for number in range(20)]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from spotify_assets.readers import read_history
 from spotify_assets.readers.errors import NoHistoryError
+from spotify_assets.readers.history import read_history
 from spotify_assets.readers.sources import sources
 from spotify_assets_tests.conftest import utc
 from spotify_assets_tests.readers.test_readers import only, read
@@ -159,7 +159,7 @@ def test_two_plays_of_one_time_have_the_same_next():
 
 
 def test_the_next_play_may_be_in_another_block(monkeypatch):
-    monkeypatch.setattr("spotify_assets.readers.text.BLOCK_BYTES", 300)
+    monkeypatch.setattr("spotify_assets.readers.lines.BLOCK_BYTES", 300)
     lines = [json.dumps(listen(1706708220 + 100 * number)) for number in reversed(range(20))]
     _, rows = read("\n".join(lines), "x.jsonl")
     assert [row["ms_played"] for row in rows] == ["240000", *["100000"] * 19]

@@ -5,7 +5,7 @@ import io
 import pyarrow as pa
 import pytest
 
-from spotify_assets.readers import read_history
+from spotify_assets.readers.history import read_history
 from spotify_assets.readers.times import DateEvidence, parse_times
 from spotify_assets_tests.conftest import utc
 
@@ -121,7 +121,7 @@ def test_a_file_shows_the_order_of_day_and_month(times, expected):
 
 
 def test_the_order_shows_in_any_block_of_a_file(monkeypatch):
-    monkeypatch.setattr("spotify_assets.readers.text.BLOCK_BYTES", 64)
+    monkeypatch.setattr("spotify_assets.readers.lines.BLOCK_BYTES", 64)
     iso = ["2024-03-04T10:00:00Z"] * 20
     days, detail = read(*iso, *["1/2/2024 10:00"] * 20, "2/13/2024 10:00")
     assert (days, detail) == (["03-04"] * 20 + ["01-02"] * 20 + ["02-13"], None)

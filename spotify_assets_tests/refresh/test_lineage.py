@@ -89,7 +89,7 @@ def changed(package: Path) -> set[str]:
         ("transforms/judge.py", "[+-]?[0-9]", "[+]?[0-9]", JUDGED),
         ("transforms/plays.py", '"unknown"', '"missing"', {"plays"}),
         ("transforms/rejected_plays.py", '"month"', '"week"', {"rejected_plays"}),
-        ("readers/csv.py", '(",", ";"', '(";", ","', HISTORY | CATALOG | SNAPSHOTS),
+        ("readers/text.py", '(",", ";"', '(";", ","', HISTORY | CATALOG | SNAPSHOTS),
         ("readers/times.py", "parts.month, parts.day", "parts.day, parts.month", HISTORY),
         ("readers/archives.py", "BOMB_RATIO = 200", "BOMB_RATIO = 300", HISTORY | CATALOG | EXPORTED),
         ("readers/formats.py", '"msPlayed": "ms_played"', '"playedMs": "ms_played"', HISTORY | CATALOG),
@@ -120,7 +120,7 @@ def test_a_change_concerns_the_tables_whose_rows_depend_on_it(package, edit, fil
         ("transforms/calendar.py", "import functions as F", "import functions  as   F"),
         ("transforms/keys.py", "ID_LENGTH = 22", "ID_LENGTH: int = (\n    22\n)"),
         ("ingest/history.py", "GROUP_FILES = 200", "GROUP_FILES = 100"),
-        ("ingest/history.py", '"no change"', '"nothing"'),
+        ("ingest/history_changes.py", '"no change"', '"nothing"'),
         ("ingest/catalog.py", 'READING = "reading"', 'READING = "being read"'),
         ("lake/tables.py", "3650 days", "3651 days"),
         ("landing/queue.py", "BATCH = 10", "BATCH = 5"),
@@ -158,13 +158,13 @@ def test_a_constant_of_the_model_counts_by_value(package, monkeypatch):
 
 
 def test_columns_and_types_count_and_comments_do_not(package, monkeypatch):
-    monkeypatch.setattr(TABLES["dim_time"].sql, "comment", "Hours")
-    monkeypatch.setattr(TABLES["plays"].sql.columns["skipped"], "comment", "Skipped")
+    monkeypatch.setattr(TABLES["dim_time"].declared, "comment", "Hours")
+    monkeypatch.setattr(TABLES["plays"].declared.columns["skipped"], "comment", "Skipped")
     monkeypatch.setitem(raw.RECORD_FIELDS, "ts", "End of the play")
-    monkeypatch.setattr(TABLES["listening_clock"].sql.columns["ms_played"], "nullable", True)
+    monkeypatch.setattr(TABLES["listening_clock"].declared.columns["ms_played"], "nullable", True)
     assert changed(package) == set()
     # The row for what is unknown is null where it may be.
-    label = TABLES["dim_time"].sql.columns["label"]
+    label = TABLES["dim_time"].declared.columns["label"]
     monkeypatch.setattr(label, "nullable", not label.nullable)
     types = TABLES["listening_clock"].spark_types
     monkeypatch.setitem(TABLES["listening_clock"].__dict__, "spark_types", types | {"hour": "bigint"})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spotify_assets.ingest.history import find_changes, find_mismatch
+from spotify_assets.ingest.history_changes import find_changes, find_mismatch
 from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.refresh import lineage, staleness

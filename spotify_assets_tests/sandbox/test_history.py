@@ -6,8 +6,8 @@ import pyarrow.compute as pc
 import pytest
 
 from spotify_assets.landing.zone import LandingZone
-from spotify_assets.readers import read_history
 from spotify_assets.readers.formats import detect_format
+from spotify_assets.readers.history import read_history
 from spotify_assets.sandbox.exports import LISTENERS, land_sample_exports
 from spotify_assets.sandbox.history import Listening, extended_history, track_lengths, track_names
 

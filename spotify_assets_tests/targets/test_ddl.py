@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 
 from spotify_assets.model import TABLES
-from spotify_assets.targets import ddl, duckdb_file, publishing, snowflake_sql
+from spotify_assets.targets import ddl, publishing, snowflake_sql
 from spotify_assets.targets import mysql as mysql_target
 
 DIALECT = postgresql.dialect()
@@ -154,7 +154,7 @@ def test_the_table_of_windows_has_a_row_for_each_window():
     assert [column.name for column in held.columns] == ["table_name", "window_name", "version", "shape"]
 
 
-@pytest.mark.parametrize("dialect", [duckdb_file.DIALECT, mysql_target.DIALECT, snowflake_sql.DIALECT])
+@pytest.mark.parametrize("dialect", [ddl.DUCKDB, mysql_target.DIALECT, snowflake_sql.DIALECT])
 def test_a_percent_sign_in_a_comment_stays_one(dialect):
     table = sa.Table("t", sa.MetaData(), sa.Column("a", sa.Integer, comment="60 % or more"), comment="5 %")
     statements = "\n".join([ddl.create_table(table, dialect), *ddl.comment_statements(table, dialect)])

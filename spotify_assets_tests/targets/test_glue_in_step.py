@@ -104,7 +104,7 @@ class TestInStep:
 
     def test_a_changed_model_and_a_moved_lake(self, world, catalog, glue, monkeypatch):
         publish(world, catalog, FEW)
-        monkeypatch.setattr(TABLES["dim_time"].sql, "comment", "One row per hour, said otherwise")
+        monkeypatch.setattr(TABLES["dim_time"].declared, "comment", "One row per hour, said otherwise")
         later = GlueCatalog(database=catalog.database, lake_uri=catalog.lake_uri)
         assert list(publish(world, later, FEW)) == ["dim_time"]
         assert "otherwise" in glue.get_table(DatabaseName=catalog.database, Name="dim_time")["Table"]["Description"]

@@ -16,7 +16,8 @@ from spotify_assets.defs.resources.spotify import SpotifyResource
 from spotify_assets.escaping import escape_controls
 from spotify_assets.ingest import fetch
 from spotify_assets.ingest.catalog import CATALOG_TABLES, mirror_catalog
-from spotify_assets.ingest.history import UnusedFile, ingest
+from spotify_assets.ingest.history import ingest
+from spotify_assets.ingest.history_changes import UnusedFile
 from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.ingest.responses import (
     KINDS,

@@ -18,7 +18,7 @@ from spotify_assets.defs.checks.records import (
 from spotify_assets.defs.checks.window import run_window, window_rows
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.escaping import markdown_code
-from spotify_assets.ingest.history import find_mismatch
+from spotify_assets.ingest.history_changes import find_mismatch
 from spotify_assets.model import TABLES
 from spotify_assets.model.cleaned import REJECTION_REASONS
 from spotify_assets.settings import Settings
