@@ -1,4 +1,4 @@
-"""ModelColumn types, labels and columns that several tables share.
+"""Column types, labels and columns that several tables share.
 
 `LakeTable` derives the types of Spark and Arrow from those here, `model.sql` SQLAlchemy's, and `targets` those of
 databases.
@@ -86,7 +86,7 @@ def table(
         layer: Folder of the lake and group in Dagster.
         comment: Description; the first sentence is the grain.
         parts: Columns and constraints.
-        window: ModelColumn that decides a row's partition: a time for plays, a day for playlist snapshots; None for an
+        window: Column that decides a row's partition: a time for plays, a day for playlist snapshots; None for an
             unpartitioned table. Files are laid out by the column `month`, which is added here, so that rewriting a
             month touches no other month's files.
         landed: Folder of the landing zone that a raw table mirrors.
