@@ -147,7 +147,8 @@ def _by_entity(rows: DataFrame, dim_recording: DataFrame, dim_artist: DataFrame,
     )
     entities = merged.select("listener", *columns, F.explode(kinds).alias("entity"))
     flat = entities.select("listener", "entity.entity_type", "entity.entity_key", *columns)
-    return flat.where((F.col("entity_type") == "track") | (F.col("entity_key") != UNKNOWN_NUMBER))
+    known = flat.where((F.col("entity_type") == "track") | (F.col("entity_key") != UNKNOWN_NUMBER))
+    return known.repartition("entity_key")  # see `charts`
 
 
 def _plays_within(since: str, days: int) -> Column:

@@ -152,6 +152,7 @@ def _first_days(heard: DataFrame, listener_keys: DataFrame) -> DataFrame:
         .select("listener_key", "date", F.explode(entities).alias("of"))
         .select("listener_key", "date", "of.*")
         .where(F.col("entity_key") != UNKNOWN_NUMBER)
+        .repartition("entity_key")  # see `charts`
         .groupBy("listener_key", "kind", "entity_key")
         .agg(F.sort_array(F.collect_list("date")).alias("dates"))
         .withColumn("earlier", F.concat(F.array(F.lit(None).cast("date")), "dates"))
@@ -228,6 +229,7 @@ def _concentration(heard: DataFrame, listener_keys: DataFrame) -> DataFrame:
     """
     days = (
         broadcast_join(listener_keys, heard.where(F.col("artist_key") != UNKNOWN_NUMBER), "listener", "inner")
+        .repartition("artist_key")  # see `charts`; periods are grouped so, too
         .groupBy("listener_key", "date", "artist_key")
         .agg(F.sum("ms_played").alias("ms"))
         .withColumns(starts_of(F.col("date"), PERIOD_TYPES))
