@@ -134,11 +134,12 @@ def _publish_standalone(path: Path) -> None:
     from spotify_assets.targets.duckdb_file import Warehouse
     from spotify_assets.targets.publishing import pending_refreshes
 
-    if path.resolve() == Path(settings().warehouse).resolve():
-        raise click.UsageError(f"{path} is the file that each sync writes; name another one")
+    if path.exists():
+        raise click.UsageError(f"{path} is there already; delete it, or name another file")
     target, lake = Warehouse(str(path), standalone=True), Lake(settings().lake_uri)
     with console.status("Copying all tables"):
         rows = sum(done.rows for done in target.publish(lake, pending_refreshes(target, lake, full=True)))
+    Path(f"{path}.lock").unlink(missing_ok=True)
     console.print(f"{rows:,} rows of {len(target.tables)} tables are in {plain(path)}.", soft_wrap=True)
 
 
@@ -462,9 +463,11 @@ def maintain() -> None:
     from spotify_assets.refresh.frames import LakeFrames
     from spotify_assets.targets.duckdb_file import Warehouse
 
+    warehouse, lake = Warehouse(settings().warehouse), Lake(settings().lake_uri)
     with console.status("Looking at the tables") as status:
-        Warehouse(settings().warehouse).refresh_views(Lake(settings().lake_uri))
+        warehouse.refresh_views(lake)
         done = LakeFrames.of(settings()).maintain(lambda maintained: status.update(f"{maintained.table} is done"))
+        warehouse.refresh_views(lake)
     reports.print_maintenance(console, done, settings().retention_days)
 
 
@@ -767,6 +770,8 @@ def main() -> None:
     ignore_signals()  # it is done
     sys.stdout.flush()
     sys.stderr.flush()
+    if copies := sys.modules.get("spotify_assets.lake.copies"):
+        copies.remove_own()
     # Skip interpreter shutdown: threads of Arrow, DuckDB and the engine sometimes abort the process in it.
     os._exit(code)
 

@@ -73,8 +73,10 @@ poll_recent_plays = dg.define_asset_job(
 )
 def compact_and_vacuum(context: dg.OpExecutionContext) -> None:
     frames = context.resources.lake.frames
-    Warehouse(frames.settings.warehouse).refresh_views(frames.lake)
+    warehouse = Warehouse(frames.settings.warehouse)
+    warehouse.refresh_views(frames.lake)
     done = frames.maintain(lambda maintained: context.log.info(str(maintained)))
+    warehouse.refresh_views(frames.lake)
     tables = [
         dg.TableRecord(
             {

@@ -6,10 +6,12 @@ downloaded once, by one request, several at once: with 20 ms a request, 726 file
 of `deltalake`, which serves one thread at a time, they take 17 s.
 """
 
+import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -24,8 +26,10 @@ from spotify_assets.storage import Bucket, StoredFile, is_s3, private_folder
 
 # Of a larger table, the few columns or months of a query are less than its files: about that of three million plays.
 LARGEST_TABLE_BYTES = 256 << 20
-# Copies leave so many times their size free on the disk.
+# Copies are made where so many times their size is free on the disk: the run's other files need some, too.
 FREE_FACTOR = 4
+# A process on a machine of another name is not known to run. After so long without a new copy, it doesn't.
+ABANDONED_SECONDS = 24 * 3600
 DOWNLOADS_AT_ONCE = 16
 PREFIX = "copies-"
 OWNER = "owner"
@@ -41,11 +45,12 @@ class LocalCopies:
         self._lock = Lock()
         self._files: dict[str, Future[None]] = {}
         self._tables: dict[Path, Future[None]] = {}
+        self._pending_bytes = 0
         self._pool = ThreadPoolExecutor(DOWNLOADS_AT_ONCE, "download")
         remove_abandoned()
         self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=private_folder()))
         (self._folder / OWNER).write_text(this_process())
-        finalize(self, _remove_own, self._folder, os.getpid())
+        finalize(self, _remove_folder, self._folder, os.getpid())
 
     def files(self, sizes: Mapping[str, int]) -> list[str] | None:
         """Local paths of files, whose last parts are the same as in the lake; None where copies would be too large.
@@ -57,13 +62,24 @@ class LocalCopies:
             FileNotFoundError: There is no such file.
             StorageError: The lake can't be reached.
         """
+        missing = {path: size for path, size in sizes.items() if path not in self._files}
+        wanted = sum(missing.values())
         with self._lock:
-            missing = sum(size for path, size in sizes.items() if path not in self._files)
-        is_large = sum(sizes.values()) > LARGEST_TABLE_BYTES
-        if is_large or missing * FREE_FACTOR > shutil.disk_usage(self._folder).free:
-            return None
-        self._download(self._files, {path: self._folder / "files" / path for path in sizes}, sizes)
-        return [str(self._folder / "files" / path) for path in sizes]
+            is_free = (wanted + self._pending_bytes) * FREE_FACTOR <= shutil.disk_usage(self._folder).free
+            if sum(sizes.values()) > LARGEST_TABLE_BYTES or not is_free:
+                return None
+            self._pending_bytes += wanted
+        targets = {path: self._folder / "files" / path for path in sizes}
+        try:
+            self._download(self._files, targets, sizes)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                return None
+            raise
+        finally:
+            with self._lock:
+                self._pending_bytes -= wanted
+        return [str(target) for target in targets.values()]
 
     def table(self, folder: str, delta: DeltaTable) -> str | None:
         """Folder of a copy of a Delta table in the version in which it was opened; None where it isn't copied.
@@ -104,8 +120,10 @@ class LocalCopies:
             link = copy / path.removeprefix(f"{folder}/")
             link.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileExistsError):
-                os.link(self._folder / "files" / path, link)
+                _link(self._folder / "files" / path, link)
         entries = log_files(self._bucket.files(f"{folder}/_delta_log"), version)
+        if not entries:
+            raise FileNotFoundError(f"{folder}: entries of the log before version {version} are gone")
         targets = {entry.path: copy / entry.path.removeprefix(f"{folder}/") for entry in entries}
         self._download({}, targets, {entry.path: entry.size for entry in entries})
 
@@ -116,11 +134,21 @@ class LocalCopies:
         with self._lock:
             for path in targets:
                 known = downloads.get(path)
-                if known is None or (known.done() and known.exception()):
+                if known is None or known.cancelled() or (known.done() and known.exception()):
                     downloads[path] = self._pool.submit(self._bucket.download, path, targets[path], sizes[path])
             waited = [downloads[path] for path in targets]
-        for download in waited:
-            download.result()
+        try:
+            for download in waited:
+                download.result()
+        except BaseException:
+            for download in waited:
+                download.cancel()
+            raise
+
+    def close(self) -> None:
+        """Remove the copies, and don't make those that are still waited for."""
+        self._pool.shutdown(cancel_futures=True)
+        _remove_folder(self._folder, os.getpid())
 
 
 def live_files(folder: str, delta: DeltaTable) -> dict[str, int]:
@@ -140,20 +168,29 @@ def live_files(folder: str, delta: DeltaTable) -> dict[str, int]:
 
 
 def log_files(listed: Iterable[StoredFile], version: int) -> list[StoredFile]:
-    """Of a listed log: the entries up to a version, from the last checkpoint on."""
-    entries: dict[int, list[StoredFile]] = {}
+    """Of a listed log: the entries up to a version, from the last whole checkpoint on; none where one is missing."""
+    entries: dict[int, StoredFile] = {}
     checkpoints: dict[int, list[StoredFile]] = {}
     for file in listed:
         name = file.path.rpartition("/")[2]
         at, _, rest = name.partition(".")
         if at.isdigit() and int(at) <= version:
             if rest == "json":
-                entries.setdefault(int(at), []).append(file)
+                entries[int(at)] = file
             elif rest.startswith("checkpoint."):
                 checkpoints.setdefault(int(at), []).append(file)
-    last = max(checkpoints, default=-1)
-    later = [file for at, files in entries.items() if at >= last for file in files]
-    return [*checkpoints.get(last, ()), *later]
+    last = max((at for at, files in checkpoints.items() if _has_all_parts(files)), default=-1)
+    needed = range(max(last + 1, 0), version + 1)
+    if not all(at in entries for at in needed):
+        return []
+    at_checkpoint = [entries[last]] if last in entries else []
+    return [*checkpoints.get(last, ()), *at_checkpoint, *[entries[at] for at in needed]]
+
+
+def _has_all_parts(checkpoint: Sequence[StoredFile]) -> bool:
+    """Whether all parts of a checkpoint are there: `<version>.checkpoint.<part>.<parts>.parquet`, or one file."""
+    parts = [file.path.rpartition("/")[2].split(".")[2:-1] for file in checkpoint]
+    return any(len(part) < 2 or int(part[1]) == len(checkpoint) for part in parts)
 
 
 def copies_of(uri: str) -> LocalCopies | None:
@@ -166,15 +203,40 @@ def copies_of(uri: str) -> LocalCopies | None:
         return _copies[uri]
 
 
-def _remove_own(folder: Path, owner: int) -> None:
+def remove_own() -> None:
+    """Remove the copies of this process, as at the end of one that skips the interpreter's shutdown."""
+    with _making:
+        while _copies:
+            _copies.popitem()[1].close()
+
+
+def remove_abandoned(*, of_other_hosts: bool = False) -> None:
+    """Remove copies of processes that were killed.
+
+    Args:
+        of_other_hosts: Also those of a machine of another name, as of a container before this one, however new.
+    """
+    for folder in private_folder().glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            made_at = folder.stat().st_mtime
+            is_running = is_alive((folder / OWNER).read_text(), made_at)
+            if is_running is None:
+                is_running = not of_other_hosts and time.time() - made_at < ABANDONED_SECONDS
+            if not is_running:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Link a file, or copy it where the file system knows no links."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _remove_folder(folder: Path, owner: int) -> None:
     """Remove a folder at the end of the process that made it, not of one that was forked from it."""
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_abandoned() -> None:
-    """Remove copies of processes that were killed."""
-    for folder in private_folder().glob(f"{PREFIX}*"):
-        with suppress(OSError):
-            if is_alive((folder / OWNER).read_text(), folder.stat().st_mtime) is False:
-                shutil.rmtree(folder, ignore_errors=True)

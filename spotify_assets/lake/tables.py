@@ -15,7 +15,7 @@ from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalak
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from spotify_assets.lake.commits import carry_forward
-from spotify_assets.lake.copies import copies_of, remove_abandoned
+from spotify_assets.lake.copies import copies_of, remove_abandoned, remove_own
 from spotify_assets.lake.damage import (
     OLDER_THAN_CACHED,
     DamagedTableError,
@@ -50,10 +50,9 @@ DELTA_TYPES: dict[str, Any] = {
 }
 # Of so few tables, each is listed by itself.
 FEW_TABLES = 4
-
-
 # Of a lake in S3; each waits for a request most of the time.
 TABLES_AT_ONCE = 16
+
 PerTable = TypeVar("PerTable")
 
 
@@ -145,7 +144,7 @@ class Lake:
                     opened.update_incremental()
                 return opened
             except DamagedTableError as error:
-                self._opened.pop(table)
+                self._close(table)
                 if OLDER_THAN_CACHED not in error.reason:
                     raise
         try:
@@ -197,7 +196,7 @@ class Lake:
 
     def _inspect_again(self, table: str) -> DeltaTable | DamagedTableError | None:
         """Inspect a table by itself: another process may have replaced and removed its files meanwhile."""
-        self._opened.pop(table, None)
+        self._close(table)
         try:
             delta = self.open(table)
         except DamagedTableError as error:
@@ -252,11 +251,15 @@ class Lake:
         sizes = {file.path: file.size for file in storage_at(self.uri).files(f"{folder}/_delta_log")}
         return missing_entry(f"{folder}/_delta_log/", delta.version(), sizes) is not None
 
+    def _close(self, table: str) -> None:
+        """Open the table anew when it is next asked for."""
+        self._opened.pop(table, None)
+        for key in [key for key in self._versions if key[0] == table]:
+            self._versions.pop(key, None)
+
     def _remove(self, table: str) -> None:
         """Remove the table's folder, its log first: without it, there is no table, whenever this is interrupted."""
-        self._opened.pop(table, None)
-        for version in [key for key in self._versions if key[0] == table]:
-            del self._versions[version]
+        self._close(table)
         folder = self.folder(table)
         files = storage_at(self.uri)
         paths = [file.path for file in files.files(folder)] or [folder]
@@ -275,7 +278,12 @@ class Lake:
     def local_files(self, sizes: Mapping[str, int]) -> list[str] | None:
         """Paths of files of the lake on this machine, copied from S3; see `LocalCopies.files`."""
         copies = copies_of(self.uri)
-        return copies.files(sizes) if copies else [f"{plain_path(self.uri)}/{path}" for path in sizes]
+        if copies is None:
+            return [f"{plain_path(self.uri)}/{path}" for path in sizes]
+        try:
+            return copies.files(sizes)
+        except FileNotFoundError:
+            return None  # whoever reads the table itself says which one
 
     def at_version(self, table: str, version: int) -> DeltaTable:
         """The table in the given Delta version; opened once, as a version never changes."""
@@ -464,7 +472,8 @@ class Lake:
         removed = 0
         files = storage_at(self.uri)
         if is_s3(self.uri):
-            remove_abandoned()
+            remove_own()
+            remove_abandoned(of_other_hosts=True)
         for name, table in self.tables():
             if properties := carry_forward(table):
                 # The state of all windows is in our latest commit, which has to stay: let it be one that names nobody.

@@ -96,6 +96,7 @@ def table(
     columns = [part for part in (*parts, *laid_out) if isinstance(part, ModelColumn)]
     checks = tuple(part for part in parts if isinstance(part, CheckConstraint))
     assert len(columns) + len(checks) == len(parts) + len(laid_out), f"{name} has parts that are neither"
+    assert name not in DECLARED, f"{name} is declared twice"
     by_name = {column.name: column for column in columns}
     assert len(by_name) == len(columns), f"{name} has two columns of a name"
     DECLARED[name] = ModelTable(name, layer, comment, by_name, checks, window, landed, library)

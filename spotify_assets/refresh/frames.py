@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
@@ -61,6 +62,7 @@ class LakeFrames:
     settings: Settings
     session: "Callable[[], SparkSession]"
     _view_versions: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
+    _view_locks: dict[str, Lock] = field(default_factory=dict, compare=False, repr=False)
     # Of tables whose transforms asked their inputs: the versions of these.
     _asked_versions: dict[str, dict[str, int]] = field(default_factory=dict, compare=False, repr=False)
 
@@ -89,18 +91,23 @@ class LakeFrames:
         Without a view, an engine opens the table at each reference in a query: seven requests on S3, and possibly
         another version each time.
         """
-        return self._view(table, self.lake.ensure(table))
+        self.lake.ensure(table)
+        return self._view_opened(table)
 
-    def _view(self, table: str, delta: "DeltaTable") -> str:
-        version = delta.version()
+    def _view_opened(self, table: str) -> str:
+        """The view of the version in which the table was opened last."""
         view = f"{table}_{hashlib.sha256(self.lake.uri.encode()).hexdigest()[:8]}"
-        if self._view_versions.get(table) != version:
-            copy = None
-            if not self.settings.spark_remote:
-                copy = self.lake.local_copy(table, delta)
-            frame = self.session().read.format("delta").load(copy or self._engine_uri(table))
-            frame.createOrReplaceTempView(view)
-            self._view_versions[table] = version
+        # One thread at a time, which takes what is the last version then: a slow one must not replace a later view.
+        with self._view_locks.setdefault(table, Lock()):
+            delta = self.lake.opened(table)
+            version = delta.version()
+            if self._view_versions.get(table) != version:
+                copy = None
+                if not self.settings.spark_remote:
+                    copy = self.lake.local_copy(table, delta)
+                frame = self.session().read.format("delta").load(copy or self._engine_uri(table))
+                frame.createOrReplaceTempView(view)
+                self._view_versions[table] = version
         return view
 
     def _engine_uri(self, table: str) -> str:
@@ -186,7 +193,7 @@ class LakeFrames:
                 fingerprints = dict.fromkeys(fingerprints, "outdated")
         else:
             for upstream in set(upstreams) & set(self._view_versions):
-                self._view(upstream, self.lake.opened(upstream))
+                self._view_opened(upstream)
         metadata = commits.commit_metadata(delta, token, fingerprints, span)
         # Without a predicate, Sail treats an overwrite of an empty table as an append: two at once double its rows.
         predicate = window_predicate(table, span) if span else "true"

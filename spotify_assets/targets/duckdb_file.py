@@ -1,7 +1,7 @@
 """The DuckDB file: every table of the lake, with keys, comments and the analysis views, for readers on one machine.
 
 Large raw and cleaned tables and partial aggregates of a lake on disk are views of its Parquet files, by their absolute
-names. With ten million plays the file takes 1.4 GB instead of 4.4, and to write it 21 s instead of 70. Queries of
+names. With ten million plays the file takes 1.5 GB instead of 4.4, and to write it 21 s instead of 70. Queries of
 views take two to four times as long, so that facts, which pages read, and all smaller tables are copied.
 
 Each refresh writes a copy of the file and renames it over the former one. A reader that has the file open keeps
@@ -22,8 +22,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import unquote
 from uuid import uuid4
 
 import duckdb
@@ -60,6 +60,10 @@ VIEWED_BYTES = 64_000_000
 # In such names of folders DuckDB would see a pattern, or a partition.
 NOT_VIEWED = re.compile(r"[*?\[=]")
 FILE_LIST_DIGITS = 16
+# Of threads that open a file and restrict what its queries may read.
+_restricting = Lock()
+# In DuckDB's errors about a file that isn't there.
+MISSING_FILE = ("No files found", "No such file")
 FILE_GONE = (
     "a file of the lake that this table is read from was replaced meanwhile, or the lake was moved: try again, and if "
     "that doesn't help, run `spotify-assets sync`"
@@ -126,20 +130,22 @@ class Warehouse:
         is_partial = model.layer == "metrics" and model.is_partitioned
         if self.standalone or is_s3(lake.uri) or not (model.layer in VIEWED_LAYERS or is_partial):
             return []
-        folder = os.path.realpath(f"{lake.uri}/{lake.folder(table)}")
-        actions = delta.get_add_actions(flatten=True)
-        size = sum(actions["size_bytes"].to_pylist())
-        if size <= VIEWED_BYTES or NOT_VIEWED.search(folder) or not parquet_files(lake, delta, model):
+        folder = _real_folder(lake, table)
+        sizes = live_files(folder, delta)
+        if sum(sizes.values()) <= VIEWED_BYTES or NOT_VIEWED.search(folder) or not parquet_files(lake, delta, model):
             return []
-        return sorted(f"{folder}/{unquote(path)}" for path in actions["path"].to_pylist())
+        return sorted(sizes)
 
     def refresh_views(self, lake: Lake) -> None:
         """Let views read the files that tables have now. Until then, no file that they read may be removed.
+
+        Damaged tables are left out: maintenance removes no file of them.
 
         Raises:
             TargetError: The file can't be written.
         """
         viewed = [table for table, state in self.published_states().items() if FILES in state.windows]
+        viewed = sorted({*viewed} - lake.damaged(viewed).keys()) if viewed else []
         if pending := publishing.pending_refreshes(self, lake, viewed) if viewed else []:
             list(self.publish(lake, pending))
 
@@ -198,15 +204,19 @@ class Warehouse:
         """Number of rows of each table in the file."""
         with self.connect_read_only() as connection:
             for table in tables:
-                yield table, RowCount(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+                try:
+                    [(rows,)] = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
+                except duckdb.IOException as error:
+                    raise TargetError(f"duckdb: {table} can't be read: {_first_line(error)}") from error
+                yield table, RowCount(rows)
 
     @contextmanager
     def connect_read_only(self, sandboxed_lake: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """Connect read-only to the file, or to a copy where another process has it open for writing.
 
         Args:
-            sandboxed_lake: URI of the lake, if queries are to read the file and that folder, and nothing else.
-                Connections of one process that are open at once need the same.
+            sandboxed_lake: URI of the lake, if queries are to reach nothing but the file and the folders of tables
+                that it has views of. Connections of one process that are open at once need the same.
 
         Raises:
             FileNotFoundError: where nothing was published yet; the message names the command.
@@ -225,7 +235,7 @@ class Warehouse:
             try:
                 yield connection
             except duckdb.IOException as error:
-                if ".parquet" in str(error):
+                if any(words in str(error) for words in MISSING_FILE):
                     raise duckdb.IOException(FILE_GONE) from error
                 raise
 
@@ -289,8 +299,8 @@ class Warehouse:
         is_ours = False
         try:
             with duckdb.connect(str(file), read_only=True) as connection:
-                views_of_others = _views(connection) - {*questions(), *self.tables}
-                is_ours = not (_tables_in(connection, "%") - {*self.tables, WINDOWS} | views_of_others)
+                ours = {("main", name) for name in (*self.tables, WINDOWS, *questions())}
+                is_ours = _names_in(connection) <= ours
                 self._check_size(connection)
         except duckdb.Error as error:
             if "replaying WAL" in str(error):
@@ -391,8 +401,8 @@ class Warehouse:
             if table in wanted
         ]
         for name, sql in questions().items():
-            # Tables of the view may be missing where only some tables were published.
-            with suppress(duckdb.CatalogException):
+            # Tables of the view may be missing where only some tables were published, or files of a view among them.
+            with suppress(duckdb.CatalogException, duckdb.IOException):
                 connection.execute(f"CREATE VIEW {name} AS {sql}")
                 question = title(name).replace("'", "''")
                 connection.execute(f"COMMENT ON VIEW {name} IS '{question}'")
@@ -476,8 +486,16 @@ def _tables_in(connection: duckdb.DuckDBPyConnection, schema: str = "main") -> s
 
 
 def _views(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    query = "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+    """Names of the views beside our tables."""
+    query = "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main'"
     return {name for (name,) in connection.execute(query).fetchall()}
+
+
+def _names_in(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """Schema and name of every table and view."""
+    tables = "SELECT schema_name, table_name FROM duckdb_tables()"
+    views = "SELECT schema_name, view_name FROM duckdb_views() WHERE NOT internal"
+    return {(schema, name) for schema, name in connection.execute(f"{tables} UNION ALL {views}").fetchall()}
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
@@ -491,21 +509,26 @@ def open_read_only(path: str, sandboxed_lake: str | None = None) -> duckdb.DuckD
     """Open a DuckDB file read-only; see `Warehouse.connect_read_only`."""
     if sandboxed_lake is None:
         return duckdb.connect(path, read_only=True)
-    # A name that is no table is not to be looked for among the variables of Python's callers.
-    connection = duckdb.connect(path, read_only=True, config={"python_enable_replacements": "false"})
-    if not _is_locked(connection):
-        # DuckDB takes no list of folders in `config`.
-        folders = [] if is_s3(sandboxed_lake) else [os.path.realpath(sandboxed_lake)]
-        connection.execute(f"SET allowed_directories = {sql_list(folders)}")
-        for setting, value in SANDBOX.items():
-            connection.execute(f"SET {setting} = {value}")
+    with _restricting:
+        connection = duckdb.connect(path, read_only=True, config=FILE_SETTINGS)
+        try:
+            # Connections of one process share the settings of a file that is open.
+            [(is_locked,)] = connection.execute("SELECT current_setting('lock_configuration')").fetchall()
+            if not is_locked:
+                lake = Lake(sandboxed_lake)
+                folders = [_real_folder(lake, table) for table in sorted(_views(connection) & TABLES.keys())]
+                # DuckDB takes no list of folders in `config`.
+                connection.execute(f"SET allowed_directories = {sql_list(folders)}")
+                for setting, value in SANDBOX.items():
+                    connection.execute(f"SET {setting} = {value}")
+        except BaseException:
+            connection.close()
+            raise
     return connection
 
 
-def _is_locked(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether another connection of this process has restricted the database."""
-    [(is_locked,)] = connection.execute("SELECT current_setting('lock_configuration')").fetchall()
-    return bool(is_locked)
+def _real_folder(lake: Lake, table: str) -> str:
+    return os.path.realpath(f"{lake.uri}/{lake.folder(table)}")
 
 
 @contextmanager

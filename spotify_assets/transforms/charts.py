@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from spotify_assets.model.columns import UNKNOWN_NUMBER
 from spotify_assets.model.periods import CHART_ENTITIES, CHART_PERIODS
 from spotify_assets.settings import Settings
-from spotify_assets.transforms.aggregates import share_of
+from spotify_assets.transforms.aggregates import moved_by, share_of
 from spotify_assets.transforms.asking import has_rows
 from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.joins import broadcast_join
@@ -106,39 +106,40 @@ def _ranked(heard: DataFrame, size: int, weekly_size: int) -> DataFrame:
         `period` is a `period_number`.
     """
     starts = starts_of(F.col("date"), CHART_PERIODS)
+    of_listener = F.shiftleft("listener_number", PERIOD_BITS)
     series = [
         F.struct(
             F.col(f"{CHART_ENTITIES[entity]}_key").alias("entity_key"),
-            (F.shiftleft("listener_number", PERIOD_BITS) + period_number(place, F.col(f"{period}_start"))).alias("of"),
+            (of_listener + period_number(place, F.col(f"{period}_start"))).alias("listener_period"),
         )
         for place, (entity, period) in enumerate(SERIES)
     ]
     entry = F.struct((-F.col("ms_played")).alias("less_ms_played"), "entity_key", "plays")
     sizes = F.array(*[F.lit(weekly_size if of == "week" else size) for _, of in SERIES])
-    period = F.col("of").bitwiseAND((1 << PERIOD_BITS) - 1)
-    return (
+    period = F.col("listener_period").bitwiseAND((1 << PERIOD_BITS) - 1)
+    entities = (
         heard.select("listener_number", "plays", "ms_played", "recording_key", "artist_key", "album_key", "date")
         .withColumns(starts)
         .select("plays", "ms_played", F.explode(F.array(*series)).alias("one"))
         .select("one.*", "plays", "ms_played")
-        # Both groupings need rows so. An engine that moves them itself sums up before and after, which takes twice the
-        # time and memory where sums are nearly as many as rows.
-        .repartition("of")
-        .groupBy("of", "entity_key")
+    )
+    return (
+        moved_by(entities, "listener_period")
+        .groupBy("listener_period", "entity_key")
         .agg(F.sum("ms_played").alias("ms_played"), F.sum("plays").alias("plays"))
-        .groupBy("of")
+        .groupBy("listener_period")
         .agg(
             F.sum("ms_played").alias("total_ms_played"),
             F.collect_list(F.when(F.col("entity_key") != UNKNOWN_NUMBER, entry)).alias("entries"),
         )
         .select(
-            "of",
+            "listener_period",
             "total_ms_played",
             F.array_sort("entries").alias("sorted"),
             F.get(sizes, kind_of(period)).alias("size"),
         )
         .select(
-            F.shiftright("of", PERIOD_BITS).alias("listener_number"),
+            F.shiftright("listener_period", PERIOD_BITS).alias("listener_number"),
             period.alias("period"),
             "total_ms_played",
             F.posexplode(F.slice("sorted", F.lit(1), F.col("size"))).alias("place", "entry"),

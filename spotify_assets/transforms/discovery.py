@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 
 from spotify_assets.model.columns import UNKNOWN_NUMBER
 from spotify_assets.model.life import COHORT_MONTHS, DISCOVERY_DAYS, REGULAR_PLAYS
-from spotify_assets.transforms.aggregates import MAX_SORTABLE
+from spotify_assets.transforms.aggregates import MAX_SORTABLE, moved_by
 from spotify_assets.transforms.identity import merge_keys
 from spotify_assets.transforms.joins import broadcast_join
 from spotify_assets.transforms.keys import SEPARATOR
@@ -148,7 +148,7 @@ def _by_entity(rows: DataFrame, dim_recording: DataFrame, dim_artist: DataFrame,
     entities = merged.select("listener", *columns, F.explode(kinds).alias("entity"))
     flat = entities.select("listener", "entity.entity_type", "entity.entity_key", *columns)
     known = flat.where((F.col("entity_type") == "track") | (F.col("entity_key") != UNKNOWN_NUMBER))
-    return known.repartition("entity_key")  # see `charts`
+    return moved_by(known, "entity_key")
 
 
 def _plays_within(since: str, days: int) -> Column:

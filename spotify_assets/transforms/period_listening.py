@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from spotify_assets.model.columns import UNKNOWN_NUMBER
 from spotify_assets.model.periods import CHART_ENTITIES, CHART_PERIODS, PERIOD_TYPES
-from spotify_assets.transforms.aggregates import MILLION, completed_millionths, share_of
+from spotify_assets.transforms.aggregates import MILLION, completed_millionths, moved_by, share_of
 from spotify_assets.transforms.asking import has_rows
 from spotify_assets.transforms.dimensions import literal_rows
 from spotify_assets.transforms.joins import broadcast_join, union_by_name
@@ -147,12 +147,14 @@ def _first_days(heard: DataFrame, listener_keys: DataFrame) -> DataFrame:
     entities = F.array(
         *[F.struct(F.lit(kind).alias("kind"), F.col(key).alias("entity_key")) for kind, key in enumerate(kinds)]
     )
-    days = (
+    played = (
         broadcast_join(listener_keys, heard.select("listener", "date", *kinds), "listener", "inner")
         .select("listener_key", "date", F.explode(entities).alias("of"))
         .select("listener_key", "date", "of.*")
         .where(F.col("entity_key") != UNKNOWN_NUMBER)
-        .repartition("entity_key")  # see `charts`
+    )
+    days = (
+        moved_by(played, "entity_key")
         .groupBy("listener_key", "kind", "entity_key")
         .agg(F.sort_array(F.collect_list("date")).alias("dates"))
         .withColumn("earlier", F.concat(F.array(F.lit(None).cast("date")), "dates"))
@@ -227,9 +229,9 @@ def _concentration(heard: DataFrame, listener_keys: DataFrame) -> DataFrame:
 
     The time of each artist is one sorted list, through which one walk goes: two thirds of what windows take.
     """
+    known = broadcast_join(listener_keys, heard.where(F.col("artist_key") != UNKNOWN_NUMBER), "listener", "inner")
     days = (
-        broadcast_join(listener_keys, heard.where(F.col("artist_key") != UNKNOWN_NUMBER), "listener", "inner")
-        .repartition("artist_key")  # see `charts`; periods are grouped so, too
+        moved_by(known, "artist_key")
         .groupBy("listener_key", "date", "artist_key")
         .agg(F.sum("ms_played").alias("ms"))
         .withColumns(starts_of(F.col("date"), PERIOD_TYPES))

@@ -28,6 +28,8 @@ WEEKS_OF_YEAR = 52
 # Numbers are quicker to group and sort by than names and days: a period is the number of its kind and its first day.
 DAY_BITS = 20
 DAY_MASK = (1 << DAY_BITS) - 1
+# The first week of 1970 begins before it; days in numbers are not negative.
+DAYS_BEFORE_1970 = 7
 
 
 def coverage_gaps(daily_listening: DataFrame, plays: DataFrame) -> DataFrame:
@@ -119,7 +121,8 @@ def starts_of(date: Column, period_types: Iterable[str]) -> dict[str, Column]:
 
 def period_number(kind: int, start: Column) -> Column:
     """Number of a period: that of its kind, and its first day since 1970; null counts as 0, as of `all`."""
-    return (F.lit(kind << DAY_BITS) + F.coalesce(F.unix_date(start), F.lit(0))).cast("bigint")
+    day = F.coalesce(F.unix_date(start), F.lit(0)) + DAYS_BEFORE_1970
+    return (F.lit(kind << DAY_BITS) + day).cast("bigint")
 
 
 def kind_of(number: Column) -> Column:
@@ -129,7 +132,7 @@ def kind_of(number: Column) -> Column:
 
 def first_day_of(number: Column) -> Column:
     """The first day in a `period_number`."""
-    return F.date_from_unix_date(number.bitwiseAND(DAY_MASK).cast("int"))
+    return F.date_from_unix_date(number.bitwiseAND(DAY_MASK).cast("int") - DAYS_BEFORE_1970)
 
 
 def by_period_type(values: Mapping[str, Column]) -> Column:

@@ -97,8 +97,8 @@ def test_an_import_that_is_killed_is_finished_by_a_sync_queried_and_forgotten(ru
     assert f"rows of {len(TABLES)} tables are in carried.duckdb" in run("publish", "--standalone", "carried.duckdb")
     with duckdb.connect(str(tmp_path / "carried.duckdb"), read_only=True) as carried:
         assert carried.execute("SELECT count(*) FROM plays").fetchall() == [(2,)]
-    published = str(tmp_path / "data/warehouse.duckdb")
-    assert "is the file that each sync writes" in run("publish", "duckdb", "--standalone", published, expect=2)
+    assert not (tmp_path / "carried.duckdb.lock").exists()
+    assert "is there already" in run("publish", "duckdb", "--standalone", "carried.duckdb", expect=2)
     plays = run("query", "SELECT listener, plays FROM total_plays ORDER BY listener", "--format", "csv")
     assert plays.split() == ["listener,plays", "anna,1", "ben,1"]
 

@@ -1,5 +1,6 @@
 """Copies of data files in S3 on this machine: each is downloaded once, and a copy of a table has its rows."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -129,6 +130,69 @@ def test_entries_of_a_log_from_the_last_checkpoint_to_a_version():
     assert found(3) == ["3.checkpoint.parquet", "3.json"]
 
 
+def test_a_log_that_lacks_an_entry_or_part_of_a_checkpoint_is_not_copied():
+    def found(*names):
+        listed = [StoredFile(f"t/_delta_log/{name}", 1, datetime.now(UTC)) for name in names]
+        return [file.path.rpartition("/")[2] for file in log_files(listed, 3)]
+
+    assert found("0.json", "1.json", "3.json") == []
+    assert found("0.json", "1.json", "2.json") == []
+    part = "2.checkpoint.0000000001.0000000002.parquet"
+    assert found(part, "3.json") == []
+    assert found(part, "0.json", "1.json", "2.json", "3.json") == ["0.json", "1.json", "2.json", "3.json"]
+    other = "2.checkpoint.0000000002.0000000002.parquet"
+    assert found(part, other, "2.json", "3.json") == [part, other, "2.json", "3.json"]
+
+
+def test_copies_are_removed_on_request_and_made_again(lake):
+    delta = write(lake, 1)
+    first = lake.local_copy("plays", delta)
+    copies.remove_own()
+    assert not Path(first).exists()
+    again = lake.local_copy("plays", delta)
+    assert again != first
+    assert [day.month for day in months(again)] == [1]
+
+
+def test_forgetting_removes_the_copies_of_this_process(lake):
+    copy = lake.local_copy("plays", write(lake, 1))
+    lake.drop_history()
+    assert not Path(copy).exists()
+
+
+def test_copies_of_a_host_of_another_name_go_after_a_day_or_on_request(monkeypatch, tmp_path):
+    monkeypatch.setattr(copies, "private_folder", lambda: tmp_path)
+    folder = tmp_path / f"{PREFIX}elsewhere"
+    folder.mkdir()
+    (folder / OWNER).write_text("elsewhere:1:abc")
+    remove_abandoned()
+    assert folder.exists()
+    os.utime(folder, (0, 0))
+    remove_abandoned()
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / OWNER).write_text("elsewhere:1:abc")
+    remove_abandoned(of_other_hosts=True)
+    assert not folder.exists()
+
+
+def test_a_disk_that_is_full_while_copying_is_no_error(lake, monkeypatch):
+    def fill(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    delta = write(lake, 1)
+    monkeypatch.setattr(copies.Bucket, "download", fill)
+    assert lake.local_copy("plays", delta) is None
+
+
+def test_files_are_copied_where_the_file_system_knows_no_links(lake, monkeypatch):
+    def refuse(*_):
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(copies.os, "link", refuse)
+    assert [day.month for day in months(lake.local_copy("plays", write(lake, 1, 2)))] == [1, 2]
+
+
 def test_copies_end_with_their_process_and_those_of_killed_ones_with_the_next(monkeypatch, tmp_path):
     monkeypatch.setattr(copies, "private_folder", lambda: tmp_path)
     code = "from spotify_assets.processes import this_process; print(this_process())"
@@ -140,16 +204,21 @@ def test_copies_end_with_their_process_and_those_of_killed_ones_with_the_next(mo
     assert [path.name for path in tmp_path.iterdir()] == [f"{PREFIX}alive"]
 
 
+# A command skips the interpreter's shutdown.
+COMMAND = "; import sys; from spotify_assets.cli.commands import main; sys.argv[1:] = ['sync', '--help']; main()"
+
+
 @pytest.mark.integration
-def test_no_copy_is_left_at_the_end_of_a_process(bucket, tmp_path):
-    code = f"from spotify_assets.lake.copies import copies_of; print(copies_of('{bucket}')._folder)"
+@pytest.mark.parametrize("end", ["", COMMAND])
+def test_no_copy_is_left_at_the_end_of_a_process(bucket, tmp_path, end):
+    code = f"from spotify_assets.lake.copies import copies_of; print(copies_of('{bucket}')._folder, flush=True)"
     ended = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code + end],
         capture_output=True,
         text=True,
         check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    folder = Path(ended.stdout.strip())
+    folder = Path(ended.stdout.splitlines()[0])
     assert folder.parent == private_folder()
     assert not folder.exists()

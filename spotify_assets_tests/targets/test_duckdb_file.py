@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -642,3 +643,49 @@ def test_a_sandboxed_query_reads_views_and_no_other_file(history, viewing, tmp_p
             connection.execute(f"SELECT * FROM read_csv('{secret}')")
         with pytest.raises(duckdb.InvalidInputException, match="locked"):
             connection.execute("SET enable_external_access = true")
+
+
+def test_a_view_of_ones_own_in_another_schema_is_not_ours(history, warehouse):
+    publish(history, warehouse)
+    with duckdb.connect(warehouse.path) as connection:
+        connection.execute("CREATE SCHEMA mine")
+        connection.execute("CREATE VIEW mine.plays AS SELECT 1 AS one")
+    publish(history, warehouse, full=True)
+    assert ask(warehouse.path, "SELECT one FROM mine.plays") == [(1,)]
+    assert count(warehouse, "plays").rows == 3
+    cut_off(Path(warehouse.path))
+    publish(history, warehouse)
+    assert len(list(Path(warehouse.path).parent.glob("*.damaged-*"))) == 1
+
+
+def test_sandboxed_queries_read_views_of_a_layer_on_another_disk(history, viewing, tmp_path):
+    layer = Path(history.lake.uri, "cleaned")
+    shutil.move(layer, tmp_path / "elsewhere")
+    layer.symlink_to(tmp_path / "elsewhere")
+    publish(history, viewing)
+    with viewing.connect_read_only(history.lake.uri) as connection:
+        assert connection.execute("SELECT count(*) FROM plays").fetchall() == [(3,)]
+
+
+def test_threads_that_open_a_file_at_once_all_restrict_it(history, viewing):
+    publish(history, viewing)
+
+    def read(_):
+        with viewing.connect_read_only(history.lake.uri) as connection:
+            return connection.execute("SELECT count(*) FROM plays").fetchall()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert [*pool.map(read, range(40))] == [[(3,)]] * 40
+
+
+def test_views_of_damaged_tables_keep_no_others_from_being_refreshed(history, viewing):
+    publish(history, viewing)
+    before = viewing.published_states()
+    for table in ("plays", "raw_files"):
+        history.lake.open(table).optimize.z_order(["listener"])
+    for path in Path(history.lake.uri, "cleaned/plays").rglob("*.parquet"):
+        path.unlink(missing_ok=True)
+    viewing.refresh_views(history.lake)
+    after = viewing.published_states()
+    assert after["raw_files"] != before["raw_files"]
+    assert after["plays"] == before["plays"]

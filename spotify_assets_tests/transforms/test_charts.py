@@ -170,3 +170,9 @@ def test_the_peak_and_the_number_of_charts_are_those_so_far(charts):
     found = of(rows, "track", "week", "entity_key", "rank", "peak_rank", "periods_on_chart", "previous_rank")
     assert [row[1:] for row in found if row[0] == 1] == [(1, 1, 1, None), (2, 1, 2, 1), (2, 1, 3, None), (2, 1, 4, 2)]
     assert [row[1:] for row in found if row[0] == 2] == [(2, 2, 1, None), (1, 1, 2, 2), (1, 1, 3, None), (1, 1, 4, 1)]
+
+
+def test_a_week_that_begins_before_1970(charts):
+    rows = charts([heard("1970-01-02", 1, 60_000), heard("1970-01-02", 2, 50_000, listener="ben")])
+    assert of(rows, "track", "week", "period_start", "entity_key") == [(date(1969, 12, 29), 1)]
+    assert of(rows, "track", "week", "period_start", "entity_key", listener="ben") == [(date(1969, 12, 29), 2)]
