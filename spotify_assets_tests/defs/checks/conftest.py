@@ -23,7 +23,7 @@ def queries_of(request, tmp_path, spark, monkeypatch):
         spans = {table: (windows or {}).get(table) for table in (*rows, *TABLES)}
         if request.param == "by DuckDB as in S3":
             # Of a table that is too large to be copied.
-            monkeypatch.setattr(lake_reader, "_parquet_files", lambda *_: None)
+            monkeypatch.setattr(lake_reader, "parquet_files", lambda *_: None)
         if request.param != "by the engine":
             return DuckDBQueries(lake, spans)
         return EngineQueries(LakeFrames(lake, Settings(lake_uri=lake.uri), lambda: spark), spans)
