@@ -3,8 +3,6 @@
 import logging
 import os
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -28,14 +26,6 @@ SESSION_SETTINGS = {
 # Recording Python call sites makes building queries 5 times slower. On Apache Spark it is a static setting, of which a
 # session that sets it is warned.
 EMBEDDED_SETTINGS = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
-# The embedded engine writes to temporary files what is more than this part of the machine's memory. Joins can't.
-MEMORY_PART = 4
-LEAST_MEMORY_BYTES = 1_000_000_000
-MEMORY_VARIABLE = "SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE"
-# Where a container's limit is, by versions 2 and 1 of control groups.
-MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-# Of Sail's error where a query that can't do so needs more.
-OUT_OF_MEMORY = "Failed to allocate additional"
 REACH_SECONDS = 10
 SESSION_SECONDS = 365 * 24 * 60 * 60
 
@@ -109,9 +99,6 @@ def embedded_remote() -> str:
             os.environ.setdefault("RUST_LOG", "error")
             # It ends a session that is idle for 15 minutes, such as a notebook's: the next query would fail.
             os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(SESSION_SECONDS))
-            # First come, first served: with `fair` shares, a query fails where one of its steps can't write files.
-            os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", "greedy")
-            os.environ.setdefault(MEMORY_VARIABLE, str(max(memory_bytes() // MEMORY_PART, LEAST_MEMORY_BYTES)))
             from pysail.spark import SparkConnectServer
 
             server = SparkConnectServer()
@@ -119,17 +106,6 @@ def embedded_remote() -> str:
             _embedded.append(server)
         _, port = _embedded[0].listening_address
         return f"sc://localhost:{port}"
-
-
-def memory_bytes() -> int:
-    """Memory of this machine, or of the container."""
-    import psutil
-
-    total = int(psutil.virtual_memory().total)
-    for path in map(Path, MEMORY_LIMITS):
-        with suppress(OSError, ValueError):  # without a limit, it is `max`
-            return min(total, int(path.read_text()))
-    return total
 
 
 def local_remote(master: str, extra: Mapping[str, str] = MappingProxyType({})) -> str:

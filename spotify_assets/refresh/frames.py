@@ -1,7 +1,6 @@
 """Read, compute and write tables of the lake as Spark DataFrames: one version per read, one commit per write."""
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties
 
-from spotify_assets.engine.session import MEMORY_VARIABLE, OUT_OF_MEMORY, spark_session
+from spotify_assets.engine.session import spark_session
 from spotify_assets.lake import commits
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.maintenance import MaintenanceResult, maintain_lake
@@ -43,10 +42,6 @@ UNREADABLE = ("arquet", "Arrow error", "corrupt", "Thrift", "snappy", "FILE_NOT_
 
 class RowsOutsideWindowError(Exception):
     """A transform returned rows outside the window being written."""
-
-
-class EngineMemoryError(Exception):
-    """The embedded engine may not take as much memory as a table needs; the message names the variable."""
 
 
 class WrongColumnsError(Exception):
@@ -227,13 +222,8 @@ class LakeFrames:
         return stored.where("false").select(*table.columns).unionByName(frame)
 
     def _translate_write_error(self, table: LakeTable, error: Exception) -> Exception:
-        """Recognize errors of `_fail_outside_window`, damaged tables and memory, which engines wrap in their own."""
+        """Recognize the errors of `_fail_outside_window` and of damaged tables, which engines wrap in their own."""
         text = str(error)
-        if OUT_OF_MEMORY in text:
-            return EngineMemoryError(
-                f"{table}: the engine may take {int(os.environ.get(MEMORY_VARIABLE, 0)):,} bytes of memory, and needs "
-                f"more; set {MEMORY_VARIABLE} to more, or SPOTIFY_ASSETS_CONCURRENT_TABLES to 1"
-            )
         if "rows outside the window" in text:
             return RowsOutsideWindowError(
                 f"{table}: the transform returned rows outside the window being written; nothing was written"

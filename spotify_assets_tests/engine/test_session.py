@@ -2,12 +2,10 @@ import os
 import subprocess
 import sys
 
-import psutil
 import pytest
 
 from spotify_assets.defs.resources.spark import SparkResource
-from spotify_assets.engine import session
-from spotify_assets.engine.session import MEMORY_VARIABLE, OUT_OF_MEMORY, embedded_remote, spark_session
+from spotify_assets.engine.session import embedded_remote, spark_session
 from spotify_assets.settings import load_settings
 
 TIMEOUT = "SAIL_SPARK__SESSION_TIMEOUT_SECS"
@@ -59,35 +57,6 @@ session.range(1).count()
     )
     assert (done.returncode == 0) is answers, done.stderr
     assert ("is not running" in done.stderr) is not answers
-
-
-@pytest.mark.parametrize(("limit", "answers"), [(60_000_000, True), (100_000, False)])
-def test_the_embedded_engine_writes_what_exceeds_its_memory_to_files(limit, answers, tmp_path):
-    """Two million groups take more than 60 MB; a tenth of a megabyte is too little for one batch of rows."""
-    program = f"""
-import os, threading, time
-from spotify_assets.engine.session import spark_session
-seen = set()
-threading.Thread(target=lambda: [seen.update(os.listdir({str(tmp_path)!r})) or time.sleep(0.01) for _ in range(6000)],
-                 daemon=True).start()
-rows = spark_session().range(2_000_000).selectExpr("id % 1999999 AS id", "uuid() AS text")
-assert rows.groupBy("id").count().groupBy().count().collect()[0][0] == 1_999_999
-assert seen
-"""
-    environment = os.environ | {MEMORY_VARIABLE: str(limit), "TMPDIR": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode == 0) is answers, done.stderr
-    assert (OUT_OF_MEMORY in done.stderr) is not answers
-
-
-@pytest.mark.parametrize(("limit", "expected"), [("max\n", None), ("2000000000\n", 2_000_000_000), (None, None)])
-def test_a_containers_memory_is_what_counts(monkeypatch, tmp_path, limit, expected):
-    if limit is not None:
-        (tmp_path / "memory.max").write_text(limit)
-    monkeypatch.setattr(session, "MEMORY_LIMITS", (str(tmp_path / "memory.max"),))
-    assert session.memory_bytes() == (expected or psutil.virtual_memory().total)
 
 
 def test_times_are_utc_wherever_it_runs(spark):

@@ -4,10 +4,8 @@ import pytest
 from pyspark.sql import functions as F
 
 from spotify_assets import transforms
-from spotify_assets.engine.session import MEMORY_VARIABLE
-from spotify_assets.model import TABLES
 from spotify_assets.refresh import frames, lineage, staleness
-from spotify_assets.refresh.frames import EngineMemoryError, RowsOutsideWindowError, WrongColumnsError
+from spotify_assets.refresh.frames import RowsOutsideWindowError, WrongColumnsError
 from spotify_assets.sandbox.s3_servers import running_s3
 from spotify_assets_tests.conftest import extended, use_s3
 
@@ -58,14 +56,6 @@ def test_rows_without_a_time_are_refused(landed):
 def test_other_columns_than_the_models_are_refused(landed):
     with pytest.raises(WrongColumnsError, match="ms_played"):
         landed.frames.write("plays", landed.compute("plays", ["2024-01-01"]).drop("ms_played"), ["2024-01-01"])
-
-
-def test_an_engine_without_enough_memory_names_the_variable(world, monkeypatch):
-    monkeypatch.setenv(MEMORY_VARIABLE, "2000000000")
-    error = RuntimeError("Failed to allocate additional 11.6 MB for HashJoinInput[0] with 0.0 B already allocated")
-    told = world.frames._translate_write_error(TABLES["plays"], error)
-    assert isinstance(told, EngineMemoryError)
-    assert f"2,000,000,000 bytes of memory, and needs more; set {MEMORY_VARIABLE} to more" in str(told)
 
 
 def test_lists_that_a_query_builds_replace_what_a_table_has(world, frame):
