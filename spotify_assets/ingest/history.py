@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from io import BytesIO
 from uuid import uuid4
 
 import pyarrow as pa
@@ -48,10 +49,14 @@ from spotify_assets.refresh import repair
 from spotify_assets.refresh.clock import with_end
 from spotify_assets.settings import Settings
 from spotify_assets.storage import OutsideStorageError
+from spotify_assets.storage.base import Opener
 
 STREAMED_BYTES = 64 << 20
 GROUP_BYTES = 128 << 20
-GROUP_FILES = 200
+GROUP_FILES = 2_000
+HELD_BYTES = 1 << 20
+# In groups of more files, files are not named one by one.
+NAMED_FILES = 200
 ReadProgress = Callable[[str], None]
 
 
@@ -176,6 +181,7 @@ def _read_group(
         of_file: list[SourceRead] = []
         tables: list[pa.Table] = []
         try:
+            opener = _opened_once(file, opener)
             digests[file.path] = file_sha256(opener)
             with sources_of(file, opener, settings) as parts:
                 for read, source in parts:
@@ -199,20 +205,21 @@ def _read_group(
         date_exports(of_file)
         reads += of_file
         collected += tables
-        progress(f"{file.path}: {sum(read.records for read in of_file):,} records")
+        if len(group) <= NAMED_FILES:
+            progress(f"{file.path}: {sum(read.records for read in of_file):,} records")
     _unlist(lake, {read.file.path for read in reads} & listed)
     if collected:
         _replace_rows(lake, "raw_plays", "source_file", {read.source for read in reads}, collected)
     loaded_at = datetime.now(UTC)
-    results: dict[str, list[tuple[str, str | None]]] = {}
+    by_file: dict[str, list[SourceRead]] = {}
     for read in reads:
-        results.setdefault(read.file.path, []).append((read.status, read.detail))
+        by_file.setdefault(read.file.path, []).append(read)
     versions = {
         path: with_end(
-            reader_version(path, of_file, settings, orders),
-            (read.valid_from for read in reads if read.file.path == path),
+            reader_version(path, [(read.status, read.detail) for read in of_file], settings, orders),
+            (read.valid_from for read in of_file),
         )
-        for path, of_file in results.items()
+        for path, of_file in by_file.items()
     }
     rows = [file_row(read, digests[read.file.path], loaded_at, versions[read.file.path]) for read in reads]
     _replace_rows(
@@ -222,7 +229,19 @@ def _read_group(
         {read.file.path for read in reads},
         [pa.Table.from_pylist(rows, TABLES["raw_files"].arrow_schema)] if rows else [],
     )
+    if len(group) > NAMED_FILES:
+        first, last = group[0].path, group[-1].path
+        progress(f"{len(group):,} files, {first} to {last}: {sum(read.records for read in reads):,} records")
     return reads
+
+
+def _opened_once(file: HistoryFile, opener: Opener) -> Opener:
+    """An opener of a small file's content as it is now, of a large one its own: files are opened three times."""
+    if file.size > HELD_BYTES:
+        return opener
+    with opener() as stream:
+        content = stream.read(HELD_BYTES + 1)
+    return partial(BytesIO, content) if len(content) <= HELD_BYTES else opener
 
 
 def _stream(read: SourceRead, source: Source, lake: Lake, settings: Settings, orders: DateOrders) -> None:

@@ -20,6 +20,8 @@ from spotify_assets.readers.scratch import duckdb_cursor
 from spotify_assets.readers.text import Readable, TextStream, decode_utf8, read_full, strip_bom
 
 SAMPLED_RECORDS = 1000
+# Of a response of the Web API; those with fifty plays have 100 to 200 KB.
+PAGE_BYTES = 1 << 20
 BLANKS = re.compile(r"\s*")
 # What stands in front of JSON in a script, and what servers put there so that it can't be run as one.
 JAVASCRIPT_PREFIX = re.compile(
@@ -80,8 +82,7 @@ def read_json_document(stream: TextStream, max_bytes: int, shaping: Shaping) -> 
     documents = parse_documents(text)
     document = documents[0] if len(documents) == 1 else _flatten(documents)
     if plays := recently_played.find_plays(document):
-        table = recently_played.plays_table(plays)
-        return RECENTLY_PLAYED, iter([shaping(RECENTLY_PLAYED, {}).from_columns(table)])
+        return _recently_played(plays, shaping)
     if played := scrobbles.find_scrobbles(document):
         return LASTFM, iter([shaping(LASTFM, {}).from_columns(scrobbles.lastfm_table(played))])
     if isinstance(document, dict):
@@ -160,6 +161,8 @@ def read_json_object_or_lines(stream: TextStream, max_bytes: int, shaping: Shapi
         NoHistoryError: The file is another JSON object, or NDJSON whose lines have no known format.
         UnreadableError: The file is neither NDJSON nor a JSON object, or an object larger than `max_bytes`.
     """
+    if plays := _plays_of_a_page(stream):
+        return _recently_played(plays, shaping)
     blocks = read_line_blocks(stream)
     first = next(blocks, pa.array([], pa.string()))
     if detected := detect_lines_format(first):
@@ -173,6 +176,26 @@ def read_json_object_or_lines(stream: TextStream, max_bytes: int, shaping: Shapi
         raise NoHistoryError("NDJSON, none of its first records a play")
     stream.rewind()
     return read_json_document(stream, max_bytes, shaping)
+
+
+def _recently_played(plays: list[Any], shaping: Shaping) -> tuple[str, Iterator[pa.Table]]:
+    table = recently_played.plays_table(plays)
+    return RECENTLY_PLAYED, iter([shaping(RECENTLY_PLAYED, {}).from_clean_columns(table)])
+
+
+def _plays_of_a_page(stream: TextStream) -> list[Any] | None:
+    """The plays of a file that is one page of recently played tracks; None, and the stream at its start, if it is not.
+
+    Thousands of polls are such files, and to look for the format of their lines first would take most of the time.
+    """
+    content = read_full(stream, PAGE_BYTES + 1)
+    if len(content) <= PAGE_BYTES and b'"played_at"' in content:
+        with suppress(UnreadableError):
+            page = parse_json(strip_bom(decode_utf8(content)))
+            if isinstance(page, dict) and not detect_format(page) and (plays := recently_played.find_plays(page)):
+                return plays
+    stream.rewind()
+    return None
 
 
 def _field_names(document: Iterable[str]) -> list[str]:

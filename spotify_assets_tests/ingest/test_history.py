@@ -104,6 +104,35 @@ def test_bad_files_do_not_stop_the_rest(world):
     assert all(row["raw_record"].startswith("file, ") for row in unreadable)
 
 
+@pytest.mark.parametrize("named", [0, 200])
+def test_files_are_read_in_groups_with_one_commit_each(world, monkeypatch, named):
+    monkeypatch.setattr(ingest_module, "GROUP_FILES", 2)
+    monkeypatch.setattr(ingest_module, "NAMED_FILES", named)
+    for number in range(1, 6):
+        world.land(f"anna/{number}.json", [extended(f"2024-01-0{number}T13:37:00Z")] * number)
+    before, told = world.lake.ensure("raw_plays").version(), []
+    assert ingest_module.ingest(world.landing, world.lake, world.settings, told.append).records == 15
+    assert world.lake.open("raw_plays").version() == before + 3
+    assert files(world) == {f"{number}.json": ("read", number) for number in range(1, 6)}
+    if named:
+        assert told == [f"history/anna/{number}.json: {number} records" for number in range(1, 6)]
+    else:
+        assert told[0] == "2 files, history/anna/1.json to history/anna/2.json: 3 records"
+        assert len(told) == 3
+
+
+def test_a_file_that_grows_beyond_what_is_held_is_read_whole(world, monkeypatch):
+    records = [extended("2024-01-31T13:37:00Z"), extended("2024-01-31T13:38:00Z")]
+    path = world.land("anna/x.json", records[:1])
+    monkeypatch.setattr(ingest_module, "HELD_BYTES", path.stat().st_size)
+    listed = list(world.landing.history_files())
+    monkeypatch.setattr(type(world.landing), "history_files", lambda *_: listed)
+    path.write_text(json.dumps(records))
+    assert world.ingest().records == 2
+    [row] = world.rows("raw_files")
+    assert row["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def test_a_zip_is_read_in_place(world):
     members = {
         "Spotify Extended Streaming History/Streaming_History_Audio_2024_0.json": [extended("2024-01-31T13:37:00Z")],

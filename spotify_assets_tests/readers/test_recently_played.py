@@ -3,6 +3,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from spotify_assets.readers import json as reading_json
+from spotify_assets.readers.recently_played import plays_table
+from spotify_assets.readers.records import RecordShaper
+from spotify_assets_tests.conftest import extended
 from spotify_assets_tests.readers.test_playlists import HOSTILE, id_of, track
 from spotify_assets_tests.readers.test_readers import only, read
 
@@ -112,3 +116,53 @@ def test_a_hostile_value_in_any_field_costs_that_play_only(value):
     rows = read_plays(*plays, play("2024-01-31T13:30:00Z", "B"))
     assert (len(rows), rows[-1]["track_name"]) == (len(plays) + 1, "B")
     assert [row["raw_record"] for row in rows] == [None] * len(rows)
+
+
+@pytest.mark.parametrize(
+    "played_at", ["2024-01-31T13:30:00Z", "2024-01-31T13:30:00.1Z", "1970-01-01T00:00:00.000001Z"]
+)
+def test_times_as_the_web_api_spells_them_need_no_second_reader(played_at, monkeypatch):
+    by_duckdb = plays_table([play(played_at, "Björk"), play("2024-01-31T13:31:00.123456Z")])
+    expected = RecordShaper("recently_played").from_columns(by_duckdb)
+    monkeypatch.setattr(RecordShaper, "from_columns", None)
+    found = RecordShaper("recently_played").from_clean_columns(by_duckdb)
+    assert (found.schema, found.to_pylist()) == (expected.schema, expected.to_pylist())
+
+
+@pytest.mark.parametrize(
+    "played_at",
+    [
+        *("2024-02-30T13:30:00Z", "2024-01-31T24:00:00Z", "2024-01-31T13:30:60Z", "2024-01-31T13:61:00Z"),
+        *("0000-01-31T13:30:00Z", "9999-01-31T13:30:00Z", "2024-01-31T13:30:00.1234567Z", "2024-01-31T13:30:00+02:00"),
+        *(
+            "2024-01-31 13:30",
+            "1/31/2024 13:30",
+            " 2024-01-31T13:30:00Z",
+            "2024-01-31T13:30:00Z\n",
+            "",
+            "now",
+            None,
+            5,
+        ),
+    ],
+)
+def test_any_other_time_is_read_as_in_other_files(played_at):
+    rows = plays_table([play(played_at), play("2024-01-31T13:31:00Z")])
+    shaper = RecordShaper("recently_played")
+    assert shaper.from_clean_columns(rows).equals(shaper.from_columns(rows))
+
+
+def test_a_page_is_told_by_its_content_and_not_by_its_size(monkeypatch):
+    text = json.dumps(page(*PLAYS), indent=2)
+    expected = read(text)
+    monkeypatch.setattr(reading_json, "PAGE_BYTES", len(text) - 1)
+    assert read(text) == expected
+
+
+def test_lines_that_mention_plays_of_the_web_api_stay_lines():
+    lines = [extended("2024-01-31T13:37:00Z", played_at=1), extended("2024-01-31T13:38:00Z")]
+    for records in (lines, lines[:1]):
+        source_format, rows = read("\n".join(map(json.dumps, records)))
+        assert (source_format, len(rows)) == ("extended", len(records))
+    of_one_line = extended("2024-01-31T13:37:00Z") | page(*PLAYS)
+    assert read(json.dumps(of_one_line))[0] == "extended"

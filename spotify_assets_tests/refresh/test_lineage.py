@@ -119,7 +119,7 @@ def test_a_change_concerns_the_tables_whose_rows_depend_on_it(package, edit, fil
         ("transforms/calendar.py", "(date: Column) -> Column:", "(date):"),
         ("transforms/calendar.py", "import functions as F", "import functions  as   F"),
         ("transforms/keys.py", "ID_LENGTH = 22", "ID_LENGTH: int = (\n    22\n)"),
-        ("ingest/history.py", "GROUP_FILES = 200", "GROUP_FILES = 100"),
+        ("ingest/history.py", "GROUP_FILES = 2_000", "GROUP_FILES = 1_000"),
         ("ingest/history_changes.py", '"no change"', '"nothing"'),
         ("ingest/catalog.py", 'READING = "reading"', 'READING = "being read"'),
         ("lake/tables.py", "3650 days", "3651 days"),
