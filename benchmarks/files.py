@@ -1,10 +1,11 @@
 """`python -m benchmarks.files`: measure syncs of many small files; write FILES.md.
 
-Polls: twenty thousand files of recent plays of one listener, one an hour, each with the few plays since the one before.
-Playlists: a hundred playlists of a hundred tracks, captured daily for half a year, in each of which a track changes each
-day. Each is synced for the first time, then with the next file or day, and with nothing to do, by `spotify-assets sync`,
-which publishes to the DuckDB file. Compared with the same syncs of as many plays in one file, and of the last capture of
-each playlist.
+Polls: twenty thousand files of recent plays of one listener, one an hour, each with the few plays since the one
+before. Playlists: a hundred playlists of a hundred tracks, captured daily for half a year, in each of which a track
+changes each day. Each is synced for the first time, then with the next file or day, and with nothing to do, by
+`spotify-assets sync`, which publishes to the DuckDB file. Compared with the same syncs of as many plays in one
+file, and of one capture of each
+playlist.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from benchmarks import measure
@@ -47,15 +49,12 @@ def main() -> None:
     catalogue = DevelopmentCatalogue(CATALOGUE_PLAYS)
     cases = {
         "polls": [
-            Case(f"{options.polls:,} polls", lambda *folders: land_polls(catalogue, options.polls, *folders)),
-            Case("the same plays in one file", lambda *folders: land_polls(catalogue, options.polls, *folders, True)),
+            Case(f"{options.polls:,} polls", partial(land_polls, catalogue, options.polls, in_one_file=False)),
+            Case("The same plays in one file", partial(land_polls, catalogue, options.polls, in_one_file=True)),
         ],
         "playlists": [
-            Case(
-                f"{PLAYLISTS} playlists of {options.days} days",
-                lambda *folders: land_playlists(catalogue, options.days, *folders),
-            ),
-            Case("of the last day", lambda *folders: land_playlists(catalogue, 1, *folders)),
+            Case(f"{PLAYLISTS} playlists on {options.days} days", partial(land_playlists, catalogue, options.days)),
+            Case("On one day", partial(land_playlists, catalogue, 1)),
         ],
     }
     lines = ["# Syncs of many small files", "", str(__doc__).split("\n\n", 1)[1].strip(), ""]
@@ -100,7 +99,7 @@ class DevelopmentCatalogue(Catalogue):
         return remove_fields(super()._track(track_id), set(GONE_IN_DEVELOPMENT))
 
 
-def land_polls(catalogue: Catalogue, polls: int, landing: Path, more: Path, in_one_file: bool = False) -> None:
+def land_polls(catalogue: Catalogue, polls: int, landing: Path, more: Path, *, in_one_file: bool) -> None:
     """Write polls of recent plays, one an hour, and one more; or a file with the plays of the first ones.
 
     All files are as `poll_recent_plays` lands them.
@@ -130,7 +129,7 @@ def land_polls(catalogue: Catalogue, polls: int, landing: Path, more: Path, in_o
 
 
 def land_playlists(catalogue: Catalogue, days: int, landing: Path, more: Path) -> None:
-    """Write the captures of each playlist on each of the days, and on the day after, as `capture_playlists` lands them."""
+    """Write captures of the playlists of each of the days, and of the day after, as `capture_playlists` lands them."""
     ids = list(catalogue.tracks)
     for day in range(days + 1):
         at = FIRST + timedelta(days=day, hours=6)
