@@ -20,8 +20,14 @@ def log_of(lake, table):
     return f"{lake.folder(table)}/_delta_log"
 
 
-def test_the_same_commits_in_a_bucket_as_deltalake_finds(bucket):
-    lake = Lake(f"{bucket}/the lake")
+@pytest.fixture(params=["folder", "bucket"])
+def place(request, tmp_path):
+    """Where a lake is: in a folder, or in a bucket."""
+    return str(tmp_path) if request.param == "folder" else request.getfixturevalue("bucket")
+
+
+def test_the_same_commits_as_deltalake_finds(place):
+    lake = Lake(f"{place}/the lake")
     for number in range(3):
         lake.replace("raw_files", lambda: iter(()), metadata=lambda _, number=number: f"commit {number}")
     table = lake.open("raw_files")
@@ -30,8 +36,8 @@ def test_the_same_commits_in_a_bucket_as_deltalake_finds(bucket):
     assert history(table, 100) == history(table)
 
 
-def test_an_entry_that_says_nothing_is_passed_over_as_deltalake_does_it(bucket):
-    lake = Lake(bucket)
+def test_an_entry_that_says_nothing_is_passed_over_as_deltalake_does_it(place):
+    lake = Lake(place)
     lake.ensure("raw_files")
     files = storage_at(lake.uri)
     files.write(f"{log_of(lake, 'raw_files')}/{1:020}.json", b'{"txn":{"appId":"other","version":1}}\n')
@@ -54,16 +60,16 @@ def test_an_entry_in_a_bucket_is_read_once(bucket, monkeypatch):
     assert [path[-6:] for path in read] == ["0.json", "1.json"]
 
 
-def test_a_garbled_entry_in_a_bucket_is_damage(bucket):
-    lake = Lake(bucket)
+def test_a_garbled_entry_is_damage(place):
+    lake = Lake(place)
     table = lake.ensure("raw_files")
     storage_at(lake.uri).write(f"{log_of(lake, 'raw_files')}/{0:020}.json", b'{"commitInfo":')
     with pytest.raises(DamagedTableError, match=r"raw_files is damaged: an entry of its log is cut off or garbled"):
         history(table)
 
 
-def test_entries_that_are_gone_end_the_history_of_a_bucket(bucket):
-    lake = Lake(bucket)
+def test_entries_that_are_gone_end_the_history(place):
+    lake = Lake(place)
     for _ in range(2):
         lake.replace("raw_files", lambda: iter(()))
     table = lake.open("raw_files")
