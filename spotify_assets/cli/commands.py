@@ -514,7 +514,7 @@ def forget(listener: str, yes: bool) -> None:
 
     Lines of overrides that name the listener, or a file of theirs, are deleted, too.
     """
-    from spotify_assets.cli.instance import dagster_home
+    from spotify_assets.cli.home import dagster_home
     from spotify_assets.cli.outcome import RunFailedError
     from spotify_assets.cli.overrides import remove_lines_about
     from spotify_assets.cli.traces import remove_traces
@@ -632,7 +632,7 @@ def demo(plays: int, remove: bool) -> None:
 @click.option("--port", default=3000, show_default=True)
 def ui(port: int) -> None:
     """Run Dagster's UI and daemon until Ctrl-C, and print a line for each run."""
-    from spotify_assets.cli.instance import dagster_home
+    from spotify_assets.cli.home import dagster_home
     from spotify_assets.cli.ui import serve
 
     settings()  # so that an invalid setting stops the command

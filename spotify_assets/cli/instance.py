@@ -1,50 +1,25 @@
-"""The persistent Dagster instance of commands and UI: folder, configuration, and failed or dead runs."""
+"""The persistent Dagster instance of commands and UI, and its failed or dead runs."""
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import dagster as dg
-import yaml
+
+# Dagster has no public name for this tag; if it moves, this import fails.
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from filelock import FileLock
 from sqlalchemy.exc import OperationalError
 
-import spotify_assets
+from spotify_assets.cli.home import dagster_home
 from spotify_assets.defs.liveness import fail_dead_runs
-from spotify_assets.storage import plain_path
 
 if TYPE_CHECKING:
     from dagster._utils.error import SerializableErrorInfo
 
-DEFAULT_HOME = "data/dagster"
-EVENT_LOG = {"module": "spotify_assets.defs.event_log", "class": "PersistentSqliteEventLogStorage"}
-
-# SHA-256 of every dagster.yaml that was ever shipped, the latest last. A file that equals one of them was not edited.
-SHIPPED = (
-    "3f1d3d5ee92c7554cdaa9be2534effaca962f9be284813328a49ca360f0594c1",
-    "f009e5760bedbf094abbe5df3d3b94bc579b39c75ad26513069aa4589ec53934",
-    "bb4bb4dcd2499a388de5be4ee0f4e4eb91bdca15193e7ac34103f66793460d06",
-    "15c0fc4433e96e091de1aa038cc180bedfa65b7213c7ad99563dc67d0fe426d1",
-)
-# How earlier versions named the event log and its folder.
-FORMER_MODULE = "spotify_assets.dagster_storage"
-FORMER_VARIABLE = "SPOTIFY_ASSETS_EVENT_LOG"
-FORMER_FOLDER = f"  config:\n    base_dir:\n      env: {FORMER_VARIABLE}\n"
-
-
-def dagster_home() -> Path:
-    """Create and configure the instance's folder if needed, set DAGSTER_HOME to it, and return it."""
-    home = Path(os.environ.get("DAGSTER_HOME") or DEFAULT_HOME).expanduser().absolute()
-    home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / "opening.lock"):
-        _configure(home / "dagster.yaml")
-    os.environ["DAGSTER_HOME"] = plain_path(str(home))
-    return home
+ACTIVE_STATUSES = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 @contextmanager
@@ -71,33 +46,14 @@ def instance() -> Iterator[dg.DagsterInstance]:
         ) from error
 
 
-def shipped(name: str) -> Path:
-    """Path of dagster.yaml or workspace.yaml: in the package if installed from a wheel, else next to it."""
-    package = Path(spotify_assets.__file__).parent
-    inside = package / name
-    return inside if inside.exists() else package.parent / name
+def fail_interrupted_runs(instance: dg.DagsterInstance) -> None:
+    """Mark runs as failed that were killed with the UI.
 
-
-def _configure(config: Path) -> None:
-    """Write dagster.yaml if it is missing or an unedited older version; migrate the event log in an edited one."""
-    current = config.read_text() if config.exists() else None
-    if current is None or sha256(current.encode()).hexdigest() in SHIPPED[:-1]:
-        _replace_file(config, shipped("dagster.yaml").read_text())
-    elif (migrated := _migrate_event_log(current)) != current:
-        _replace_file(config, migrated)
-        click.echo(f"{config}: the event log's class has moved; that part is updated, your changes are kept", err=True)
-
-
-def _migrate_event_log(text: str) -> str:
-    """Replace the event log's former class and folder in the text of a dagster.yaml."""
-    if FORMER_MODULE not in text and FORMER_VARIABLE not in text:
-        return text
-    migrated = text.replace(FORMER_MODULE, EVENT_LOG["module"]).replace(FORMER_FOLDER, "")
-    content = yaml.safe_load(migrated)
-    if content.get("event_log_storage") == EVENT_LOG:
-        return migrated
-    # The file has another layout than ours, so it is written as new YAML without its comments.
-    return yaml.safe_dump({**content, "event_log_storage": EVENT_LOG}, sort_keys=False)
+    Otherwise they would count as running, and two of them block all others.
+    """
+    for run in instance.get_runs(dg.RunsFilter(statuses=ACTIVE_STATUSES)):
+        if GRPC_INFO_TAG in run.tags:  # started by the UI or daemon, not by a command
+            instance.report_run_failed(run, "The UI that ran it was stopped.")
 
 
 def why_failed(events: Sequence[dg.DagsterEvent], warnings: Sequence[str] = ()) -> str:
@@ -155,10 +111,3 @@ def _root_cause(error: "SerializableErrorInfo | None") -> tuple[str, str]:
         return "", ""
     # Dagster's message begins with the class. Messages of our own errors are for people, who don't need it.
     return error.cls_name or "", re.sub(r"\Aspotify_assets(?:\.\w+)+: ", "", error.message)
-
-
-def _replace_file(path: Path, text: str) -> None:
-    """Replace a file atomically."""
-    part = path.with_suffix(".part")
-    part.write_text(text)
-    part.replace(path)

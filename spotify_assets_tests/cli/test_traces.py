@@ -7,7 +7,8 @@ from contextlib import closing
 import dagster as dg
 import pytest
 
-from spotify_assets.cli.instance import dagster_home, instance
+from spotify_assets.cli.home import dagster_home
+from spotify_assets.cli.instance import instance
 from spotify_assets.cli.traces import remove_traces
 from spotify_assets.defs.io_managers.previews import ROWS
 

@@ -9,14 +9,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from typing import Any
 
 import dagster as dg
 import psutil
 import pytest
 
-from spotify_assets.cli import ui
-from spotify_assets.cli.instance import dagster_home
 from spotify_assets.sandbox.ports import free_port
 
 pytestmark = pytest.mark.integration
@@ -85,7 +82,7 @@ def test_it_serves_tells_runs_and_ends_with_all_that_it_started(script):
 
     children = process.children(recursive=True)
     names = " ".join(" ".join(child.cmdline()) for child in children)
-    assert all(service in names for service in ("dagster_webserver", "dagster._daemon", "code-server"))
+    assert all(service in names for service in ("dagster_webserver", "dagster._daemon", "api grpc"))
     process.send_signal(signal.SIGTERM)
     wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "the end")
     assert [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
@@ -122,18 +119,28 @@ def test_what_it_started_ends_when_it_is_killed(script):
     )
 
 
-def test_it_ends_when_the_code_server_was_killed(script):
-    """Dagster goes on without it: its pages stay, and no sensor starts anything."""
+@pytest.mark.parametrize(
+    ("part", "name"), [("grpc", "code server"), ("dagster_webserver", "web server"), ("dagster._daemon", "daemon")]
+)
+def test_it_ends_when_a_process_of_dagster_was_killed(script, part, name):
+    """The others would go on without it: its pages stay, for one, and no sensor starts anything."""
     start, output = script
     process = start(free_port())
     wait_for(lambda: "http://" in output.read_text(), "the address")
-    [server] = [child for child in process.children(recursive=True) if child.cmdline()[2:5] == ui.CODE_SERVER]
-    home = server.environ()["DAGSTER_HOME"]
-    server.kill()
+    children = process.children()
+    [killed] = [child for child in children if part in child.cmdline()]
+    home = killed.environ()["DAGSTER_HOME"]
+    killed.kill()
     wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "the end")
     assert output.read_text().splitlines()[-1] == (
-        f"Error: Dagster's code server ended, maybe for lack of memory (more in {home}/ui.log); start the UI again"
+        f"Error: Dagster's {name} ended, maybe for lack of memory (more in {home}/ui.log); start the UI again"
     )
+    assert [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_its_own_process_imports_no_dagster():
+    code = "import sys, spotify_assets.cli.ui, spotify_assets.cli.home; print('dagster' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 
 
 def test_a_port_that_is_taken_is_one_line(tmp_path):
@@ -151,62 +158,3 @@ def test_a_port_that_is_taken_is_one_line(tmp_path):
     assert done.stdout + done.stderr == (
         f"Error: port {port} is in use; choose another: spotify-assets ui --port {port + 1}\n"
     )
-
-
-@pytest.fixture
-def instance(tmp_path, monkeypatch):
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
-    dagster_home()
-    with dg.DagsterInstance.get() as opened:
-        yield opened
-
-
-@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))
-def fine() -> None: ...
-
-
-@dg.asset
-def broken() -> None:
-    raise ValueError("[this] went wrong\nand more")
-
-
-def run(instance: dg.DagsterInstance, asset: str, **options: Any) -> None:
-    """A run of an asset, as the UI's button starts it: of no job with a name."""
-    job = dg.Definitions([fine, broken]).resolve_implicit_global_asset_job_def()
-    job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey(asset)], raise_on_error=False, **options)
-
-
-def line(instance: dg.DagsterInstance) -> str:
-    [record] = instance.get_run_records()
-    return re.sub(r"\d+ s", "N s", ui._line(instance, record).split("[/] ", 1)[1])
-
-
-def test_a_run_of_assets_is_told_by_their_names_and_partition(instance):
-    run(instance, "fine", partition_key="a")
-    assert line(instance) == "fine a: [green]succeeded[/] after N s"
-
-
-def test_a_run_that_failed_says_why_in_one_line(instance):
-    run(instance, "broken")
-    assert line(instance) == r"broken: [red]failed[/] after N s: broken: ValueError: \[this] went wrong"
-
-
-def test_many_tables_are_counted_and_a_range_is_told(instance):
-    run = instance.create_run_for_job(
-        dg.define_asset_job("job", [broken]).resolve(asset_graph=dg.Definitions([broken]).resolve_asset_graph()),
-        tags={"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-03-01"},
-    )
-    selected = frozenset(dg.AssetKey(name) for name in ("d", "c", "b", "a"))
-    told = ui._what(run._replace(job_name="refresh_tables", asset_selection=selected))
-    assert told == "refresh_tables (a, b, c and 1 more) 2024-01-01 to 2024-03-01"
-
-
-def test_runs_that_were_killed_with_the_ui_are_failed(instance):
-    """Two that counted as running would block all others."""
-    job = dg.define_asset_job("job", [broken]).resolve(asset_graph=dg.Definitions([broken]).resolve_asset_graph())
-    started = dg.DagsterRunStatus.STARTED
-    of_the_ui = instance.create_run_for_job(job, status=started, tags={".dagster/grpc_info": "{}"})
-    of_a_command = instance.create_run_for_job(job, status=started)
-    ui._fail_active_runs(instance)
-    assert instance.get_run_by_id(of_the_ui.run_id).status is dg.DagsterRunStatus.FAILURE
-    assert instance.get_run_by_id(of_a_command.run_id).status is started
