@@ -34,6 +34,12 @@ GRACE_SECONDS = 15
 # Lines of a process that ended are read within this time.
 LOG_SECONDS = 1
 LOG_BYTES = 5_000_000
+CODE_SERVER = "code server"
+# What a code server logs when somebody presses Reload in the UI: it does nothing else then. Its proxy, which would
+# start another one, takes 90 MB.
+RELOAD = "Reloading definitions from a code server launched via `dagster api grpc`"
+# In the command line of a run.
+RUN = "multiprocessing.spawn"
 STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 # Stops the process group that it reads once standard input closes, and so also when the UI is killed: Dagster's
 # processes would outlive it, keep its port, and go on starting runs.
@@ -66,6 +72,8 @@ class Services:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._group = 0
         self._watcher: subprocess.Popen[bytes] | None = None
+        self._reload_wanted = threading.Event()
+        self._is_reloading = False
         reading, self._writing = os.pipe()
         self._reader = threading.Thread(target=self._keep, args=(os.fdopen(reading, errors="replace"),), daemon=True)
         self._reader.start()
@@ -77,7 +85,7 @@ class Services:
             click.ClickException: One of them ended.
         """
         self._watch()
-        self.start_code_server()
+        self._start_code_server()
         while not self._listens():
             self.check()
             time.sleep(0.1)
@@ -85,11 +93,11 @@ class Services:
         self._start("web server", "dagster_webserver", "-h", HOST, "-p", str(self._port), *workspace)
         self._start("daemon", "dagster._daemon", "run", *workspace)
 
-    def start_code_server(self) -> None:
+    def _start_code_server(self) -> None:
         """Start the process that loads the definitions, evaluates sensors and starts runs."""
         module = self._location["python_module"]
         self._start(
-            "code server",
+            CODE_SERVER,
             *("dagster", "api", "grpc", "--lazy-load-user-code", "--use-python-environment-entry-point"),
             *("--log-level", "warning", "--socket", str(self._socket)),
             *("--location-name", module["location_name"], "-m", module["module_name"]),
@@ -98,8 +106,25 @@ class Services:
     def check(self) -> None:
         """Raise ClickException if one of the processes ended: without it the others don't do their work."""
         for name, process in self._running.items():
-            if process.poll() is not None:
+            if process.poll() is None:
+                continue
+            if name == CODE_SERVER and self._is_reloading:
+                self._is_reloading = False
+                self._start_code_server()
+            else:
                 raise click.ClickException(f"Dagster's {name} ended{self._reason(process.returncode)}")
+
+    def reload_if_wanted(self) -> None:
+        """End the code server if Reload was pressed in the UI, once no run is under way; `check` starts another one.
+
+        It ends when its runs have ended; a run that starts meanwhile isn't killed. The other processes notice by the
+        new server's id.
+        """
+        server = self._running[CODE_SERVER]
+        if self._reload_wanted.is_set() and not _has_runs(server.pid):
+            self._reload_wanted.clear()
+            self._is_reloading = True
+            server.terminate()
 
     def _reason(self, returncode: int) -> str:
         if returncode == -signal.SIGKILL:
@@ -162,7 +187,9 @@ class Services:
     def _keep(self, lines: IO[str]) -> None:
         with lines, closing(RotatingFileHandler(self._log, maxBytes=LOG_BYTES, backupCount=1)) as handler:
             for line in lines:
-                if " - DEBUG - " not in line:
+                if RELOAD in line:
+                    self._reload_wanted.set()
+                elif " - DEBUG - " not in line:
                     self._tail.append(line.rstrip())
                     handler.emit(logging.makeLogRecord({"msg": line.rstrip()}))
 
@@ -212,6 +239,13 @@ def stoppable() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _has_runs(code_server: int) -> bool:
+    try:
+        return any(RUN in " ".join(child.cmdline()) for child in psutil.Process(code_server).children())
+    except psutil.Error:  # one has ended meanwhile
+        return True
 
 
 def _workspace(location: str, grpc: Path) -> str:

@@ -59,6 +59,7 @@ def _print_runs(services: Services, home: Path, url: str, console: Console) -> N
         status.stop()
         while True:
             services.check()
+            services.reload_if_wanted()
             if time.time() < last_clock:  # it was set back
                 upkeep("prepare")
                 since = datetime.now(UTC) - timedelta(seconds=5)

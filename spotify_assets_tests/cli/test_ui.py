@@ -29,6 +29,16 @@ mutation ($job: String!) {
 """
 
 
+RELOAD = """
+mutation { reloadRepositoryLocation(repositoryLocationName: "spotify_assets") { __typename } }
+"""
+SCHEDULES = """{
+  repositoryOrError(repositorySelector: {repositoryName: "__repository__", repositoryLocationName: "spotify_assets"}) {
+    ... on Repository { schedules { name } }
+  }
+}"""
+
+
 def graphql(port: int, query: str, **variables: str):
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/graphql",
@@ -136,6 +146,25 @@ def test_it_ends_when_a_process_of_dagster_was_killed(script, part, name):
         f"Error: Dagster's {name} ended, maybe for lack of memory (more in {home}/ui.log); start the UI again"
     )
     assert [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_reload_in_the_ui_reads_settings_anew(script, tmp_path):
+    start, output = script
+    port = free_port()
+    process = start(port)
+    wait_for(lambda: "http://" in output.read_text(), "the address")
+
+    def schedules():
+        return len(graphql(port, SCHEDULES)["repositoryOrError"].get("schedules", ()))
+
+    assert schedules() == 1
+    (tmp_path / ".env").write_text("SPOTIFY_ASSETS_CLIENT_ID=id\nSPOTIFY_ASSETS_CLIENT_SECRET=secret\n")
+    assert graphql(port, RELOAD) == {"reloadRepositoryLocation": {"__typename": "WorkspaceLocationEntry"}}
+    wait_for(lambda: schedules() == 4, "the schedules of the Web API")
+    assert graphql(port, LAUNCH, job="maintain_tables") == {"launchRun": {"__typename": "LaunchRunSuccess"}}
+    wait_for(lambda: "maintain_tables: succeeded" in output.read_text(), "the line of a run")
+    process.send_signal(signal.SIGTERM)
+    wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "the end")
 
 
 def test_its_own_process_imports_no_dagster():
