@@ -99,6 +99,7 @@ class Services:
         self._start(
             CODE_SERVER,
             *("dagster", "api", "grpc", "--lazy-load-user-code", "--use-python-environment-entry-point"),
+            "--inject-env-vars-from-instance",  # those in .env, which boto3 reads, too
             *("--log-level", "warning", "--socket", str(self._socket)),
             *("--location-name", module["location_name"], "-m", module["module_name"]),
         )

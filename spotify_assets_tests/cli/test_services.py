@@ -1,5 +1,6 @@
 """Dagster's processes as one group; test_ui.py runs them."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -9,7 +10,8 @@ import click
 import psutil
 import pytest
 
-from spotify_assets.cli.services import STOP_WITH_PARENT, Services, stoppable, uninterrupted
+from spotify_assets.cli import services as module
+from spotify_assets.cli.services import CODE_SERVER, RELOAD, STOP_WITH_PARENT, Services, stoppable, uninterrupted
 
 pytestmark = pytest.mark.integration
 
@@ -62,3 +64,34 @@ def test_a_signal_waits_until_a_start_is_noted():
     with stoppable(), pytest.raises(KeyboardInterrupt):
         start()
     assert noted == ["started"]
+
+
+def test_reload_replaces_the_code_server_once_no_run_is_under_way(services, monkeypatch):
+    has_runs = [True]
+    monkeypatch.setattr(module, "_has_runs", lambda pid: has_runs[0])
+    monkeypatch.setattr(services, "_start_code_server", lambda: services._start(CODE_SERVER, "http.server", "0"))
+    services._start("daemon", "http.server", "0")
+    services._start_code_server()
+    first = services._running[CODE_SERVER]
+    os.write(services._writing, f"WARNING - {RELOAD} ...\n".encode())
+    assert services._reload_wanted.wait(10)
+    services.reload_if_wanted()
+    time.sleep(0.5)
+    assert first.poll() is None
+    has_runs[0] = False
+    services.reload_if_wanted()
+    first.wait()
+    services.check()
+    assert services._running[CODE_SERVER].pid != first.pid
+    services.stop()
+
+
+def test_runs_are_found_among_the_children_of_the_code_server():
+    run = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+    assert not module._has_runs(os.getpid())
+    run.start()
+    try:
+        assert module._has_runs(os.getpid())
+    finally:
+        run.kill()
+        run.join()

@@ -32,8 +32,6 @@ from spotify_assets_tests.faults.place import Place
 # What a process of the UI is, by a part of its command line.
 ROLES = {
     "spotify_assets ui": "the command",
-    "dagster dev": "dagster dev",
-    "code-server": "the code server's proxy",
     "api grpc": "the code server",
     "dagster_webserver": "the web server",
     "dagster._daemon": "the daemon",
@@ -46,9 +44,7 @@ HIT = {
     "the daemon": 3,
     EVERYTHING: 2,
     "the code server": 2,
-    "the code server's proxy": 1,
     "the web server": 1,
-    "dagster dev": 1,
     "the command": 2,
 }
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP)
