@@ -25,13 +25,11 @@ WARM_UP_SECONDS = 60
 SECONDS = 120
 TICKS = os.sysconf("SC_CLK_TCK")
 REPORT = Path(__file__).parent / "IDLE.md"
-# What a process is, by a part of its command line; the first that fits.
+# What a process is, by a part of its command line.
 ROLES = {
     "spotify_assets ui": "`spotify-assets ui`",
-    "dagster dev": "`dagster dev`",
     "dagster_webserver": "web server",
     "dagster._daemon": "daemon",
-    "code-server": "code server, proxy",
     "api grpc": "code server",
 }
 
@@ -67,10 +65,7 @@ def report(shares: dict[str, Share]) -> str:
         "",
         "| Process | PSS, MB | CPU, % of a core |",
         "|---|---|---|",
-        *(
-            f"| {role} | {share.megabytes:.0f} | {share.percent:.1f} |"
-            for role, share in (*shares.items(), ("all", total))
-        ),
+        *(_row(role, share) for role, share in (*shares.items(), ("all", total))),
     ]
     print("\n".join(lines), flush=True)
     return "\n".join(lines) + "\n"
