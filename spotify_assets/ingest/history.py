@@ -14,7 +14,6 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError
 
 from spotify_assets.ingest.history_changes import (
     HISTORY_TABLES,
@@ -249,24 +248,15 @@ def _stream(read: SourceRead, source: Source, lake: Lake, settings: Settings, or
 
     Where reading fails at any record, only those of `failure_records` are committed.
     """
-    failure: list[Exception] = []
 
     def batches() -> Iterator[pa.RecordBatch]:
-        try:
-            for table in records(read, source, settings, orders):
-                yield from table.to_batches()
-        except (NoHistoryError, UnreadableError, OSError, MemoryError) as error:
-            failure.append(error)
-            raise
+        for table in records(read, source, settings, orders):
+            yield from table.to_batches()
 
     try:
         _replace_rows(lake, "raw_plays", "source_file", {read.source}, batches)
-    except DeltaError:
-        if not failure:
-            raise
-        if not isinstance(failure[0], NoHistoryError | UnreadableError):
-            raise failure[0] from None
-        if tables := failure_records(read, failure[0]):
+    except (NoHistoryError, UnreadableError) as error:
+        if tables := failure_records(read, error):
             _replace_rows(lake, "raw_plays", "source_file", {read.source}, tables)
 
 

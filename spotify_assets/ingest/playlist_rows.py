@@ -6,12 +6,12 @@ version.
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 
@@ -35,46 +35,6 @@ LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 NUMBER_OF_IMPORT = re.compile(r"-(\d+)$")
 
 
-def snapshot_rows(
-    captures: Iterable[tuple[Capture, Opener]],
-    exports: Iterable[tuple[Sequence[ExportedFile], Opener]],
-    limits: Limits,
-    unreadable: dict[str, str],
-) -> tuple[pa.Table, pa.Table]:
-    """Rows of `raw_playlist_files` and of `raw_playlists` (one an item of a day's last capture of a playlist).
-
-    Args:
-        captures: Landed captures with their openers, in order of their day.
-        exports: What is used of each landed export, and its opener, in order of their day.
-        limits: Sizes above which files are refused.
-        unreadable: Output: reasons why files can't be read, by path.
-
-    Raises:
-        StorageError: where the landing zone, or one of the files, can't be read now.
-    """
-    rows, items = ColumnBuilder("raw_playlist_files"), ColumnBuilder("raw_playlists")
-
-    def add(files: list[_File]) -> None:
-        latest: dict[str, _File] = {}
-        for file in sorted(files, key=lambda file: file.order):
-            if file.row["status"] == "read":
-                if file.playlist_id in latest:
-                    latest[file.playlist_id].row |= {"status": "replaced", "items": 0}
-                latest[file.playlist_id] = file
-            elif file.row["status"] == "unreadable":
-                unreadable[file.row["source_file"]] = file.row["detail"]
-        for file in latest.values():
-            items.extend(file.items, {name: file.row.get(name) for name in FILE_COLUMNS})
-        rows.extend([file.row for file in files])
-
-    for _, of_day in groupby(captures, key=lambda landed: landed[0].day):
-        add([file for landed in of_day if (file := _read_file(*landed, limits.json_bytes))])
-    # Ids of exports are none of Spotify's, so that these replace no captures.
-    for _, of_export_day in groupby(exports, key=lambda landed: landed[0][0].day):
-        add(_identified([file for landed in of_export_day for file in _read_export(*landed, limits)]))
-    return rows.table(), items.table()
-
-
 @dataclass
 class _File:
     """A landed file: its row of `raw_playlist_files`, and its items, in the columns of `raw_playlists`."""
@@ -92,6 +52,50 @@ class _File:
     def order(self) -> tuple[datetime, str]:
         """Sort key: time of capture, then path; files without a time of capture come first."""
         return self.row["captured_at"] or LONG_AGO, self.row["source_file"]
+
+
+class SnapshotRows(NamedTuple):
+    """A day's rows: `files` of `raw_playlist_files`, and `items` of `raw_playlists`."""
+
+    files: pa.Table
+    items: pa.Table
+
+
+def snapshot_rows(
+    captures: Iterable[tuple[Capture, Opener]],
+    exports: Iterable[tuple[Sequence[ExportedFile], Opener]],
+    limits: Limits,
+) -> Iterator[SnapshotRows]:
+    """Rows of each day that has captures, and then of each that has exports. A day is read when it is asked for.
+
+    Args:
+        captures: Landed captures with their openers, in order of their day.
+        exports: What is used of each landed export, and its opener, in order of their day.
+        limits: Sizes above which files are refused.
+
+    Raises:
+        StorageError: where the landing zone, or one of the files, can't be read now.
+    """
+    for _, of_day in groupby(captures, key=lambda landed: landed[0].day):
+        yield _rows_of_day([file for landed in of_day if (file := _read_file(*landed, limits.json_bytes))])
+    # Ids of exports are none of Spotify's, so that these replace no captures.
+    for _, of_export_day in groupby(exports, key=lambda landed: landed[0][0].day):
+        yield _rows_of_day(_identified([file for landed in of_export_day for file in _read_export(*landed, limits)]))
+
+
+def _rows_of_day(files: list[_File]) -> SnapshotRows:
+    """Rows of a day's files, with the items of each playlist's last capture only."""
+    rows, items = ColumnBuilder("raw_playlist_files"), ColumnBuilder("raw_playlists")
+    latest: dict[str, _File] = {}
+    for file in sorted(files, key=lambda file: file.order):
+        if file.row["status"] == "read":
+            if file.playlist_id in latest:
+                latest[file.playlist_id].row |= {"status": "replaced", "items": 0}
+            latest[file.playlist_id] = file
+    for file in latest.values():
+        items.extend(file.items, {name: file.row.get(name) for name in FILE_COLUMNS})
+    rows.extend([file.row for file in files])
+    return SnapshotRows(rows.table(), items.table())
 
 
 def _read_file(capture: Capture, opener: Opener, max_bytes: int) -> _File | None:

@@ -1,18 +1,18 @@
 """Write landed responses of the Web API, and overrides, into the raw tables that mirror them; no request is sent."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spotify_assets.ingest.columns import Limits
 from spotify_assets.ingest.library_rows import latest_libraries, library_rows
 from spotify_assets.ingest.metadata_rows import metadata_rows, table_of
 from spotify_assets.ingest.override_rows import override_table
-from spotify_assets.ingest.playlist_rows import snapshot_rows
+from spotify_assets.ingest.playlist_rows import SnapshotRows, snapshot_rows
 from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
@@ -57,28 +57,64 @@ def mirror_playlists(landing: LandingZone, lake: Lake, settings: Settings, keys:
         for capture in current.captures("playlists")
         if capture.window and span.start <= capture.window.start < span.end
     ]
-    result = MirrorResult()
     exported: dict[StoredFile, list[ExportedFile]] = {}
     for file in current.exports():
         if span.start <= file.window.start < span.end:
             exported.setdefault(file.landed, []).append(file)
-    fetched = ((exported[file], opener) for file, opener in landing.fetch(exported))
-    files, items = snapshot_rows(landing.fetch(captures), fetched, _limits(settings), result.unreadable)
-    for table, rows in (("raw_playlists", items), ("raw_playlist_files", files)):
-        _write(lake, table, rows, fingerprints[table], span)
-        result.rows_by_day[table] = Counter(
-            {str(day): count for day, count in zip(*_value_counts(rows["snapshot_date"]), strict=True)}
+    read = _Snapshots()
+
+    def items() -> Iterator[pa.RecordBatch]:
+        """Read the files, once for each attempt to commit: the items of all days may not fit into memory."""
+        read.clear()
+        fetched = ((exported[file], opener) for file, opener in landing.fetch(exported))
+        for day in snapshot_rows(landing.fetch(captures), fetched, _limits(settings)):
+            read.add(day)
+            yield from day.items.to_batches()
+
+    _replace(lake, "raw_playlists", items, fingerprints["raw_playlists"], span)
+    _write(lake, "raw_playlist_files", read.files(), fingerprints["raw_playlist_files"], span)
+    return read.result()
+
+
+class _Snapshots:
+    """What is kept of the days that were read: the rows of their files, and the number of their items."""
+
+    def __init__(self) -> None:
+        self._files = [TABLES["raw_playlist_files"].arrow_schema.empty_table()]
+        self._items_by_day: Counter[str] = Counter()
+
+    def clear(self) -> None:
+        """Forget all days."""
+        del self._files[1:]
+        self._items_by_day.clear()
+
+    def add(self, day: SnapshotRows) -> None:
+        """Add a day."""
+        self._files.append(day.files)
+        self._items_by_day.update(_rows_by_day(day.items))
+
+    def files(self) -> pa.Table:
+        """Rows of `raw_playlist_files`."""
+        return pa.concat_tables(self._files)
+
+    def result(self) -> MirrorResult:
+        """Rows by day, and why files couldn't be read."""
+        files = self.files()
+        unreadable = files.filter(pc.equal(files["status"], "unreadable"))
+        return MirrorResult(
+            {"raw_playlists": self._items_by_day, "raw_playlist_files": _rows_by_day(files)},
+            dict(zip(unreadable["source_file"].to_pylist(), unreadable["detail"].to_pylist(), strict=True)),
         )
-    return result
+
+
+def _rows_by_day(rows: pa.Table) -> Counter[str]:
+    counted = rows["snapshot_date"].value_counts()
+    days, counts = (counted.field(name).to_pylist() for name in ("values", "counts"))
+    return Counter({f"{day}": count for day, count in zip(days, counts, strict=True)})
 
 
 def _limits(settings: Settings) -> Limits:
     return Limits(settings.max_json_mb * MEGABYTE, settings.max_unzipped_mb * MEGABYTE)
-
-
-def _value_counts(values: pa.ChunkedArray) -> tuple[list[Any], list[int]]:
-    counted = values.value_counts()
-    return counted.field("values").to_pylist(), counted.field("counts").to_pylist()
 
 
 def mirror_metadata(landing: LandingZone, lake: Lake, settings: Settings, kind: str) -> MirrorResult:
@@ -116,10 +152,21 @@ def mirror_overrides(landing: LandingZone, lake: Lake, settings: Settings, table
 
 def _write(lake: Lake, table: str, rows: pa.Table, fingerprints: dict[str, str], span: TimeWindow | None) -> None:
     """Replace the span's rows, or all, in one commit that records the fingerprints of its inputs."""
+    _replace(lake, table, lambda: iter(rows.to_batches()), fingerprints, span)
+
+
+def _replace(
+    lake: Lake,
+    table: str,
+    rows: Callable[[], Iterator[pa.RecordBatch]],
+    fingerprints: dict[str, str],
+    span: TimeWindow | None,
+) -> None:
+    """As `_write`, with a function that returns the rows for an attempt to commit."""
     token = uuid4().hex
     lake.replace(
         table,
-        lambda: iter(rows.to_batches()),
+        rows,
         predicate=window_predicate(TABLES[table], span) if span else None,
         metadata=lambda current: commits.commit_metadata(current, token, fingerprints, span),
     )

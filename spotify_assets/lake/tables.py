@@ -424,19 +424,26 @@ class Lake:
 
         Raises:
             CommitFailedError: where other writers are first at every attempt.
+            Exception: Whatever `rows` raises; nothing is committed.
         """
         import pyarrow as pa
 
         def write() -> None:
             current = self.ensure(table)
             custom = {"userMetadata": metadata(current)} if metadata else None
-            self.write(
-                table,
-                pa.RecordBatchReader.from_batches(TABLES[table].arrow_schema, rows()),
-                mode="overwrite",
-                predicate=predicate,
-                commit_properties=CommitProperties(custom_metadata=custom) if custom else None,
-            )
+            failures: list[Exception] = []
+            try:
+                self.write(
+                    table,
+                    pa.RecordBatchReader.from_batches(TABLES[table].arrow_schema, _produce(rows(), failures)),
+                    mode="overwrite",
+                    predicate=predicate,
+                    commit_properties=CommitProperties(custom_metadata=custom) if custom else None,
+                )
+            except DeltaError:
+                if not failures:
+                    raise
+                raise failures[0] from None  # deltalake quotes it in an error of its own
 
         retry(write, COMMIT_CONFLICT, CommitFailedError)
 
@@ -499,6 +506,20 @@ class Lake:
                 path for path, version in entries.items() if version.isdigit() and int(version) < oldest
             )
         return removed + files.remove_old_versions()
+
+
+def _produce(rows: "Iterator[pa.RecordBatch]", failures: list[Exception]) -> "Iterator[pa.RecordBatch]":
+    """The rows, produced in a thread of Python's. An error is added to `failures`, and raised.
+
+    deltalake asks for rows in threads with stacks of 2 MB, too small for a parser of deeply nested JSON.
+    """
+    with ThreadPoolExecutor(1) as producer:
+        try:
+            while (batch := producer.submit(next, rows, None).result()) is not None:
+                yield batch
+        except Exception as error:
+            failures.append(error)
+            raise
 
 
 def _may_name(listener: str, path: str, open_file: Opener) -> bool:

@@ -7,10 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from deltalake.exceptions import CommitFailedError
 
 from spotify_assets.ingest import playlist_rows
+from spotify_assets.ingest.columns import Limits
 from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.ingest.responses import mirror_metadata, mirror_playlists
+from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import staleness
 from spotify_assets.storage import Folder, StorageError
@@ -215,6 +218,90 @@ def test_a_file_that_cannot_be_read_now_drops_nothing_and_is_read_by_the_next_ru
     mirror(world)
     assert sorted(files(world)) == ["2024-01-02/p.json", "2024-01-02/q.json"]
     assert len(metadata(world)[0]) == 2
+
+
+def land_days(world, *days):
+    """Land a capture of a track of its own for each day; return the captures in order."""
+    for day, name in zip(days, "ABCDEF", strict=False):
+        land(world, f"playlists/{day}/p.json", capture(track(name)))
+    return list(world.landing.captures("playlists"))
+
+
+def test_a_day_is_read_when_its_rows_are_asked_for(world):
+    opened = []
+
+    def fetched(captures):
+        for capture_, opener in world.landing.fetch(captures):
+            opened.append(f"{capture_.day}")
+            yield capture_, opener
+
+    days = playlist_rows.snapshot_rows(fetched(land_days(world, *DAYS)), [], Limits(1_000_000, 1_000_000))
+    assert next(days).items["track_name"].to_pylist() == ["A"]
+    # The first file of the next day ends a day.
+    assert opened == [*DAYS[:2]]
+    assert [day.items["track_name"].to_pylist() for day in days] == [["B"], ["C"]]
+    assert opened == [*DAYS]
+
+
+def conflict_once(monkeypatch, meanwhile):
+    """Let the first commit of items fail as if another writer had been first, after all of them were read."""
+    write, failed = Lake.write, []
+
+    def conflicting(lake, table, rows, **options):
+        if table == "raw_playlists" and "predicate" in options and not failed:
+            failed.append(sum(batch.num_rows for batch in rows))
+            meanwhile()
+            raise CommitFailedError("Failed to commit transaction")
+        write(lake, table, rows, **options)
+
+    monkeypatch.setattr(Lake, "write", conflicting)
+    return failed
+
+
+def test_after_a_conflict_the_captures_are_read_again(world, monkeypatch):
+    land_days(world, *DAYS)
+    broken = land(world, "playlists/2024-01-02/q.json", "{")
+    failed = conflict_once(monkeypatch, lambda: None)
+    mirrored = mirror(world)
+    assert failed == [3]
+    assert snapshot(world) == {(day, PLAYLIST): [name] for day, name in zip(DAYS, "ABC", strict=True)}
+    assert files(world)[f"2024-01-02/{broken.name}"] == ("unreadable", 0)
+    assert {table: dict(rows) for table, rows in mirrored.rows_by_day.items()} == {
+        "raw_playlists": dict.fromkeys(DAYS, 1),
+        "raw_playlist_files": {DAYS[0]: 1, DAYS[1]: 2, DAYS[2]: 1},
+    }
+    assert list(mirrored.unreadable) == ["playlists/2024-01-02/q.json"]
+
+
+def test_both_tables_are_of_the_attempt_that_was_committed(world, monkeypatch):
+    land_days(world, *DAYS)
+    conflict_once(monkeypatch, (world.root / "landing/playlists/2024-01-02/p.json").unlink)
+    mirrored = mirror(world)
+    assert [day for day, _ in snapshot(world)] == [DAYS[0], DAYS[2]]
+    assert sorted(files(world)) == ["2024-01-01/p.json", "2024-01-03/p.json"]
+    assert dict(mirrored.rows_by_day["raw_playlists"]) == {DAYS[0]: 1, DAYS[2]: 1}
+
+
+def test_a_landing_zone_that_fails_midway_leaves_what_was_there(world, monkeypatch):
+    land_days(world, *DAYS)
+    mirror(world)
+    before = snapshot(world), files(world), world.lake.open("raw_playlists").version()
+    for day in DAYS:
+        land(world, f"playlists/{day}/p.json", capture(track("D")))
+    opened = Folder.open
+
+    def fail_on_last_day(folder, path):
+        if DAYS[2] in path:
+            raise StorageError("the landing zone can't be reached")
+        return opened(folder, path)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Folder, "open", fail_on_last_day)
+        with pytest.raises(StorageError, match=r"^the landing zone can't be reached$"):
+            mirror(world)
+    assert (snapshot(world), files(world), world.lake.open("raw_playlists").version()) == before
+    mirror(world)
+    assert set(map(tuple, snapshot(world).values())) == {("D",)}
 
 
 def test_a_failing_reader_affects_its_file_only(world, monkeypatch):

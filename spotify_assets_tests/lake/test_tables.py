@@ -5,7 +5,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
-from threading import Barrier, get_ident
+from threading import Barrier, Thread, current_thread, get_ident
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -42,6 +42,30 @@ def listeners(*names):
 def replace(lake, *names, **options):
     """Replace rows by those of these listeners."""
     lake.replace("dim_listener", lambda: iter(listeners(*names).to_batches()), **options)
+
+
+def test_what_rows_raise_is_raised_and_nothing_committed(lake):
+    replace(lake, "anna")
+
+    def rows():
+        yield from listeners("ben").to_batches()
+        raise KeyError("no such file")
+
+    with pytest.raises(KeyError, match=r"^'no such file'$"):
+        lake.replace("dim_listener", rows)
+    assert [row["listener"] for row in lake.rows("dim_listener")] == ["anna"]
+
+
+def test_rows_are_produced_on_a_stack_that_holds_deep_recursion(lake):
+    """Threads of deltalake's have 2 MB; those that Python starts are known to it."""
+    threads = []
+
+    def rows():
+        threads.append(type(current_thread()))
+        yield from listeners("anna").to_batches()
+
+    lake.replace("dim_listener", rows)
+    assert threads == [Thread]
 
 
 def names(lake):
