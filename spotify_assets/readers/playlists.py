@@ -4,6 +4,7 @@ Web API, its pages, or its items alone.
 
 import hashlib
 import json
+import marshal
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -30,6 +31,8 @@ from spotify_assets.readers.responses import (
 PAGING_KEYS = ("items", "tracks")
 ITEM_KEYS = ("item", "track")
 SPOTIFY_USER = "spotify"
+# The last without references: equal values are equal bytes, whether their parts are the same objects or not.
+MARSHAL_VERSION = 2
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -173,17 +176,19 @@ def item_fields(item: Any) -> Fields:
     """One playlist item in the columns of `raw_playlists`. The dictionary is cached: don't modify it."""
     if isinstance(item, dict) and "added_by" in item:
         item = {name: value for name, value in item.items() if name != "added_by"}
-    json_text = to_json(item)
-    # A text search: walking through every item of every snapshot would take most of the time.
-    if any(f'"{name}":' in json_text for name in PEOPLE):
-        json_text = to_json(remove_people(item))
-    return _parse_item(json_text)
+    # As a key of the cache, JSON would take ten times as long to write.
+    return _parse_item(marshal.dumps(item, MARSHAL_VERSION))
 
 
 @lru_cache(maxsize=20_000)
-def _parse_item(json_text: str) -> Fields:
-    """The columns of an item's JSON. Cached: the same track is in many snapshots."""
-    item = json.loads(json_text)
+def _parse_item(marshalled: bytes) -> Fields:
+    """The columns of an item. Cached: the same track is in many snapshots."""
+    item = marshal.loads(marshalled)
+    json_text = to_json(item)
+    # A text search: walking through every item would take most of the time.
+    if any(f'"{name}":' in json_text for name in PEOPLE):
+        item = remove_people(item)
+        json_text = to_json(item)
     entry = item if isinstance(item, dict) else {}
     payload: Fields = next((entry[name] for name in ITEM_KEYS if isinstance(entry.get(name), dict)), {})
     is_episode = payload.get("type") == "episode" or payload.get("episode") is True

@@ -7,6 +7,7 @@ from typing import BinaryIO, Protocol
 from spotify_assets.readers.errors import UnreadableError
 
 HEAD_BYTES = 4096
+FIRST_BLOCK_BYTES = 1 << 20
 # Of CSV.
 DELIMITERS = (",", ";", "\t")
 BOM = "\ufeff"
@@ -124,7 +125,8 @@ def read_full(stream: Readable, size: int) -> bytes:
     """At least `size` bytes; fewer at the end only."""
     blocks: list[bytes] = []
     left = size
-    while left > 0 and (block := stream.read(left)):
+    # A first block of its own: a read allocates what it is asked for, and most files are far smaller.
+    while left > 0 and (block := stream.read(left if blocks else min(left, FIRST_BLOCK_BYTES))):
         blocks.append(block)
         left -= len(block)
     return b"".join(blocks)

@@ -441,6 +441,17 @@ def test_deep_nesting_is_read_or_refused(depth):
         assert names(read(content)) == ["A"]
 
 
+def test_values_that_python_takes_for_equal_stay_apart():
+    """The cache tells items apart by type: in Python, 1 == 1.0 == True, and a dict has no order."""
+    items = [{"item": {"a": 0, "b": value}} for value in (1, 1.0, True)] + [{"item": {"b": 1, "a": 0}}]
+    assert [item_fields(item)["item"] for item in items] == [
+        '{"item":{"a":0,"b":1}}',
+        '{"item":{"a":0,"b":1.0}}',
+        '{"item":{"a":0,"b":true}}',
+        '{"item":{"b":1,"a":0}}',
+    ]
+
+
 def test_half_a_surrogate_pair_becomes_text():
     fields = only(track("A\ud83d"))
     assert fields["track_name"] == "A?"
