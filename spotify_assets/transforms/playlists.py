@@ -1,11 +1,11 @@
 """Playlists: items by snapshot, versions of a playlist's attributes (type 2), changes and tenure of tracks."""
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from spotify_assets.model import TABLES
 from spotify_assets.model.columns import UNKNOWN
-from spotify_assets.transforms.aggregates import latest
+from spotify_assets.transforms.aggregates import MAX_NAME_LENGTH, latest, moved_by
 from spotify_assets.transforms.dimensions import add_default_members
 from spotify_assets.transforms.joins import broadcast_join
 from spotify_assets.transforms.keys import SEPARATOR, content_key, hash64, recording_key, trim_to_null
@@ -13,7 +13,9 @@ from spotify_assets.transforms.keys import SEPARATOR, content_key, hash64, recor
 # A change in one of these starts a new version of a playlist.
 VERSIONED_ATTRIBUTES = ("playlist_name", "description", "owner", "is_public", "is_collaborative")
 NULL_MARK = "\x1e"
-ITEM_ATTRIBUTES = ("content_type", "track_key", "name", "artist_name")
+ITEM_ATTRIBUTES = ("content_type", "name", "artist_name")
+# Packed before a name: which snapshot an item is from. What is smaller goes first.
+NOW, BEFORE = "0", "1"
 # Packs a position and a day into one number, position * DAYS_LIMIT + day: days since 1970 are fewer.
 DAYS_LIMIT = 10_000_000
 
@@ -112,21 +114,21 @@ def playlist_changes(playlist_tracks: DataFrame, raw_playlist_files: DataFrame) 
         raw_playlist_files: Whole table: it also lists snapshots without items.
     """
     snapshots = _snapshots(raw_playlist_files)
-    items = _by_snapshot(playlist_tracks, snapshots)
+    items = _numbered_items(playlist_tracks, snapshots)
     nowhere = F.lit(None).cast("int")
-    now = items.withColumns({"now": F.col("position"), "before": nowhere})
-    then = items.withColumns({"now": nowhere, "before": F.col("position"), "number": F.col("number") + 1})
+    now = items.withColumns({"now": F.col("position"), "before": nowhere, "snapshot": F.lit(NOW)})
+    then = items.withColumns(
+        {"now": nowhere, "before": F.col("position"), "snapshot": F.lit(BEFORE), "number": F.col("number") + 1}
+    )
     # An aggregate of the union is cheaper than a full self-join.
     both = (
-        now.unionByName(then)
-        .groupBy("playlist_id", "content_key", "number")
+        moved_by(now.unionByName(then), "content_key")
+        .groupBy("playlist_key", "content_key", "number")
         .agg(
-            F.max("now").alias("position"),
-            F.max("before").alias("previous_position"),
-            *[
-                F.coalesce(F.max(F.when(F.col("now").isNotNull(), F.col(name))), F.max(name)).alias(name)
-                for name in ITEM_ATTRIBUTES
-            ],
+            F.min("now").alias("position"),
+            F.min("before").alias("previous_position"),
+            F.max("is_track").alias("is_track"),
+            *[_now_or_before(name).alias(name) for name in ITEM_ATTRIBUTES],
         )
     )
     position, previous = F.col("position"), F.col("previous_position")
@@ -134,12 +136,12 @@ def playlist_changes(playlist_tracks: DataFrame, raw_playlist_files: DataFrame) 
     changed = broadcast_join(
         snapshots.where("previous_snapshot_date IS NOT NULL"),
         both.where(is_change),
-        ["playlist_id", "number"],
+        ["playlist_key", "number"],
         "inner",
     )
     return changed.withColumns(
         {
-            "playlist_key": hash64(F.col("playlist_id")),
+            "track_key": _track_key(),
             "change": F.when(previous.isNull(), "entered").when(position.isNull(), "left").otherwise("moved"),
             "places_up": previous - position,
             "days": F.datediff("snapshot_date", "previous_snapshot_date").cast("int"),
@@ -154,39 +156,46 @@ def playlist_track_tenure(playlist_tracks: DataFrame, raw_playlist_files: DataFr
         playlist_tracks: Whole table.
         raw_playlist_files: Whole table: the latest snapshot may have no items.
     """
-    snapshots = _snapshots(raw_playlist_files)
-    in_order = Window.partitionBy("playlist_id", "content_key").orderBy("number")
-    items = _by_snapshot(playlist_tracks, snapshots).withColumns(
-        {
-            "seen_at": F.col("snapshot_date").cast("timestamp"),
-            "is_entry": F.when(F.lag("number").over(in_order) == F.col("number") - 1, 0).otherwise(1),
-            "position_and_day": F.col("position").cast("bigint") * DAYS_LIMIT + F.unix_date("snapshot_date"),
-        }
+    number, before = F.col("number"), F.col("before")
+    in_order = Window.partitionBy("playlist_key", "content_key").orderBy("number")
+    items = (
+        moved_by(_numbered_items(playlist_tracks, _snapshots(raw_playlist_files)), "content_key")
+        .withColumn("before", F.lag("number").over(in_order))
+        .withColumns(
+            {
+                "seen_at": F.col("snapshot_date").cast("timestamp"),
+                "is_first": F.when(before == number, 0).otherwise(1),
+                "is_entry": F.when(before >= number - 1, 0).otherwise(1),
+                "position_and_day": F.col("position").cast("bigint") * DAYS_LIMIT + F.unix_date("snapshot_date"),
+            }
+        )
     )
-    tenures = items.groupBy("playlist_id", "content_key").agg(
+    tenures = items.groupBy("playlist_key", "content_key").agg(
         F.min("snapshot_date").alias("first_seen_on"),
         F.max("snapshot_date").alias("last_seen_on"),
-        F.count(F.lit(1)).cast("int").alias("days_on_list"),
+        F.sum("is_first").cast("int").alias("days_on_list"),
         F.sum("is_entry").cast("int").alias("entries"),
         F.min("position").alias("peak_position"),
         F.date_from_unix_date((F.min("position_and_day") % DAYS_LIMIT).cast("int")).alias("peak_on"),
-        F.max(F.when(F.col("is_latest"), F.col("position"))).alias("current_position"),
+        F.min(F.when(F.col("is_latest"), F.col("position"))).alias("current_position"),
         F.min("added_at").alias("added_at"),
+        F.max("is_track").alias("is_track"),
         *[latest(name, "seen_at").alias(name) for name in ITEM_ATTRIBUTES],
     )
     return tenures.withColumns(
-        {"playlist_key": hash64(F.col("playlist_id")), "is_current": F.col("current_position").isNotNull()}
+        {"track_key": _track_key(), "is_current": F.col("current_position").isNotNull()}
     ).select(*TABLES["playlist_track_tenure"].columns)
 
 
 def _snapshots(raw_playlist_files: DataFrame) -> DataFrame:
-    """One row per playlist and snapshot: `number` from 1, `previous_snapshot_date`, `is_latest`."""
+    """One row per playlist and snapshot: `playlist_key`, `number` from 1, `previous_snapshot_date`, `is_latest`."""
     by_day = Window.partitionBy("playlist_id").orderBy("snapshot_date")
     return (
         raw_playlist_files.where("status = 'read'")
         .select("playlist_id", "snapshot_date")
         .withColumns(
             {
+                "playlist_key": hash64(F.col("playlist_id")),
                 "number": F.row_number().over(by_day),
                 "previous_snapshot_date": F.lag("snapshot_date").over(by_day),
                 "is_latest": F.lead("snapshot_date").over(by_day).isNull(),
@@ -195,17 +204,30 @@ def _snapshots(raw_playlist_files: DataFrame) -> DataFrame:
     )
 
 
-def _by_snapshot(playlist_tracks: DataFrame, snapshots: DataFrame) -> DataFrame:
-    """One row per playlist, snapshot and content: first position and addition, names, the snapshot's `number`."""
-    items = (
-        playlist_tracks.where("content_key IS NOT NULL")
-        .withColumns(
-            {
-                "name": F.coalesce("track_name", "episode_name", F.lit(UNKNOWN)),
-                "artist_name": F.coalesce("artist_name", "show_name", F.lit(UNKNOWN)),
-            }
-        )
-        .groupBy("playlist_id", "snapshot_date", "content_key")
-        .agg(*[F.min(name).alias(name) for name in ("position", "added_at", *ITEM_ATTRIBUTES)])
+def _numbered_items(playlist_tracks: DataFrame, snapshots: DataFrame) -> DataFrame:
+    """Items with a content key, with the `number` of their snapshot; content may be in a snapshot several times."""
+    items = playlist_tracks.where("content_key IS NOT NULL").select(
+        "playlist_id",
+        "snapshot_date",
+        "content_key",
+        "content_type",
+        F.coalesce("track_name", "episode_name", F.lit(UNKNOWN)).alias("name"),
+        F.coalesce("artist_name", "show_name", F.lit(UNKNOWN)).alias("artist_name"),
+        F.col("track_key").isNotNull().cast("int").alias("is_track"),
+        "position",
+        "added_at",
     )
-    return broadcast_join(snapshots.drop("previous_snapshot_date"), items, ["playlist_id", "snapshot_date"], "inner")
+    numbered = broadcast_join(
+        snapshots.drop("previous_snapshot_date"), items, ["playlist_id", "snapshot_date"], "inner"
+    )
+    return numbered.drop("playlist_id")
+
+
+def _now_or_before(name: str) -> Column:
+    """Aggregate: the smallest text of the snapshot; where it has none, of the one before."""
+    return F.substring(F.min(F.concat_ws("", "snapshot", name)), 1 + len(NOW), MAX_NAME_LENGTH)
+
+
+def _track_key() -> Column:
+    """The content key is that of the track, for tracks."""
+    return F.when(F.col("is_track") > 0, F.col("content_key"))
