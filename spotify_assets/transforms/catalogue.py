@@ -30,12 +30,16 @@ def track_catalogue(playlist_tracks: DataFrame, track_metadata: DataFrame) -> Da
         *ATTRIBUTES,
         F.coalesce("fetched_at", F.lit("1970-01-01").cast("timestamp")).alias("seen_at"),
     )
+    # Most days describe a track as the day before did. The latest values of few rows are found in no time.
+    descriptions = (
+        from_responses.unionByName(from_playlists)
+        .groupBy("track_key", *SPELLING_COLUMNS, *ATTRIBUTES)
+        .agg(F.max("seen_at").alias("seen_at"))
+    )
     # Lists are grouped as text, which engines hash faster. The lists themselves pass through unchanged: Sail names
     # the elements of a list built here differently from the Delta table's, and fails to write it.
     text = {name: f"{name}_text" for name in LIST_COLUMNS}
-    tracks = from_responses.unionByName(from_playlists).withColumns(
-        {text[name]: F.array_join(name, SEPARATOR) for name in LIST_COLUMNS}
-    )
+    tracks = descriptions.withColumns({text[name]: F.array_join(name, SEPARATOR) for name in LIST_COLUMNS})
     spelling = [text.get(name, name) for name in SPELLING_COLUMNS]
     types = TABLES["track_catalogue"].spark_types
     return (
