@@ -271,6 +271,23 @@ def test_tenure(lists):
     }
 
 
+def test_what_is_on_a_list_several_times_has_its_first_place_and_counts_once_a_day(lists):
+    found = transforms.playlist_track_tenure(*lists({1: "BAA", 2: "AAB", 4: "B", 5: "BABA"})).where("name = 'A'")
+    columns = ("days_on_list", "entries", "peak_position", "peak_on", "current_position")
+    assert only(found.collect(), *columns) == [(3, 2, 0, day(2), 1)]
+
+
+def test_a_change_has_the_names_of_its_day_and_what_left_those_of_the_day_before(frame, tracks):
+    named = {on: track(name, id=id_of("x")) for on, name in enumerate(("Amen", "Zen"), 1)}
+    items = tracks(raw_items(1, named[1]), raw_items(2, track("B"), named[2]), raw_items(3, track("B")))
+    files = frame("raw_playlist_files", [raw_file(on) for on in (1, 2, 3)])
+    assert changes(items, files) == [
+        (2, "entered", "B", None, 0),
+        (2, "moved", "Zen", 0, 1),
+        (3, "left", "Zen", 1, None),
+    ]
+
+
 def test_what_is_gone_has_no_place_also_where_nothing_is_left(lists):
     for by_day in ({1: "AB", 2: "B"}, {1: "A", 2: ""}):
         rows = transforms.playlist_track_tenure(*lists(by_day)).where("name = 'A'").collect()
