@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
-from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from spotify_assets.lake.commits import carry_forward
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 # The log holds the input fingerprints of all windows; Delta's default retention of 30 days would drop those of a table
 # that is seldom written.
 TABLE_PROPERTIES = {"delta.logRetentionDuration": "interval 3650 days"}
+# Files that `deltalake` writes are two thirds of the size with it, and take no longer. Sail's are always Snappy.
+COMPRESSED = WriterProperties(compression="ZSTD", compression_level=3)
 # Delta's types, as its log has them, by Spark's.
 DELTA_TYPES: dict[str, Any] = {
     "string": "string",
@@ -303,7 +305,13 @@ class Lake:
 
     def write(self, table: str, rows: Any, **options: Any) -> None:
         """Write rows by `deltalake.write_deltalake`, to which the options are passed."""
-        write_deltalake(self.plain_uri(table), rows, storage_options=storage_options(self.uri), **options)
+        write_deltalake(
+            self.plain_uri(table),
+            rows,
+            storage_options=storage_options(self.uri),
+            writer_properties=COMPRESSED,
+            **options,
+        )
 
     def ensure(self, table: str) -> DeltaTable:
         """The table; created empty from the model where it doesn't exist.
