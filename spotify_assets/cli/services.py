@@ -34,7 +34,9 @@ GRACE_SECONDS = 15
 # Lines of a process that ended are read within this time.
 LOG_SECONDS = 1
 LOG_BYTES = 5_000_000
+PREFIX = "spotify-assets-ui-"
 CODE_SERVER = "code server"
+NEXT_CODE_SERVER = "next code server"
 # What a code server logs when somebody presses Reload in the UI: it does nothing else then. Its proxy, which would
 # start another one, takes 90 MB.
 RELOAD = "Reloading definitions from a code server launched via `dagster api grpc`"
@@ -43,14 +45,20 @@ RUN = "multiprocessing.spawn"
 STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 # Stops the process group that it reads once standard input closes, and so also when the UI is killed: Dagster's
 # processes would outlive it, keep its port, and go on starting runs.
+# It removes the folder that is its argument, unless it had to kill some: `liveness` tells by the socket that runs
+# without an end were on this machine.
 STOP_WITH_PARENT = f"""
-read group || exit
-cat >/dev/null
-kill -s TERM -- -$group || exit
-seconds=0
-while kill -s 0 -- -$group && [ $seconds -lt {GRACE_SECONDS} ]; do sleep 1; seconds=$((seconds + 1)); done
-kill -s KILL -- -$group
+if read group; then
+    cat >/dev/null
+    kill -s TERM -- -$group
+    seconds=0
+    while kill -s 0 -- -$group && [ $seconds -lt {GRACE_SECONDS} ]; do sleep 1; seconds=$((seconds + 1)); done
+    kill -s KILL -- -$group && exit
+fi
+rm -rf "$1"
 """
+# A socket's path may have 108 on Linux, and 104 on macOS.
+MOST_BYTES_OF_PATH = 100
 
 
 class Services:
@@ -63,17 +71,18 @@ class Services:
         self._port = port
         self._log = log
         self._tail: deque[str] = deque(maxlen=20)
-        self._folder = Path(tempfile.mkdtemp(prefix="spotify-assets-ui-"))
-        # A longer path would be too long for a socket.
+        self._folder = _folder_of_sockets()
+        # A link to the socket of the present code server, as another one takes its place.
         self._socket = self._folder / "grpc"
+        self._code_servers = 0
         self._workspace = self._folder / "workspace.yaml"
         [self._location] = yaml.safe_load(shipped("workspace.yaml").read_text())["load_from"]
         self._workspace.write_text(_workspace(self._location["python_module"]["location_name"], self._socket))
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._group = 0
-        self._watcher: subprocess.Popen[bytes] | None = None
+        self._watcher = self._watch()
         self._reload_wanted = threading.Event()
-        self._is_reloading = False
+        self._replaced: list[subprocess.Popen[bytes]] = []
         reading, self._writing = os.pipe()
         self._reader = threading.Thread(target=self._keep, args=(os.fdopen(reading, errors="replace"),), daemon=True)
         self._reader.start()
@@ -84,47 +93,53 @@ class Services:
         Raises:
             click.ClickException: One of them ended.
         """
-        self._watch()
-        self._start_code_server()
+        self._start_code_server(CODE_SERVER)
         while not self._listens():
             self.check()
             time.sleep(0.1)
+        self._link_newest()
         workspace = ["-w", str(self._workspace)]
         self._start("web server", "dagster_webserver", "-h", HOST, "-p", str(self._port), *workspace)
         self._start("daemon", "dagster._daemon", "run", *workspace)
 
-    def _start_code_server(self) -> None:
-        """Start the process that loads the definitions, evaluates sensors and starts runs."""
+    def _start_code_server(self, name: str) -> None:
+        """Start a process that loads the definitions, evaluates sensors and starts runs."""
+        self._code_servers += 1
         module = self._location["python_module"]
         self._start(
-            CODE_SERVER,
+            name,
             *("dagster", "api", "grpc", "--lazy-load-user-code", "--use-python-environment-entry-point"),
             "--inject-env-vars-from-instance",  # those in .env, which boto3 reads, too
-            *("--log-level", "warning", "--socket", str(self._socket)),
+            *("--log-level", "warning", "--socket", str(self._newest_socket)),
             *("--location-name", module["location_name"], "-m", module["module_name"]),
         )
 
     def check(self) -> None:
         """Raise ClickException if one of the processes ended: without it the others don't do their work."""
+        self._replaced = [server for server in self._replaced if server.poll() is None]
         for name, process in self._running.items():
-            if process.poll() is None:
-                continue
-            if name == CODE_SERVER and self._is_reloading:
-                self._is_reloading = False
-                self._start_code_server()
-            else:
+            if process.poll() is not None:
                 raise click.ClickException(f"Dagster's {name} ended{self._reason(process.returncode)}")
 
     def reload_if_wanted(self) -> None:
-        """End the code server if Reload was pressed in the UI, once no run is under way; `check` starts another one.
+        """Start another code server if Reload was pressed in the UI, and let it take the former one's place.
 
-        It ends when its runs have ended; a run that starts meanwhile isn't killed. The other processes notice by the
-        new server's id.
+        Both happen only while no run is under way, as a run can be canceled only by the server that started it. The
+        former one serves until the new one listens, so that runs can be started all the time, and then ends once the
+        runs have ended that started meanwhile. The other processes notice by the new server's id.
         """
+        if not (self._reload_wanted.is_set() or NEXT_CODE_SERVER in self._running):
+            return
         server = self._running[CODE_SERVER]
-        if self._reload_wanted.is_set() and not _has_runs(server.pid):
+        if _has_runs(server.pid):
+            return
+        if NEXT_CODE_SERVER not in self._running:
             self._reload_wanted.clear()
-            self._is_reloading = True
+            self._start_code_server(NEXT_CODE_SERVER)
+        elif self._listens():
+            self._link_newest()
+            self._running[CODE_SERVER] = self._running.pop(NEXT_CODE_SERVER)
+            self._replaced.append(server)
             server.terminate()
 
     def _reason(self, returncode: int) -> str:
@@ -146,11 +161,10 @@ class Services:
             deadline = time.monotonic() + GRACE_SECONDS
             while self._are_alive() and time.monotonic() < deadline:
                 time.sleep(0.1)
-        for process in self._running.values():
+        for process in (*self._running.values(), *self._replaced):
             process.wait()
-        if self._watcher is not None:
-            self._watcher.kill()
-            self._watcher.wait()
+        self._watcher.kill()
+        self._watcher.wait()
         os.close(self._writing)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -166,24 +180,35 @@ class Services:
             self._running[name] = process
             if not self._group:
                 self._group = process.pid
-                assert self._watcher
                 assert self._watcher.stdin
                 self._watcher.stdin.write(f"{self._group}\n".encode())
                 self._watcher.stdin.flush()
 
-    def _watch(self) -> None:
+    def _watch(self) -> subprocess.Popen[bytes]:
         with uninterrupted():
-            self._watcher = subprocess.Popen(
-                ["sh", "-c", STOP_WITH_PARENT],
+            return subprocess.Popen(
+                ["sh", "-c", STOP_WITH_PARENT, "sh", str(self._folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
 
+    @property
+    def _newest_socket(self) -> Path:
+        """Socket of the code server that was started last; it deletes it when it ends."""
+        return self._folder / str(self._code_servers)
+
     def _listens(self) -> bool:
+        """Whether the code server that was started last listens; it has loaded the definitions before."""
         with closing(socket.socket(socket.AF_UNIX)) as tried:
-            return tried.connect_ex(str(self._socket)) == 0
+            return tried.connect_ex(str(self._newest_socket)) == 0
+
+    def _link_newest(self) -> None:
+        """Let new connections go to the code server that was started last."""
+        link = self._folder / "link"
+        link.symlink_to(self._newest_socket.name)
+        link.replace(self._socket)
 
     def _keep(self, lines: IO[str]) -> None:
         with lines, closing(RotatingFileHandler(self._log, maxBytes=LOG_BYTES, backupCount=1)) as handler:
@@ -240,6 +265,15 @@ def stoppable() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _folder_of_sockets() -> Path:
+    """Create a folder in the temporary folder, or in /tmp if its path is too long for a socket's."""
+    folder = tempfile.mkdtemp(prefix=PREFIX)
+    if len(os.fsencode(f"{folder}/{'0' * 4}")) > MOST_BYTES_OF_PATH:
+        os.rmdir(folder)
+        folder = tempfile.mkdtemp(prefix=PREFIX, dir="/tmp")
+    return Path(folder)
 
 
 def _has_runs(code_server: int) -> bool:

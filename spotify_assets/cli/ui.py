@@ -31,8 +31,8 @@ def serve(home: Path, port: int, console: Console) -> None:
     """
     if _is_taken(port):
         raise click.ClickException(f"port {port} is in use; choose another: spotify-assets ui --port {port + 1}")
-    services = Services(port, home / "ui.log")
     with stoppable():
+        services = Services(port, home / "ui.log")
         try:
             with console.status("Starting Dagster"):
                 upkeep("prepare")

@@ -3,15 +3,25 @@
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import time
+from contextlib import closing
 
 import click
 import psutil
 import pytest
 
 from spotify_assets.cli import services as module
-from spotify_assets.cli.services import CODE_SERVER, RELOAD, STOP_WITH_PARENT, Services, stoppable, uninterrupted
+from spotify_assets.cli.services import (
+    CODE_SERVER,
+    NEXT_CODE_SERVER,
+    RELOAD,
+    STOP_WITH_PARENT,
+    Services,
+    stoppable,
+    uninterrupted,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -20,9 +30,7 @@ pytestmark = pytest.mark.integration
 def services(tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     with stoppable():
-        made = Services(0, tmp_path / "ui.log")
-        made._watch()
-        yield made
+        yield Services(0, tmp_path / "ui.log")
 
 
 def test_a_process_that_ends_is_told_by_its_last_line(services, tmp_path):
@@ -43,13 +51,27 @@ def test_all_are_in_one_group_that_is_stopped(services):
     assert not any(map(psutil.pid_exists, started))
 
 
-def test_the_group_ends_with_the_input_of_its_watcher():
-    group = subprocess.Popen(["sh", "-c", "trap '' TERM; sleep 60"], process_group=0)
-    watcher = subprocess.Popen(
-        ["sh", "-c", STOP_WITH_PARENT.replace("-lt 15", "-lt 1")], stdin=subprocess.PIPE, start_new_session=True
+@pytest.mark.parametrize(("trap", "end", "is_left"), [("''", signal.SIGKILL, True), ("-", signal.SIGTERM, False)])
+def test_the_group_ends_with_the_input_of_its_watcher(tmp_path, trap, end, is_left):
+    """The folder is left if a process had to be killed."""
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    group = subprocess.Popen(
+        ["sh", "-c", f"trap {trap} TERM; echo; sleep 60"], process_group=0, stdout=subprocess.PIPE
     )
-    watcher.communicate(f"{group.pid}\n".encode())
-    assert group.wait() == -signal.SIGKILL
+    assert group.stdout
+    group.stdout.readline()
+    watcher = subprocess.Popen(
+        ["sh", "-c", STOP_WITH_PARENT.replace("-lt 15", "-lt 2"), "sh", str(folder)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert watcher.stdin
+    watcher.stdin.write(f"{group.pid}\n".encode())
+    watcher.stdin.close()
+    assert group.wait() == -end
+    watcher.wait()
+    assert folder.exists() == is_left
 
 
 def test_a_signal_waits_until_a_start_is_noted():
@@ -66,24 +88,46 @@ def test_a_signal_waits_until_a_start_is_noted():
     assert noted == ["started"]
 
 
-def test_reload_replaces_the_code_server_once_no_run_is_under_way(services, monkeypatch):
+def test_reload_starts_another_code_server_before_the_former_one_ends(services, monkeypatch):
     has_runs = [True]
     monkeypatch.setattr(module, "_has_runs", lambda pid: has_runs[0])
-    monkeypatch.setattr(services, "_start_code_server", lambda: services._start(CODE_SERVER, "http.server", "0"))
+    monkeypatch.setattr(services, "_listens", lambda: False)
     services._start("daemon", "http.server", "0")
-    services._start_code_server()
+    services._start(CODE_SERVER, "http.server", "0")
     first = services._running[CODE_SERVER]
     os.write(services._writing, f"WARNING - {RELOAD} ...\n".encode())
     assert services._reload_wanted.wait(10)
     services.reload_if_wanted()
-    time.sleep(0.5)
-    assert first.poll() is None
+    assert NEXT_CODE_SERVER not in services._running  # a run is under way
+    has_runs[0] = False
+    services.reload_if_wanted()
+    second = services._running[NEXT_CODE_SERVER]
+    services.reload_if_wanted()
+    assert first.poll() is None  # the second one doesn't listen
+    monkeypatch.setattr(services, "_listens", lambda: True)
+    has_runs[0] = True
+    services.reload_if_wanted()
+    assert first.poll() is None  # a run has started meanwhile
     has_runs[0] = False
     services.reload_if_wanted()
     first.wait()
     services.check()
-    assert services._running[CODE_SERVER].pid != first.pid
+    assert services._running[CODE_SERVER] is second
+    assert NEXT_CODE_SERVER not in services._running
+    assert services._socket.readlink().name == services._newest_socket.name
     services.stop()
+
+
+def test_a_socket_is_in_tmp_if_the_temporary_folder_has_a_long_path(tmp_path, monkeypatch):
+    for name in ("short", "x" * 100):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path / name))
+        folder = module._folder_of_sockets()
+        with closing(socket.socket(socket.AF_UNIX)) as made:
+            made.bind(str(folder / "1"))
+        (folder / "1").unlink()
+        folder.rmdir()
+        assert not list((tmp_path / name).iterdir())
 
 
 def test_runs_are_found_among_the_children_of_the_code_server():

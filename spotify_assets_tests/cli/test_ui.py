@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import dagster as dg
 import psutil
@@ -123,11 +124,15 @@ def test_what_it_started_ends_when_it_is_killed(script):
     process = start(free_port())
     wait_for(lambda: "http://" in output.read_text(), "the address")
     children = process.children(recursive=True)
+    [watcher] = [child for child in process.children() if child.name() == "sh"]
+    folder = Path(watcher.cmdline()[-1])
+    assert (folder / "grpc").is_socket()
     process.kill()
     wait_for(
         lambda: all(not child.is_running() or child.status() == psutil.STATUS_ZOMBIE for child in children),
         "the end of its children",
     )
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(
