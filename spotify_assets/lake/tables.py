@@ -443,7 +443,7 @@ class Lake:
             try:
                 self.write(
                     table,
-                    pa.RecordBatchReader.from_batches(TABLES[table].arrow_schema, _produce(rows(), failures)),
+                    pa.RecordBatchReader.from_batches(TABLES[table].arrow_schema, _produce(iter(rows()), failures)),
                     mode="overwrite",
                     predicate=predicate,
                     commit_properties=CommitProperties(custom_metadata=custom) if custom else None,
