@@ -31,9 +31,10 @@ def serve(home: Path, port: int, console: Console) -> None:
     """
     if _is_taken(port):
         raise click.ClickException(f"port {port} is in use; choose another: spotify-assets ui --port {port + 1}")
+    services: Services | None = None
     with stoppable():
-        services = Services(port, home / "ui.log")
         try:
+            services = Services(port, home / "ui.log")
             with console.status("Starting Dagster"):
                 upkeep("prepare")
                 services.start()
@@ -46,8 +47,9 @@ def serve(home: Path, port: int, console: Console) -> None:
         except KeyboardInterrupt:
             console.print("Stopped.")
         finally:
-            services.stop()
-            upkeep("fail-interrupted")
+            if services is not None:  # else a signal came first; its watcher removes its folder
+                services.stop()
+                upkeep("fail-interrupted")
 
 
 def _print_runs(services: Services, home: Path, url: str, console: Console) -> None:

@@ -74,6 +74,12 @@ def test_the_group_ends_with_the_input_of_its_watcher(tmp_path, trap, end, is_le
     assert folder.exists() == is_left
 
 
+def test_the_watcher_removes_the_folder_of_a_ui_that_is_killed_before_its_services_start(services):
+    assert services._folder.exists()
+    services._watcher.communicate()
+    assert not services._folder.exists()
+
+
 def test_a_signal_waits_until_a_start_is_noted():
     noted = []
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import dagster as dg
 import psutil
@@ -108,11 +107,13 @@ def test_it_serves_tells_runs_and_ends_with_all_that_it_started(script):
     assert stopped == "Stopped."
 
 
+@pytest.mark.parametrize("amid", [0, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_it_stops_while_it_starts(script, number):
+def test_it_stops_while_it_starts(script, number, amid):
+    """With more than so many processes: the first one is the watcher."""
     start, output = script
     process = start(free_port())
-    children = wait_for(lambda: process.children(recursive=True), "a service")
+    children = wait_for(lambda: (found := process.children(recursive=True))[amid:] and found, "a service")
     process.send_signal(number)
     wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "the end")
     assert [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
@@ -124,15 +125,11 @@ def test_what_it_started_ends_when_it_is_killed(script):
     process = start(free_port())
     wait_for(lambda: "http://" in output.read_text(), "the address")
     children = process.children(recursive=True)
-    [watcher] = [child for child in process.children() if child.name() == "sh"]
-    folder = Path(watcher.cmdline()[-1])
-    assert (folder / "grpc").is_socket()
     process.kill()
     wait_for(
         lambda: all(not child.is_running() or child.status() == psutil.STATUS_ZOMBIE for child in children),
         "the end of its children",
     )
-    assert not folder.exists()
 
 
 @pytest.mark.parametrize(
