@@ -1,10 +1,10 @@
 """Dagster's processes as one group; test_ui.py runs them."""
 
-import multiprocessing
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from contextlib import closing
 
@@ -56,9 +56,10 @@ def test_the_group_ends_with_the_input_of_its_watcher(tmp_path, trap, end, is_le
     """The folder is left if a process had to be killed."""
     folder = tmp_path / "a folder"
     folder.mkdir()
-    group = subprocess.Popen(
-        ["sh", "-c", f"trap {trap} TERM; echo; sleep 60"], process_group=0, stdout=subprocess.PIPE
-    )
+    with stoppable():  # as `Services` starts it: signals that this process ignores, its children would ignore, too
+        group = subprocess.Popen(
+            ["sh", "-c", f"trap {trap} TERM; echo; sleep 60"], process_group=0, stdout=subprocess.PIPE
+        )
     assert group.stdout
     group.stdout.readline()
     watcher = subprocess.Popen(
@@ -136,12 +137,27 @@ def test_a_socket_is_in_tmp_if_the_temporary_folder_has_a_long_path(tmp_path, mo
         assert not list((tmp_path / name).iterdir())
 
 
+SERVER = """
+import multiprocessing, sys, time
+run = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+print(flush=True)
+sys.stdin.readline()
+run.start()
+print(flush=True)
+sys.stdin.readline()
+run.kill()
+"""
+
+
 def test_runs_are_found_among_the_children_of_the_code_server():
-    run = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
-    assert not module._has_runs(os.getpid())
-    run.start()
-    try:
-        assert module._has_runs(os.getpid())
-    finally:
-        run.kill()
-        run.join()
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdin
+        assert server.stdout
+        server.stdout.readline()
+        assert not module._has_runs(server.pid)
+        server.stdin.write("start\n")
+        server.stdin.flush()
+        server.stdout.readline()
+        assert module._has_runs(server.pid)
