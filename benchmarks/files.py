@@ -3,9 +3,8 @@
 Polls: twenty thousand files of recent plays of one listener, one an hour, each with the few plays since the one
 before. Playlists: a hundred playlists of a hundred tracks, captured daily for half a year, in each of which a track
 changes each day. Each is synced for the first time, then with the next file or day, and with nothing to do, by
-`spotify-assets sync`, which publishes to the DuckDB file. Compared with the same syncs of as many plays in one
-file, and of one capture of each
-playlist.
+`spotify-assets sync`, which publishes to the DuckDB file. Compared with the same syncs of as many plays in one file,
+and of one capture of each playlist.
 """
 
 import argparse
