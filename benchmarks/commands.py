@@ -6,7 +6,6 @@ least of several runs, taken in turns.
 """
 
 import argparse
-import os
 import resource
 import subprocess
 import sys
@@ -89,18 +88,12 @@ def _costs(processes: dict[str, list[str]], place: Path) -> dict[str, Cost]:
 
 
 def _cost(arguments: list[str], place: Path) -> Cost:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SPOTIFY_ASSETS_")}
-    places = {
-        "DAGSTER_HOME": str(place / "dagster"),
-        "SPOTIFY_ASSETS_LANDING_URI": str(place / "landing"),
-        "SPOTIFY_ASSETS_LAKE_URI": str(place / "lake"),
-    }
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     subprocess.run(
         [sys.executable, *arguments],
         cwd=place,
-        env=inherited | {"PYTHONPATH": str(measure.PROJECT)} | places,
+        env=measure.inherited() | measure.places(place),
         stdout=subprocess.DEVNULL,
         check=True,
     )

@@ -67,12 +67,7 @@ def main() -> None:
 
 
 def _row(case: Case, folder: Path) -> str:
-    places = {
-        "DAGSTER_HOME": str(folder / "dagster"),
-        "SPOTIFY_ASSETS_LANDING_URI": str(folder / "landing"),
-        "SPOTIFY_ASSETS_LAKE_URI": str(folder / "lake"),
-        "SPOTIFY_ASSETS_WAREHOUSE": str(folder / "warehouse.duckdb"),
-    }
+    places = measure.published(folder)
     case.make(folder / "landing", folder / "more")
     first = measure.require(["-m", "spotify_assets", "sync"], folder, **places)
     shutil.copytree(folder / "more", folder / "landing", dirs_exist_ok=True)

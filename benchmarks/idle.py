@@ -78,13 +78,10 @@ def _row(name: str, share: Share) -> str:
 @contextmanager
 def _ui(place: Path) -> Iterator[psutil.Process]:
     """`spotify-assets ui` in `place`, once it serves."""
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("SPOTIFY_ASSETS_", "DAGSTER"))
-    }
     process = subprocess.Popen(
         [sys.executable, "-m", "spotify_assets", "ui", "--port", str(free_port())],
         cwd=place,
-        env=inherited | {"PYTHONPATH": str(measure.PROJECT)},
+        env=measure.inherited(),
         stdout=subprocess.PIPE,
         text=True,
     )

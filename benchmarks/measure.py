@@ -49,9 +49,6 @@ def run(arguments: list[str], folder: Path, seconds_limit: float = SECONDS_LIMIT
 
     Resident memory includes mapped files, and counts memory shared between processes once per process.
     """
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("SPOTIFY_ASSETS_", "DAGSTER"))
-    }
     log = folder / "log.txt"
     os.sync()  # so that pending writes don't slow the command down
     with log.open("wb") as sink:
@@ -59,7 +56,7 @@ def run(arguments: list[str], folder: Path, seconds_limit: float = SECONDS_LIMIT
         process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=folder,
-            env=inherited | {"PYTHONPATH": str(PROJECT), "RUST_LOG": "error"} | environment,
+            env=inherited() | environment,
             stdout=sink,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -76,6 +73,26 @@ def run(arguments: list[str], folder: Path, seconds_limit: float = SECONDS_LIMIT
         failure = "ran out of memory" if is_memory else FAILED
     is_late = failure is not None and failure.startswith(OUT_OF_TIME)
     return Finished(seconds, peak, failure, text, seconds_limit if is_late else None)
+
+
+def inherited() -> dict[str, str]:
+    """Environment variables for processes of this project: those of this process, without the project's settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SPOTIFY_ASSETS_", "DAGSTER"))}
+    return kept | {"PYTHONPATH": str(PROJECT), "RUST_LOG": "error"}
+
+
+def places(folder: Path) -> dict[str, str]:
+    """Settings with which Dagster's instance, landing zone and lake are in the folder."""
+    return {
+        "DAGSTER_HOME": str(folder / "dagster"),
+        "SPOTIFY_ASSETS_LANDING_URI": str(folder / "landing"),
+        "SPOTIFY_ASSETS_LAKE_URI": str(folder / "lake"),
+    }
+
+
+def published(folder: Path) -> dict[str, str]:
+    """As `places`, and the DuckDB file is there, too."""
+    return places(folder) | {"SPOTIFY_ASSETS_WAREHOUSE": str(folder / "warehouse.duckdb")}
 
 
 def require(arguments: list[str], folder: Path, **environment: str) -> Finished:

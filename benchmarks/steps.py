@@ -72,13 +72,7 @@ def _make_poll(made: Path) -> None:
 
 
 def _sync(place: Path, at_once: int) -> Measured:
-    places = {
-        "DAGSTER_HOME": str(place / "dagster"),
-        "SPOTIFY_ASSETS_LANDING_URI": str(place / "landing"),
-        "SPOTIFY_ASSETS_LAKE_URI": str(place / "lake"),
-        "SPOTIFY_ASSETS_WAREHOUSE": str(place / "warehouse.duckdb"),
-        "SPOTIFY_ASSETS_CONCURRENT_TABLES": str(at_once),
-    }
+    places = measure.published(place) | {"SPOTIFY_ASSETS_CONCURRENT_TABLES": str(at_once)}
     before = _steps(place / "dagster")
     finished = measure.require(["-m", "spotify_assets", "sync"], place, **places)
     steps = {key: seconds - before.get(key, 0) for key, seconds in _steps(place / "dagster").items()}

@@ -98,10 +98,6 @@ def dagster_share(folder: Path, plays: int, repeats: int) -> DagsterShare:
 
 def run(what: str, folder: Path, **environment: str) -> tuple[dict[str, float], int]:
     """Run `benchmarks.sync_job` in a process of its own; return seconds by part, and peak memory in bytes."""
-    places = {
-        "DAGSTER_HOME": str(folder / "dagster"),
-        "SPOTIFY_ASSETS_LANDING_URI": str(folder / "landing"),
-        "SPOTIFY_ASSETS_LAKE_URI": str(folder / "lake"),
-    }
-    finished = measure.require(["-m", "benchmarks.sync_job", what, "result.json"], folder, **places | environment)
+    variables = measure.places(folder) | environment
+    finished = measure.require(["-m", "benchmarks.sync_job", what, "result.json"], folder, **variables)
     return json.loads((folder / "result.json").read_text()), finished.peak_bytes

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import click
+
 from spotify_assets.cli.terminal import plain
 from spotify_assets.cli.upkeep import upkeep
 
@@ -57,8 +59,15 @@ def format_ended(run: Mapping[str, Any]) -> str:
     took = f" after {_duration(end - start)}" if start and end else ""
     line = f"[dim]{ended:%H:%M:%S}[/] {plain(describe_run(run))}: {ENDED[run['status']]}{took}"
     if run["status"] == FAILURE:
-        line += f": {plain(upkeep('why-failed', run['runId']))}"
+        line += f": {plain(_why_failed(run['runId']))}"
     return line
+
+
+def _why_failed(run: str) -> str:
+    try:
+        return upkeep("why-failed", run)
+    except click.ClickException as error:  # the UI goes on
+        return f"the reason can't be read now ({error.message}); the UI has it"
 
 
 def describe_run(run: Mapping[str, Any]) -> str:

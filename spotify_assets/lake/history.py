@@ -19,8 +19,8 @@ def history(table: DeltaTable, limit: int | None = None) -> list[dict[str, Any]]
     """Information about the latest commits, as in the log, with their `version`; the latest first.
 
     Versions are counted as `DeltaTable.history` of delta-rs 1.6 does it: an entry without information is passed over,
-    and those before it count one more. That itself lists the log before it reads an entry, and takes 4 ms, in which no
-    other thread of Python runs; and it is empty for a table below a folder with `#` or `?` in its name.
+    and those before it count one more. It isn't used: it lists the log before it reads an entry, lets no other
+    thread of Python run meanwhile, and finds nothing for a table below a folder with `#` or `?` in its name.
 
     Raises:
         DamagedTableError: An entry is garbled. With a checkpoint after it, the table can be opened all the same.

@@ -5,6 +5,7 @@ import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import click
 import pytest
 
 from spotify_assets.cli import run_lines
@@ -39,6 +40,15 @@ def test_a_run_that_failed_says_why_in_one_line(monkeypatch):
     assert line(run(tables=["broken"], status="FAILURE")) == (
         r"broken: [red]failed[/] after 1 min 15 s: ('why-failed', '1'): \[this] went wrong"
     )
+
+
+def test_a_reason_that_cannot_be_read_does_not_end_the_ui(monkeypatch):
+    def locked(*_):
+        raise click.ClickException("database is locked")
+
+    monkeypatch.setattr(run_lines, "upkeep", locked)
+    told = "the reason can't be read now (database is locked); the UI has it"
+    assert line(run(tables=["broken"], status="FAILURE")).endswith(f"after 1 min 15 s: {told}")
 
 
 def test_many_tables_are_counted_and_a_range_is_told():
