@@ -13,7 +13,7 @@ from deltalake.exceptions import CommitFailedError
 
 from spotify_assets.lake import commits
 from spotify_assets.lake.damage import DamagedTableError
-from spotify_assets.lake.tables import COMPRESSED, Lake
+from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
 from spotify_assets.retry import COMPACTION_CONFLICT, retry
 from spotify_assets.storage import storage_at
@@ -104,7 +104,7 @@ def table_size(lake: Lake, table: str) -> TableSize:
 def _compact(lake: Lake, table: str) -> None:
     def compact() -> None:
         delta = lake.ensure(table)
-        delta.optimize.compact(commit_properties=commits.carry_forward(delta), writer_properties=COMPRESSED)
+        delta.optimize.compact(commit_properties=commits.carry_forward(delta))
 
     retry(compact, COMPACTION_CONFLICT, CommitFailedError)
 

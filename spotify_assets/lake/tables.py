@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 # The log holds the input fingerprints of all windows; Delta's default retention of 30 days would drop those of a table
 # that is seldom written.
 TABLE_PROPERTIES = {"delta.logRetentionDuration": "interval 3650 days"}
-# Files that `deltalake` writes are two thirds of the size with it, and take no longer. Sail's are always Snappy.
+# Files are two thirds of the size with it, and take no longer to write. Sail's are always Snappy.
 COMPRESSED = WriterProperties(compression="ZSTD", compression_level=3)
 # Delta's types, as its log has them, by Spark's.
 DELTA_TYPES: dict[str, Any] = {

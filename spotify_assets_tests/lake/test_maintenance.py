@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from deltalake import CommitProperties
-from pyarrow import parquet
 
 from spotify_assets.definitions import definitions
 from spotify_assets.lake import commits, maintenance
@@ -72,14 +71,6 @@ def test_small_files_of_a_month_become_one_and_nothing_is_stale(fragmented):
     assert done.after.files == done.before.files + 1  # nothing is removed before its time
     assert fragmented.everything() == before
     assert not staleness.stale(fragmented.lake, fragmented.settings)
-
-
-def test_files_of_deltalake_are_compressed_by_zstandard(fragmented):
-    of_plays(fragmented)
-    for table in ("raw_plays", "plays"):
-        for uri in fragmented.lake.open(table).file_uris():
-            row_group = parquet.read_metadata(uri).row_group(0)
-            assert {row_group.column(number).compression for number in range(row_group.num_columns)} == {"ZSTD"}
 
 
 def test_a_compaction_carries_the_state_of_windows_forward(fragmented):

@@ -44,6 +44,13 @@ def replace(lake, *names, **options):
     lake.replace("dim_listener", lambda: iter(listeners(*names).to_batches()), **options)
 
 
+def test_files_are_compressed_by_zstandard(lake):
+    replace(lake, "anna")
+    [file] = lake.ensure("dim_listener").file_uris()
+    row_group = parquet.read_metadata(file).row_group(0)
+    assert {row_group.column(number).compression for number in range(row_group.num_columns)} == {"ZSTD"}
+
+
 def test_what_rows_raise_is_raised_and_nothing_committed(lake):
     replace(lake, "anna")
 
