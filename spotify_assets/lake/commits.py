@@ -11,14 +11,15 @@ upstream table last wrote the window.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
+from dateutil.relativedelta import relativedelta
 from deltalake import CommitProperties, DeltaTable
 
 from spotify_assets.lake.history import history
-from spotify_assets.model import LAYOUT_COLUMN
+from spotify_assets.model.columns import LAYOUTS
 from spotify_assets.windows import TimeWindow
 
 WHOLE = "whole"
@@ -83,7 +84,7 @@ def window_states(table: DeltaTable | None) -> TableState:
         entry = _parse_metadata(commit)
         if entry is None:
             # Another program wrote to the table and may have changed any window, or written others.
-            names = {*state, *_uncovered_months(table, state)}
+            names = {*state, *_uncovered_periods(table, state)}
             state = {name: WindowState(None, f"{identity}:{version}") for name in names}
         else:
             state = _apply_commit(state, entry, f"{identity}:{version}{_suffix(entry)}")
@@ -119,18 +120,19 @@ def _may_change_rows(commit: Mapping[str, Any]) -> bool:
     return operation not in OPERATIONS_WITHOUT_CHANGES
 
 
-def _uncovered_months(table: DeltaTable, state: TableState) -> Iterator[str]:
-    """Windows with rows of which nothing is known: the whole table, or its months that meet no known window."""
-    if not table.metadata().partition_columns:
+def _uncovered_periods(table: DeltaTable, state: TableState) -> Iterator[str]:
+    """Windows with rows of which nothing is known: the whole table, or its months or years without a known window."""
+    layouts = table.metadata().partition_columns
+    if not layouts:
         yield WHOLE
         return
+    length = relativedelta(years=1) if LAYOUTS.get(layouts[0]) == "year" else relativedelta(months=1)
     for partition in table.partitions():
-        month = str(partition.get(LAYOUT_COLUMN))
         try:
-            start = date.fromisoformat(month)
+            start = date.fromisoformat(str(partition.get(layouts[0])))
         except ValueError:
             continue
-        end = (start.replace(day=1) + timedelta(days=31)).replace(day=1)
+        end = start.replace(day=1) + length
         windows = (name.partition("/") for name in state if name != WHOLE)
         if not any(first < f"{end}" and last > f"{start}" for first, _, last in windows):
             yield f"{start}/{end}"

@@ -25,7 +25,7 @@ from spotify_assets.lake.damage import (
     translate_log_errors,
 )
 from spotify_assets.lake.history import history
-from spotify_assets.model import LAYOUT_COLUMN, TABLES
+from spotify_assets.model import TABLES
 from spotify_assets.retry import COMMIT_CONFLICT, retry
 from spotify_assets.storage import Bucket, engine_environment, is_s3, plain_path, storage_at, storage_options
 from spotify_assets.storage.base import Opener
@@ -299,8 +299,8 @@ class Lake:
     def _open_version(self, table: str, version: int | None) -> DeltaTable:
         opened = _OpenedTable(self.plain_uri(table), version=version, storage_options=storage_options(self.uri))
         opened.known_commits = {}
-        window = TABLES[table].window_column
-        opened.pruned_by = (LAYOUT_COLUMN, window) if window else ()
+        model = TABLES[table]
+        opened.pruned_by = (model.layout_column, model.window) if model.is_partitioned else ()
         return opened
 
     def write(self, table: str, rows: Any, **options: Any) -> None:
@@ -319,7 +319,7 @@ class Lake:
         A table whose schema differs from the model's is emptied and gets the model's schema; its rows become stale
         and are recomputed.
         """
-        partition_by = [LAYOUT_COLUMN] if TABLES[table].window_column else None
+        partition_by = [TABLES[table].layout_column] if TABLES[table].is_partitioned else None
         current = self.open(table)
         if current is None:
             if not is_s3(self.uri):

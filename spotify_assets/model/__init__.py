@@ -22,7 +22,7 @@ from spotify_assets.model import (
     spoken,
 )
 from spotify_assets.model.columns import DECLARED
-from spotify_assets.model.tables import LAYOUT_COLUMN, PLAYS, SNAPSHOTS, LakeTable, upstream_first
+from spotify_assets.model.tables import PLAYS, SNAPSHOTS, LakeTable, upstream_first
 
 LAYERS = ("raw", "cleaned", "dimensions", "facts", "metrics")
 TABLES: dict[str, LakeTable] = {
@@ -31,7 +31,6 @@ TABLES: dict[str, LakeTable] = {
 
 __all__ = [
     "LAYERS",
-    "LAYOUT_COLUMN",
     "PLAYS",
     "SNAPSHOTS",
     "TABLES",

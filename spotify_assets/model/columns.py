@@ -33,6 +33,9 @@ NOT_APPLICABLE = "not_applicable"
 UNKNOWN_NUMBER = -1
 NOT_APPLICABLE_NUMBER = -2
 
+# Columns by which files of partitioned tables are laid out, and the period whose first day they are.
+LAYOUTS = {"month": "month", "year_start": "year"}
+
 # Why keys of names have one canonical key, in order of precedence; what links albums is their artist's canonical key.
 MERGED_BY = ("id", "isrc", "artist", "override")
 NOT_MERGED = ("none", UNKNOWN, NOT_APPLICABLE)
@@ -87,12 +90,12 @@ def table(
         comment: Description; the first sentence is the grain.
         parts: Columns and constraints.
         window: Column that decides a row's partition: a time for plays, a day for playlist snapshots; None for an
-            unpartitioned table. Files are laid out by the column `month`, which is added here, so that rewriting a
-            month touches no other month's files.
+            unpartitioned table. Files are laid out by `layout_column`; it and `month` are added here.
         landed: Folder of the landing zone that a raw table mirrors.
         library: Distribution whose version its rows depend on, as `scikit-learn`, and without which it is empty.
     """
-    laid_out = [required("month", DAY, f"First day of the UTC month of `{window}`")] if window else []
+    starts = [name for name in LAYOUTS if window and name in ("month", layout_column(layer))]
+    laid_out = [required(name, DAY, f"First day of the UTC {LAYOUTS[name]} of `{window}`") for name in starts]
     columns = [part for part in (*parts, *laid_out) if isinstance(part, ModelColumn)]
     checks = tuple(part for part in parts if isinstance(part, CheckConstraint))
     assert len(columns) + len(checks) == len(parts) + len(laid_out), f"{name} has parts that are neither"
@@ -101,6 +104,15 @@ def table(
     assert len(by_name) == len(columns), f"{name} has two columns of a name"
     DECLARED[name] = ModelTable(name, layer, comment, by_name, checks, window, landed, library)
     return DECLARED[name]
+
+
+def layout_column(layer: str) -> str:
+    """Column by which the files of a layer's partitioned tables are laid out.
+
+    By `month`, replacing a month touches no other month's files. Partial aggregates (of the metrics) are small, and
+    each table of all time reads all of their files, several times: they are by year.
+    """
+    return "year_start" if layer == "metrics" else "month"
 
 
 def canonical_columns(key_column: str, table_name: str, evidence: tuple[str, ...], what: str) -> list[ModelColumn]:

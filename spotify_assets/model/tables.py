@@ -2,19 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache, cached_property
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
-from spotify_assets.model.columns import DAY, DECLARED
+from spotify_assets.model.columns import DAY, DECLARED, LAYOUTS, layout_column
 from spotify_assets.model.declarations import ModelTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import sqlalchemy as sa
-
-# Column by which the files of partitioned tables are laid out: first day of the row's UTC month.
-LAYOUT_COLUMN = "month"
 
 # Kinds of partitions: periods of plays, days of playlist snapshots.
 PLAYS, SNAPSHOTS = "plays", "snapshots"
@@ -83,8 +81,33 @@ class LakeTable:
 
     @property
     def is_partitioned(self) -> bool:
-        """Whether it is written by time windows, and laid out by `LAYOUT_COLUMN`."""
+        """Whether it is written by time windows, and laid out by `layout_column`."""
         return self.window_column is not None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it is a partial aggregate: a partitioned table from which metrics are combined."""
+        return self.is_partitioned and self.layer == "metrics"
+
+    @property
+    def layout_column(self) -> str:
+        """Column by which the files of a partitioned table are laid out: the first day of a row's UTC month or year.
+
+        Raises:
+            ValueError: The table is not partitioned.
+        """
+        if not self.is_partitioned:
+            raise ValueError(f"{self.name} is not partitioned")
+        return layout_column(self.layer)
+
+    @property
+    def layout_period(self) -> str:
+        """The period of the files of a partitioned table: `month` or `year`."""
+        return LAYOUTS[self.layout_column]
+
+    def layout_start(self, day: date) -> date:
+        """Value of `layout_column` in the rows of a day (UTC)."""
+        return day.replace(day=1) if self.layout_period == "month" else day.replace(month=1, day=1)
 
     @cached_property
     def partitioning(self) -> str | None:

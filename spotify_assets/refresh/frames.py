@@ -17,7 +17,7 @@ from spotify_assets.lake import commits
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.maintenance import MaintenanceResult, maintain_lake
 from spotify_assets.lake.tables import Lake
-from spotify_assets.model import LAYOUT_COLUMN, PLAYS, TABLES, LakeTable
+from spotify_assets.model import PLAYS, TABLES, LakeTable
 from spotify_assets.refresh import lineage, staleness
 from spotify_assets.retry import COMMIT_CONFLICT, retry
 from spotify_assets.settings import Settings
@@ -250,18 +250,19 @@ class LakeFrames:
 
     def rows(self, name: str) -> int:
         """Number of rows in a table, from its log as it was read last: by `write`, in the version of its commit."""
-        return sum(_rows_by_month(self.lake.opened(name)).values())
+        return sum(self.lake.opened(name).get_add_actions(flatten=True)["num_records"].to_pylist())
 
     def rows_by_key(self, name: str, keys: Sequence[str]) -> dict[str, int]:
         """Number of rows by partition key.
 
-        Monthly plays are counted from the commit log, other partitions by reading the window column.
+        Months are counted from the commit log where files are of months, all others by reading the window column.
         """
         if not keys:
             return {}
         table, delta = TABLES[name], self.lake.opened(name)
-        if table.partitioning == PLAYS and self.settings.plays_grain == "monthly":
-            by_month = _rows_by_month(delta)
+        is_monthly = table.partitioning == PLAYS and self.settings.plays_grain == "monthly"
+        if is_monthly and table.layout_period == "month":
+            by_month = _rows_by_month(delta, table.layout_column)
             return {key: by_month.get(key, 0) for key in keys}
         column = table.window
         windows = windows_of(table, self.settings)
@@ -269,10 +270,11 @@ class LakeFrames:
         type_ = table.arrow_schema.field(column).type
         first, end = (pa.scalar(moment, UTC_TIME).cast(type_) for moment in (span.start, span.end))
         within = (pc.field(column) >= first) & (pc.field(column) < end)
-        times = delta.to_pyarrow_dataset().to_table(columns=[column], filter=within)[column].to_numpy()
-        times = times.astype("datetime64[us]")
         starts = np.array([windows[key].start.replace(tzinfo=None) for key in keys], "datetime64[us]")
-        counts = np.bincount(np.searchsorted(starts, times, side="right") - 1, minlength=len(keys))
+        counts = np.zeros(len(keys), int)
+        for batch in delta.to_pyarrow_dataset().to_batches(columns=[column], filter=within):
+            times = batch[column].to_numpy(zero_copy_only=False).astype("datetime64[us]")
+            counts += np.bincount(np.searchsorted(starts, times, side="right") - 1, minlength=len(keys))
         return dict(zip(keys, map(int, counts), strict=True))
 
 
@@ -304,11 +306,9 @@ def _fail_outside_window(table: LakeTable, span: TimeWindow, frame: "DataFrame")
     return frame.withColumn(column, checked)
 
 
-def _rows_by_month(delta: "DeltaTable") -> dict[str, int]:
-    """Rows by month from the commit log; all under one empty key where the table has no months."""
+def _rows_by_month(delta: "DeltaTable", layout_column: str) -> dict[str, int]:
+    """Rows by month from the commit log, of a table whose files are of months."""
     actions = pa.table(delta.get_add_actions(flatten=True))
-    month = f"partition.{LAYOUT_COLUMN}"
-    if month not in actions.column_names:
-        return {"": pc.sum(actions["num_records"]).as_py() or 0}
+    month = f"partition.{layout_column}"
     counted = actions.group_by(month).aggregate([("num_records", "sum")]).to_pylist()
     return {str(row[month]): row["num_records_sum"] for row in counted}

@@ -127,8 +127,7 @@ class Warehouse:
     def _viewed_files(self, lake: Lake, table: str, delta: DeltaTable) -> list[str]:
         """Absolute names of the files that the table is to be a view of, sorted; empty if it is to be a copy."""
         model = TABLES[table]
-        is_partial = model.layer == "metrics" and model.is_partitioned
-        if self.standalone or is_s3(lake.uri) or not (model.layer in VIEWED_LAYERS or is_partial):
+        if self.standalone or is_s3(lake.uri) or not (model.layer in VIEWED_LAYERS or model.is_partial):
             return []
         folder = _real_folder(lake, table)
         sizes = live_files(folder, delta)
@@ -455,7 +454,7 @@ class Warehouse:
         from spotify_assets.targets import ddl
 
         files = self._viewed_files(lake, refresh.table, refresh.delta(lake))
-        scan = parquet_scan(files, is_partitioned=TABLES[refresh.table].is_partitioned)
+        scan = parquet_scan(files, TABLES[refresh.table])
         connection.execute(f"CREATE VIEW {refresh.table} AS SELECT {columns} FROM {scan}")
         for comment in ddl.comment_statements(self._model.tables[refresh.table], ddl.DUCKDB):
             connection.execute(comment.replace("COMMENT ON TABLE", "COMMENT ON VIEW", 1))

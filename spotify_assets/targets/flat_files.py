@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from spotify_assets.escaping import FORMULA
 from spotify_assets.lake.tables import Lake
-from spotify_assets.model import LAYERS, LAYOUT_COLUMN, TABLES
+from spotify_assets.model import LAYERS, TABLES
 from spotify_assets.storage import Storage, StorageError, is_s3, storage_at, storage_options
 from spotify_assets.targets import ddl, publishing
 from spotify_assets.targets.publishing import PublishedState, PublishResult, Refresh, RowCount, TargetError
@@ -30,8 +30,9 @@ KEPT_EXPORTS = 3
 # In a bucket, an incomplete export counts as abandoned when nothing was written to it for this time; there is no lock.
 ABANDONED_AFTER = timedelta(hours=6)
 FORMAT_VERSION = "1"
-# Not the name of the column: pyarrow (and pandas) reject a column that is a date in the files and text in the path.
-FOLDER_KEY = "in_month"
+# Key of folders, `in_month` or `in_year`. Not the name of the column: pyarrow (and pandas) reject a column that is a
+# date in the files and text in the path.
+FOLDER_KEY = "in_{}"
 ISO = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -188,20 +189,24 @@ class FlatFiles:
         """Write the whole table as Parquet and as CSV; return its number of rows."""
         table = refresh.table
         dataset = refresh.rows(lake, all_rows=True)
-        months = self._months(refresh, lake) if TABLES[table].window_column else []
+        model, parts = TABLES[table], dict[str, pc.Expression]()
         rows = 0
         with self._local_file(f"{folder}/csv/{table}.csv") as file:
             _to_csv(TABLES[table].spark_types, dataset, file, neutralize_formulas=self.neutralize_formulas)
-        parts = {f"{FOLDER_KEY}={month}/{table}": pc.field(LAYOUT_COLUMN) == pa.scalar(month) for month in months}
+        if model.is_partitioned:
+            key, layout = FOLDER_KEY.format(model.layout_period), model.layout_column
+            starts = self._starts(refresh, lake)
+            parts = {f"{key}={start}/{table}": pc.field(layout) == pa.scalar(start) for start in starts}
         # An empty table gets a file, too, from which readers get its columns.
         for name, rows_of_part in parts.items() or [(table, None)]:
             with self._local_file(f"{folder}/parquet/{table}/{name}.parquet") as file:
                 rows += _to_parquet(table, dataset, rows_of_part, file)
         return rows
 
-    def _months(self, refresh: Refresh, lake: Lake) -> list[date]:
+    def _starts(self, refresh: Refresh, lake: Lake) -> list[date]:
+        """First days of the months or years with rows."""
         actions = pa.table(refresh.delta(lake).get_add_actions(flatten=True))
-        return sorted(set(actions[f"partition.{LAYOUT_COLUMN}"].to_pylist()))
+        return sorted(set(actions[f"partition.{TABLES[refresh.table].layout_column}"].to_pylist()))
 
     @contextmanager
     def _local_file(self, path: str) -> Iterator[Path]:

@@ -9,7 +9,7 @@ from deltalake import DeltaTable
 from spotify_assets.lake.copies import live_files
 from spotify_assets.lake.damage import translate_log_errors
 from spotify_assets.lake.tables import Lake
-from spotify_assets.model import LAYOUT_COLUMN, TABLES, LakeTable
+from spotify_assets.model import TABLES, LakeTable
 from spotify_assets.storage import is_s3
 
 # Settings with which a query reads what DuckDB has open and nothing else, and can't change that.
@@ -65,7 +65,7 @@ def connect_lake(
         elif files := parquet_files(lake, delta, TABLES[table]) if from_copies or not is_s3(lake.uri) else None:
             readable += files
             names = ", ".join(f'"{name}"' for name in TABLES[table].columns)
-            scan = parquet_scan(files, is_partitioned=TABLES[table].is_partitioned)
+            scan = parquet_scan(files, TABLES[table])
             try:
                 connection.execute(f"CREATE TEMP VIEW {table} AS SELECT {names} FROM {scan}")
             except duckdb.Error:
@@ -95,25 +95,27 @@ def parquet_files(lake: Lake, delta: DeltaTable, model: LakeTable) -> list[str] 
     """
     if delta.protocol().min_reader_version != 1:
         return None
-    partitions = [LAYOUT_COLUMN] if model.is_partitioned else []
+    partitions = [model.layout_column] if model.is_partitioned else []
     if [field.name for field in delta.schema().fields] != model.columns:
         return None
     if delta.metadata().partition_columns != partitions:
         return None
-    if partitions:
+    for layout in partitions:
         actions = delta.get_add_actions(flatten=True)
-        paths, months = actions["path"].to_pylist(), actions[f"partition.{LAYOUT_COLUMN}"].to_pylist()
-        if not all(path.startswith(f"{LAYOUT_COLUMN}={month}/") for path, month in zip(paths, months, strict=True)):
+        paths, starts = actions["path"].to_pylist(), actions[f"partition.{layout}"].to_pylist()
+        if not all(path.startswith(f"{layout}={start}/") for path, start in zip(paths, starts, strict=True)):
             return None
     if is_s3(lake.uri):
         return lake.local_files(live_files(lake.folder(model.name), delta)) or None
     return delta.file_uris() or None
 
 
-def parquet_scan(files: Iterable[str], *, is_partitioned: bool) -> str:
-    """DuckDB's scan of Parquet files that have the same columns."""
-    partition = f", hive_partitioning = true, hive_types = {{'{LAYOUT_COLUMN}': DATE}}" if is_partitioned else ""
-    return f"read_parquet({sql_list(files)}{partition})"
+def parquet_scan(files: Iterable[str], model: LakeTable) -> str:
+    """DuckDB's scan of Parquet files of a table, which have the same columns."""
+    options = ""
+    if model.is_partitioned:
+        options = f", hive_partitioning = true, hive_types = {{'{model.layout_column}': DATE}}"
+    return f"read_parquet({sql_list(files)}{options})"
 
 
 def sql_list(texts: Iterable[str]) -> str:

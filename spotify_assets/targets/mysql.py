@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from spotify_assets.lake.tables import Lake
-from spotify_assets.model import LAYOUT_COLUMN, TABLES
+from spotify_assets.model import TABLES
 from spotify_assets.retry import DATABASE, retry
 from spotify_assets.settings import Settings
 from spotify_assets.targets import ddl, publishing
@@ -224,9 +224,10 @@ class MySQL:
 def _mysql_metadata(tables: Sequence[str], names: Callable[[str], str] = str) -> sa.MetaData:
     model = ddl.build_metadata(tables, DIALECT, rename=names, retype=_mysql_type)
     for table in model.tables.values():
-        if TABLES[table.info["model"]].window_column:
-            sa.Index(f"{table.info['model']}_by_month", table.columns[LAYOUT_COLUMN])
-            sa.Index(f"{table.info['model']}_by_window", table.columns[TABLES[table.info["model"]].window])
+        source = TABLES[table.info["model"]]
+        if source.is_partitioned:
+            sa.Index(f"{source}_by_{source.layout_period}", table.columns[source.layout_column])
+            sa.Index(f"{source}_by_window", table.columns[source.window])
     ddl.published_windows_table(model, WINDOWS)
     return model
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import unquote
 
 from deltalake import DeltaTable
@@ -19,7 +19,7 @@ from deltalake.exceptions import DeltaError
 from spotify_assets.conditions import any_of
 from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
-from spotify_assets.model import LAYOUT_COLUMN, SNAPSHOTS, TABLES, upstream_first
+from spotify_assets.model import SNAPSHOTS, TABLES, LakeTable, upstream_first
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,28 +77,29 @@ class Span:
         until = f"{column} < {literal.format(self.end)}"
         return until if self.start is None else f"{column} >= {literal.format(self.start)} AND {until}"
 
-    def overlaps_month(self, month: date) -> bool:
-        """Whether the month that begins on the given day has days of the span."""
-        starts_before = self.start is None or month >= date.fromisoformat(self.start).replace(day=1)
-        return starts_before and month < date.fromisoformat(self.end)
+    def overlaps(self, model: LakeTable, start: date) -> bool:
+        """Whether the period of a table's files that begins on the given day has days of the span."""
+        starts_before = self.start is None or start >= model.layout_start(date.fromisoformat(self.start))
+        return starts_before and start < date.fromisoformat(self.end)
 
     def expression(self, table: str) -> "pc.Expression":
-        """Arrow filter of the table's rows in the span; also by month, so that files of other months are skipped."""
+        """Arrow filter of the table's rows in the span; also by the period of files, so that others are skipped."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        window, month = pc.field(TABLES[table].window), pc.field(LAYOUT_COLUMN)
-        type_ = TABLES[table].arrow_schema.field(TABLES[table].window).type
+        model = TABLES[table]
+        window, file_start = pc.field(model.window), pc.field(model.layout_column)
+        type_ = model.arrow_schema.field(model.window).type
 
         def at(day: date) -> "pa.Scalar":
             return pa.scalar(datetime(day.year, day.month, day.day, tzinfo=UTC), type_)
 
         end = date.fromisoformat(self.end)
-        within = (window < at(end)) & (month < pa.scalar(end))
+        within = (window < at(end)) & (file_start < pa.scalar(end))
         if self.start is None:
             return within
         start = date.fromisoformat(self.start)
-        return within & (window >= at(start)) & (month >= pa.scalar(start.replace(day=1)))
+        return within & (window >= at(start)) & (file_start >= pa.scalar(model.layout_start(start)))
 
     def __str__(self) -> str:
         return f"{self.start or 'the start'} to {self.end}"
@@ -149,15 +150,20 @@ class Refresh:
     def live_files(self, lake: Lake) -> tuple[list[str], int]:
         """Paths (relative to the lake) of the Parquet files of the refresh's version, and their number of rows.
 
-        Of a partitioned table, only files of months that overlap the spans; they may hold rows of other days.
+        Of a partitioned table, only files of periods that overlap the spans; they may hold rows of other days.
         """
         import pyarrow as pa
 
         actions = pa.table(self.delta(lake).get_add_actions(flatten=True)).to_pylist()
-        month = f"partition.{LAYOUT_COLUMN}"
-        live = [
-            one for one in actions if self.spans is None or any(span.overlaps_month(one[month]) for span in self.spans)
-        ]
+        model = TABLES[self.table]
+
+        def is_wanted(action: Mapping[str, Any]) -> bool:
+            if self.spans is None:
+                return True
+            start = action[f"partition.{model.layout_column}"]
+            return any(span.overlaps(model, start) for span in self.spans)
+
+        live = [one for one in actions if is_wanted(one)]
         folder = lake.folder(self.table)
         # Paths in the Delta log are URL-encoded.
         return sorted(f"{folder}/{unquote(one['path'])}" for one in live), sum(one["num_records"] for one in live)

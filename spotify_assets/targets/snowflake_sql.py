@@ -9,7 +9,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.compiler import DDLCompiler, IdentifierPreparer
 
-from spotify_assets.model import LAYOUT_COLUMN, TABLES
+from spotify_assets.model import TABLES
 from spotify_assets.settings import Settings
 from spotify_assets.storage import is_s3
 from spotify_assets.targets.publishing import PublishedState, Span, spans_predicate
@@ -163,7 +163,10 @@ def insert_statement(table: sa.Table, source: str, spans: Sequence[Span] | None,
     model = table.info["model"]
     window = TABLES[model].window_column
     names = [column_name(column.name) for column in table.columns]
-    values = [f"DATE_TRUNC('MONTH', {window})::DATE" if name == LAYOUT_COLUMN and window else name for name in names]
+    values = names
+    if window:
+        layout, period = TABLES[model].layout_column, TABLES[model].layout_period.upper()
+        values = [f"DATE_TRUNC('{period}', {window})::DATE" if name == layout else name for name in names]
     where = f" WHERE {spans_predicate(model, spans)}" if spans is not None else ""
     order = f" ORDER BY {window}" if window else ""
     return (
@@ -196,5 +199,5 @@ def create_view(question: str) -> str:
 
 
 def _file_columns(table: sa.Table) -> list[sa.Column]:
-    partitioned = TABLES[table.info["model"]].window_column is not None
-    return [column for column in table.columns if not (partitioned and column.name == LAYOUT_COLUMN)]
+    model = TABLES[table.info["model"]]
+    return [column for column in table.columns if not (model.is_partitioned and column.name == model.layout_column)]

@@ -19,6 +19,7 @@ from spotify_assets.transforms.metrics import (
     partition_start,
     sum_plays,
     sums,
+    with_layout,
 )
 from spotify_assets.transforms.sessions import in_sessions
 
@@ -39,12 +40,11 @@ def monthly_behaviour(plays: DataFrame, *, settings: Settings) -> DataFrame:
     used = ("listener", "play_id", "played_at", "started_at", "is_implausible", "month", "local_date", "ms_played")
     placed = in_sessions(
         plays.select(*used, *OF_A_PLAY, "is_stream", "skipped", partition_start(settings)),
-        ["month", "window_at", "listener", "is_implausible"],
+        ["window_at", "listener", "is_implausible"],
         settings,
     )
     position = F.when(F.col("is_implausible"), UNKNOWN).when(F.col("session") == 1, EDGE).otherwise(_position())
-    return placed.groupBy(
-        "month",
+    combinations = placed.groupBy(
         "window_at",
         "listener",
         F.year("local_date").alias("year"),
@@ -54,6 +54,7 @@ def monthly_behaviour(plays: DataFrame, *, settings: Settings) -> DataFrame:
         *[_flag_text(F.col(name)).alias(name) for name in ("shuffle", "offline", "incognito")],
         position.alias("position_in_session"),
     ).agg(*sum_plays(), *count_ends())
+    return with_layout(combinations)
 
 
 def monthly_play_lengths(plays: DataFrame, *, settings: Settings) -> DataFrame:
@@ -67,12 +68,13 @@ def monthly_play_lengths(plays: DataFrame, *, settings: Settings) -> DataFrame:
     bucket = F.least(seconds, F.lit(LAST_BUCKET)).cast("int").alias("second_bucket")
     tracks = plays.where("content_type = 'track'")
     year = F.year("local_date").alias("year")
-    return tracks.groupBy("month", partition_start(settings), "listener", year, bucket).agg(
+    buckets = tracks.groupBy(partition_start(settings), "listener", year, bucket).agg(
         F.count(F.lit(1)).alias("plays"),
         F.count_if("skipped").alias("skipped"),
         F.count("skipped").alias("skips_known"),
         F.count_if(F.col("reason_end") == FINISHED).alias("finished"),
     )
+    return with_layout(buckets)
 
 
 def listening_behaviour(

@@ -40,7 +40,7 @@ def daily_track_plays(plays: DataFrame, *, settings: Settings) -> DataFrame:
     album = album_key(F.col("artist_name"), F.col("album_name")).alias("album_key")
     date = F.col("local_date").alias("date")
     is_wrapped = (F.col("ms_played") > WRAPPED_MS) & ~F.coalesce("incognito", F.lit(False))
-    return tracks.groupBy("month", partition_start(settings), "listener", date, "recording_key", artist, album).agg(
+    days = tracks.groupBy(partition_start(settings), "listener", date, "recording_key", artist, album).agg(
         *sum_plays(),
         *_shuffle_measures(),
         *count_starts(),
@@ -50,6 +50,7 @@ def daily_track_plays(plays: DataFrame, *, settings: Settings) -> DataFrame:
         F.count_if(is_wrapped).alias("wrapped_plays"),
         *_played_range(),
     )
+    return with_layout(days)
 
 
 def hourly_listening(plays: DataFrame, *, settings: Settings) -> DataFrame:
@@ -60,8 +61,7 @@ def hourly_listening(plays: DataFrame, *, settings: Settings) -> DataFrame:
         settings: `plays_grain`, the length of a partition.
     """
     music = F.col("content_type") == "track"
-    return plays.groupBy(
-        "month",
+    hours = plays.groupBy(
         partition_start(settings),
         "listener",
         F.col("local_date").alias("date"),
@@ -83,6 +83,7 @@ def hourly_listening(plays: DataFrame, *, settings: Settings) -> DataFrame:
         F.count("incognito").alias("incognito_known"),
         *_implausible_measures(),
     )
+    return with_layout(hours)
 
 
 def daily_spoken_plays(plays: DataFrame, *, settings: Settings) -> DataFrame:
@@ -94,9 +95,10 @@ def daily_spoken_plays(plays: DataFrame, *, settings: Settings) -> DataFrame:
     """
     date, episode = F.col("local_date").alias("date"), F.col("content_key").alias("episode_key")
     spoken = plays.where("content_type <> 'track'")
-    return spoken.groupBy("month", partition_start(settings), "listener", date, episode).agg(
+    days = spoken.groupBy(partition_start(settings), "listener", date, episode).agg(
         *sum_plays(), *_completion_measures(), *_played_range()
     )
+    return with_layout(days)
 
 
 def monthly_content(plays: DataFrame, *, settings: Settings) -> DataFrame:
@@ -108,10 +110,8 @@ def monthly_content(plays: DataFrame, *, settings: Settings) -> DataFrame:
     """
     names = ("content_uri", "track_name", "artist_name", "album_name", "episode_name", "show_name")
     content_type = F.col("content_type")
-    return (
-        plays.groupBy(
-            "month", partition_start(settings), "listener", "content_type", "content_key", "recording_key", *names
-        )
+    content = (
+        plays.groupBy(partition_start(settings), "listener", "content_type", "content_key", "recording_key", *names)
         .agg(*sum_plays(), *_shuffle_measures(), *_played_range(), _first_play().alias("first_play"))
         .withColumns(
             {
@@ -125,6 +125,7 @@ def monthly_content(plays: DataFrame, *, settings: Settings) -> DataFrame:
         )
         .drop("first_play")
     )
+    return with_layout(content)
 
 
 def daily_listening(
@@ -223,6 +224,12 @@ def partition_start(settings: Settings) -> Column:
         day = "month" if settings.plays_grain == "monthly" else F.to_date("played_at")
         start = F.col(day).cast("timestamp") if isinstance(day, str) else day.cast("timestamp")
     return start.alias("window_at")
+
+
+def with_layout(rows: DataFrame) -> DataFrame:
+    """Add to a partial aggregate the first days of the month and the year of `window_at` (UTC)."""
+    day = F.to_date("window_at")
+    return rows.withColumns({"month": F.trunc(day, "month"), "year_start": F.trunc(day, "year")})
 
 
 def known_share(measure: str) -> Column:

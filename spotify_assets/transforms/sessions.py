@@ -13,10 +13,10 @@ from spotify_assets.model.columns import DELIBERATE_STARTS, NOT_APPLICABLE_NUMBE
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.joins import union_by_name
 from spotify_assets.transforms.keys import album_key, artist_key, track_only_key
-from spotify_assets.transforms.metrics import FINISHED, partition_start, sums
+from spotify_assets.transforms.metrics import FINISHED, partition_start, sums, with_layout
 from spotify_assets.transforms.plays import local_time
 
-PARTITION = ("month", "window_at", "listener")
+PARTITION = ("window_at", "listener")
 
 ALBUM_RUN_PLAYS = 5
 BINGE_PLAYS = 5
@@ -46,7 +46,7 @@ def session_parts(plays: DataFrame, *, settings: Settings) -> DataFrame:
         settings: `plays_grain`, the length of a partition; `session_gap_minutes`; time zones by listener.
     """
     within = _is_edge(in_sessions(_plausible(plays, settings), PARTITION, settings)).where("NOT is_edge")
-    return _sum_sessions(within, PARTITION, settings)
+    return with_layout(_sum_sessions(within, PARTITION, settings))
 
 
 def session_edges(plays: DataFrame, *, settings: Settings) -> DataFrame:
@@ -57,7 +57,7 @@ def session_edges(plays: DataFrame, *, settings: Settings) -> DataFrame:
         settings: `plays_grain`, the length of a partition; `session_gap_minutes`.
     """
     edges = _is_edge(in_sessions(_plausible(plays, settings), PARTITION, settings)).where("is_edge")
-    return edges.select(
+    edges = edges.select(
         *PARTITION,
         "play_id",
         "played_at",
@@ -77,6 +77,7 @@ def session_edges(plays: DataFrame, *, settings: Settings) -> DataFrame:
         "platform",
         (F.col("session") == 1).alias("is_first"),
     )
+    return with_layout(edges)
 
 
 def listening_sessions(session_parts: DataFrame, session_edges: DataFrame, *, settings: Settings) -> DataFrame:
@@ -88,7 +89,7 @@ def listening_sessions(session_parts: DataFrame, session_edges: DataFrame, *, se
         settings: `session_gap_minutes`; time zones by listener.
     """
     across = _sum_sessions(in_sessions(session_edges, ["listener"], settings), ["listener"], settings)
-    sessions = union_by_name(session_parts.drop("month", "window_at"), across)
+    sessions = union_by_name(session_parts.drop("month", "year_start", "window_at"), across)
     before = F.lag("session_end").over(Window.partitionBy("listener").orderBy("session_start"))
     gap = F.floor((F.unix_micros("session_start") - F.unix_micros(before)) / 1000).cast("bigint")
     plays = F.col("plays")
@@ -127,7 +128,6 @@ def _plausible(plays: DataFrame, settings: Settings) -> DataFrame:
     """The plays that can be in a session, with their partition, keys and flags."""
     content_type = F.col("content_type")
     return plays.where("NOT is_implausible").select(
-        "month",
         partition_start(settings),
         "listener",
         "play_id",

@@ -205,6 +205,14 @@ def test_months_that_only_another_program_wrote_are_windows_of_unknown_content(p
     assert plays.state() == {JANUARY: (None, 2), "2010-05-01/2010-06-01": (None, 2)}
 
 
+def test_years_that_only_another_program_wrote_are_windows_of_unknown_content(tmp_path):
+    lake = Lake(str(tmp_path))
+    lake.ensure("monthly_content")
+    rows = pa.Table.from_pylist([{"year_start": date(2010, 1, 1)}], TABLES["monthly_content"].arrow_schema)
+    lake.write("monthly_content", rows, mode="append")
+    assert list(window_states(lake.open("monthly_content"))) == ["2010-01-01/2011-01-01"]
+
+
 def test_a_table_that_another_program_made_is_of_unknown_content(tmp_path):
     lake = Lake(str(tmp_path))
     write_deltalake(lake.table_uri("dim_reason"), TABLES["dim_reason"].arrow_schema.empty_table())

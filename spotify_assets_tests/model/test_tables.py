@@ -1,3 +1,6 @@
+from datetime import date
+
+import pytest
 import sqlalchemy as sa
 
 from spotify_assets import transforms
@@ -28,7 +31,7 @@ def test_only_facts_are_partitioned_and_reference_dimensions():
     assert referring == {"facts"}
 
 
-def test_partitioned_tables_have_their_window_and_month():
+def test_partitioned_tables_have_their_window_and_the_column_of_their_layout():
     of_plays, of_snapshots = (
         [name for name in TABLES if TABLES[name].partitioning == kind] for kind in (PLAYS, SNAPSHOTS)
     )
@@ -38,7 +41,21 @@ def test_partitioned_tables_have_their_window_and_month():
     for name in of_plays + of_snapshots:
         window = TABLES[name].spark_types[TABLES[name].window]
         assert window == ("timestamp" if name in of_plays else "date")
-        assert TABLES[name].spark_types["month"] == "date"
+        assert TABLES[name].spark_types[TABLES[name].layout_column] == "date"
+
+
+def test_files_are_of_months_and_those_of_partial_aggregates_of_years():
+    day = date(2024, 5, 17)
+    plays, partial = TABLES["plays"], TABLES["monthly_content"]
+    assert (plays.layout_column, plays.layout_start(day), plays.is_partial) == ("month", date(2024, 5, 1), False)
+    assert (partial.layout_column, partial.layout_start(day), partial.is_partial) == (
+        "year_start",
+        date(2024, 1, 1),
+        True,
+    )
+    assert not TABLES["track_metrics"].is_partial
+    with pytest.raises(ValueError, match="dim_time is not partitioned"):
+        assert TABLES["dim_time"].layout_column
 
 
 def test_every_table_but_raw_ones_has_a_transform_of_its_name():

@@ -129,6 +129,19 @@ def test_a_table_of_an_older_shape_takes_the_models_and_is_computed_anew(landed)
     assert landed.everything() == before
 
 
+def test_a_partial_aggregate_whose_files_are_of_months_is_laid_out_by_year_and_computed_anew(landed):
+    from deltalake import write_deltalake
+
+    before = landed.everything()
+    lake = landed.lake
+    rows = lake.read("hourly_listening").drop_columns(["year_start"])
+    uri = lake.table_uri("hourly_listening")
+    write_deltalake(uri, rows, mode="overwrite", schema_mode="overwrite", partition_by=["month"])
+    landed.refresh()
+    assert landed.everything() == before
+    assert lake.open("hourly_listening").metadata().partition_columns == ["year_start"]
+
+
 @pytest.mark.metrics("artist_metrics")
 def test_rows_of_a_table_and_of_its_partitions(landed):
     frames = landed.frames
@@ -136,6 +149,11 @@ def test_rows_of_a_table_and_of_its_partitions(landed):
     months = ["2024-01-01", "2024-02-01", "2024-03-01"]
     assert frames.rows_by_key("plays", months) == {"2024-01-01": 1, "2024-02-01": 1, "2024-03-01": 0}
     assert frames.rows_by_key("artist_metrics", []) == {}
+
+
+def test_rows_of_months_are_counted_where_files_are_of_years(landed):
+    months = {"2023-12-01": 0, "2024-01-01": 1, "2024-02-01": 1}
+    assert landed.frames.rows_by_key("hourly_listening", list(months)) == months
 
 
 def test_rows_of_days_are_counted_from_the_days_start_to_before_its_end(landed):

@@ -96,7 +96,7 @@ def in_order(rows):
 @pytest.fixture
 def few(monkeypatch):
     """Some tables only."""
-    tables = ("plays", "dim_listener", "dim_track", "bridge_track_artist", "fct_plays")
+    tables = ("plays", "dim_listener", "dim_track", "bridge_track_artist", "fct_plays", "daily_track_plays")
     monkeypatch.setattr(flat_files.FlatFiles, "tables", property(lambda _: tables))
     return tables
 
@@ -156,6 +156,14 @@ def test_readers_find_a_month_by_folder_and_by_column(history, files, few):
     assert len(frame[frame["in_month"] == "2024-02-01"]) == len(frame[frame["month"].astype(str) == "2024-02-01"]) == 2
     assert len(pd.read_parquet(folder, filters=[("in_month", ">=", "2024-02-01")])) == 3
     assert ds.dataset(folder).to_table().num_rows == 20
+
+
+def test_partial_aggregates_are_a_file_a_year(history, files, few):
+    publish(history, files)
+    folder = Path(files.uri, latest(files)["folder"], "parquet/daily_track_plays")
+    assert {path.parent.name for path in folder.rglob("*.parquet")} == {"in_year=2024-01-01"}
+    frame = pd.read_parquet(folder)
+    assert {*frame["year_start"].astype(str)} == {"2024-01-01"}
 
 
 def test_null_empty_text_lists_and_formulas(tmp_path):

@@ -107,7 +107,22 @@ def test_rows_of_any_of_the_spans():
 )
 def test_months_that_a_span_meets(span, months):
     first_days = {"jan": date(2024, 1, 1), "feb": date(2024, 2, 1), "mar": date(2024, 3, 1)}
-    assert [name for name, day in first_days.items() if span.overlaps_month(day)] == months.split()
+    assert [name for name, day in first_days.items() if span.overlaps(TABLES["plays"], day)] == months.split()
+
+
+@pytest.mark.parametrize(
+    ("span", "years"),
+    [
+        (Span("2024-02-01", "2024-03-01"), [2024]),
+        (Span("2023-12-01", "2024-01-01"), [2023]),
+        (Span("2023-12-25", "2024-01-01"), [2023]),
+        (Span("2023-12-30", "2024-01-06"), [2023, 2024]),
+        (Span(None, "2024-01-01"), [2023]),
+    ],
+)
+def test_years_that_a_span_of_a_partial_aggregate_meets(span, years):
+    partial = TABLES["monthly_content"]
+    assert [year for year in (2023, 2024, 2025) if span.overlaps(partial, date(year, 1, 1))] == years
 
 
 def test_states_from_rows():

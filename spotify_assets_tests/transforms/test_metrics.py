@@ -74,6 +74,13 @@ def test_daily_track_plays_sums_a_recording_by_day(partials):
     ]
 
 
+def test_a_week_of_two_years_is_one_partition_and_in_the_files_of_the_year_of_its_start(partials):
+    rows = [played("2024-12-31 12:00:00"), played("2025-01-01 12:00:00")]
+    [row] = partials(rows, plays_grain="weekly")["monthly_content"].collect()
+    assert (row["window_at"].date(), row["plays"]) == (date(2024, 12, 30), 2)
+    assert (row["month"], row["year_start"]) == (date(2024, 12, 1), date(2024, 1, 1))
+
+
 def test_daily_track_plays_tells_how_plays_began_and_ended(partials):
     rows = [
         played("2024-01-31 12:00:00", reason_start="clickrow", shuffle=True),

@@ -15,7 +15,7 @@ import duckdb
 from spotify_assets.defs.checks.window import run_window
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.lake.tables import Lake
-from spotify_assets.model import LAYOUT_COLUMN, TABLES
+from spotify_assets.model import TABLES
 from spotify_assets.refresh.frames import LakeFrames
 from spotify_assets.targets.lake_reader import FILE_SETTINGS, connect_lake
 from spotify_assets.windows import TimeWindow, window_predicate
@@ -106,8 +106,9 @@ def _database() -> duckdb.DuckDBPyConnection:
 def _within(relation: str, table: str, window: TimeWindow | None) -> str:
     if window is None:
         return relation
-    # DuckDB passes over the files of other months by their paths; their statistics, it would have to open them for.
-    months = f"{LAYOUT_COLUMN} <= DATE '{window.end:%Y-%m-%d}'"
+    # DuckDB passes over files of other periods by their paths; for their statistics, it would have to open them.
+    model = TABLES[table]
+    files = f"{model.layout_column} <= DATE '{window.end:%Y-%m-%d}'"
     if not window.is_first:
-        months += f" AND {LAYOUT_COLUMN} >= DATE '{window.start:%Y-%m}-01'"
-    return f"(SELECT * FROM {relation} WHERE {window_predicate(TABLES[table], window)} AND {months})"
+        files += f" AND {model.layout_column} >= DATE '{model.layout_start(window.start.date())}'"
+    return f"(SELECT * FROM {relation} WHERE {window_predicate(model, window)} AND {files})"

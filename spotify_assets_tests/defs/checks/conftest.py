@@ -3,7 +3,7 @@ import pytest
 
 from spotify_assets.defs.checks.queries import DuckDBQueries, EngineQueries
 from spotify_assets.lake.tables import Lake
-from spotify_assets.model import LAYOUT_COLUMN, TABLES
+from spotify_assets.model import TABLES
 from spotify_assets.refresh.frames import LakeFrames
 from spotify_assets.settings import Settings
 from spotify_assets.targets import lake_reader
@@ -18,8 +18,8 @@ def queries_of(request, tmp_path, spark, monkeypatch):
         for table, literal in rows.items():
             model = TABLES[table]
             known = pa.Table.from_pylist([dict.fromkeys(model.columns) | row for row in literal], model.arrow_schema)
-            months = [LAYOUT_COLUMN] if model.is_partitioned else None
-            lake.write(table, known, mode="overwrite", partition_by=months)
+            layout = [model.layout_column] if model.is_partitioned else None
+            lake.write(table, known, mode="overwrite", partition_by=layout)
         spans = {table: (windows or {}).get(table) for table in (*rows, *TABLES)}
         if request.param == "by DuckDB as in S3":
             # Of a table that is too large to be copied.
