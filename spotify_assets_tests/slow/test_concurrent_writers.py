@@ -39,12 +39,19 @@ def by_month(world, table="plays"):
     return {month: months.count(month) for month in sorted(set(months))}
 
 
-def all_at_once(there: World, remote: str, shares: list[list[str]], tidied: int = 2) -> None:
+def all_at_once(
+    there: World,
+    remote: str,
+    shares: list[list[str]],
+    tidied: int = 2,
+    table: str = "plays",
+    rows: dict[str, int] = PLAYS,
+) -> None:
     """Writers of shares of the months, a reader, and maintenance, so many times."""
     arguments = (there.root, there.uri)
     processes.finish(
-        *[processes.start(processes.write_months, *arguments, remote, "plays", share) for share in shares],
-        processes.start(processes.read, *arguments, "plays", PLAYS, 12),
+        *[processes.start(processes.write_months, *arguments, remote, table, share) for share in shares],
+        processes.start(processes.read, *arguments, table, rows, 12),
         processes.start(processes.keep_tidy, *arguments, remote, tidied),
     )
 
@@ -52,6 +59,14 @@ def all_at_once(there: World, remote: str, shares: list[list[str]], tidied: int 
 def test_different_months_at_once(place):
     all_at_once(place, "", [MONTHS[::3], MONTHS[1::3], MONTHS[2::3]])
     assert by_month(place) == PLAYS
+
+
+def test_different_months_whose_rows_are_in_the_same_files_at_once(place):
+    """Files of partial aggregates are of a year: each writer replaces those of all others."""
+    place.frames.write("plays", place.compute("plays", MONTHS), MONTHS)
+    rows = dict.fromkeys(MONTHS, 1)  # all plays of a month are in one hour
+    all_at_once(place, "", [MONTHS[::3], MONTHS[1::3], MONTHS[2::3]], table="hourly_listening", rows=rows)
+    assert {str(row["month"]): row["plays"] for row in place.rows("hourly_listening", "month", "plays")} == PLAYS
 
 
 def test_the_same_months_at_once(place):
