@@ -58,7 +58,7 @@ keyed AS (
     WHERE ms_played BETWEEN {MIN_MS_PLAYED} AND {MAX_MS_PLAYED}
 )
 SELECT
-    sha256(concat_ws(chr(31), listener, epoch_us(played_at), content_key, ms_played)) AS play_id,
+    left(sha256(concat_ws(chr(31), listener, epoch_us(played_at), content_key, ms_played)), 32) AS play_id,
     listener,
     played_at,
     reported_at,

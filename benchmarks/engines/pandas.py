@@ -356,7 +356,7 @@ def play_ids(raw: pd.DataFrame) -> pd.Series:
     micros = raw["played_at"].astype("int64[pyarrow]").astype(TEXT)
     milliseconds = raw["ms_played"].astype(TEXT)
     texts = raw["listener"] + SEPARATOR + micros + SEPARATOR + raw["content_key"] + SEPARATOR + milliseconds
-    return pd.Series([sha256(text.encode()).hexdigest() for text in texts], raw.index, TEXT)
+    return pd.Series([sha256(text.encode()).hexdigest()[:32] for text in texts], raw.index, TEXT)
 
 
 def id_in(uri: pd.Series, prefix: str) -> pd.Series:

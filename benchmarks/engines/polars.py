@@ -355,7 +355,7 @@ def with_members(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 def sha256_of_each(texts: pl.Series) -> pl.Series:
     """SHA-256 by hashlib, as Polars has none."""
-    return pl.Series(texts.name, [sha256(text.encode()).hexdigest() for text in texts], pl.String)
+    return pl.Series(texts.name, [sha256(text.encode()).hexdigest()[:32] for text in texts], pl.String)
 
 
 def id_in(uri: str, prefix: str) -> pl.Expr:

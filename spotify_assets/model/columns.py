@@ -12,6 +12,9 @@ from spotify_assets.model.declarations import CheckConstraint, ModelColumn, Mode
 DECLARED: dict[str, ModelTable] = {}
 
 KEY = ModelType("string", 64)
+# Half of a SHA-256, as hexadecimal digits: of 10^12 plays, two have the same one with a probability of 10^-15.
+PLAY_ID_DIGITS = 32
+PLAY_ID = ModelType("string", PLAY_ID_DIGITS)
 LABEL_LENGTH = 255
 LABEL = ModelType("string", LABEL_LENGTH)
 # Of words that the code itself gives: in a key, each counts with its longest text (3,072 bytes in MySQL).

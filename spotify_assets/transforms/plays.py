@@ -4,7 +4,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spotify_assets.model.cleaned import STREAM_MS
-from spotify_assets.model.columns import LABEL_LENGTH
+from spotify_assets.model.columns import LABEL_LENGTH, PLAY_ID_DIGITS
 from spotify_assets.model.raw import ESTIMATED_FORMATS
 from spotify_assets.settings import Settings
 from spotify_assets.transforms.judge import judge_records
@@ -35,15 +35,19 @@ def plays(
     local = local_time(F.col("played_at"), F.col("listener"), settings)
     ms_played = F.col("clean_ms_played")
     return kept.select(
-        F.sha2(
-            F.concat_ws(
-                SEPARATOR,
-                F.col("listener"),
-                F.unix_micros("played_at").cast("string"),
-                F.col("content_key"),
-                ms_played.cast("string"),
+        F.substring(
+            F.sha2(
+                F.concat_ws(
+                    SEPARATOR,
+                    F.col("listener"),
+                    F.unix_micros("played_at").cast("string"),
+                    F.col("content_key"),
+                    ms_played.cast("string"),
+                ),
+                256,
             ),
-            256,
+            1,
+            PLAY_ID_DIGITS,
         ).alias("play_id"),
         "listener",
         "played_at",

@@ -50,7 +50,7 @@ def test_play_id_is_the_hash_of_what_makes_it_this_play(play):
     row = play()
     micros = int(datetime.fromisoformat("2024-01-31T12:00:00+00:00").timestamp()) * 1_000_000
     expected = hashlib.sha256(f"anna\x1f{micros}\x1f{ID}\x1f200000".encode()).hexdigest()
-    assert row["play_id"] == expected
+    assert row["play_id"] == expected[:32]
 
 
 def test_a_recording_is_the_same_whatever_its_id_case_or_white_space(play):
