@@ -19,6 +19,7 @@ from spotify_assets.engine.apache_spark import (
 )
 
 WORKERS = 2
+SERVER_MEMORY = "1g"
 LOGS = Path("data/spark/logs")
 # Without Java's second compiler, small jobs take a third of the time, and large jobs twice the time.
 # With the first compiler alone Java reserves 48 MB for compiled code, which some 90 s of queries fill. It compiles
@@ -39,16 +40,29 @@ class SparkCluster:
             spark = spark_session(cluster.remote)
 
     Attributes:
-        remote: Address for clients: `sc://127.0.0.1:<port>`.
-        ui: Address of the Spark UI, with its REST API below `/api/v1`.
+        master: Address of the master: `spark://127.0.0.1:<port>`.
+        settings: Spark settings of whatever runs on the cluster.
+        remote: Address for clients: `sc://127.0.0.1:<port>`; empty without a Connect server.
+        ui: Address of the Spark UI, with its REST API below `/api/v1`; empty without a Connect server.
 
     Args:
         logs: Folder of the log files.
         workers: Number of workers.
         extra: Additional Spark settings.
+        has_server: Whether to run the Connect server, which takes all cores.
     """
 
-    def __init__(self, logs: Path, workers: int = WORKERS, extra: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        logs: Path,
+        workers: int = WORKERS,
+        extra: Mapping[str, str] = MappingProxyType({}),
+        *,
+        has_server: bool = True,
+    ) -> None:
+        self.has_server = has_server
+        self.master = ""
+        self.settings: dict[str, str] = {}
         self.logs = logs.absolute()
         self.workers = workers
         self.extra = extra
@@ -92,18 +106,18 @@ class SparkCluster:
         work = Path(tempfile.mkdtemp(prefix="spotify-assets-spark-"))
         # The master is stopped last, and so deletes the folder.
         master = self._daemon("master", "master.Master", ["--port", "0"], work, temporary=work)
-        address = master.wait_for(r"Starting Spark master at (spark://\S+)")
+        self.master = master.wait_for(r"Starting Spark master at (spark://\S+)")
         workers = [
             self._daemon(
                 f"worker {number}",
                 "worker.Worker",
-                ["--cores", "1", "--memory", "1g", "--work-dir", f"{work}/{number}", address],
+                ["--cores", "1", "--memory", "1g", "--work-dir", f"{work}/{number}", self.master],
                 work,
             )
             for number in range(1, self.workers + 1)
         ]
         java_options = f"{QUICK_JAVA} -Djava.io.tmpdir={work}"
-        settings = {
+        self.settings = {
             "spark.ui.port": "0",
             "spark.cores.max": str(self.workers),
             "spark.executor.cores": "1",
@@ -114,10 +128,13 @@ class SparkCluster:
             "spark.scheduler.minRegisteredResourcesRatio": "1.0",
             **self.extra,
         }
-        server, port = start_connect_server(address, self.logs, work, settings, memory="1g")
-        self._parts.append(server)
+        if self.has_server:
+            server, port = start_connect_server(self.master, self.logs, work, self.settings, memory=SERVER_MEMORY)
+            self._parts.append(server)
         for worker in workers:
             worker.wait_for("(Successfully registered with master)")
+        if not self.has_server:
+            return
         self.remote = f"sc://127.0.0.1:{port}"
         self.ui = "http://127.0.0.1:" + server.wait_for(r"'SparkUI' on port (\d+)")
 
