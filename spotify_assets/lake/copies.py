@@ -33,6 +33,7 @@ ABANDONED_SECONDS = 24 * 3600
 DOWNLOADS_AT_ONCE = 16
 PREFIX = "copies-"
 OWNER = "owner"
+REMOVED = "-removed"
 _making = Lock()
 _copies: "dict[str, LocalCopies]" = {}
 
@@ -145,6 +146,36 @@ class LocalCopies:
                 download.cancel()
             raise
 
+    def upload(self, sources: Mapping[str, Path]) -> None:
+        """Upload files, several at once, and keep them as copies where `files` would download them.
+
+        Args:
+            sources: The files, by path relative to the lake. They are moved.
+
+        Raises:
+            StorageError: The lake can't be reached.
+        """
+        uploads = [self._pool.submit(self._bucket.upload, source, path) for path, source in sources.items()]
+        try:
+            for upload in uploads:
+                upload.result()
+        except BaseException:
+            for upload in uploads:
+                upload.cancel()
+            raise
+        size = sum(source.stat().st_size for source in sources.values())
+        with self._lock:
+            is_free = (size + self._pending_bytes) * FREE_FACTOR <= shutil.disk_usage(self._folder).free
+            if size > LARGEST_TABLE_BYTES or not is_free:
+                return
+            for path, source in sources.items():
+                target = self._folder / "files" / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                source.replace(target)
+                made: Future[None] = Future()
+                made.set_result(None)
+                self._files[path] = made
+
     def close(self) -> None:
         """Remove the copies, and don't make those that are still waited for."""
         self._pool.shutdown(cancel_futures=True)
@@ -216,14 +247,30 @@ def remove_abandoned(*, of_other_hosts: bool = False) -> None:
     Args:
         of_other_hosts: Also those of a machine of another name, as of a container before this one, however new.
     """
-    for folder in private_folder().glob(f"{PREFIX}*"):
+    remove_folders_of_the_dead(private_folder().glob(f"{PREFIX}*"), of_other_hosts=of_other_hosts)
+
+
+def remove_folders_of_the_dead(folders: Iterable[Path], *, of_other_hosts: bool = False) -> None:
+    """Remove those folders whose file `OWNER` names a process that was killed.
+
+    Each is renamed first, so that whoever finds its `OWNER` there finds all of it.
+
+    Args:
+        folders: The folders.
+        of_other_hosts: Also those of a machine of another name, however new.
+    """
+    for folder in folders:
         with suppress(OSError):
             made_at = folder.stat().st_mtime
-            is_running = is_alive((folder / OWNER).read_text(), made_at)
+            try:
+                is_running = is_alive((folder / OWNER).read_text(), made_at)
+            except FileNotFoundError:
+                is_running = None  # it is being made, or was being removed
             if is_running is None:
                 is_running = not of_other_hosts and time.time() - made_at < ABANDONED_SECONDS
             if not is_running:
-                shutil.rmtree(folder, ignore_errors=True)
+                removed = folder.rename(folder.with_name(f"{folder.name}{REMOVED}"))
+                shutil.rmtree(removed, ignore_errors=True)
 
 
 def _link(source: Path, target: Path) -> None:

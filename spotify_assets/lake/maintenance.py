@@ -13,6 +13,7 @@ from deltalake.exceptions import CommitFailedError
 
 from spotify_assets.lake import commits
 from spotify_assets.lake.damage import DamagedTableError
+from spotify_assets.lake.staging import remove_uncommitted
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
 from spotify_assets.retry import COMPACTION_CONFLICT, retry
@@ -76,6 +77,7 @@ def maintain_lake(
         DamagedTableError: A table is damaged; the others are maintained before.
     """
     done = []
+    remove_uncommitted(lake.uri)
     inspected = lake.inspect(TABLES)
     for table in (table for table, delta in inspected.items() if isinstance(delta, DeltaTable)):
         before = table_size(lake, table)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
@@ -25,6 +26,7 @@ from spotify_assets.lake.damage import (
     translate_log_errors,
 )
 from spotify_assets.lake.history import history
+from spotify_assets.lake.staging import remove_uncommitted
 from spotify_assets.model import TABLES
 from spotify_assets.retry import COMMIT_CONFLICT, retry
 from spotify_assets.storage import Bucket, engine_environment, is_s3, plain_path, storage_at, storage_options
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 # The log holds the input fingerprints of all windows; Delta's default retention of 30 days would drop those of a table
 # that is seldom written.
 TABLE_PROPERTIES = {"delta.logRetentionDuration": "interval 3650 days"}
-# Files are two thirds of the size with it, and take no longer to write. Sail's are always Snappy.
+# Files are two thirds of the size with it, and take no longer to write. For Sail's, see `data_files`.
 COMPRESSED = WriterProperties(compression="ZSTD", compression_level=3)
 # Delta's types, as its log has them, by Spark's.
 DELTA_TYPES: dict[str, Any] = {
@@ -114,6 +116,7 @@ class Lake:
     _opened: dict[str, tuple[dict[str, str] | None, DeltaTable]] = field(
         default_factory=dict, compare=False, repr=False
     )
+    _locks: dict[str, Lock] = field(default_factory=dict, compare=False, repr=False)
     _versions: dict[tuple[str, int], tuple[dict[str, str] | None, DeltaTable]] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -142,7 +145,7 @@ class Lake:
         opened_with, opened = self._opened.get(table, (None, None))
         if opened and opened_with == options:  # temporary credentials change
             try:
-                with translate_log_errors(table):
+                with translate_log_errors(table), self.held(table):
                     opened.update_incremental()
                 return opened
             except DamagedTableError as error:
@@ -156,6 +159,10 @@ class Lake:
             return None
         self._opened[table] = (options, opened)
         return opened
+
+    def held(self, table: str) -> Lock:
+        """A lock while which no other thread brings the opened table to a later version."""
+        return self._locks.setdefault(table, Lock())
 
     def opened(self, table: str) -> DeltaTable:
         """The table in the version in which it was opened last, or a later one; created where it doesn't exist."""
@@ -489,6 +496,7 @@ class Lake:
         if is_s3(self.uri):
             remove_own()
             remove_abandoned(of_other_hosts=True)
+        remove_uncommitted(self.uri, of_other_hosts=True)
         for name, table in self.tables():
             if properties := carry_forward(table):
                 # The state of all windows is in our latest commit, which has to stay: let it be one that names nobody.

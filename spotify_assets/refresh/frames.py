@@ -11,11 +11,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties
+from deltalake.exceptions import CommitFailedError
 
 from spotify_assets.engine.session import spark_session
 from spotify_assets.lake import commits
 from spotify_assets.lake.damage import DamagedTableError
+from spotify_assets.lake.data_files import (
+    ENGINE_COMPRESSION,
+    ReplacedFiles,
+    commit_files,
+    replaced_files,
+)
 from spotify_assets.lake.maintenance import MaintenanceResult, maintain_lake
+from spotify_assets.lake.staging import staging_folder
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import PLAYS, TABLES, LakeTable
 from spotify_assets.refresh import lineage, staleness
@@ -195,16 +203,23 @@ class LakeFrames:
             for upstream in set(upstreams) & set(self._view_versions):
                 self._view_opened(upstream)
         metadata = commits.commit_metadata(delta, token, fingerprints, span)
-        # Without a predicate, Sail treats an overwrite of an empty table as an append: two at once double its rows.
-        predicate = window_predicate(table, span) if span else "true"
         if span:
             frame = _fail_outside_window(table, span, frame)
-        writer = self._as_stored(table, frame).write.format("delta").mode("overwrite").option("userMetadata", metadata)
-        writer.option("replaceWhere", predicate).save(self._engine_uri(table.name))
-        # Sail makes no commit if no file is added or removed, but the fingerprint has to be stored. Apache Spark makes
-        # one (skipRecordingEmptyCommits=false): on S3, a commit by deltalake could be lost to one by Spark.
+        replaced = None if self.settings.spark_remote else replaced_files(delta, table, span)
+        if replaced:
+            try:
+                self._replace_files(table, frame, span, delta, replaced, token, metadata)
+            except CommitFailedError:
+                # The commit may have been made all the same, and its answer lost.
+                if made := commits.commit_with_token(self.lake.ensure(table.name), token):
+                    return made
+                raise
+        else:
+            self._replace_rows(table, frame, span, metadata)
         found = commits.commit_with_token(self.lake.ensure(table.name), token)
         if found is None:
+            # Sail makes no commit if no file is added or removed, but the fingerprint has to be stored. Apache Spark
+            # makes one (skipRecordingEmptyCommits=false): on S3, a commit by deltalake could be lost to one by Spark.
             self.lake.write(
                 table.name,
                 table.arrow_schema.empty_table(),
@@ -213,6 +228,35 @@ class LakeFrames:
             )
             found = commits.commit_with_token(self.lake.ensure(table.name), token)
         return found
+
+    def _replace_files(
+        self,
+        table: LakeTable,
+        frame: "DataFrame",
+        span: TimeWindow | None,
+        delta: "DeltaTable",
+        replaced: ReplacedFiles,
+        token: str,
+        metadata: str,
+    ) -> None:
+        """Write the rows as Parquet by the engine, and commit them in the place of these files."""
+        if span and replaced.shared:
+            kept = self.session().table(self._view_opened(table.name))
+            kept = kept.where(kept[table.layout_column].isin(*replaced.shared))
+            frame = frame.unionByName(kept.where(f"NOT ({window_predicate(table, span)})"))
+        with staging_folder(self.lake.uri, token) as staged:
+            writer = frame.write.option("compression", ENGINE_COMPRESSION)
+            if table.is_partitioned:
+                writer = writer.partitionBy(table.layout_column)
+            writer.parquet(str(staged))
+            commit_files(self.lake, delta, table, staged, token, replaced, metadata)
+
+    def _replace_rows(self, table: LakeTable, frame: "DataFrame", span: TimeWindow | None, metadata: str) -> None:
+        """Let the engine write and commit the rows, in the place of those of the span."""
+        # Without a predicate, Sail treats an overwrite of an empty table as an append: two at once double its rows.
+        predicate = window_predicate(table, span) if span else "true"
+        writer = self._as_stored(table, frame).write.format("delta").mode("overwrite").option("userMetadata", metadata)
+        writer.option("replaceWhere", predicate).save(self._engine_uri(table.name))
 
     def _as_stored(self, table: LakeTable, frame: "DataFrame") -> "DataFrame":
         """Type lists as those of the table's files: Sail refuses others, whose elements have another name."""
