@@ -9,7 +9,7 @@ from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.refresh import lineage
-from spotify_assets.refresh.staleness import Stale
+from spotify_assets.refresh.staleness import Stale, listed_files, records_by_key
 from spotify_assets.settings import Settings
 from spotify_assets.storage import StorageError, is_s3
 from spotify_assets.windows import windows
@@ -112,6 +112,21 @@ def split_range(keys: Sequence[str], records: Mapping[str, float], most: int) ->
         ranges.setdefault(min(int(middle / total * count), count - 1) if total else 0, []).append(key)
         before += records.get(key, 0)
     return [tuple(range_) for range_ in ranges.values()]
+
+
+def ranges_of_run(table: str, keys: Sequence[str], lake: Lake, settings: Settings) -> list[tuple[str, ...]]:
+    """The ranges in which a table's partitions of a run are computed that wasn't planned here, as by a backfill.
+
+    Args:
+        table: A table of the run.
+        keys: Consecutive partition keys; none of an unpartitioned table.
+        lake: The lake, with the records that are landed.
+        settings: Start and grain of partitions, and the limit of records.
+    """
+    if TABLES[table].partitioning != PLAYS or len(keys) < 2:
+        return [tuple(keys)]
+    records = records_by_key(listed_files(lake), windows(PLAYS, settings))
+    return split_range(keys, records, settings.max_records_a_run)
 
 
 def plan_runs(stale: Stale, settings: Settings, now: datetime | None = None) -> list[PlannedRun]:

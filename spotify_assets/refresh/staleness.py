@@ -400,12 +400,12 @@ def stale(lake: Lake, settings: Settings, now: datetime | None = None) -> Stale:
         },
         [table for table in lineage.refreshed_tables() if table in stale_tables and table not in stale_windows],
         {keys[SNAPSHOTS][name] for name in empty_days},
-        _records_by_key(current.files(), windows(PLAYS, settings, now)) if stale_windows else {},
+        records_by_key(current.files(), windows(PLAYS, settings, now)) if stale_windows else {},
         damaged,
     )
 
 
-def _records_by_key(files: Iterable[ListedFile], windows: Mapping[str, TimeWindow]) -> dict[str, float]:
+def records_by_key(files: Iterable[ListedFile], windows: Mapping[str, TimeWindow]) -> dict[str, float]:
     """Estimated number of records by partition key; see `Stale.records`."""
     records = dict.fromkeys(windows, 0.0)
     for file in files:

@@ -154,7 +154,7 @@ def test_records_of_a_file_are_spread_over_its_time():
         ListedFile("anna", "b", loaded, *4 * (utc("2024-03-05 00:00:00"),), False, 7),
         ListedFile("anna", "c", loaded, None, None, None, None, True, 5),
     ]
-    records = {key: round(count) for key, count in staleness._records_by_key(files, of_plays).items() if count}
+    records = {key: round(count) for key, count in staleness.records_by_key(files, of_plays).items() if count}
     assert records == {"2024-02-01": 29, "2024-03-01": 38}
 
 

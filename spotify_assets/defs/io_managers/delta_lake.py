@@ -1,19 +1,20 @@
 """I/O manager for Delta tables."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import PrivateAttr
 
-from spotify_assets.defs.io_managers.previews import previews
 from spotify_assets.defs.resources.spark import SparkResource
 from spotify_assets.lake.tables import Lake
-from spotify_assets.refresh.frames import LakeFrames
+from spotify_assets.refresh.plan import LANDED_ONLY, ranges_of_run
 from spotify_assets.settings import Settings
-from spotify_assets.transforms.asking import has_asked
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+    from spotify_assets.refresh.frames import LakeFrames
 
 
 class DeltaLakeIOManager(dg.ConfigurableIOManager):
@@ -22,11 +23,13 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
     spark: SparkResource
     settings: dg.ResourceDependency[Settings]
 
-    _frames: LakeFrames | None = PrivateAttr(None)
+    _frames: "LakeFrames | None" = PrivateAttr(None)
 
     @property
-    def frames(self) -> LakeFrames:
+    def frames(self) -> "LakeFrames":
         """Reads and writes of the run; one instance, so that all steps read each version through one view."""
+        from spotify_assets.refresh.frames import LakeFrames
+
         if self._frames is None:
             self._frames = LakeFrames(Lake(self.settings.lake_uri), self.settings, lambda: self.spark.session)
         return self._frames
@@ -42,10 +45,14 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         return self.frames.read(context.asset_key.path[-1], keys)
 
     def handle_output(self, context: dg.OutputContext, obj: "DataFrame") -> None:
-        """Replace the run's partitions, or an unpartitioned table as a whole, and record row counts."""
+        """Replace the run's partitions, or an unpartitioned table as a whole, and record row counts.
+
+        A backfill is one run, of as many partitions as somebody chose. Where they have more records than a run of a
+        sync, each table is computed and written range by range, as a sync would.
+        """
         table = context.asset_key.path[-1]
         keys = context.asset_partition_keys if context.has_asset_partitions else []
-        commit = self.frames.write(table, obj, keys, has_asked=has_asked())
+        commit = self._write(table, obj, keys)
         context.add_output_metadata(
             {
                 "dagster/uri": self.lake.table_uri(table),
@@ -54,6 +61,8 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             }
         )
         if self.settings.previews:
+            from spotify_assets.defs.io_managers.previews import previews
+
             # Of several partitions, only the last one's event gets it: the UI shows the latest event.
             dg.AssetExecutionContext.get().add_asset_metadata(
                 previews(self.lake, table), asset_key=context.asset_key, partition_key=keys[-1] if keys else None
@@ -63,3 +72,17 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             dg.AssetExecutionContext.get().add_asset_metadata(
                 {"dagster/partition_row_count": rows}, asset_key=context.asset_key, partition_key=key
             )
+
+    def _write(self, table: str, frame: "DataFrame", keys: Sequence[str]) -> Mapping[str, Any]:
+        """Write rows that were computed of all the keys, or compute and write them range by range."""
+        from spotify_assets.transforms.asking import has_asked
+
+        context = dg.AssetExecutionContext.get()
+        is_planned = LANDED_ONLY.items() <= context.run.tags.items()
+        ranges = [] if is_planned else ranges_of_run(table, keys, self.lake, self.settings)
+        if len(ranges) < 2:
+            return self.frames.write(table, frame, keys, has_asked=has_asked())
+        for part in ranges:
+            context.log.info(f"{table}: {part[0]} to {part[-1]}")
+            commit = self.frames.write(table, self.frames.compute(table, part), part)
+        return commit
