@@ -36,7 +36,7 @@ from spotify_assets.defs.resources.landing import LandingResource
 from spotify_assets.defs.resources.s3 import s3
 from spotify_assets.defs.resources.spark import SparkResource
 from spotify_assets.defs.resources.spotify import SpotifyResource
-from spotify_assets.defs.resources.warehouse import WarehouseResource
+from spotify_assets.defs.resources.warehouse_file import warehouse_file
 from spotify_assets.refresh.plan import tables_at_once
 from spotify_assets.settings import Settings, settings
 from spotify_assets.storage import is_s3
@@ -56,7 +56,7 @@ def resources(settings: Settings) -> dict[str, Any]:
         "spark": spark,
         "spotify": SpotifyResource(settings=settings),
         "lake": DeltaLakeIOManager(spark=spark, settings=settings),
-        "warehouse": WarehouseResource(database=settings.warehouse),
+        "warehouse": warehouse_file(settings.warehouse),
         **({"s3": s3} if is_s3(settings.lake_uri) or is_s3(settings.landing_uri) else {}),
         **targets(settings),
     }

@@ -2,11 +2,9 @@
 
 import dagster as dg
 
-from spotify_assets.ingest.metadata_rows import table_of
-from spotify_assets.ingest.responses import KINDS
+from spotify_assets.defs.assets.raw import METADATA_TABLES
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.refresh import lineage
-from spotify_assets.targets.duckdb_file import Warehouse
 
 
 def _refreshed(partitioning: str) -> dg.AssetSelection:
@@ -56,7 +54,7 @@ capture_playlists = dg.define_asset_job(
 
 fetch_metadata = dg.define_asset_job(
     "fetch_metadata",
-    selection=dg.AssetSelection.assets(*map(table_of, KINDS)),
+    selection=dg.AssetSelection.assets(*METADATA_TABLES.values()),
     description="Requests missing metadata and artwork from the Web API, most played first, within the budget.",
 )
 
@@ -72,6 +70,8 @@ poll_recent_plays = dg.define_asset_job(
     required_resource_keys={"lake"},
 )
 def compact_and_vacuum(context: dg.OpExecutionContext) -> None:
+    from spotify_assets.targets.duckdb_file import Warehouse
+
     frames = context.resources.lake.frames
     warehouse = Warehouse(frames.settings.warehouse)
     warehouse.refresh_views(frames.lake)

@@ -6,11 +6,14 @@ DuckDB 1.5 (`single_file_block_manager.cpp`, `metadata_manager.cpp` of its sourc
 not as many blocks as SQL tells, only a file that lacks more than these counts as cut off.
 """
 
+from __future__ import annotations
+
 import struct
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb
 
 # The main header, and two database headers, of which the one with the higher iteration is valid; blocks follow.
 DATABASE_HEADERS = (4096, 2 * 4096)

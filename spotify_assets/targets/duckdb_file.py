@@ -9,6 +9,8 @@ reading the former content and blocks no refresh; later readers see the refresh 
 for writing blocks refreshes: what it commits after the copy would be lost.
 """
 
+from __future__ import annotations
+
 import fcntl
 import hashlib
 import os
@@ -26,12 +28,11 @@ from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
-import duckdb
-from deltalake import DeltaTable
 from filelock import FileLock
 
 from spotify_assets.lake.copies import live_files
 from spotify_assets.lake.tables import Lake
+from spotify_assets.lazy import lazy_module
 from spotify_assets.model import LAYERS, TABLES
 from spotify_assets.refresh.source_cache import kept
 from spotify_assets.retry import Backoff, retry
@@ -51,7 +52,11 @@ from spotify_assets.targets.publishing import (
 from spotify_assets.targets.questions import questions, title
 
 if TYPE_CHECKING:
+    import duckdb
     import sqlalchemy as sa
+    from deltalake import DeltaTable
+else:
+    duckdb = lazy_module("duckdb")
 
 WINDOWS = "published_windows"
 # Tables of these layers, and partial aggregates, are views if their files have more bytes than this.
@@ -104,7 +109,7 @@ class Warehouse:
         return publishing.tables_of_layers(*LAYERS)
 
     @cached_property
-    def _model(self) -> "sa.MetaData":
+    def _model(self) -> sa.MetaData:
         """Keys are declared for unpartitioned tables only; the comments of others name them.
 
         DuckDB builds an index for each key. For a million facts that takes five times as long as writing them, speeds

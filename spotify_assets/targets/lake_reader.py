@@ -1,16 +1,22 @@
 """A DuckDB connection to tables of the lake: it reads them and nothing else."""
 
-from collections.abc import Collection, Iterable
-from typing import Any
+from __future__ import annotations
 
-import duckdb
-from deltalake import DeltaTable
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
 
 from spotify_assets.lake.copies import live_files
 from spotify_assets.lake.damage import translate_log_errors
 from spotify_assets.lake.tables import Lake
+from spotify_assets.lazy import lazy_module
 from spotify_assets.model import TABLES, LakeTable
 from spotify_assets.storage import is_s3
+
+if TYPE_CHECKING:
+    import duckdb
+    from deltalake import DeltaTable
+else:
+    duckdb = lazy_module("duckdb")
 
 # Settings with which a query reads what DuckDB has open and nothing else, and can't change that.
 SANDBOX = {"enable_external_access": "false", "lock_configuration": "true"}

@@ -12,6 +12,7 @@ from itertools import groupby
 
 from spotify_assets.dashboard.filters import Filters, Listener
 from spotify_assets.dashboard.queries import Query
+from spotify_assets.dashboard.recap import TABLES
 from spotify_assets.dashboard.recap.content import Ask, Recap, read_recap, usual_year, year_filters
 from spotify_assets.dashboard.recap.files import FINGERPRINT, fingerprint, recap_html
 from spotify_assets.dashboard.warehouse import listeners_in
@@ -21,8 +22,6 @@ from spotify_assets.storage import Storage, storage_at
 from spotify_assets.targets.lake_reader import connect_lake
 
 REPORTS = "_reports"
-# What recaps of years read.
-TABLES = ("dim_listener", "period_listening", "yearly_recap", "hourly_listening", "genre_trends")
 YEARS = """
     SELECT listener, year, plays, is_complete FROM yearly_recap ORDER BY listener, year
 """

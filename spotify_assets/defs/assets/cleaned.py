@@ -1,10 +1,9 @@
 """Cleaned tables: every landed record, kept or rejected."""
 
 import dagster as dg
-from pyspark.sql import DataFrame
 
-from spotify_assets import transforms
 from spotify_assets.defs.assets.declare import lake_table
+from spotify_assets.defs.assets.transform import DataFrame, transforms
 from spotify_assets.model import TABLES
 from spotify_assets.settings import Settings
 from spotify_assets.windows import span_of, windows_of

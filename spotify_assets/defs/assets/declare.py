@@ -4,6 +4,7 @@ Attributes that all assets share are set here. Nothing depends on settings at im
 definitions for several settings, for example a monthly and a daily grain.
 """
 
+import functools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,6 @@ from spotify_assets.defs.schema import dagster_schema
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import lineage
 from spotify_assets.settings import Settings
-from spotify_assets.transforms.asking import noting_questions
 
 OWNERS = ["team:listening-data"]
 LAKE = "lake"
@@ -82,9 +82,21 @@ def lake_table(compute: Callable[..., Any]) -> Declaration:
             freshness_policy=_freshness_policy(table),
             **options,
         )
-        return lambda compute: declared(noting_questions(compute))
+        return lambda compute: declared(_noting_questions(compute))
 
     return Declaration(compute, decorator)
+
+
+def _noting_questions(compute: Callable[..., Any]) -> Callable[..., Any]:
+    """As `transforms.asking.noting_questions`, which imports PySpark, once the function is called."""
+
+    @functools.wraps(compute)
+    def noting(*args: Any, **options: Any) -> Any:
+        from spotify_assets.transforms.asking import noting_questions
+
+        return noting_questions(compute)(*args, **options)
+
+    return noting
 
 
 def landed_tables(

@@ -1,10 +1,9 @@
 """What was heard in days, weeks, months, quarters and years."""
 
 import dagster as dg
-from pyspark.sql import DataFrame
 
-from spotify_assets import transforms
 from spotify_assets.defs.assets.declare import lake_table
+from spotify_assets.defs.assets.transform import DataFrame, transforms
 from spotify_assets.settings import Settings
 
 

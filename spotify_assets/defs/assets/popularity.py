@@ -1,21 +1,20 @@
 """The popularity model: what it learns from, its scores, its features and its predictions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import numpy as np
-from pyspark.sql import DataFrame
 
-from spotify_assets import transforms
 from spotify_assets.defs.assets.declare import lake_table
+from spotify_assets.defs.assets.transform import DataFrame, transforms
 from spotify_assets.defs.plots import inline_png
 from spotify_assets.lake.models import remove_models, save_model
 from spotify_assets.model.popularity import ESTIMATES, LIBRARY, MIN_ARTISTS, MIN_TRACKS, MODEL_FEATURES
 from spotify_assets.refresh.staleness import MISSING, installed_version
 from spotify_assets.settings import Settings
-from spotify_assets.transforms.popularity import popularity_fit
-from spotify_assets.transforms.popularity_fit import FAMILIES, Fit
+
+if TYPE_CHECKING:
+    from spotify_assets.transforms.popularity_fit import Fit
 
 NAME = "popularity"
 NO_MODEL = "no model"
@@ -45,6 +44,9 @@ def popularity_tracks(
 def popularity_model(
     context: dg.AssetExecutionContext, popularity_tracks: DataFrame, settings: dg.ResourceParam[Settings]
 ) -> DataFrame:
+    from spotify_assets.transforms.popularity import popularity_fit
+    from spotify_assets.transforms.popularity_fit import FAMILIES
+
     # The transforms of these tables find this fit.
     fit = popularity_fit(popularity_tracks, context.log.info)
     scored = transforms.popularity_model(popularity_tracks)
@@ -114,8 +116,10 @@ def scores_table(scores: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def calibration_rows(fit: Fit) -> list[dict[str, float]]:
+def calibration_rows(fit: "Fit") -> list[dict[str, float]]:
     """Tenths of the tracks by prediction: the mean prediction, and the mean popularity."""
+    import numpy as np
+
     predicted = fit.predictions["predicted_popularity"].to_numpy()
     actual = predicted + fit.predictions["residual"].to_numpy()
     order = np.argsort(predicted, kind="stable")
@@ -125,7 +129,7 @@ def calibration_rows(fit: Fit) -> list[dict[str, float]]:
     ]
 
 
-def calibration_plot(fit: Fit) -> str:
+def calibration_plot(fit: "Fit") -> str:
     """Markdown with a chart of `calibration_rows`."""
     import altair as alt
 

@@ -6,7 +6,7 @@ With credentials, the steps of tables that mirror the Web API first request and 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -14,34 +14,41 @@ from spotify_assets.defs.assets.declare import OWNERS, asset_where, landed_table
 from spotify_assets.defs.resources.landing import LandingResource
 from spotify_assets.defs.resources.spotify import SpotifyResource
 from spotify_assets.escaping import escape_controls
-from spotify_assets.ingest import fetch
-from spotify_assets.ingest.catalog import CATALOG_TABLES, mirror_catalog
-from spotify_assets.ingest.history import ingest
-from spotify_assets.ingest.history_changes import UnusedFile
-from spotify_assets.ingest.metadata_rows import table_of
-from spotify_assets.ingest.responses import (
-    KINDS,
-    MirrorResult,
-    mirror_library,
-    mirror_metadata,
-    mirror_overrides,
-    mirror_playlists,
-)
+from spotify_assets.ingest.catalog_register import CATALOG_FILES
 from spotify_assets.lake.commits import window_name, window_states
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.corrections import CORRECTIONS, correction_problems
 from spotify_assets.landing.zone import LandingZone
+from spotify_assets.lazy import lazy_module
 from spotify_assets.model import TABLES
+from spotify_assets.model.raw import CATALOG_COLUMNS
 from spotify_assets.refresh.exports import exported_files
 from spotify_assets.refresh.plan import LANDED_ONLY
 from spotify_assets.settings import Settings
 from spotify_assets.windows import windows_of
+
+if TYPE_CHECKING:
+    from spotify_assets.ingest import catalog, fetch, history, responses
+    from spotify_assets.ingest.history_changes import UnusedFile
+    from spotify_assets.spotify.reads import Kind
+else:  # they import PyArrow and DuckDB
+    catalog, fetch, history, responses = (
+        lazy_module(f"spotify_assets.ingest.{name}") for name in ("catalog", "fetch", "history", "responses")
+    )
 
 MAX_NAMED = 20
 # Metadata of `raw_files`, and the most files that it names.
 UNUSED_FILES = "unused_files"
 MAX_IN_TABLE = 200
 SNAPSHOTS = ("raw_playlist_files", "raw_playlists")
+METADATA = "metadata/"
+CATALOG_TABLES = (CATALOG_FILES, *CATALOG_COLUMNS)
+# By kind of objects of the Web API.
+METADATA_TABLES: "dict[Kind, str]" = {
+    str(table.landed_folder).removeprefix(METADATA): name  # type: ignore[misc]
+    for name, table in TABLES.items()
+    if str(table.landed_folder).startswith(METADATA)
+}
 
 
 class NothingCapturedError(Exception):
@@ -64,7 +71,11 @@ def _may_request(context: dg.AssetExecutionContext, spotify: SpotifyResource) ->
 
 
 def _results(
-    context: dg.AssetExecutionContext, lake: Lake, tables: Sequence[str], mirrored: MirrorResult, **figures: Any
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    tables: Sequence[str],
+    mirrored: "responses.MirrorResult",
+    **figures: Any,
 ) -> Iterator[dg.MaterializeResult]:
     for name, detail in list(mirrored.unreadable.items())[:MAX_NAMED]:
         context.log.warning(escape_controls(f"{name} can't be read: {detail}"))
@@ -91,7 +102,7 @@ def read_landing(
 ) -> tuple[dg.MaterializeResult, dg.MaterializeResult]:
     """Reads new and changed files, drops records of deleted files, and lists all files."""
     lake = Lake(settings.lake_uri)
-    ingested = ingest(landing.zone, lake, settings, context.log.info)
+    ingested = history.ingest(landing.zone, lake, settings, context.log.info)
     for unused in ingested.unused[:MAX_NAMED]:
         (context.log.info if unused.status == "ignored" else context.log.warning)(str(unused))
     context.log.info(f"Landing zone: {ingested.changes.summary()}; {ingested.records:,} records read")
@@ -107,7 +118,7 @@ def read_landing(
     )
 
 
-def _unused_files(unused: Sequence[UnusedFile]) -> dict[str, Any]:
+def _unused_files(unused: "Sequence[UnusedFile]") -> dict[str, Any]:
     """Metadata on files that were not used: how many, and a table with the reason of each."""
     if not unused:
         return {"unused": 0}
@@ -142,7 +153,7 @@ def read_playlists(
         for playlist, problem in captured.failed.items():
             context.log.warning(escape_controls(f"Playlist {playlist} was not captured: {problem}"))
     _require_captures(keys, captured, today, landing.zone, lake, settings)
-    mirrored = mirror_playlists(landing.zone, lake, settings, keys)
+    mirrored = responses.mirror_playlists(landing.zone, lake, settings, keys)
     for table, by_day in mirrored.rows_by_day.items():
         if dg.AssetKey(table) in context.selected_asset_keys:
             for key in keys:
@@ -188,7 +199,7 @@ def _require_captures(
 
 
 @landed_tables(
-    lambda _: {table_of(kind): ["monthly_content", "playlist_tracks"] for kind in KINDS},
+    lambda _: {table: ["monthly_content", "playlist_tracks"] for table in METADATA_TABLES.values()},
     can_subset=True,
 )
 def read_metadata(
@@ -206,13 +217,13 @@ def read_metadata(
             context.log.warning(escape_controls(f"Stopped requesting metadata: {fetched.stopped}"))
         if fetched.refused:
             context.log.info(fetched.refusal)
-    for kind in KINDS:
-        if dg.AssetKey(table_of(kind)) in context.selected_asset_keys:
-            mirrored = mirror_metadata(landing.zone, lake, settings, kind)
+    for kind, table in METADATA_TABLES.items():
+        if dg.AssetKey(table) in context.selected_asset_keys:
+            mirrored = responses.mirror_metadata(landing.zone, lake, settings, kind)
             yield from _results(
                 context,
                 lake,
-                [table_of(kind)],
+                [table],
                 mirrored,
                 fetched=fetched.answers[kind],
                 still_unknown=fetched.left[kind],
@@ -225,7 +236,7 @@ def read_library(
 ) -> Iterator[dg.MaterializeResult]:
     """Reads each listener's latest library."""
     lake = Lake(settings.lake_uri)
-    yield from _results(context, lake, ["raw_library"], mirror_library(landing.zone, lake, settings))
+    yield from _results(context, lake, ["raw_library"], responses.mirror_library(landing.zone, lake, settings))
 
 
 @landed_tables(lambda _: {table: [] for table in CORRECTIONS}, can_subset=True)
@@ -239,7 +250,7 @@ def read_overrides(
         context.log.warning(escape_controls(f"{problem.path}: {problem.reason}"))
     for table, (path, _, _) in CORRECTIONS.items():
         if dg.AssetKey(table) in context.selected_asset_keys:
-            mirror_overrides(landing.zone, lake, settings, table)
+            responses.mirror_overrides(landing.zone, lake, settings, table)
             skipped = [escape_controls(problem.reason) for problem in problems if problem.path == path]
             yield _mirror_result(lake, table, lines_skipped=len(skipped), skipped="; ".join(skipped[:MAX_NAMED]))
 
@@ -250,7 +261,9 @@ def read_catalogue(
 ) -> Iterator[dg.MaterializeResult]:
     """Reads new and changed catalogue files, and drops rows of deleted ones."""
     lake = Lake(settings.lake_uri)
-    mirrored = mirror_catalog(landing.zone, lake, settings, lambda line: context.log.info(escape_controls(line)))
+    mirrored = catalog.mirror_catalog(
+        landing.zone, lake, settings, lambda line: context.log.info(escape_controls(line))
+    )
     for name, detail in list(mirrored.unused.items())[:MAX_NAMED]:
         context.log.warning(escape_controls(f"{name} is not used: {detail}"))
     figures = {"files_read": mirrored.files, "files_deleted": mirrored.deleted, "unused": len(mirrored.unused)}

@@ -2,22 +2,23 @@
 
 import base64
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from spotify_assets.dashboard.recap.cards import CARDS, SIZES, card_png, log_missing_fonts
-from spotify_assets.dashboard.recap.reports import TABLES, Report, write_reports
-from spotify_assets.dashboard.recap.story import sections
+from spotify_assets.dashboard.recap import TABLES
 from spotify_assets.defs.assets.declare import OWNERS, asset_where
 from spotify_assets.escaping import markdown_code
 from spotify_assets.lake.tables import Lake
+
+if TYPE_CHECKING:
+    from spotify_assets.dashboard.recap.reports import Report
 
 GROUP = "reports"
 # Rows of metadata are kept for good, and loaded with every page that shows them.
 MAX_PICTURE_BYTES = 150_000
 # Of a card's size.
 PICTURE_SCALE = 0.5
-OVERVIEW = CARDS[0]
 
 
 @asset_where(
@@ -34,6 +35,8 @@ OVERVIEW = CARDS[0]
     "write_reports, or spotify-assets recap --report, writes them.",
 )
 def listening_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    from spotify_assets.dashboard.recap.reports import write_reports
+
     done = write_reports(
         Lake(context.resources.settings.lake_uri), lambda report: context.log.info(f"Wrote {report.uri}")
     )
@@ -50,7 +53,7 @@ def listening_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     return dg.MaterializeResult(metadata=metadata)
 
 
-def _report_table(reports: Sequence[Report]) -> str:
+def _report_table(reports: "Sequence[Report]") -> str:
     """A Markdown table of all reports, and where they are."""
     lines = [
         f"| {_table_cell(report.recap.filters.listener.name)} | {report.recap.title} | {_table_cell(report.uri)} | "
@@ -60,10 +63,13 @@ def _report_table(reports: Sequence[Report]) -> str:
     return "\n".join(["| listener | year | file | written now |", "|---|---|---|---|", *lines])
 
 
-def _preview(report: Report) -> str:
+def _preview(report: "Report") -> str:
     """What a report says, in Markdown, with a picture where that is small."""
+    from spotify_assets.dashboard.recap.cards import CARDS, SIZES, card_png, log_missing_fonts
+    from spotify_assets.dashboard.recap.story import sections
+
     story = [f"- {_table_cell(section.title)}" for section in sections(report.recap)]
-    png = card_png(report.recap, OVERVIEW, SIZES["wide"], scale=PICTURE_SCALE)
+    png = card_png(report.recap, CARDS[0], SIZES["wide"], scale=PICTURE_SCALE)
     log_missing_fonts(report.recap)
     picture = []
     if png and len(png) <= MAX_PICTURE_BYTES:

@@ -1,9 +1,7 @@
 """What was heard of podcasts and audiobooks."""
 
-from pyspark.sql import DataFrame
-
-from spotify_assets import transforms
 from spotify_assets.defs.assets.declare import lake_table
+from spotify_assets.defs.assets.transform import DataFrame, transforms
 
 
 @lake_table

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
-from pyspark.sql import DataFrame, Row
 
 from spotify_assets.defs.checks.queries import run_queries
 from spotify_assets.defs.checks.records import (
@@ -23,6 +23,9 @@ from spotify_assets.model import TABLES
 from spotify_assets.model.cleaned import REJECTION_REASONS
 from spotify_assets.settings import Settings
 from spotify_assets.windows import TimeWindow, window_predicate
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, Row
 
 # Shares of fewer records vary too much to be checked.
 MIN_SHARE_RECORDS = 200
@@ -214,7 +217,7 @@ def listening_is_plausible(
     yield from (result for result in results if (result.asset_key, result.check_name) in wanted)
 
 
-def _by_month(context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager) -> Sequence[Row]:
+def _by_month(context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager) -> "Sequence[Row]":
     """One row per listener and month of the run: `plays`, those that are `implausible`, and `most`.
 
     `most` is the most time (microseconds) of plays `within_a_day`, 24 hours one after another, and the last `hour` of
@@ -245,11 +248,11 @@ def _by_month(context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager) 
     return months
 
 
-def _is_full(row: Row) -> bool:
+def _is_full(row: "Row") -> bool:
     return bool(row["most"]) and row["most"]["within_a_day"] > DAY_HOURS * HOUR_MICROS
 
 
-def _without_crossfade(plays: DataFrame) -> DataFrame:
+def _without_crossfade(plays: "DataFrame") -> "DataFrame":
     """The plays, where one that overlaps the end of the play before by a crossfade starts at that end."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -261,7 +264,7 @@ def _without_crossfade(plays: DataFrame) -> DataFrame:
     return plays.withColumn("started_at", start)
 
 
-def _most_within_a_day(plays: DataFrame, first_hour: int | None) -> DataFrame:
+def _most_within_a_day(plays: "DataFrame", first_hour: int | None) -> "DataFrame":
     """Rows of `_by_month`.
 
     Args:
@@ -304,7 +307,9 @@ def _most_within_a_day(plays: DataFrame, first_hour: int | None) -> DataFrame:
     )
 
 
-def _around(months: Sequence[Row], context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager) -> Sequence[Row]:
+def _around(
+    months: "Sequence[Row]", context: dg.AssetCheckExecutionContext, lake: DeltaLakeIOManager
+) -> "Sequence[Row]":
     """Plays of listeners in the months around those of the run, which by itself may be of one month."""
     from pyspark.sql import functions as F
 
@@ -316,7 +321,7 @@ def _around(months: Sequence[Row], context: dg.AssetCheckExecutionContext, lake:
     return near.groupBy("listener", "month").agg(F.count(F.lit(1)).alias("plays")).collect()
 
 
-def _months_like_their_neighbours(months: Sequence[Row], around: Sequence[Row]) -> dg.AssetCheckResult:
+def _months_like_their_neighbours(months: "Sequence[Row]", around: "Sequence[Row]") -> dg.AssetCheckResult:
     by_listener: dict[str, dict[date, int]] = {}
     for row in (*months, *around):
         by_listener.setdefault(row["listener"], {})[row["month"]] = row["plays"]
@@ -332,7 +337,7 @@ def _months_like_their_neighbours(months: Sequence[Row], around: Sequence[Row]) 
     )
 
 
-def _implausible_listening(months: Sequence[Row]) -> dg.AssetCheckResult:
+def _implausible_listening(months: "Sequence[Row]") -> dg.AssetCheckResult:
     """Names the listener once for each kind: how many months it concerns, and the worst of these."""
     found = []
     for listener in sorted({row["listener"] for row in months}):
@@ -362,7 +367,7 @@ def _and_others(months: int) -> str:
     return f", and the like in {others:,} more month{'s' * (others != 1)}" if others else ""
 
 
-def _plays_reported_late(late: Sequence[Row], months: Sequence[Row]) -> dg.AssetCheckResult:
+def _plays_reported_late(late: "Sequence[Row]", months: "Sequence[Row]") -> dg.AssetCheckResult:
     plays: Counter[str] = Counter()
     for row in months:
         plays[row["listener"]] += row["plays"]

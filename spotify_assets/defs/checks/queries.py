@@ -7,18 +7,24 @@ lake's checks, planning was nearly all.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import dagster as dg
-import duckdb
 
 from spotify_assets.defs.checks.window import run_window
 from spotify_assets.defs.io_managers import DeltaLakeIOManager
 from spotify_assets.lake.tables import Lake
+from spotify_assets.lazy import lazy_module
 from spotify_assets.model import TABLES
-from spotify_assets.refresh.frames import LakeFrames
 from spotify_assets.targets.lake_reader import FILE_SETTINGS, connect_lake
 from spotify_assets.windows import TimeWindow, window_predicate
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from spotify_assets.refresh.frames import LakeFrames
+else:
+    duckdb = lazy_module("duckdb")
 
 # By table; None for all rows.
 Windows = Mapping[str, TimeWindow | None]
@@ -63,7 +69,7 @@ class EngineQueries:
     quote: ClassVar[str] = "`"
     hash64: ClassVar[str] = "xxhash64"
 
-    frames: LakeFrames
+    frames: "LakeFrames"
     windows: Windows
 
     def rows(self, table: str) -> str:
@@ -98,7 +104,7 @@ class DuckDBQueries:
 
 
 @cache
-def _database() -> duckdb.DuckDBPyConnection:
+def _database() -> "duckdb.DuckDBPyConnection":
     """The process's database for checks: each step has a connection of its own, and views that no other sees."""
     return duckdb.connect(config=FILE_SETTINGS)
 
