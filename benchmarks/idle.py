@@ -50,7 +50,7 @@ def main() -> None:
         place = options.data or Path(folder)
         if options.data is None:
             measure.require(["-m", "spotify_assets", "demo"], place)
-        with _ui(place) as process:
+        with running_ui(place) as process:
             time.sleep(WARM_UP_SECONDS)
             REPORT.write_text(report(_shares(process)))
 
@@ -76,12 +76,12 @@ def _row(name: str, share: Share) -> str:
 
 
 @contextmanager
-def _ui(place: Path) -> Iterator[psutil.Process]:
+def running_ui(place: Path, **environment: str) -> Iterator[psutil.Process]:
     """`spotify-assets ui` in `place`, once it serves."""
     process = subprocess.Popen(
         [sys.executable, "-m", "spotify_assets", "ui", "--port", str(free_port())],
         cwd=place,
-        env=measure.inherited(),
+        env=measure.inherited() | environment,
         stdout=subprocess.PIPE,
         text=True,
     )

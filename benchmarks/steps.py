@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -21,6 +22,7 @@ from pyarrow import parquet
 from benchmarks import measure
 from spotify_assets.model import TABLES
 from spotify_assets.sandbox.exports import format_export
+from spotify_assets.storage import storage_at
 
 PLAYS = 150_000
 POLLED = 50
@@ -48,7 +50,7 @@ def main() -> None:
         made.mkdir()
         make = ["-m", "benchmarks.history", "land_with_new_month", str(options.plays)]
         measure.require([*make, str(made / "landing"), str(made / "month")], made)
-        _make_poll(made)
+        write_poll(made, made / "poll", 0)
         for at_once in options.at_once:
             place = Path(folder, str(at_once))
             place.mkdir()
@@ -63,12 +65,19 @@ def main() -> None:
             shutil.rmtree(place)
 
 
-def _make_poll(made: Path) -> None:
-    """Write the first plays of the new month of the first listener, as a file by itself."""
+def write_poll(made: Path, landing: Path, number: int) -> None:
+    """Land plays of the new month of the first listener as the file of a poll, renamed when it is complete.
+
+    Args:
+        made: Folder with the `month` that `benchmarks.history land_with_new_month` made.
+        landing: The landing zone.
+        number: Which poll it is; the first one is 0.
+    """
     [month, *_] = sorted((made / "month").rglob("*.parquet"))
-    path = made / "poll" / month.parent.relative_to(made / "month") / "poll.json"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(format_export(parquet.read_table(month).slice(0, POLLED).to_pylist()))
+    plays = parquet.read_table(month).slice(number * POLLED, POLLED)
+    folder = (month.parent.relative_to(made / "month") / "recent/2026-01").as_posix()
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}{number:03}Z.json"
+    storage_at(str(landing)).write(f"{folder}/{name}", format_export(plays.to_pylist()))
 
 
 def _sync(place: Path, at_once: int) -> Measured:

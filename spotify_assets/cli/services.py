@@ -42,6 +42,8 @@ NEXT_CODE_SERVER = "next code server"
 RELOAD = "Reloading definitions from a code server launched via `dagster api grpc`"
 # In the command line of a run.
 RUN = "multiprocessing.spawn"
+# Environment variable of `defs.waiting`, which imports Dagster: ticks wait as long as the file is there that it names.
+UI_FILE = "SPOTIFY_ASSETS_UI_FILE"
 STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 # Stops the process group that it reads once standard input closes, and so also when the UI is killed: Dagster's
 # processes would outlive it, keep its port, and go on starting runs.
@@ -50,6 +52,7 @@ STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 STOP_WITH_PARENT = f"""
 if read group; then
     cat >/dev/null
+    rm -f "$1/workspace.yaml"
     kill -s TERM -- -$group
     seconds=0
     while kill -s 0 -- -$group && [ $seconds -lt {GRACE_SECONDS} ]; do sleep 1; seconds=$((seconds + 1)); done
@@ -153,6 +156,7 @@ class Services:
         """Stop the process group by SIGTERM, then by SIGKILL. Dagster marks interrupted runs as failed."""
         for number in STOPPING:
             signal.signal(number, signal.SIG_IGN)
+        self._workspace.unlink(missing_ok=True)  # ticks that wait end
         for stop in (signal.SIGTERM, signal.SIGKILL) if self._group else ():
             try:
                 os.killpg(self._group, stop)
@@ -176,6 +180,7 @@ class Services:
                 stdout=self._writing,
                 stderr=self._writing,
                 process_group=self._group,
+                env=os.environ | {UI_FILE: str(self._workspace)},
             )
             self._running[name] = process
             if not self._group:

@@ -2,22 +2,22 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import dagster as dg
 
+from spotify_assets.apart import call_apart
 from spotify_assets.defs import jobs
+from spotify_assets.defs.findings import find_digest, find_lacking, find_landed, find_runs
 from spotify_assets.defs.liveness import ACTIVE, fail_dead_runs, run_is_under_way
-from spotify_assets.defs.resources.landing import LandingResource
-from spotify_assets.ingest.history_changes import Changes, find_changes, find_mismatch
-from spotify_assets.lake.damage import DamagedTableError
+from spotify_assets.defs.unchanged import QuietTicks, state_of_files
+from spotify_assets.defs.waiting import Moments, interval_seconds
+from spotify_assets.ingest.history_changes import find_mismatch
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.queue import LandingQueue
-from spotify_assets.landing.zone import CATALOG
-from spotify_assets.refresh import plan, repair, staleness
 from spotify_assets.refresh.sync_log import SyncLog
 from spotify_assets.settings import Settings
 from spotify_assets.storage import Bucket, is_s3
@@ -29,8 +29,6 @@ from spotify_assets.targets.registry import targets
 SETTLE = timedelta(seconds=10)
 # Jobs that write tables whose staleness the sensors compute.
 WRITING = ["read_history", "refresh_tables", "refresh_playlists", "capture_playlists", "fetch_metadata"]
-# Files that a sensor names.
-MAX_NAMED = 10
 FIRST_RETRY = 60.0
 LAST_RETRY = 3600.0
 # 2**1024 is too large for a float, and a run may be requested as often in six weeks.
@@ -45,6 +43,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 # A target that had everything is asked again after this time, or when the lake changes.
 ASK_AGAIN = timedelta(minutes=5)
 ASK_BILLED_AGAIN = timedelta(days=1)
+QUIET = QuietTicks()
 
 
 def active_run(context: dg.SensorEvaluationContext, job_names: Sequence[str]) -> str | None:
@@ -83,58 +82,63 @@ def back_off(cursor: str | None, wanted: str, now: float) -> tuple[str, str | No
     return json.dumps({"wanted": wanted, "times": requested["times"] + 1, "at": now}), None
 
 
-def _identify(changes: Changes) -> str:
-    """Identifier that is equal for equal changes."""
-    files = [f"{file.path}@{file.landed_at.isoformat()}" for file in (*changes.to_read, *changes.touched)]
-    return json.dumps(sorted([*files, *changes.deleted]))[:4000]
-
-
-def _name_unused(changes: Changes) -> str:
-    """Sentence on files that are not used: their number, and why the first of them; empty where there is none."""
-    if not changes.unused:
-        return ""
-    named = "; ".join(map(str, changes.unused[:MAX_NAMED]))
-    more = len(changes.unused) - MAX_NAMED
-    return f" Not used: {named}{f'; and {more:,} more' if more > 0 else ''}."
-
-
-def _last_problem(lake: Lake) -> str:
+def _last_problem(settings: Settings) -> str:
     """Sentence on the last sync by a command, if it did not succeed; empty if it did."""
-    problem = SyncLog(lake.uri).last_problem()
+    problem = SyncLog(settings.lake_uri).last_problem()
     return f" {problem}" if problem else ""
 
 
 @dg.sensor(
     job=jobs.read_history,
-    minimum_interval_seconds=30,
+    minimum_interval_seconds=interval_seconds(),
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Starts read_history when files below landing/history are new, changed or deleted.",
 )
 def landing_sensor(
-    context: dg.SensorEvaluationContext, landing: LandingResource, settings: dg.ResourceParam[Settings]
+    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
+) -> dg.SensorResult | dg.SkipReason:
+    moments = Moments(context, settings)
+    return _first_request(_landing_tick(context, settings, moments) for _ in moments)
+
+
+def _landing_tick(
+    context: dg.SensorEvaluationContext, settings: Settings, moments: Moments
 ) -> dg.SensorResult | dg.SkipReason:
     if busy := active_run(context, ["read_history"]):
         return dg.SkipReason(f"{busy}.")
-    lake = Lake(settings.lake_uri)
     if settings.landing_queue_url:
-        return _from_queue(context, LandingQueue(settings.landing_queue_url, Bucket(settings.landing_uri)), lake)
+        queue = LandingQueue(settings.landing_queue_url, Bucket(settings.landing_uri))
+        return _from_queue(context, queue, Lake(settings.lake_uri))
+    state = state_of_files(settings)
+    if told := QUIET.told("landing_sensor", settings, state):
+        return dg.SkipReason(told)
     # Objects in S3 appear complete.
-    settled_before = None if is_s3(landing.uri) else datetime.now(UTC) - SETTLE
-    changes = find_changes(landing.zone, lake, settings, settled_before)
-    # stale_sensor reads catalogue files, once the tables of history are there.
-    is_first = not changes and lake.open("raw_files") is None and any(landing.zone.captures(CATALOG))
-    if not changes and not is_first:
-        return dg.SkipReason(
-            f"{changes.files:,} files below {landing.uri}/history; all are read, or modified only seconds ago."
-            f"{_name_unused(changes)}{_last_problem(lake)}"
+    settled_before = None if is_s3(settings.landing_uri) else datetime.now(UTC) - SETTLE
+    found = call_apart(find_landed, settings, settled_before)
+    if not found.is_news:
+        told = (
+            f"{found.files:,} files below {settings.landing_uri}/history; all are read, or modified only seconds ago."
+            f"{found.unused}{_last_problem(settings)}"
         )
-    cursor, reason = back_off(context.cursor, _identify(changes), time.time())
+        if found.waiting:
+            moments.look_again_in(SETTLE.total_seconds() / 2)
+            return dg.SkipReason(told)
+        return dg.SkipReason(QUIET.note("landing_sensor", settings, state, told))
+    cursor, reason = back_off(context.cursor, found.identity, time.time())
     if reason:
-        return dg.SkipReason(f"{changes.summary()}, but {reason}.")
-    if changes.mismatch:
-        context.log.warning(f"{changes.mismatch.reason}: records are read again")
-    context.log.info(f"Landing zone: {changes.summary()}")
+        return dg.SkipReason(f"{found.summary}, but {reason}.")
+    if found.mismatch:
+        context.log.warning(f"{found.mismatch}: records are read again")
+    context.log.info(f"Landing zone: {found.summary}")
     return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=cursor)
+
+
+def _first_request(ticks: Iterable[dg.SensorResult | dg.SkipReason]) -> dg.SensorResult | dg.SkipReason:
+    """The first result that requests a run; the last one if none does."""
+    for found in ticks:
+        if isinstance(found, dg.SensorResult) and found.run_requests:
+            break
+    return found
 
 
 def _from_queue(
@@ -187,7 +191,7 @@ def _runs(context: dg.SensorEvaluationContext, **run_filter: Any) -> Sequence[dg
 
 @dg.sensor(
     jobs=[jobs.refresh_tables, jobs.refresh_playlists],
-    minimum_interval_seconds=30,
+    minimum_interval_seconds=interval_seconds(),
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Starts refresh_tables for stale months and refresh_playlists for stale days of snapshots, one range "
     "of partitions at a time, until nothing is stale.",
@@ -195,24 +199,25 @@ def _runs(context: dg.SensorEvaluationContext, **run_filter: Any) -> Sequence[dg
 def stale_sensor(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult | dg.SkipReason:
+    return _first_request(_stale_tick(context, settings) for _ in Moments(context, settings))
+
+
+def _stale_tick(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorResult | dg.SkipReason:
     if busy := active_run(context, WRITING):
         return dg.SkipReason(f"{busy}.")
-    lake = Lake(settings.lake_uri)
-    try:
-        if lake.open("raw_files") is None:
-            return dg.SkipReason("Nothing has been read from the landing zone yet; landing_sensor starts that.")
-        stale = staleness.stale(lake, settings)
-        if stale.damaged:
-            for line in repair.reset_damaged(lake, settings, stale.damaged):
-                context.log.warning(line)
-            stale = staleness.stale(lake, settings)
-    except DamagedTableError as error:
-        return dg.SkipReason(f"{error}.")
-    if not stale:
-        return dg.SkipReason(f"Every table is up to date with the landing zone.{_last_problem(lake)}")
-    runs = plan.plan_runs(stale, settings)
-    wanted = json.dumps([runs[0].tables, runs[0].keys, staleness.inputs_version(lake)])
-    cursor, reason = back_off(context.cursor, wanted, time.time())
+    state = state_of_files(settings)
+    if told := QUIET.told("stale_sensor", settings, state):
+        return dg.SkipReason(told)
+    found = call_apart(find_runs, settings)
+    for line in found.repaired:
+        context.log.warning(line)
+    if found.reason:
+        return dg.SkipReason(found.reason)
+    if not found.runs:
+        told = f"Every table is up to date with the landing zone.{_last_problem(settings)}"
+        return dg.SkipReason(QUIET.note("stale_sensor", settings, state, told))
+    runs = found.runs
+    cursor, reason = back_off(context.cursor, found.wanted, time.time())
     if reason:
         return dg.SkipReason(f"Stale: {runs[0]}, but {reason}.")
     context.log.info(f"Stale: {', '.join(map(str, runs))}")
@@ -230,7 +235,7 @@ def stale_sensor(
 
 @dg.sensor(
     job=jobs.publish_tables,
-    minimum_interval_seconds=30,
+    minimum_interval_seconds=interval_seconds(),
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Starts publish_tables for what a target lacks of the lake, when no table is stale. Targets are asked "
     "when the lake changed, when they are newly configured, and every five minutes; Snowflake, which bills for an "
@@ -239,79 +244,70 @@ def stale_sensor(
 def publish_sensor(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult | dg.SkipReason:
+    return _first_request(_publish_tick(context, settings) for _ in Moments(context, settings))
+
+
+def _publish_tick(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorResult | dg.SkipReason:
     if busy := active_run(context, [*WRITING, jobs.publish_tables.name]):
         return dg.SkipReason(f"{busy}.")
-    lake = Lake(settings.lake_uri)
+    state = state_of_files(settings)
+    if told := QUIET.told("publish_sensor", settings, state, ASK_AGAIN.total_seconds()):
+        return dg.SensorResult(skip_reason=told, cursor=context.cursor)
     configured = targets(settings)
     notes = (json.loads(context.cursor) if context.cursor else {}).get("targets", {})
-    # Most ticks end here: to find what is stale takes longer.
-    if notes and _are_current(configured, lake, notes):
-        return dg.SensorResult(skip_reason=f"Every target is up to date.{_last_problem(lake)}", cursor=context.cursor)
-    try:
-        if lake.open("raw_files") is None or staleness.stale(lake, settings):
-            return dg.SkipReason("Tables are stale; stale_sensor refreshes them first.")
-    except DamagedTableError as error:
-        return dg.SkipReason(f"{error}.")
-    tags = {publishing.LAKE_TAG: publishing.lake_digest(lake)}
+    found = call_apart(find_digest, settings, only_if=_published_state(configured, notes))
+    if found.reason:
+        return dg.SkipReason(found.reason)
+    tags = {publishing.LAKE_TAG: found.digest}
+    asked = {
+        name: back_off(notes.get(name, {}).get("requested"), found.digest, time.time())
+        for name, target in configured.items()
+        if not _is_current(target, found.digest, notes.get(name, {}))
+    }
+    # One whose run was requested is asked again only once that has succeeded, or once it is requested again.
+    waiting = {
+        name: reason
+        for name, (requested, reason) in asked.items()
+        if reason and not _has_succeeded(context, tags, json.loads(str(requested))["at"])
+    }
+    names = [name for name in asked if name not in waiting]
     wanted: list[dg.AssetKey] = []
-    waiting = []
-    for name, target in configured.items():
-        lacking, notes[name], reason = _lacking_tables(context, target, lake, tags, notes.get(name, {}))
-        wanted += [dg.AssetKey([name, table]) for table in lacking]
+    for name, lacking in (call_apart(find_lacking, settings, names) if names else {}).items():
+        requested, reason = asked[name]
+        if lacking.problem:
+            context.log.warning(lacking.problem)
+        if not lacking.tables:
+            notes[name] = {"current": found.digest, "asked_at": time.time()}
+            continue
+        notes[name] = {"requested": requested}
         if reason:
-            waiting.append(f"{name} lacks changes of the lake, but {reason}.")
-    cursor = json.dumps({"targets": {name: notes[name] for name in configured}})
-    if not wanted:
-        reason = " ".join(waiting) or f"Every target is up to date.{_last_problem(lake)}"
-        return dg.SensorResult(skip_reason=reason, cursor=cursor)
-    return dg.SensorResult(run_requests=[dg.RunRequest(asset_selection=wanted, tags=tags)], cursor=cursor)
+            waiting[name] = reason
+        else:
+            wanted += [dg.AssetKey([name, table]) for table in lacking.tables]
+    cursor = json.dumps({"targets": {name: notes[name] for name in configured if name in notes}})
+    if wanted:
+        return dg.SensorResult(run_requests=[dg.RunRequest(asset_selection=wanted, tags=tags)], cursor=cursor)
+    if waiting:
+        told = " ".join(f"{name} lacks changes of the lake, but {reason}." for name, reason in waiting.items())
+    else:
+        told = QUIET.note("publish_sensor", settings, state, f"Every target is up to date.{_last_problem(settings)}")
+    return dg.SensorResult(skip_reason=told, cursor=cursor)
 
 
-def _are_current(configured: Mapping[str, Target], lake: Lake, notes: Mapping[str, dict[str, Any]]) -> bool:
-    """Whether all targets have everything of the lake by what was noted of them; not where a table is damaged."""
-    try:
-        digest = publishing.lake_digest(lake)
-    except DamagedTableError:
-        return False
-    return all(_is_current(target, digest, notes.get(name, {})) for name, target in configured.items())
+def _published_state(configured: Mapping[str, Target], notes: Mapping[str, dict[str, Any]]) -> list[str]:
+    """The state of the lake that all targets had when they were asked, recently; none if there is no such state."""
+    states = {str(notes.get(name, {}).get("current", "")) for name in configured}
+    return [
+        state
+        for state in states
+        if all(_is_current(target, state, notes.get(name, {})) for name, target in configured.items())
+    ]
 
 
 def _is_current(target: Target, digest: str, note: dict[str, Any]) -> bool:
     """Whether the target had everything of this state of the lake, and was asked for that recently."""
     ask_again = ASK_BILLED_AGAIN if target.bills_for_states else ASK_AGAIN
     return note.get("current") == digest and time.time() - note["asked_at"] < ask_again.total_seconds()
-
-
-def _lacking_tables(
-    context: dg.SensorEvaluationContext, target: Target, lake: Lake, tags: dict[str, str], note: dict[str, Any]
-) -> tuple[Sequence[str], dict[str, Any], str | None]:
-    """Tables that a run should publish to the target; all of them if it can't be asked, so that the run says why.
-
-    Args:
-        context: Of the tick.
-        target: The target.
-        lake: The lake.
-        tags: Of the run; they identify the state of the lake.
-        note: What an earlier tick noted: `current` (state of the lake that the target has) and `asked_at` (Unix
-            time), or `requested` (see `back_off`).
-
-    Returns:
-        The tables, the new note, and why no run is requested although the target lacks something.
-    """
-    now, digest = time.time(), tags[publishing.LAKE_TAG]
-    if _is_current(target, digest, note):
-        return (), note, None
-    requested, reason = back_off(note.get("requested"), digest, now)
-    if reason and not _has_succeeded(context, tags, json.loads(requested)["at"]):
-        return (), note, reason
-    try:
-        lacking = [refresh.table for refresh in publishing.pending_refreshes(target, lake)]
-    except publishing.TargetError as error:
-        context.log.warning(str(error))
-        lacking = list(target.tables)
-    if not lacking:
-        return (), {"current": digest, "asked_at": now}, None
-    return (() if reason else lacking), {"requested": requested}, reason
 
 
 def _has_succeeded(context: dg.SensorEvaluationContext, tags: dict[str, str], since: float) -> bool:

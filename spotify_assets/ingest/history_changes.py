@@ -191,7 +191,7 @@ def find_changes(
                 changes.to_read.append(file)
                 changes.again.add(file.path)
             continue
-        if settled_before and file.landed_at > settled_before and file.landed_at <= now:
+        if settled_before and settled_before < file.landed_at <= now and not file.is_complete:
             continue
         if rows and not mismatch.concerns(rows) and _is_only_touched(file, rows, landing, settings, changes, now):
             changes.touched.append(file)

@@ -1,6 +1,7 @@
 """The landing zone: lists and opens landed files, and writes new ones. Landed files are never changed."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
@@ -19,6 +20,8 @@ CATALOG = "catalog"
 CSV_SUFFIXES = (".csv", ".tsv", ".zip", ".gz", ".tgz", ".tar")
 # Names of files that are still being copied, by `spotify-assets import` and most other programs.
 PARTIAL_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".download")
+# Names of files of recent plays, by `ingest.fetch.poll_recent_plays`.
+POLLED = re.compile(r"history/[^/]+/recent/\d{4}-\d{2}/\d{8}T\d{9}Z\.json")
 # Why a path is never read, and what to do.
 NO_TEXT = "its path is no valid UTF-8; rename it"
 NO_LISTENER = "it lies in no listener's folder; move it to history/NAME/"
@@ -46,6 +49,11 @@ class HistoryFile(_Landed):
     def listener(self) -> str:
         """The listener: name of the folder below `history`."""
         return self.path.split("/")[1]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the name is one of a poll of recent plays: such a file is renamed when it is complete."""
+        return bool(POLLED.fullmatch(self.path))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +14,6 @@ import pytest
 
 from spotify_assets.definitions import definitions
 from spotify_assets.defs import sensors
-from spotify_assets.defs.resources import LandingResource
 from spotify_assets.refresh import staleness
 from spotify_assets.refresh.sync_log import FAILED, SyncLog
 from spotify_assets.targets import publishing
@@ -27,7 +28,7 @@ def tick(sensor, world, instance, cursor=None):
     context = dg.build_sensor_context(
         instance=instance,
         cursor=cursor,
-        resources={"settings": world.settings, "landing": LandingResource(uri=world.landing.uri)},
+        resources={"settings": world.settings},
     )
     return sensor(context)
 
@@ -212,3 +213,49 @@ def test_a_damaged_raw_table_is_read_again_before_anything_is_computed(synced, i
 def test_nothing_landed_is_no_error(world, instance):
     assert "0 files" in tick(sensors.landing_sensor, world, instance).skip_message
     assert "Nothing has been read" in tick(sensors.stale_sensor, world, instance).skip_message
+
+
+TICKING = """
+import json, sys
+import dagster as dg
+from spotify_assets.defs import sensors
+from spotify_assets.definitions import definitions
+from spotify_assets.settings import load_settings
+settings = load_settings(**json.load(sys.stdin))
+definitions(settings).get_repository_def()
+told = []
+with dg.DagsterInstance.ephemeral() as instance:
+    for _ in range(2):
+        for sensor in (sensors.landing_sensor, sensors.stale_sensor, sensors.publish_sensor):
+            found = sensor(dg.build_sensor_context(instance=instance, resources={"settings": settings}))
+            told.append(getattr(found, "skip_message", None) or found.run_requests[0].asset_selection[0].path[0])
+    heavy = "pyarrow duckdb numpy pandas pyspark pysail sklearn boto3 spotify_assets.transforms".split()
+    told.append([name for name in heavy if name in sys.modules])
+print(json.dumps(told))
+"""
+
+
+def test_ticks_of_a_code_server_import_nothing_that_stays_large(synced):
+    given = {name: str(getattr(synced.settings, name)) for name in ("lake_uri", "landing_uri", "warehouse")}
+    ticked = subprocess.run(
+        [sys.executable, "-c", TICKING], input=json.dumps(given), capture_output=True, text=True, check=True
+    )
+    *told, heavy = json.loads(ticked.stdout.splitlines()[-1])
+    assert heavy == []
+    assert told[:3] == told[3:]
+    assert "all are read" in told[0]
+    assert told[1].startswith("Every table is up to date")
+    assert told[2] == "duckdb"
+
+
+def test_a_tick_asks_the_lake_only_after_a_change(synced, instance, monkeypatch):
+    assert "up to date" in tick(sensors.stale_sensor, synced, instance).skip_message
+    assert "all are read" in tick(sensors.landing_sensor, synced, instance).skip_message
+    monkeypatch.setattr(sensors, "call_apart", lambda *args: pytest.fail("it asked"))
+    assert "up to date" in tick(sensors.stale_sensor, synced, instance).skip_message
+    assert "all are read" in tick(sensors.landing_sensor, synced, instance).skip_message
+    monkeypatch.undo()
+    synced.land("anna/c.json", [extended("2024-05-31T13:37:00Z")])
+    assert tick(sensors.landing_sensor, synced, instance).run_requests
+    synced.ingest()
+    assert tick(sensors.stale_sensor, synced, instance).run_requests

@@ -1,0 +1,77 @@
+"""Ticks that wait for something to do instead of ending at once: a change is noticed within seconds, by fewer ticks.
+
+Each tick takes Dagster 0.1 s of CPU, and comparing the times of files some milliseconds. `spotify-assets ui` has its
+sensors wait; a daemon of your own, which evaluates one sensor after another unless told otherwise, doesn't.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from spotify_assets.defs.unchanged import state_of_files
+from spotify_assets.settings import Settings
+
+# Environment variable that names a file which is there as long as the UI runs that started this code server.
+UI_FILE = "SPOTIFY_ASSETS_UI_FILE"
+# A tick of Dagster may take 60 s.
+WAIT_SECONDS = 40.0
+LOOK_SECONDS = 1.0
+# Looking takes at most this part of the time: less often where many files are landed.
+SHARE_OF_LOOKING = 0.01
+# From the start of a tick to that of the next.
+INTERVAL_SECONDS = 30
+INTERVAL_OF_WAITING_SECONDS = 5
+RUNS = ("history/runs.db", "history/runs.db-wal")
+
+
+def interval_seconds() -> int:
+    """Minimum interval of the sensors: short where ticks wait, so that a new one begins soon after one that waited."""
+    return INTERVAL_OF_WAITING_SECONDS if UI_FILE in os.environ else INTERVAL_SECONDS
+
+
+class Moments:
+    """The moments of a tick at which there may be something to do: now, and then after each change.
+
+    Changes are those of `state_of_files`, and of Dagster's runs, whose end may be waited for.
+    """
+
+    def __init__(self, context: dg.SensorEvaluationContext, settings: Settings) -> None:
+        self._instance = context.instance
+        self._settings = settings
+        self._look_at = float("inf")
+
+    def look_again_in(self, seconds: float) -> None:
+        """There will be something to do after so many seconds, also without a change."""
+        self._look_at = time.monotonic() + seconds
+
+    def __iter__(self) -> Iterator[None]:
+        end = time.monotonic() + WAIT_SECONDS
+        seen = self._state()
+        yield
+        while self._may_wait() and time.monotonic() < end:
+            began = time.monotonic()
+            now = self._state()
+            is_changed = now != seen or began >= self._look_at
+            if is_changed:
+                seen, self._look_at = now, float("inf")
+                yield
+                began = time.monotonic()
+            time.sleep(max(LOOK_SECONDS, (time.monotonic() - began) / SHARE_OF_LOOKING))
+
+    def _state(self) -> list[str]:
+        return [state_of_files(self._settings), *(_changed_at(self._instance, name) for name in RUNS)]
+
+    def _may_wait(self) -> bool:
+        """Whether no other sensor waits for this one, nor somebody who stops the UI."""
+        has_threads = self._instance.get_sensor_settings().get("use_threads")
+        return bool(has_threads) and Path(os.environ.get(UI_FILE, "/nowhere")).exists()
+
+
+def _changed_at(instance: dg.DagsterInstance, name: str) -> str:
+    try:
+        return str(os.stat(os.path.join(instance.root_directory, name)).st_mtime_ns)
+    except OSError:
+        return ""
