@@ -109,13 +109,14 @@ def report(polls: Sequence[Poll], plays: int) -> str:
     """The report as Markdown, which is also printed: of the polls, the one of median duration in detail."""
     ordered = sorted(polls, key=lambda poll: poll.published)
     middle = ordered[len(ordered) // 2]
+    all_seconds = ", ".join(f"{poll.published:.0f}" for poll in polls)
     lines = [
         "# From a landed file to published plays",
         "",
         str(__doc__).split("\n\n", 1)[1].strip(),
         "",
-        f"{plays:,} plays; {os.cpu_count()} cores. Published after {median(poll.published for poll in polls):.0f} s "
-        f"(median of {len(polls)}: {', '.join(f'{poll.published:.0f}' for poll in polls)} s). The runs of the "
+        f"{plays:,} plays; {os.cpu_count()} cores, load {os.getloadavg()[1]:.0f}. Published after "
+        f"{median(poll.published for poll in polls):.0f} s (median of {len(polls)}: {all_seconds} s). The runs of the "
         f"one of {middle.published:.0f} s:",
         "",
         "| Run | requested, s | started, s | ended, s |",

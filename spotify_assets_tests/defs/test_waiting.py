@@ -68,7 +68,8 @@ def test_without_the_ui_or_threads_nothing_is_waited_for(tmp_path, settings, ui,
     assert ended - seen[0] < waiting.WAIT_SECONDS / 2
 
 
-def test_a_change_is_a_moment_and_waiting_ends(tmp_path, settings, ui):
+def test_a_change_is_a_moment_and_waiting_ends(tmp_path, settings, ui, monkeypatch):
+    monkeypatch.setattr(waiting, "WAIT_SECONDS", 3.0)
     (tmp_path / "home").mkdir()
     landed = tmp_path / "landing/history/anna/a.json"
     landed.parent.mkdir(parents=True)
@@ -79,13 +80,16 @@ def test_a_change_is_a_moment_and_waiting_ends(tmp_path, settings, ui):
     assert ended - seen[0] >= waiting.WAIT_SECONDS * 0.9
 
 
-def test_what_needs_time_is_a_moment_without_a_change(tmp_path, settings, ui):
+def test_what_needs_time_is_a_moment_without_a_change(tmp_path, settings, ui, monkeypatch):
+    monkeypatch.setattr(waiting, "WAIT_SECONDS", 30.0)
     (tmp_path / "home").mkdir()
-    told = iter([0.2, 0.2])
+    told = iter([0.1, 0.1])
 
     def once_more(looked):
         if seconds := next(told, None):
             looked.look_again_in(seconds)
+        else:
+            ui.unlink()
 
     assert len(moments(tmp_path / "home", settings, before=once_more)[0]) == 3
 
