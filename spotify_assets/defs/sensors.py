@@ -105,6 +105,7 @@ def _landing_tick(
     context: dg.SensorEvaluationContext, settings: Settings, moments: Moments
 ) -> dg.SensorResult | dg.SkipReason:
     if busy := active_run(context, ["read_history"]):
+        moments.wait_for_runs()
         return dg.SkipReason(f"{busy}.")
     if settings.landing_queue_url:
         queue = LandingQueue(settings.landing_queue_url, Bucket(settings.landing_uri))
@@ -199,11 +200,15 @@ def _runs(context: dg.SensorEvaluationContext, **run_filter: Any) -> Sequence[dg
 def stale_sensor(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult | dg.SkipReason:
-    return _first_request(_stale_tick(context, settings) for _ in Moments(context, settings))
+    moments = Moments(context, settings)
+    return _first_request(_stale_tick(context, settings, moments) for _ in moments)
 
 
-def _stale_tick(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorResult | dg.SkipReason:
+def _stale_tick(
+    context: dg.SensorEvaluationContext, settings: Settings, moments: Moments
+) -> dg.SensorResult | dg.SkipReason:
     if busy := active_run(context, WRITING):
+        moments.wait_for_runs()
         return dg.SkipReason(f"{busy}.")
     state = state_of_files(settings)
     if told := QUIET.told("stale_sensor", settings, state):
@@ -244,11 +249,15 @@ def _stale_tick(context: dg.SensorEvaluationContext, settings: Settings) -> dg.S
 def publish_sensor(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult | dg.SkipReason:
-    return _first_request(_publish_tick(context, settings) for _ in Moments(context, settings))
+    moments = Moments(context, settings)
+    return _first_request(_publish_tick(context, settings, moments) for _ in moments)
 
 
-def _publish_tick(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorResult | dg.SkipReason:
+def _publish_tick(
+    context: dg.SensorEvaluationContext, settings: Settings, moments: Moments
+) -> dg.SensorResult | dg.SkipReason:
     if busy := active_run(context, [*WRITING, jobs.publish_tables.name]):
+        moments.wait_for_runs()
         return dg.SkipReason(f"{busy}.")
     state = state_of_files(settings)
     if told := QUIET.told("publish_sensor", settings, state, ASK_AGAIN.total_seconds()):

@@ -35,13 +35,18 @@ def interval_seconds() -> int:
 class Moments:
     """The moments of a tick at which there may be something to do: now, and then after each change.
 
-    Changes are those of `state_of_files`, and of Dagster's runs, whose end may be waited for.
+    Changes are those of `state_of_files`, and of Dagster's runs where `wait_for_runs` was called.
     """
 
     def __init__(self, context: dg.SensorEvaluationContext, settings: Settings) -> None:
         self._instance = context.instance
         self._settings = settings
         self._look_at = float("inf")
+        self._waits_for_runs = False
+
+    def wait_for_runs(self) -> None:
+        """A run is under way, and its end is to be noticed. Its database changes without runs, too."""
+        self._waits_for_runs = True
 
     def look_again_in(self, seconds: float) -> None:
         """There will be something to do after so many seconds, also without a change."""
@@ -54,15 +59,17 @@ class Moments:
         while self._may_wait() and time.monotonic() < end:
             began = time.monotonic()
             now = self._state()
-            is_changed = now != seen or began >= self._look_at
-            if is_changed:
-                seen, self._look_at = now, float("inf")
+            if self._is_changed(seen, now) or began >= self._look_at:
+                seen, self._look_at, self._waits_for_runs = now, float("inf"), False
                 yield
                 began = time.monotonic()
             time.sleep(max(LOOK_SECONDS, (time.monotonic() - began) / SHARE_OF_LOOKING))
 
     def _state(self) -> list[str]:
         return [state_of_files(self._settings), *(_changed_at(self._instance, name) for name in RUNS)]
+
+    def _is_changed(self, before: list[str], now: list[str]) -> bool:
+        return before != now if self._waits_for_runs else before[0] != now[0]
 
     def _may_wait(self) -> bool:
         """Whether no other sensor waits for this one, nor somebody who stops the UI."""

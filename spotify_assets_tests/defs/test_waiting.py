@@ -94,6 +94,26 @@ def test_what_needs_time_is_a_moment_without_a_change(tmp_path, settings, ui, mo
     assert len(moments(tmp_path / "home", settings, before=once_more)[0]) == 3
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_runs_are_looked_at_where_one_is_waited_for(tmp_path, settings, ui, monkeypatch, waits):
+    monkeypatch.setattr(waiting, "WAIT_SECONDS", 30.0)
+    home = tmp_path / "home"
+    home.mkdir()
+    count = iter(range(9))
+
+    def run_ends(looked):
+        if next(count):
+            ui.unlink()
+            return
+        if waits:
+            looked.wait_for_runs()
+        else:
+            threading.Timer(0.5, ui.unlink).start()
+        os.utime(home / "history/runs.db", (1, 1))
+
+    assert len(moments(home, settings, before=run_ends)[0]) == 1 + waits
+
+
 def test_stopping_the_ui_ends_it(tmp_path, settings, ui):
     (tmp_path / "home").mkdir()
     seen, ended = moments(tmp_path / "home", settings, before=lambda _: os.unlink(ui))
