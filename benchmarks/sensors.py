@@ -78,8 +78,7 @@ def _poll(place: Path) -> Poll:
             seen = now
             if _published_plays(file) > before:
                 published = time.time() - landed
-                time.sleep(LOOK_SECONDS * 10)  # until the run has ended
-                return Poll(_runs_since(place / "dagster", landed), published)
+                return Poll(_ended_runs(place / "dagster", landed), published)
     raise measure.FailedError(f"the plays were not published within {LONGEST_SECONDS:.0f} s")
 
 
@@ -89,10 +88,14 @@ def _published_plays(file: Path) -> int:
     return int(plays)
 
 
-def _runs_since(home: Path, landed: float) -> list[RunTimes]:
-    """Runs that were requested since then (Unix time), in that order."""
+def _ended_runs(home: Path, landed: float) -> list[RunTimes]:
+    """Runs that were requested since then (Unix time), in that order, once all have ended."""
+    since = dg.RunsFilter(created_after=datetime.fromtimestamp(landed, UTC))
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        records = instance.get_run_records(dg.RunsFilter(created_after=datetime.fromtimestamp(landed, UTC)))
+        records = instance.get_run_records(since)
+        while any(record.end_time is None for record in records):
+            time.sleep(LOOK_SECONDS)
+            records = instance.get_run_records(since)
     times = [
         RunTimes(
             record.dagster_run.job_name,
