@@ -21,8 +21,8 @@ import json, sys, time
 import spotify_assets.definitions as d
 d.defs.resolve_asset_graph()
 unneeded = (
-    "pysail", "pyspark", "grpc", "boto3", "botocore", "dagster_aws", "dagster_duckdb", "dagster_pyspark",
-    "duckdb", "pyarrow", "numpy", "pandas", "sklearn", "jinja2", "spotipy", "requests",
+    "pysail", "pyspark.sql.connect", "grpc", "boto3", "botocore", "dagster_aws", "dagster_duckdb", "duckdb",
+    "pyarrow", "numpy", "pandas", "sklearn", "jinja2", "spotipy", "requests",
 )
 print(json.dumps([time.process_time(), [name for name in unneeded if name in sys.modules]]))
 """

@@ -93,7 +93,7 @@ def test_it_serves_tells_runs_and_ends_with_all_that_it_started(script):
     children = process.children(recursive=True)
     # The run's process may be a zombie for a second, which has no command line.
     names = " ".join(" ".join(child.cmdline()) for child in process.children())
-    assert all(service in names for service in ("dagster_webserver", "cli.daemon", "api grpc"))
+    assert all(service in names for service in ("dagster_webserver", "dagster._daemon", "api grpc"))
     process.send_signal(signal.SIGTERM)
     wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "the end")
     assert [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
@@ -134,7 +134,7 @@ def test_what_it_started_ends_when_it_is_killed(script):
 
 @pytest.mark.parametrize(
     ("part", "name"),
-    [("grpc", "code server"), ("dagster_webserver", "web server"), ("spotify_assets.cli.daemon", "daemon")],
+    [("grpc", "code server"), ("dagster_webserver", "web server"), ("dagster._daemon", "daemon")],
 )
 def test_it_ends_when_a_process_of_dagster_was_killed(script, part, name):
     """The others would go on without it: its pages stay, for one, and no sensor starts anything."""

@@ -229,7 +229,7 @@ with dg.DagsterInstance.ephemeral() as instance:
         for sensor in (sensors.landing_sensor, sensors.stale_sensor, sensors.publish_sensor):
             found = sensor(dg.build_sensor_context(instance=instance, resources={"settings": settings}))
             told.append(getattr(found, "skip_message", None) or found.run_requests[0].asset_selection[0].path[0])
-    heavy = "pyarrow duckdb numpy pandas pyspark pysail sklearn boto3 spotify_assets.transforms".split()
+    heavy = "pyarrow duckdb numpy pandas pyspark.sql.connect pysail sklearn boto3 spotify_assets.transforms".split()
     told.append([name for name in heavy if name in sys.modules])
 print(json.dumps(told))
 """

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from dagster_pyspark import LazyPySparkResource
 from pydantic import Field
 
 from spotify_assets.engine.session import spark_session, use_connect_functions
@@ -12,11 +13,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-class SparkResource(dg.ConfigurableResource):
+class SparkResource(LazyPySparkResource):
     """Spark Connect session, started on first use and shared by all runs of the process.
 
-    It can be used in place of dagster-pyspark's `LazyPySparkResource`, and has its fields and `spark_session`. It is
-    no subclass, as importing dagster-pyspark imports PySpark, also where only definitions are loaded.
+    It can be used in place of dagster-pyspark's resource.
 
     Attributes:
         spark_config: Field of dagster-pyspark; unused, as `engine.session` sets what transforms rely on.
@@ -30,6 +30,7 @@ class SparkResource(dg.ConfigurableResource):
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Start no session: a run's first step, which may be a check, starts it when it reads a table."""
         use_connect_functions()
+        super().setup_for_execution(context)
 
     @property
     def session(self) -> "SparkSession":

@@ -8,7 +8,7 @@ import pytest
 from dagster_duckdb import DuckDBResource
 
 from spotify_assets.definitions import definitions, resources
-from spotify_assets.defs.resources import SparkResource, WarehouseResource
+from spotify_assets.defs.resources import WarehouseResource
 from spotify_assets.settings import load_settings
 from spotify_assets.targets import publishing
 from spotify_assets.targets.duckdb_file import Warehouse
@@ -86,11 +86,3 @@ def test_s3_is_there_where_files_are(bucket):
 
     assert bucket.removeprefix("s3://") in materialize(buckets, settings)
     assert "s3" not in resources(load_settings())
-
-
-def test_the_engine_has_what_dagsters_resource_has():
-    from dagster_pyspark import LazyPySparkResource
-
-    assert hasattr(LazyPySparkResource, "spark_session")
-    assert hasattr(SparkResource, "spark_session")
-    assert set(LazyPySparkResource.model_fields) <= set(SparkResource.model_fields)
