@@ -4,6 +4,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -82,7 +83,11 @@ def _print_runs(services: Services, home: Path, url: str, console: Console) -> N
 
 def _version_of_runs(home: Path) -> list[int]:
     """When the files of the database of runs were written last; it changes with each run, and some times a minute."""
-    return [(home / name).stat().st_mtime_ns for name in RUN_DATABASE if (home / name).exists()]
+    versions = []
+    for name in RUN_DATABASE:
+        with suppress(FileNotFoundError):  # SQLite removes the second one whenever nobody has the first one open
+            versions.append((home / name).stat().st_mtime_ns)
+    return versions
 
 
 def _is_taken(port: int) -> bool:
