@@ -145,6 +145,10 @@ class Bucket:
             self.client.put_object(Bucket=self.name, Key=self.prefix + path, Body=content)
 
     def upload(self, source: Path, path: str) -> None:
+        if source.stat().st_size <= IN_MEMORY_BYTES:
+            # boto3's `upload_file` starts threads for each file.
+            self.write(path, source.read_bytes())
+            return
         with self._translate_errors(path):
             self.client.upload_file(str(source), self.name, self.prefix + path)
 
