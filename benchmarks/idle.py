@@ -29,7 +29,7 @@ REPORT = Path(__file__).parent / "IDLE.md"
 ROLES = {
     "spotify_assets ui": "`spotify-assets ui`",
     "dagster_webserver": "web server",
-    "dagster._daemon": "daemon",
+    "cli.daemon": "daemon",
     "api grpc": "code server",
 }
 

@@ -106,7 +106,7 @@ class Services:
         self._link_newest()
         workspace = ["-w", str(self._workspace)]
         self._start("web server", "dagster_webserver", "-h", HOST, "-p", str(self._port), *workspace)
-        self._start("daemon", "dagster._daemon", "run", *workspace)
+        self._start("daemon", "spotify_assets.cli.daemon", "run", *workspace)
 
     def _start_code_server(self, name: str) -> None:
         """Start a process that loads the definitions, evaluates sensors and starts runs."""

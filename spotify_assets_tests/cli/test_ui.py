@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import dagster as dg
 import psutil
 import pytest
 
+from spotify_assets.cli import ui
 from spotify_assets.sandbox.ports import free_port
 
 pytestmark = pytest.mark.integration
@@ -93,7 +95,7 @@ def test_it_serves_tells_runs_and_ends_with_all_that_it_started(script):
     children = process.children(recursive=True)
     # The run's process may be a zombie for a second, which has no command line.
     names = " ".join(" ".join(child.cmdline()) for child in process.children())
-    assert all(service in names for service in ("dagster_webserver", "dagster._daemon", "api grpc"))
+    assert all(service in names for service in ("dagster_webserver", "cli.daemon", "api grpc"))
     process.send_signal(signal.SIGTERM)
     wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "the end")
     assert [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
@@ -134,7 +136,7 @@ def test_what_it_started_ends_when_it_is_killed(script):
 
 @pytest.mark.parametrize(
     ("part", "name"),
-    [("grpc", "code server"), ("dagster_webserver", "web server"), ("dagster._daemon", "daemon")],
+    [("grpc", "code server"), ("dagster_webserver", "web server"), ("spotify_assets.cli.daemon", "daemon")],
 )
 def test_it_ends_when_a_process_of_dagster_was_killed(script, part, name):
     """The others would go on without it: its pages stay, for one, and no sensor starts anything."""
@@ -191,3 +193,17 @@ def test_a_port_that_is_taken_is_one_line(tmp_path):
     assert done.stdout + done.stderr == (
         f"Error: port {port} is in use; choose another: spotify-assets ui --port {port + 1}\n"
     )
+
+
+def test_a_database_whose_file_goes_while_it_is_looked_at_is_no_error(tmp_path, monkeypatch):
+    """SQLite removes the write-ahead log when the last connection is closed."""
+    (tmp_path / "history").mkdir()
+    kept, gone = (tmp_path / name for name in ui.RUN_DATABASE)
+    kept.touch()
+    gone.touch()
+    assert len(ui._version_of_runs(tmp_path)) == 2
+    gone.unlink()
+    # As if it had gone just after it was seen.
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: path == gone or exists(path))
+    assert ui._version_of_runs(tmp_path) == [kept.stat().st_mtime_ns]

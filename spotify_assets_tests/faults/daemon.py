@@ -34,7 +34,7 @@ ROLES = {
     "spotify_assets ui": "the command",
     "api grpc": "the code server",
     "dagster_webserver": "the web server",
-    "dagster._daemon": "the daemon",
+    "cli.daemon": "the daemon",
     "multiprocessing.spawn": "a run",
 }
 EVERYTHING = "everything"
