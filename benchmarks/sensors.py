@@ -93,7 +93,7 @@ def _ended_runs(home: Path, landed: float) -> list[RunTimes]:
     since = dg.RunsFilter(created_after=datetime.fromtimestamp(landed, UTC))
     with dg.DagsterInstance.from_config(str(home)) as instance:
         records = instance.get_run_records(since)
-        while any(record.end_time is None for record in records):
+        while any(record.end_time is None for record in records) and time.time() - landed < LONGEST_SECONDS:
             time.sleep(LOOK_SECONDS)
             records = instance.get_run_records(since)
     times = [

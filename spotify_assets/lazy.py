@@ -1,7 +1,7 @@
 """Modules that load on first use, for processes that only declare what others run.
 
-Dagster's code server loads all definitions and stays; runs are processes of their own. PyArrow, DuckDB, PySpark and
-NumPy would take 60 MB of it for good, and a second of each start.
+Dagster's code server loads all definitions and stays; runs are processes of their own. PyArrow, DuckDB, NumPy and what
+runs need of PySpark would take 50 MB of it for good, and a second of each start.
 """
 
 from importlib import import_module

@@ -26,6 +26,7 @@ import psutil
 import yaml
 
 from spotify_assets.cli.home import shipped
+from spotify_assets.ui_files import UI_FILE
 
 HOST = "127.0.0.1"
 # By this name Dagster, and `liveness`, know that a code server is on this machine.
@@ -42,8 +43,6 @@ NEXT_CODE_SERVER = "next code server"
 RELOAD = "Reloading definitions from a code server launched via `dagster api grpc`"
 # In the command line of a run.
 RUN = "multiprocessing.spawn"
-# Environment variable of `defs.waiting`, which imports Dagster: ticks wait as long as the file is there that it names.
-UI_FILE = "SPOTIFY_ASSETS_UI_FILE"
 # With an arena for each thread, glibc keeps 50 MB more in these processes. A first sync takes the CPU that it takes
 # without this, and no more memory: engines have allocators of their own.
 ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}

@@ -4,7 +4,6 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,11 +14,11 @@ from spotify_assets.cli.run_lines import describe_run, fetch_runs, format_ended
 from spotify_assets.cli.services import HOST, Services, stoppable
 from spotify_assets.cli.terminal import plain
 from spotify_assets.cli.upkeep import upkeep
+from spotify_assets.ui_files import version_of_runs
 
 POLL_SECONDS = 1
 # The web server is asked for runs when their database has changed, and at least so often: it may be elsewhere.
 ASK_SECONDS = 5
-RUN_DATABASE = ("history/runs.db", "history/runs.db-wal")
 
 
 def serve(home: Path, port: int, console: Console) -> None:
@@ -67,7 +66,7 @@ def _print_runs(services: Services, home: Path, url: str, console: Console) -> N
                 upkeep("prepare")
                 since = datetime.now(UTC) - timedelta(seconds=5)
             last_clock = time.time()
-            now = _version_of_runs(home)
+            now = version_of_runs(home)
             if (now != seen or time.monotonic() - asked_at > ASK_SECONDS) and (runs := fetch_runs(url, since)):
                 seen, asked_at = now, time.monotonic()
                 if printed is None:  # these ended before
@@ -79,15 +78,6 @@ def _print_runs(services: Services, home: Path, url: str, console: Console) -> N
                 status.update(plain("; ".join(map(describe_run, runs.active))))
                 (status.start if runs.active else status.stop)()
             time.sleep(POLL_SECONDS)
-
-
-def _version_of_runs(home: Path) -> list[int]:
-    """When the files of the database of runs were written last; it changes with each run, and some times a minute."""
-    versions = []
-    for name in RUN_DATABASE:
-        with suppress(FileNotFoundError):  # SQLite removes the second one whenever nobody has the first one open
-            versions.append((home / name).stat().st_mtime_ns)
-    return versions
 
 
 def _is_taken(port: int) -> bool:

@@ -30,7 +30,7 @@ class Landed:
         files: Number of history files.
         unused: Sentence on files that are not used; empty where there is none.
         mismatch: What is wrong with the raw tables; empty if nothing is.
-        waiting: Whether a file was modified only seconds ago, and is left for a later tick.
+        is_unsettled: Whether a file was modified only seconds ago, and is left for a later tick.
     """
 
     is_news: bool
@@ -39,7 +39,7 @@ class Landed:
     files: int
     unused: str
     mismatch: str
-    waiting: bool
+    is_unsettled: bool
 
 
 def find_landed(settings: Settings, settled_before: datetime | None) -> Landed:
@@ -55,8 +55,7 @@ def find_landed(settings: Settings, settled_before: datetime | None) -> Landed:
         changes.files,
         _name_unused(changes),
         changes.mismatch.reason,
-        settled_before is not None
-        and any(file.landed_at > settled_before and not file.is_complete for file in zone.history_files()),
+        changes.unsettled > 0,
     )
 
 

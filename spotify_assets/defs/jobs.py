@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from spotify_assets.defs.assets.raw import METADATA_TABLES
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
+from spotify_assets.model.raw import METADATA_TABLES
 from spotify_assets.refresh import lineage
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,7 +14,7 @@ from spotify_assets.defs import jobs
 from spotify_assets.defs.findings import find_digest, find_lacking, find_landed, find_runs
 from spotify_assets.defs.liveness import ACTIVE, fail_dead_runs, run_is_under_way
 from spotify_assets.defs.unchanged import QuietTicks, state_of_files
-from spotify_assets.defs.waiting import Moments, interval_seconds
+from spotify_assets.defs.waiting import Moments, first_request, interval_seconds
 from spotify_assets.ingest.history_changes import find_mismatch
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.queue import LandingQueue
@@ -97,8 +97,7 @@ def _last_problem(settings: Settings) -> str:
 def landing_sensor(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult | dg.SkipReason:
-    moments = Moments(context, settings)
-    return _first_request(_landing_tick(context, settings, moments) for _ in moments)
+    return first_request(_landing_tick, context, settings)
 
 
 def _landing_tick(
@@ -121,7 +120,7 @@ def _landing_tick(
             f"{found.files:,} files below {settings.landing_uri}/history; all are read, or modified only seconds ago."
             f"{found.unused}{_last_problem(settings)}"
         )
-        if found.waiting:
+        if found.is_unsettled:
             moments.look_again_in(SETTLE.total_seconds() / 2)
             return dg.SkipReason(told)
         return dg.SkipReason(QUIET.note("landing_sensor", settings, state, told))
@@ -132,14 +131,6 @@ def _landing_tick(
         context.log.warning(f"{found.mismatch}: records are read again")
     context.log.info(f"Landing zone: {found.summary}")
     return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=cursor)
-
-
-def _first_request(ticks: Iterable[dg.SensorResult | dg.SkipReason]) -> dg.SensorResult | dg.SkipReason:
-    """The first result that requests a run; the last one if none does."""
-    for found in ticks:
-        if isinstance(found, dg.SensorResult) and found.run_requests:
-            break
-    return found
 
 
 def _from_queue(
@@ -200,8 +191,7 @@ def _runs(context: dg.SensorEvaluationContext, **run_filter: Any) -> Sequence[dg
 def stale_sensor(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult | dg.SkipReason:
-    moments = Moments(context, settings)
-    return _first_request(_stale_tick(context, settings, moments) for _ in moments)
+    return first_request(_stale_tick, context, settings)
 
 
 def _stale_tick(
@@ -249,8 +239,7 @@ def _stale_tick(
 def publish_sensor(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult | dg.SkipReason:
-    moments = Moments(context, settings)
-    return _first_request(_publish_tick(context, settings, moments) for _ in moments)
+    return first_request(_publish_tick, context, settings)
 
 
 def _publish_tick(

@@ -6,16 +6,15 @@ sensors wait; a daemon of your own, which evaluates one sensor after another unl
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
 
 from spotify_assets.defs.unchanged import state_of_files
 from spotify_assets.settings import Settings
+from spotify_assets.ui_files import UI_FILE, version_of_runs
 
-# Environment variable that names a file which is there as long as the UI runs that started this code server.
-UI_FILE = "SPOTIFY_ASSETS_UI_FILE"
 # A tick of Dagster may take 60 s.
 WAIT_SECONDS = 40.0
 LOOK_SECONDS = 1.0
@@ -24,7 +23,9 @@ SHARE_OF_LOOKING = 0.01
 # From the start of a tick to that of the next.
 INTERVAL_SECONDS = 30
 INTERVAL_OF_WAITING_SECONDS = 5
-RUNS = ("history/runs.db", "history/runs.db-wal")
+
+Told = dg.SensorResult | dg.SkipReason
+Tick = Callable[[dg.SensorEvaluationContext, Settings, "Moments"], Told]
 
 
 def interval_seconds() -> int:
@@ -65,10 +66,10 @@ class Moments:
                 began = time.monotonic()
             time.sleep(max(LOOK_SECONDS, (time.monotonic() - began) / SHARE_OF_LOOKING))
 
-    def _state(self) -> list[str]:
-        return [state_of_files(self._settings), *(_changed_at(self._instance, name) for name in RUNS)]
+    def _state(self) -> tuple[str, list[int]]:
+        return state_of_files(self._settings), version_of_runs(self._instance.root_directory)
 
-    def _is_changed(self, before: list[str], now: list[str]) -> bool:
+    def _is_changed(self, before: tuple[str, list[int]], now: tuple[str, list[int]]) -> bool:
         return before != now if self._waits_for_runs else before[0] != now[0]
 
     def _may_wait(self) -> bool:
@@ -77,8 +78,11 @@ class Moments:
         return bool(has_threads) and Path(os.environ.get(UI_FILE, "/nowhere")).exists()
 
 
-def _changed_at(instance: dg.DagsterInstance, name: str) -> str:
-    try:
-        return str(os.stat(os.path.join(instance.root_directory, name)).st_mtime_ns)
-    except OSError:
-        return ""
+def first_request(tick: Tick, context: dg.SensorEvaluationContext, settings: Settings) -> Told:
+    """The first result of these moments that requests a run; the last one if none does."""
+    moments = Moments(context, settings)
+    for _ in moments:
+        told = tick(context, settings, moments)
+        if isinstance(told, dg.SensorResult) and told.run_requests:
+            break
+    return told

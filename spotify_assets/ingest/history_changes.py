@@ -97,6 +97,7 @@ class Changes:
         deleted: Paths of files that are no longer landed.
         changed: Paths of those of `to_read` that are listed already, and changed.
         again: Paths of those of `to_read` that are listed, didn't change, and whose records are missing.
+        unsettled: Number of files that are left for later, as they may still be being copied.
         files: Number of history files in the landing zone.
         unused: Files that are listed, but hold no history or can't be read, or not wholly; and those never read.
         date_orders: Orders of day and month that apply to the files.
@@ -108,6 +109,7 @@ class Changes:
     deleted: list[str] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
     again: set[str] = field(default_factory=set)
+    unsettled: int = 0
     files: int = 0
     unused: list[UnusedFile] = field(default_factory=list)
     mismatch: Mismatch = field(default_factory=Mismatch)
@@ -192,6 +194,7 @@ def find_changes(
                 changes.again.add(file.path)
             continue
         if settled_before and settled_before < file.landed_at <= now and not file.is_complete:
+            changes.unsettled += 1
             continue
         if rows and not mismatch.concerns(rows) and _is_only_touched(file, rows, landing, settings, changes, now):
             changes.touched.append(file)

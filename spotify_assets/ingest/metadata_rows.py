@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from spotify_assets.ingest.columns import ColumnBuilder, failure_reason
 from spotify_assets.landing.zone import Capture
+from spotify_assets.model.raw import METADATA_TABLES
 from spotify_assets.readers.history import has_data_suffix
-from spotify_assets.readers.metadata import id_type, object_type, read_metadata_file
+from spotify_assets.readers.metadata import id_type, read_metadata_file
 from spotify_assets.readers.responses import Fields
 from spotify_assets.storage import StorageError
 from spotify_assets.storage.base import Opener
@@ -20,17 +21,12 @@ from spotify_assets.storage.base import Opener
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
-def table_of(kind: str) -> str:
-    """Name of the table that mirrors `landing/metadata/<kind>`."""
-    return f"{object_type(kind)}_metadata"
-
-
 def metadata_rows(
     captures: Iterable[tuple[Capture, Opener]], kind: str, max_bytes: int, unreadable: dict[str, str]
 ) -> pa.Table:
     """Rows of the kind's table: one for each id, in order of id; see `latest_responses`."""
     responses = latest_responses(captures, kind, max_bytes, unreadable)
-    columns = ColumnBuilder(table_of(kind))
+    columns = ColumnBuilder(METADATA_TABLES[kind])
     columns.extend([responses[key] for key in sorted(responses)])
     return columns.table()
 

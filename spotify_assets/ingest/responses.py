@@ -10,13 +10,14 @@ import pyarrow.compute as pc
 
 from spotify_assets.ingest.columns import Limits
 from spotify_assets.ingest.library_rows import latest_libraries, library_rows
-from spotify_assets.ingest.metadata_rows import metadata_rows, table_of
+from spotify_assets.ingest.metadata_rows import metadata_rows
 from spotify_assets.ingest.override_rows import override_table
 from spotify_assets.ingest.playlist_rows import SnapshotRows, snapshot_rows
 from spotify_assets.lake import commits
 from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
+from spotify_assets.model.raw import METADATA_TABLES
 from spotify_assets.refresh import staleness
 from spotify_assets.refresh.exports import ExportedFile
 from spotify_assets.settings import Settings
@@ -119,7 +120,7 @@ def _limits(settings: Settings) -> Limits:
 
 def mirror_metadata(landing: LandingZone, lake: Lake, settings: Settings, kind: str) -> MirrorResult:
     """Replace the kind's table by the latest response for each id, in one commit."""
-    table = table_of(kind)
+    table = METADATA_TABLES[kind]
     current = staleness.InputFingerprints(lake, settings)
     fingerprints = current.fingerprints(TABLES[table], [])
     result = MirrorResult()

@@ -138,13 +138,7 @@ class LocalCopies:
                 if known is None or known.cancelled() or (known.done() and known.exception()):
                     downloads[path] = self._pool.submit(self._bucket.download, path, targets[path], sizes[path])
             waited = [downloads[path] for path in targets]
-        try:
-            for download in waited:
-                download.result()
-        except BaseException:
-            for download in waited:
-                download.cancel()
-            raise
+        _wait_for_all(waited)
 
     def upload(self, sources: Mapping[str, Path]) -> None:
         """Upload files, several at once, and keep them as copies where `files` would download them.
@@ -155,14 +149,7 @@ class LocalCopies:
         Raises:
             StorageError: The lake can't be reached.
         """
-        uploads = [self._pool.submit(self._bucket.upload, source, path) for path, source in sources.items()]
-        try:
-            for upload in uploads:
-                upload.result()
-        except BaseException:
-            for upload in uploads:
-                upload.cancel()
-            raise
+        _wait_for_all([self._pool.submit(self._bucket.upload, source, path) for path, source in sources.items()])
         size = sum(source.stat().st_size for source in sources.values())
         with self._lock:
             is_free = (size + self._pending_bytes) * FREE_FACTOR <= shutil.disk_usage(self._folder).free
@@ -180,6 +167,17 @@ class LocalCopies:
         """Remove the copies, and don't make those that are still waited for."""
         self._pool.shutdown(cancel_futures=True)
         _remove_folder(self._folder, os.getpid())
+
+
+def _wait_for_all(transfers: "Sequence[Future[None]]") -> None:
+    """Wait for transfers of files; if one fails, raise its error, and don't begin those that haven't begun."""
+    try:
+        for transfer in transfers:
+            transfer.result()
+    except BaseException:
+        for transfer in transfers:
+            transfer.cancel()
+        raise
 
 
 def live_files(folder: str, delta: DeltaTable) -> dict[str, int]:

@@ -512,3 +512,9 @@ audio_features_metadata = table(
     *feature_columns(),
     landed="metadata/audio_features",
 )
+
+# Tables of metadata, by kind of objects of the Web API, which is the name of their folder in the landing zone.
+METADATA_TABLES = {
+    str(one.landed).removeprefix("metadata/"): one.name
+    for one in (track_metadata, album_metadata, artist_metadata, audio_features_metadata)
+}

@@ -9,13 +9,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import dagster as dg
 import psutil
 import pytest
 
-from spotify_assets.cli import ui
 from spotify_assets.sandbox.ports import free_port
 
 pytestmark = pytest.mark.integration
@@ -193,17 +191,3 @@ def test_a_port_that_is_taken_is_one_line(tmp_path):
     assert done.stdout + done.stderr == (
         f"Error: port {port} is in use; choose another: spotify-assets ui --port {port + 1}\n"
     )
-
-
-def test_a_database_whose_file_goes_while_it_is_looked_at_is_no_error(tmp_path, monkeypatch):
-    """SQLite removes the write-ahead log when the last connection is closed."""
-    (tmp_path / "history").mkdir()
-    kept, gone = (tmp_path / name for name in ui.RUN_DATABASE)
-    kept.touch()
-    gone.touch()
-    assert len(ui._version_of_runs(tmp_path)) == 2
-    gone.unlink()
-    # As if it had gone just after it was seen.
-    exists = Path.exists
-    monkeypatch.setattr(Path, "exists", lambda path: path == gone or exists(path))
-    assert ui._version_of_runs(tmp_path) == [kept.stat().st_mtime_ns]

@@ -27,9 +27,9 @@ def test_a_new_file_is_news_once_it_is_old_enough(synced):
     path = synced.land("anna/c.json", [extended("2024-05-31T13:37:00Z")], landed_at=datetime.now(UTC))
     before = datetime.fromtimestamp(os.stat(synced.root / "landing/history/anna/c.json").st_mtime - 1, UTC)
     waiting = find_landed(synced.settings, before)
-    assert (path, waiting.is_news, waiting.waiting) == (path, False, True)
+    assert (path, waiting.is_news, waiting.is_unsettled) == (path, False, True)
     found = find_landed(synced.settings, datetime.now(UTC))
-    assert (found.is_news, found.waiting, found.summary) == (True, False, "1 new")
+    assert (found.is_news, found.is_unsettled, found.summary) == (True, False, "1 new")
 
 
 def test_what_is_found_can_be_pickled_as_can_settings(synced):

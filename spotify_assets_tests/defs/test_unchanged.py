@@ -8,16 +8,6 @@ from spotify_assets.defs.unchanged import QuietTicks, state_of_files
 from spotify_assets.settings import load_settings
 
 
-@pytest.fixture
-def settings(tmp_path):
-    places = {
-        "lake_uri": tmp_path / "lake",
-        "landing_uri": tmp_path / "landing",
-        "warehouse": tmp_path / "file.duckdb",
-    }
-    return load_settings(**{name: str(path) for name, path in places.items()})
-
-
 @pytest.mark.parametrize(
     "path",
     [

@@ -7,22 +7,11 @@ import time
 import dagster as dg
 import pytest
 
-from spotify_assets.cli import services
 from spotify_assets.defs import waiting
 from spotify_assets.defs.waiting import Moments, interval_seconds
-from spotify_assets.settings import load_settings
+from spotify_assets.ui_files import UI_FILE
 
 THREADS = {"sensors": {"use_threads": True}}
-
-
-@pytest.fixture
-def settings(tmp_path):
-    places = {
-        "lake_uri": tmp_path / "lake",
-        "landing_uri": tmp_path / "landing",
-        "warehouse": tmp_path / "file.duckdb",
-    }
-    return load_settings(**{name: str(path) for name, path in places.items()})
 
 
 @pytest.fixture
@@ -30,7 +19,7 @@ def ui(tmp_path, monkeypatch):
     """The file that is there as long as the UI is."""
     file = tmp_path / "workspace.yaml"
     file.touch()
-    monkeypatch.setenv(waiting.UI_FILE, str(file))
+    monkeypatch.setenv(UI_FILE, str(file))
     monkeypatch.setattr(waiting, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(waiting, "WAIT_SECONDS", 1.0)
     return file
@@ -47,14 +36,10 @@ def moments(tmp_path, settings, overrides=THREADS, before=lambda moments: None):
     return seen, time.monotonic() - began
 
 
-def test_services_name_the_variable_as_ticks_do():
-    assert services.UI_FILE == waiting.UI_FILE
-
-
 def test_only_in_the_ui_ticks_follow_soon_after_another(monkeypatch):
-    monkeypatch.delenv(waiting.UI_FILE, raising=False)
+    monkeypatch.delenv(UI_FILE, raising=False)
     assert interval_seconds() == waiting.INTERVAL_SECONDS
-    monkeypatch.setenv(waiting.UI_FILE, "file")
+    monkeypatch.setenv(UI_FILE, "file")
     assert interval_seconds() == waiting.INTERVAL_OF_WAITING_SECONDS
 
 

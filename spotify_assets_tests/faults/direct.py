@@ -8,7 +8,6 @@ from deltalake import CommitProperties
 from spotify_assets.ingest.catalog import CATALOG_TABLES, mirror_catalog
 from spotify_assets.ingest.history import ingest
 from spotify_assets.ingest.history_changes import UnusedFile
-from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.ingest.responses import (
     KINDS,
     mirror_library,
@@ -21,6 +20,7 @@ from spotify_assets.lake.tables import Lake
 from spotify_assets.landing.corrections import CORRECTIONS
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.model import TABLES
+from spotify_assets.model.raw import METADATA_TABLES
 from spotify_assets.refresh import lineage
 from spotify_assets.refresh.frames import LakeFrames
 from spotify_assets.refresh.plan import PlannedRun
@@ -47,7 +47,7 @@ def compute_run(
     if {"raw_playlists", "raw_playlist_files"} & {*run.tables}:
         mirror_playlists(landing, lake, settings, run.keys)
     for kind in KINDS:
-        if table_of(kind) in run.tables:
+        if METADATA_TABLES[kind] in run.tables:
             mirror_metadata(landing, lake, settings, kind)
     if "raw_library" in run.tables:
         mirror_library(landing, lake, settings)

@@ -11,10 +11,10 @@ from deltalake.exceptions import CommitFailedError
 
 from spotify_assets.ingest import playlist_rows
 from spotify_assets.ingest.columns import Limits
-from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.ingest.responses import mirror_metadata, mirror_playlists
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import TABLES
+from spotify_assets.model.raw import METADATA_TABLES
 from spotify_assets.refresh import staleness
 from spotify_assets.storage import Folder, StorageError
 from spotify_assets_tests.conftest import account, extended, some_metrics
@@ -329,8 +329,8 @@ def test_a_higher_limit_rereads_captures_that_were_too_large(world):
 
 def metadata(world, kind="tracks"):
     mirrored = mirror_metadata(world.landing, world.lake, world.settings, kind)
-    rows = world.rows(table_of(kind))
-    return {row[TABLES[table_of(kind)].primary_key[0]]: row for row in rows}, mirrored.unreadable
+    rows = world.rows(METADATA_TABLES[kind])
+    return {row[TABLES[METADATA_TABLES[kind]].primary_key[0]]: row for row in rows}, mirrored.unreadable
 
 
 def test_the_latest_response_counts(world):

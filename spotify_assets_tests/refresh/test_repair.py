@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from spotify_assets.ingest.history_changes import find_changes, find_mismatch
-from spotify_assets.ingest.metadata_rows import table_of
 from spotify_assets.lake.damage import DamagedTableError
+from spotify_assets.model.raw import METADATA_TABLES
 from spotify_assets.refresh import lineage, staleness
 from spotify_assets.refresh.repair import files_no_longer_landed, reset_damaged
 from spotify_assets.storage import StorageError
@@ -138,7 +138,7 @@ def test_without_a_landing_zone_an_empty_lake_is_up_to_date(world):
 
 
 def test_an_empty_table_that_is_damaged_is_made_again_though_nothing_is_landed(synced):
-    table = table_of("tracks")
+    table = METADATA_TABLES["tracks"]
     shutil.rmtree(folder(synced, table), ignore_errors=True)
     assert synced.lake.ensure(table).version() == 0
     KINDS["entry_empty"](folder(synced, table))

@@ -88,7 +88,7 @@ def lake_table(compute: Callable[..., Any]) -> Declaration:
 
 
 def _noting_questions(compute: Callable[..., Any]) -> Callable[..., Any]:
-    """As `transforms.asking.noting_questions`, which imports PySpark, once the function is called."""
+    """As `transforms.asking.noting_questions`, which is imported once the function is called."""
 
     @functools.wraps(compute)
     def noting(*args: Any, **options: Any) -> Any:

@@ -21,7 +21,7 @@ from spotify_assets.landing.corrections import CORRECTIONS, correction_problems
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.lazy import lazy_module
 from spotify_assets.model import TABLES
-from spotify_assets.model.raw import CATALOG_COLUMNS
+from spotify_assets.model.raw import CATALOG_COLUMNS, METADATA_TABLES
 from spotify_assets.refresh.exports import exported_files
 from spotify_assets.refresh.plan import LANDED_ONLY
 from spotify_assets.settings import Settings
@@ -30,7 +30,6 @@ from spotify_assets.windows import windows_of
 if TYPE_CHECKING:
     from spotify_assets.ingest import catalog, fetch, history, responses
     from spotify_assets.ingest.history_changes import UnusedFile
-    from spotify_assets.spotify.reads import Kind
 else:  # they import PyArrow and DuckDB
     catalog, fetch, history, responses = (
         lazy_module(f"spotify_assets.ingest.{name}") for name in ("catalog", "fetch", "history", "responses")
@@ -41,14 +40,7 @@ MAX_NAMED = 20
 UNUSED_FILES = "unused_files"
 MAX_IN_TABLE = 200
 SNAPSHOTS = ("raw_playlist_files", "raw_playlists")
-METADATA = "metadata/"
 CATALOG_TABLES = (CATALOG_FILES, *CATALOG_COLUMNS)
-# By kind of objects of the Web API.
-METADATA_TABLES: "dict[Kind, str]" = {
-    str(table.landed_folder).removeprefix(METADATA): name  # type: ignore[misc]
-    for name, table in TABLES.items()
-    if str(table.landed_folder).startswith(METADATA)
-}
 
 
 class NothingCapturedError(Exception):

@@ -1,6 +1,6 @@
-"""What functions of assets call: `transforms`, and the type of their tables, without importing PySpark.
+"""What functions of assets call: `transforms`, and the type of their tables, without importing either.
 
-Only runs call transforms. Dagster's code server, which loads all assets and stays, has PySpark's 20 MB for nothing.
+Only runs call transforms. Dagster's code server loads all assets and stays: what they import would stay with it.
 """
 
 from typing import TYPE_CHECKING, Any
