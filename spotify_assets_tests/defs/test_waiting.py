@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from spotify_assets.defs import waiting
-from spotify_assets.defs.waiting import Moments, interval_seconds
+from spotify_assets.defs.waiting import Moments, first_request, interval_seconds
 from spotify_assets.ui_files import UI_FILE
 
 THREADS = {"sensors": {"use_threads": True}}
@@ -104,3 +104,27 @@ def test_stopping_the_ui_ends_it(tmp_path, settings, ui):
     seen, ended = moments(tmp_path / "home", settings, before=lambda _: os.unlink(ui))
     assert len(seen) == 1
     assert ended - seen[0] < waiting.WAIT_SECONDS / 2
+
+
+def test_a_tick_ends_with_the_first_result_that_requests_a_run(tmp_path, settings, ui, monkeypatch):
+    monkeypatch.setattr(waiting, "WAIT_SECONDS", 30.0)
+    (tmp_path / "home").mkdir()
+    told = [dg.SkipReason("nothing"), dg.SensorResult(skip_reason="noted", cursor="1")]
+    requested = dg.SensorResult(run_requests=[dg.RunRequest()])
+    results = iter([*told, requested])
+
+    def tick(context, settings, looked):
+        looked.look_again_in(0.05)
+        return next(results)
+
+    with dg.instance_for_test(overrides=THREADS, temp_dir=str(tmp_path / "home")) as instance:
+        assert first_request(tick, dg.build_sensor_context(instance=instance), settings) is requested
+
+
+def test_without_a_request_the_last_result_counts(tmp_path, settings, ui):
+    ui.unlink()
+    (tmp_path / "home").mkdir()
+    noted = dg.SensorResult(skip_reason="noted", cursor="1")
+    with dg.instance_for_test(overrides=THREADS, temp_dir=str(tmp_path / "home")) as instance:
+        context = dg.build_sensor_context(instance=instance)
+        assert first_request(lambda *_: noted, context, settings) is noted
