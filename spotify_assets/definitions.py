@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from spotify_assets.defs import jobs, schedules, sensors
+from spotify_assets.defs import jobs, schedules, sensors, sync_jobs
 from spotify_assets.defs.assets import (
     behaviour,
     cleaned,
@@ -104,6 +104,8 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
             *map(published.same_rows, counting),
         ],
         jobs=[
+            sync_jobs.sync,
+            sync_jobs.refresh_and_publish,
             jobs.read_history,
             jobs.refresh_tables,
             jobs.refresh_playlists,

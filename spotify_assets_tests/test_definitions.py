@@ -133,6 +133,8 @@ def jobs_of(definitions):
 
 def test_without_credentials_nothing_asks_spotify():
     assert jobs_of(defs) == {
+        "sync",
+        "refresh_and_publish",
         "read_history",
         "refresh_tables",
         "refresh_playlists",

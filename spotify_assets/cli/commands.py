@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spotify_assets.cli.interrupts import (
+from spotify_assets.cli.terminal import open_console, plain, plain_lines, print_csv, print_json, print_rows
+from spotify_assets.defs.interrupts import (
     STOP_SIGNALS,
     CommandStoppedError,
     ignore_signals,
     noted_signal,
-    noting_signals,
+    raising_signals,
 )
-from spotify_assets.cli.terminal import open_console, plain, plain_lines, print_csv, print_json, print_rows
 from spotify_assets.settings import SettingsError, folder_name, settings
 
 if TYPE_CHECKING:
-    from spotify_assets.cli.outcome import Synced
     from spotify_assets.cli.powerbi import Store
+    from spotify_assets.defs.outcome import Synced
     from spotify_assets.lake.tables import Lake
     from spotify_assets.landing.zone import LandingZone
     from spotify_assets.spotify import SpotifyClient
@@ -108,8 +108,8 @@ def publish(targets: tuple[str, ...], standalone: Path | None) -> None:
     sync.
     """
     from spotify_assets.cli import reports
-    from spotify_assets.cli.outcome import Synced
-    from spotify_assets.cli.runner import Runner
+    from spotify_assets.cli.sync_runs import command_runner
+    from spotify_assets.defs.outcome import Synced
     from spotify_assets.targets.registry import targets as configured
 
     known = list(configured(settings()))
@@ -122,7 +122,7 @@ def publish(targets: tuple[str, ...], standalone: Path | None) -> None:
         return
     done = Synced()
     try:
-        with run_progress() as progress, Runner(settings(), progress, done) as runner:
+        with run_progress() as progress, command_runner(settings(), progress, done) as runner:
             runner.publish(targets, full=True)
     finally:
         reports.print_published(console, done)
@@ -515,10 +515,10 @@ def forget(listener: str, yes: bool) -> None:
     Lines of overrides that name the listener, or a file of theirs, are deleted, too.
     """
     from spotify_assets.cli.home import dagster_home
-    from spotify_assets.cli.outcome import RunFailedError
     from spotify_assets.cli.overrides import remove_lines_about
     from spotify_assets.cli.traces import remove_traces
     from spotify_assets.dashboard.recap.reports import remove_reports
+    from spotify_assets.defs.outcome import RunFailedError
     from spotify_assets.lake.damage import DamagedTableError
     from spotify_assets.lake.tables import Lake
     from spotify_assets.landing.copy_in import listener_files
@@ -701,8 +701,9 @@ def checked(listener: str) -> str:
 def run_sync() -> "Synced":
     """Sync, keep a record of it, show progress, and print what changed."""
     from spotify_assets.cli import reports
-    from spotify_assets.cli.outcome import RunFailedError, Synced
-    from spotify_assets.cli.runner import Runner, recorded
+    from spotify_assets.cli.sync_runs import command_runner
+    from spotify_assets.defs.outcome import RunFailedError, Synced
+    from spotify_assets.defs.runner import recorded
     from spotify_assets.lake.tables import Lake
     from spotify_assets.refresh.sync_log import SyncLog
 
@@ -718,7 +719,7 @@ def run_sync() -> "Synced":
         with (
             recorded(SyncLog(settings().lake_uri), done),
             run_progress() as progress,
-            Runner(settings(), progress, done, lambda: before.update(reports.totals(lake))) as runner,
+            command_runner(settings(), progress, done, lambda: before.update(reports.totals(lake))) as runner,
         ):
             runner.sync()
     except KeyboardInterrupt:
@@ -778,7 +779,7 @@ def main() -> None:
 
 def run(*, debug: bool) -> int:
     """Run the command, print an error in one line, and return the exit code."""
-    with noting_signals():
+    with raising_signals():
         try:
             return _run(debug=debug)
         except KeyboardInterrupt as error:  # while an error was handled

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from spotify_assets.cli.outcome import NO_CHANGE, Synced
 from spotify_assets.cli.sql import run_query
 from spotify_assets.cli.terminal import GREEN, plain, plain_lines, print_rows
+from spotify_assets.defs.outcome import NO_CHANGE, Synced
 from spotify_assets.ingest.catalog_register import catalog_register, waiting_catalog
 from spotify_assets.ingest.history_changes import UnusedFile, find_changes
 from spotify_assets.lake.damage import DamagedTableError

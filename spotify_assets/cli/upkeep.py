@@ -34,7 +34,8 @@ def upkeep(*arguments: str) -> str:
 def main(arguments: list[str]) -> None:
     import dagster as dg
 
-    from spotify_assets.cli.instance import fail_interrupted_runs, instance, why_failed
+    from spotify_assets.cli.instance import fail_interrupted_runs, instance
+    from spotify_assets.defs.failures import why_failed
     from spotify_assets.defs.ticks import bring_back_ticks
 
     with instance() as persistent:

@@ -18,7 +18,7 @@ import dagster as dg
 
 # Dagster has no public API for executors within the process; test_executor.py fails if one of these changes.
 from dagster._core.errors import raise_execution_interrupts
-from dagster._core.events import DagsterEvent, EngineEventData
+from dagster._core.events import DagsterEvent
 from dagster._core.execution.api import ExecuteRunWithPlanIterable
 from dagster._core.execution.compute_logs import create_compute_log_file_key
 from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext, StepExecutionContext
@@ -34,8 +34,7 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.base import Executor
 
-from spotify_assets.defs.liveness import PID_TAG
-from spotify_assets.processes import this_process
+from spotify_assets.defs.liveness import in_this_process
 
 # An event of a step, or its end: None, or an exception that isn't a failure of the step.
 StepReport = tuple[StepExecutionContext, DagsterEvent | BaseException | None]
@@ -57,8 +56,7 @@ class ThreadExecutor(Executor):
 
     def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
         """Run all steps; events arrive in the order in which they happen."""
-        told = EngineEventData.in_process(os.getpid(), execution_plan.step_keys_to_execute)
-        data = EngineEventData({**told.metadata, PID_TAG: this_process()})
+        data = in_this_process(execution_plan.step_keys_to_execute)
         yield DagsterEvent.engine_event(
             plan_context, f"Executing up to {self._max_concurrent} steps at once (pid: {os.getpid()})", data
         )

@@ -61,7 +61,7 @@ fetch_metadata = dg.define_asset_job(
 poll_recent_plays = dg.define_asset_job(
     "poll_recent_plays",
     selection=dg.AssetSelection.assets("recent_plays"),
-    description="Lands the plays since the last poll; landing_sensor then starts read_history.",
+    description="Lands the plays since the last poll; landing_sensor then starts a sync.",
 )
 
 

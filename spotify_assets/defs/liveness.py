@@ -1,19 +1,22 @@
 """Which runs are under way: a run whose process was killed has no end, and Dagster shows it as started for good."""
 
 import json
+import os
 import socket
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import psutil
 
-# Dagster has no public name for this tag; if it moves, this import fails.
+# Dagster has no public name for these; if one moves, its import fails.
+from dagster._core.events import EngineEventData
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from spotify_assets.processes import is_alive
+from spotify_assets.processes import is_alive, this_process
 
-# Tag of runs in the process of a command, as `processes.this_process` tells it.
+# Tag of runs in the process of a command or of a sync, as `processes.this_process` tells it.
 PID_TAG = "spotify_assets/process"
 ACTIVE = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
           dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]  # fmt: skip
@@ -25,6 +28,12 @@ LOCALHOST = "localhost"
 SILENT_FOR = timedelta(hours=1)
 # Events that are searched for the id of a run's process, which is in one of the first ones.
 FIRST_EVENTS = 20
+
+
+def in_this_process(steps: Sequence[str] = ()) -> EngineEventData:
+    """Data of an event that says in which process a run executes these steps."""
+    told = EngineEventData.in_process(os.getpid(), list(steps))
+    return EngineEventData({**told.metadata, PID_TAG: this_process()})
 
 
 def command_process(run: dg.DagsterRun) -> str:

@@ -10,7 +10,7 @@ from uuid import uuid4
 import dagster as dg
 
 from spotify_assets.apart import call_apart
-from spotify_assets.defs import jobs
+from spotify_assets.defs import jobs, sync_jobs
 from spotify_assets.defs.findings import find_digest, find_lacking, find_landed, find_runs
 from spotify_assets.defs.liveness import ACTIVE, fail_dead_runs, run_is_under_way
 from spotify_assets.defs.unchanged import QuietTicks, state_of_files
@@ -27,8 +27,10 @@ from spotify_assets.targets.registry import targets
 
 # Files modified within this time may still be being copied.
 SETTLE = timedelta(seconds=10)
+# Jobs that a sync waits for: what they read and compute, it would read and compute, too.
+SYNCING = [sync_jobs.sync.name, sync_jobs.refresh_and_publish.name, jobs.read_history.name]
 # Jobs that write tables whose staleness the sensors compute.
-WRITING = ["read_history", "refresh_tables", "refresh_playlists", "capture_playlists", "fetch_metadata"]
+WRITING = [*SYNCING, "refresh_tables", "refresh_playlists", "capture_playlists", "fetch_metadata"]
 FIRST_RETRY = 60.0
 LAST_RETRY = 3600.0
 # 2**1024 is too large for a float, and a run may be requested as often in six weeks.
@@ -89,10 +91,11 @@ def _last_problem(settings: Settings) -> str:
 
 
 @dg.sensor(
-    job=jobs.read_history,
+    job=sync_jobs.sync,
     minimum_interval_seconds=interval_seconds(),
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts read_history when files below landing/history are new, changed or deleted.",
+    description="Starts a sync when files below landing/history are new, changed or deleted: it reads them, refreshes "
+    "stale tables and publishes.",
 )
 def landing_sensor(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
@@ -103,7 +106,7 @@ def landing_sensor(
 def _landing_tick(
     context: dg.SensorEvaluationContext, settings: Settings, moments: Moments
 ) -> dg.SensorResult | dg.SkipReason:
-    if busy := active_run(context, ["read_history"]):
+    if busy := active_run(context, SYNCING):
         moments.wait_for_runs()
         return dg.SkipReason(f"{busy}.")
     if settings.landing_queue_url:
@@ -136,15 +139,15 @@ def _landing_tick(
 def _from_queue(
     context: dg.SensorEvaluationContext, queue: LandingQueue, lake: Lake
 ) -> dg.SensorResult | dg.SkipReason:
-    """Request a run for messages about new files, or for files that a failed run left unread.
+    """Request a sync for messages about new files, or for files that a failed run left unread.
 
     Messages are deleted on the next tick if their run exists by then; otherwise the queue delivers them again.
     Messages about files that were already read are deleted at once.
     """
     requested = json.loads(context.cursor) if context.cursor else {}
-    if requested.get("receipts") and _runs(context, tags={MESSAGES_TAG: requested["messages"]}):
+    if requested.get("receipts") and _last_reading(context, tags={MESSAGES_TAG: requested["messages"]}):
         queue.delete(requested["receipts"])
-    succeeded = next(iter(_runs(context, statuses=[dg.DagsterRunStatus.SUCCESS])), None)
+    succeeded = _last_reading(context, statuses=[dg.DagsterRunStatus.SUCCESS])
     started = succeeded.start_time if succeeded else None
     if started and started > time.time():
         started = None  # by a clock that was ahead: until then, every new message would count as read
@@ -161,11 +164,11 @@ def _from_queue(
         cursor = json.dumps({"messages": name, "receipts": relevant})
         context.log.info(f"{len(relevant):,} messages about new, changed or deleted files")
         return dg.SensorResult(run_requests=[dg.RunRequest(tags={MESSAGES_TAG: name})], cursor=cursor)
-    last = next(iter(_runs(context)), None)
-    failed = last.dagster_run.run_id if last and last.dagster_run.status in FAILED else ""
+    last = _last_reading(context)
+    has_failed = last is not None and last.dagster_run.status in FAILED
     mismatch = find_mismatch(lake)
-    if mismatch or lake.open("raw_files") is None or failed:
-        wanted = f"after {failed}{mismatch.reason}"
+    if mismatch or lake.open("raw_files") is None or has_failed:
+        wanted = f"after {'a failure' if has_failed else 'none'}: {mismatch.reason}"
         cursor, reason = back_off(context.cursor if "wanted" in requested else None, wanted, time.time())
         if reason is None:
             context.log.info(f"No message, but {mismatch.reason or 'landed files were not read yet'}")
@@ -176,17 +179,22 @@ def _from_queue(
     )
 
 
-def _runs(context: dg.SensorEvaluationContext, **run_filter: Any) -> Sequence[dg.RunRecord]:
-    """The latest run of read_history that matches a filter, as a list of at most one."""
-    return context.instance.get_run_records(dg.RunsFilter(job_name=jobs.read_history.name, **run_filter), limit=1)
+def _last_reading(context: dg.SensorEvaluationContext, **run_filter: Any) -> dg.RunRecord | None:
+    """The latest run that matches a filter and was to read landed history: a sync, or the one that it started."""
+    found = [
+        record
+        for job in (sync_jobs.sync, jobs.read_history)
+        for record in context.instance.get_run_records(dg.RunsFilter(job_name=job.name, **run_filter), limit=1)
+    ]
+    return max(found, key=lambda record: record.storage_id, default=None)
 
 
 @dg.sensor(
-    jobs=[jobs.refresh_tables, jobs.refresh_playlists],
+    job=sync_jobs.refresh_and_publish,
     minimum_interval_seconds=interval_seconds(),
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts refresh_tables for stale months and refresh_playlists for stale days of snapshots, one range "
-    "of partitions at a time, until nothing is stale.",
+    description="Starts refresh_and_publish for what no sync has refreshed: after changed settings, an upgrade, a run "
+    "that failed, or landed catalogue files, responses and overrides.",
 )
 def stale_sensor(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
@@ -216,16 +224,7 @@ def _stale_tick(
     if reason:
         return dg.SkipReason(f"Stale: {runs[0]}, but {reason}.")
     context.log.info(f"Stale: {', '.join(map(str, runs))}")
-    return dg.SensorResult(
-        run_requests=[
-            dg.RunRequest(
-                job_name=jobs.REFRESH[runs[0].partitioning].name,
-                asset_selection=[dg.AssetKey(table) for table in runs[0].tables],
-                tags=runs[0].tags,
-            )
-        ],
-        cursor=cursor,
-    )
+    return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=cursor)
 
 
 @dg.sensor(

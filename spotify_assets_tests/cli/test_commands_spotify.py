@@ -190,12 +190,12 @@ for name in list(logging.root.manager.loggerDict):
     logging.getLogger(name).setLevel(logging.DEBUG)
 from datetime import UTC, datetime
 from spotify_assets.cli import commands
-from spotify_assets.cli.runner import Runner
+from spotify_assets.cli.sync_runs import command_runner
 from spotify_assets.refresh.plan import PlannedRun
 from spotify_assets.settings import settings
 def read_landed():
     "A sync of those tables alone that hold what was landed; metadata needs their ids."
-    with Runner(settings()) as runner:
+    with command_runner(settings()) as runner:
         runner.dagster.read_history()
         tables = ("raw_playlist_files", "raw_playlists", "playlist_tracks")
         runner.dagster.refresh(PlannedRun(tables, (f"{datetime.now(UTC):%Y-%m-%d}",)))

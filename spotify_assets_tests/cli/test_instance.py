@@ -1,12 +1,10 @@
-"""Runs of the persistent instance whose process died, and why runs failed."""
+"""Runs of the persistent instance whose process died."""
 
 import os
-import signal
 import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -14,9 +12,8 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from spotify_assets.cli.instance import instance, what_failed, why_failed
+from spotify_assets.cli.instance import instance
 from spotify_assets.defs.liveness import PID_TAG
-from spotify_assets.targets.publishing import TargetError
 
 pytestmark = pytest.mark.integration
 
@@ -75,45 +72,3 @@ def test_a_process_that_was_given_the_number_of_the_runs_is_not_the_runs(home, m
         opened.report_dagster_event(start, run.run_id)
     with instance() as opened:
         assert opened.get_run_by_id(run.run_id).status.value == status
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (TargetError("mysql: no server answers"), "writes: mysql: no server answers"),
-        (KeyError("track"), "writes: KeyError: 'track'"),
-    ],
-)
-def test_a_failure_is_told_without_the_class_of_our_own_errors(error, expected):
-    @dg.asset
-    def writes() -> None:
-        raise error
-
-    done = dg.materialize([writes], instance=dg.DagsterInstance.ephemeral(), raise_on_error=False)
-    assert why_failed(done.all_events) == expected
-
-
-def test_a_run_that_is_stopped_says_so():
-    @dg.asset
-    def long() -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(10)
-
-    done = dg.materialize([long], instance=dg.DagsterInstance.ephemeral(), raise_on_error=False)
-    assert why_failed(done.all_events) == "long: its process was stopped"
-
-
-def test_a_run_that_fails_before_its_first_step_says_why():
-    @dg.resource
-    def broken(_):
-        raise TargetError("mysql: no server answers")
-
-    @dg.asset(required_resource_keys={"broken"})
-    def needs() -> None: ...
-
-    done = dg.materialize(
-        [needs], instance=dg.DagsterInstance.ephemeral(), resources={"broken": broken}, raise_on_error=False
-    )
-    assert not done.success
-    assert why_failed(done.all_events) == "mysql: no server answers"
-    assert what_failed(done.all_events) == "TargetError"

@@ -12,7 +12,7 @@ from deltalake import write_deltalake
 from rich.console import Console
 
 from spotify_assets.cli import reports
-from spotify_assets.cli.outcome import Synced
+from spotify_assets.defs.outcome import Synced
 from spotify_assets.ingest.catalog import mirror_catalog
 from spotify_assets.ingest.history_changes import UnusedFile
 from spotify_assets.lake.maintenance import MaintenanceResult, TableSize

@@ -12,8 +12,8 @@ import pytest
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.execute_in_process import core_execute_in_process
 
-from spotify_assets.cli.instance import why_failed
 from spotify_assets.defs.executor import thread_executor
+from spotify_assets.defs.failures import why_failed
 from spotify_assets.defs.liveness import PID_TAG
 from spotify_assets.processes import this_process
 from spotify_assets_tests.conftest import dagster_instance

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.job_base import RepoBackedJob
+from dagster._core.execution.execute_in_process import core_execute_in_process
 
 from spotify_assets.definitions import definitions
-from spotify_assets.defs import sensors
+from spotify_assets.defs import sensors, sync_jobs
 from spotify_assets.refresh import staleness
 from spotify_assets.refresh.sync_log import FAILED, SyncLog
 from spotify_assets.targets import publishing
@@ -33,14 +35,17 @@ def tick(sensor, world, instance, cursor=None):
     return sensor(context)
 
 
-def run(defs, job, request, instance):
-    result = defs.resolve_job_def(job).execute_in_process(
-        instance=instance, asset_selection=request.asset_selection, tags=request.tags
+def execute(settings, instance, job=sync_jobs.sync, tags=None):
+    """Execute a job as the process of a run does, which knows the repository."""
+    repository = definitions(settings).get_repository_def()
+    return core_execute_in_process(
+        run_config={},
+        job=RepoBackedJob(job.name, repository),
+        instance=instance,
+        output_capturing_enabled=False,
+        raise_on_error=False,
+        run_tags=tags,
     )
-    assert result.success
-    checks = result.get_asset_check_evaluations()
-    assert [(one.asset_key.path, one.check_name, one.description) for one in checks if not one.passed] == []
-    return checks
 
 
 def metadata(record, name):
@@ -53,27 +58,27 @@ def test_ticks_run_everything_from_a_landed_file_until_nothing_is_stale(world, i
     world.land("anna/ReadMe.pdf", b"%PDF")
     # The first range and that of 2024 are further apart than the empty months that one run takes along.
     world.overrides["plays_start"] = "2022-01-01"
-    defs = definitions(world.settings)
     landed = tick(sensors.landing_sensor, world, instance)
     assert len(landed.run_requests) == 1
-    run(defs, "read_history", landed.run_requests[0], instance)
+    # What a sync that fails once it has read leaves to the other sensors.
+    world.ingest()
     skipped = tick(sensors.landing_sensor, world, instance, landed.cursor).skip_message
     assert "all are read" in skipped
     assert "Not used: ignored: history/anna/ReadMe.pdf (" in skipped
-    cursor, ranges, checks = None, [], []
-    for _ in range(10):
-        found = tick(sensors.stale_sensor, world, instance, cursor)
-        if isinstance(found, dg.SkipReason):
-            break
-        cursor = found.cursor
-        [request] = found.run_requests
-        ranges.append(request.tags.get("dagster/asset_partition_range_start"))
-        checks.append(run(defs, "refresh_tables", request, instance))
+    stale = tick(sensors.stale_sensor, world, instance)
+    assert len(stale.run_requests) == 1
+    assert execute(world.settings, instance, sync_jobs.refresh_and_publish).success
+    runs = instance.get_run_records(dg.RunsFilter(job_name="refresh_tables"), ascending=True)
+    ranges = [record.dagster_run.tags["dagster/asset_partition_range_start"] for record in runs]
     assert ranges == ["2022-01-01", "2024-01-01", "2022-01-01"]
-    assert "up to date" in found.skip_message
+    logs = [instance.all_logs(record.dagster_run.run_id) for record in runs]
+    checks = [[entry.asset_check_evaluation for entry in log if entry.asset_check_evaluation] for log in logs]
+    failed = [found for of_run in checks for found in of_run if not found.passed]
+    assert [(found.asset_key.path, found.check_name, found.description) for found in failed] == []
+    assert max(map(len, checks)) > 60
+    assert "up to date" in tick(sensors.stale_sensor, world, instance, stale.cursor).skip_message
     assert not staleness.stale(world.lake, world.settings)
     assert len(world.rows("fct_plays")) == 4
-    assert max(map(len, checks)) > 60
     plays = instance.fetch_materializations(dg.AssetKey("fct_plays"), limit=100).records
     assert {one.partition_key: metadata(one, "dagster/partition_row_count") for one in plays} == {
         "2022-01-01": 0,
@@ -85,11 +90,9 @@ def test_ticks_run_everything_from_a_landed_file_until_nothing_is_stale(world, i
     [tracks] = instance.fetch_materializations(dg.AssetKey("dim_track"), limit=100).records
     assert metadata(tracks, "dagster/row_count") == 4
     assert metadata(tracks, "dagster/uri").endswith("lake/dimensions/dim_track")
-    lake_changed = tick(sensors.publish_sensor, world, instance)
-    run(defs, "publish_tables", lake_changed.run_requests[0], instance)
     assert publishing.pending_refreshes(Warehouse(path=world.settings.warehouse), world.lake) == []
-    again = tick(sensors.publish_sensor, world, instance, lake_changed.cursor)
-    assert "Every target is up to date" in again.skip_reason.skip_message
+    published = tick(sensors.publish_sensor, world, instance)
+    assert "Every target is up to date" in published.skip_reason.skip_message
 
 
 def test_a_landing_zone_of_catalogue_files_alone_is_read(world, instance):
@@ -98,8 +101,7 @@ def test_a_landing_zone_of_catalogue_files_alone_is_read(world, instance):
     assert len(tick(sensors.landing_sensor, world, instance).run_requests) == 1
     world.ingest()
     assert tick(sensors.landing_sensor, world, instance).skip_message.startswith("0 files below")
-    [request] = tick(sensors.stale_sensor, world, instance).run_requests
-    assert dg.AssetKey("raw_catalog_files") in request.asset_selection
+    assert len(tick(sensors.stale_sensor, world, instance).run_requests) == 1
 
 
 def test_each_target_is_judged_by_what_it_holds(synced, instance, monkeypatch):
@@ -183,21 +185,39 @@ def test_a_sync_that_failed_is_told(synced, instance):
         assert "UTC: failed (publish_mysql: TargetError) after" in tick(sensor, synced, instance).skip_message
 
 
-def test_a_run_under_way_is_waited_for_and_a_dead_one_is_not(synced, instance):
+@pytest.mark.parametrize("job", ["sync", "refresh_and_publish", "read_history"])
+def test_a_run_under_way_is_waited_for_and_a_dead_one_is_not(synced, instance, job):
     synced.land("anna/c.json", [extended("2024-05-31T13:37:00Z")])
-    run_ = instance.create_run_for_job(
-        definitions(synced.settings).resolve_job_def("read_history"), status=dg.DagsterRunStatus.STARTED
+    run = instance.create_run_for_job(
+        definitions(synced.settings).resolve_job_def(job), status=dg.DagsterRunStatus.STARTED
     )
-    assert "is under way" in tick(sensors.landing_sensor, synced, instance).skip_message
-    instance.report_run_failed(run_)
+    for sensor in (sensors.landing_sensor, sensors.stale_sensor, sensors.publish_sensor):
+        assert f"of {job} is under way" in tick(sensor, synced, instance).skip_message
+    instance.report_run_failed(run)
     assert tick(sensors.landing_sensor, synced, instance).run_requests
+
+
+def test_a_refresh_that_fails_is_asked_for_again_only_later(synced, instance, monkeypatch):
+    synced.land("anna/c.json", [extended("2024-05-31T13:37:00Z")])
+    synced.ingest()
+    first = tick(sensors.stale_sensor, synced, instance)
+    instance.report_run_failed(
+        instance.create_run_for_job(definitions(synced.settings).resolve_job_def("refresh_and_publish"))
+    )
+    again = tick(sensors.stale_sensor, synced, instance, first.cursor)
+    assert "this run was requested 1 times already; next in" in again.skip_message
+    # Meanwhile, what lands is read.
+    synced.land("anna/d.json", [extended("2024-06-30T13:37:00Z")])
+    assert tick(sensors.landing_sensor, synced, instance).run_requests
+    now = time.time()
+    monkeypatch.setattr(sensors.time, "time", lambda: now + 61)
+    assert tick(sensors.stale_sensor, synced, instance, first.cursor).run_requests
 
 
 def test_a_damaged_table_is_computed_again_and_publishing_waits(synced, instance):
     KINDS["entry_cut"](Path(synced.lake.table_uri("fct_plays")))
     assert "stale" in tick(sensors.publish_sensor, synced, instance).skip_message
-    [request] = tick(sensors.stale_sensor, synced, instance).run_requests
-    assert [key.path[-1] for key in request.asset_selection] == ["fct_plays"]
+    assert len(tick(sensors.stale_sensor, synced, instance).run_requests) == 1
     assert not staleness.stale(synced.lake, synced.settings).damaged
 
 

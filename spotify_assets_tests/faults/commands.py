@@ -17,7 +17,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from spotify_assets.cli import commands
-from spotify_assets.cli.runner import Runner
+from spotify_assets.defs.runner import Runner
 from spotify_assets.settings import settings
 from spotify_assets_tests.faults.direct import DirectRuns
 
@@ -31,7 +31,7 @@ FAKETIME = next(
 )
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["spotify_assets.definitions", "spotify_assets.cli.dagster_runs", "spotify_assets.transforms", "pysail", __name__]
+    ["spotify_assets.definitions", "spotify_assets.defs.dagster_runs", "spotify_assets.transforms", "pysail", __name__]
 )
 
 

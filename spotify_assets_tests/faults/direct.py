@@ -84,7 +84,7 @@ def leave_empty(table: str, frames: LakeFrames, keys: Sequence[str]) -> None:
 
 
 class DirectRuns:
-    """In the place of `spotify_assets.cli.dagster_runs.DagsterRuns`; errors are those of the machinery."""
+    """In the place of `spotify_assets.defs.dagster_runs.DagsterRuns`; errors are those of the machinery."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -7,12 +7,13 @@ import boto3
 import pytest
 
 from spotify_assets.definitions import definitions
-from spotify_assets.defs import sensors
+from spotify_assets.defs import jobs, sensors
+from spotify_assets.defs.runner import Runner
 from spotify_assets.landing.queue import LandingQueue
 from spotify_assets.settings import SettingsError, load_settings
 from spotify_assets.storage import Bucket, StorageError
 from spotify_assets_tests.conftest import extended
-from spotify_assets_tests.defs.test_sensors import run, tick
+from spotify_assets_tests.defs.test_sensors import execute, tick
 
 PLAYS = [extended("2024-01-31T13:37:00Z")]
 
@@ -116,6 +117,10 @@ class TestMessages:
 
 @pytest.mark.integration
 class TestSensor:
+    @pytest.fixture(autouse=True)
+    def _syncs_only_read(self, monkeypatch):
+        monkeypatch.setattr(Runner, "refresh", lambda runner: runner.done)
+
     def test_a_message_is_deleted_only_once_its_run_was_asked_for(self, s3_world, sqs, queue, instance):
         s3_world.land("anna/a.json", PLAYS)
         first = tick(sensors.landing_sensor, s3_world, instance)
@@ -124,7 +129,7 @@ class TestSensor:
         # The daemon died before it asked for the run: nothing is deleted.
         tick(sensors.landing_sensor, s3_world, instance, first.cursor)
         assert left(sqs, queue) == 1
-        run(definitions(s3_world.settings), "read_history", request, instance)
+        assert execute(s3_world.settings, instance, tags=request.tags).success
         done = tick(sensors.landing_sensor, s3_world, instance, first.cursor)
         assert not done.run_requests
         assert left(sqs, queue) == 0
@@ -133,7 +138,7 @@ class TestSensor:
     def test_duplicates_late_and_foreign_messages_start_no_run(self, s3_world, sqs, queue, instance):
         s3_world.land("anna/a.json", PLAYS)
         first = tick(sensors.landing_sensor, s3_world, instance)
-        run(definitions(s3_world.settings), "read_history", first.run_requests[0], instance)
+        assert execute(s3_world.settings, instance, tags=first.run_requests[0].tags).success
         for body in [event(queue.landing.name, "landing/history/anna/a.json")] * 25 + ["no json"]:
             send(sqs, queue, body)
         done = tick(sensors.landing_sensor, s3_world, instance, first.cursor)
@@ -145,7 +150,7 @@ class TestSensor:
     ):
         s3_world.land("anna/a.json", PLAYS)
         first = tick(sensors.landing_sensor, s3_world, instance)
-        run(definitions(s3_world.settings), "read_history", first.run_requests[0], instance)
+        assert execute(s3_world.settings, instance, tags=first.run_requests[0].tags).success
         tick(sensors.landing_sensor, s3_world, instance, first.cursor)
         a_year = 365 * 86_400
         monkeypatch.setattr(sensors.time, "time", lambda: datetime.now(UTC).timestamp() - a_year)
@@ -156,7 +161,7 @@ class TestSensor:
     def test_the_landing_zone_is_not_listed(self, s3_world, sqs, queue, instance, monkeypatch):
         s3_world.land("anna/a.json", PLAYS)
         first = tick(sensors.landing_sensor, s3_world, instance)
-        run(definitions(s3_world.settings), "read_history", first.run_requests[0], instance)
+        assert execute(s3_world.settings, instance, tags=first.run_requests[0].tags).success
         listed = []
         monkeypatch.setattr(Bucket, "files", lambda self, folder="": listed.append((self.uri, folder)) or iter(()))
         tick(sensors.landing_sensor, s3_world, instance, first.cursor)
@@ -166,20 +171,43 @@ class TestSensor:
         s3_world.land("anna/a.json", PLAYS)
         sqs.purge_queue(QueueUrl=queue.url)
         first = tick(sensors.landing_sensor, s3_world, instance)
-        run(definitions(s3_world.settings), "read_history", first.run_requests[0], instance)
+        assert execute(s3_world.settings, instance, tags=first.run_requests[0].tags).success
         assert not tick(sensors.landing_sensor, s3_world, instance, first.cursor).run_requests
         assert len(s3_world.rows("raw_plays")) == 1
 
-    def test_a_run_that_failed_is_asked_for_again_after_a_while(self, s3_world, sqs, queue, instance):
+    @pytest.mark.parametrize("job", ["sync", "read_history"])
+    def test_a_run_that_failed_is_asked_for_again_after_a_while(
+        self, s3_world, sqs, queue, instance, monkeypatch, job
+    ):
+        """A sync, before it had read or in its run that reads."""
         s3_world.land("anna/a.json", PLAYS)
         first = tick(sensors.landing_sensor, s3_world, instance)
-        run(definitions(s3_world.settings), "read_history", first.run_requests[0], instance)
-        job = definitions(s3_world.settings).resolve_job_def("read_history")
-        instance.report_run_failed(instance.create_run_for_job(job))
+        assert execute(s3_world.settings, instance, tags=first.run_requests[0].tags).success
+
+        def fail():
+            instance.report_run_failed(
+                instance.create_run_for_job(definitions(s3_world.settings).resolve_job_def(job))
+            )
+
+        fail()
         again = tick(sensors.landing_sensor, s3_world, instance, first.cursor)
         assert len(again.run_requests) == 1
+        fail()
         held = tick(sensors.landing_sensor, s3_world, instance, again.cursor)
         assert "this run was requested 1 times already" in held.skip_message
+        now = datetime.now(UTC).timestamp()
+        monkeypatch.setattr(sensors.time, "time", lambda: now + 61)
+        assert len(tick(sensors.landing_sensor, s3_world, instance, again.cursor).run_requests) == 1
+
+    def test_a_sync_that_failed_after_it_had_read_is_no_matter_of_messages(self, s3_world, sqs, queue, instance):
+        s3_world.land("anna/a.json", PLAYS)
+        first = tick(sensors.landing_sensor, s3_world, instance)
+        of_sync = instance.create_run_for_job(definitions(s3_world.settings).resolve_job_def("sync"))
+        assert execute(s3_world.settings, instance, jobs.read_history).success
+        instance.report_run_failed(of_sync)
+        assert (
+            "No new files" in tick(sensors.landing_sensor, s3_world, instance, first.cursor).skip_reason.skip_message
+        )
 
     def test_many_messages_make_one_run_and_a_small_cursor(self, s3_world, sqs, queue, instance):
         s3_world.land("anna/a.json", PLAYS)

@@ -10,7 +10,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-from spotify_assets.cli import runner
+from spotify_assets.cli.sync_runs import command_runner
 from spotify_assets.engine.session import spark_session
 from spotify_assets.refresh import staleness
 from spotify_assets.settings import load_settings
@@ -75,7 +75,7 @@ def sync(root: Path, uri: str) -> None:
     place = uri or root
     settings = load_settings(landing_uri=f"{place}/landing", lake_uri=f"{place}/lake")
     os.environ["DAGSTER_HOME"] = str(root / "dagster")
-    with runner.Runner(settings) as here:
+    with command_runner(settings) as here:
         here.sync()
 
 

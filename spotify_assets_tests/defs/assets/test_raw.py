@@ -3,9 +3,9 @@
 import dagster as dg
 import pytest
 
-from spotify_assets.cli.instance import why_failed
 from spotify_assets.definitions import definitions
 from spotify_assets.defs import jobs
+from spotify_assets.defs.failures import why_failed
 from spotify_assets.ingest.catalog import mirror_catalog
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import lineage, staleness

@@ -1,6 +1,5 @@
-"""Run jobs in this process, on the persistent Dagster instance that the UI shows."""
+"""Run the jobs of a sync in this process, on a Dagster instance that records them as runs of their own."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,16 +9,15 @@ import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.execute_in_process import core_execute_in_process
 
-from spotify_assets.cli.instance import what_failed, why_failed
-from spotify_assets.cli.interrupts import raise_if_stopped
-from spotify_assets.cli.outcome import Progress, RunFailedError
 from spotify_assets.defs import jobs
 from spotify_assets.defs.assets.raw import UNUSED_FILES
+from spotify_assets.defs.failures import what_failed, why_failed
+from spotify_assets.defs.interrupts import raise_if_stopped
 from spotify_assets.defs.liveness import PID_TAG
+from spotify_assets.defs.outcome import RunFailedError
 from spotify_assets.ingest.history_changes import UnusedFile
 from spotify_assets.processes import this_process
 from spotify_assets.refresh.plan import PlannedRun
-from spotify_assets.settings import Settings
 from spotify_assets.targets.publishing import NOTE, Refresh
 
 
@@ -27,30 +25,30 @@ class DagsterRuns:
     """Runs jobs one after another, and collects failed checks.
 
     Args:
-        settings: The definitions are built for these.
+        job: Finds a job by its name.
         instance: Records the runs.
-        progress: Called for each run and each table that it wrote.
+        started: Called with each run's title and its number of tables, before it starts.
         warnings: Failed checks are appended to it.
+        tags: Of each run, besides its own ones.
+        config: Of each run, besides its own one.
     """
 
     def __init__(
-        self, settings: Settings, instance: dg.DagsterInstance, progress: Progress, warnings: list[str]
+        self,
+        job: Callable[[str], dg.JobDefinition],
+        instance: dg.DagsterInstance,
+        started: Callable[[str, int], None],
+        warnings: list[str],
+        *,
+        tags: Mapping[str, str] | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> None:
-        from spotify_assets.definitions import definitions
-
+        self._job = job
         self._instance = instance
-        self._progress = progress
+        self._started = started
         self._warnings = warnings
-        self._current: tuple[str, int] = ("", 0)
-        self._written: set[dg.AssetKey] = set()
-
-        @dg.logger(config_schema=None, description="Shows the progress of a run.")
-        def console(_: dg.InitLoggerContext) -> logging.Logger:
-            logger = logging.Logger("spotify_assets.run")
-            logger.addHandler(_EventHandler(self._note, self._note_line))
-            return logger
-
-        self._definitions = definitions(settings, {"console": console})
+        self._tags = tags or {}
+        self._config = config or {}
 
     def read_history(self) -> tuple[list[UnusedFile], int]:
         """Read new and changed files of the landing zone.
@@ -93,18 +91,16 @@ class DagsterRuns:
         tags: Mapping[str, str] | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> dg.ExecuteInProcessResult:
-        self._current = (title, len(tables))
-        self._written = set()
-        self._progress(*self._current, None)
+        self._started(title, len(tables))
         try:
             selected = frozenset(dg.AssetKey(table.split("/")) for table in tables)
             result = core_execute_in_process(
-                job=InMemoryJob(self._definitions.resolve_job_def(job)).get_subset(asset_selection=selected),
+                job=InMemoryJob(self._job(job)).get_subset(asset_selection=selected),
                 instance=self._instance,
-                run_config={"loggers": {"console": {}}, **(config or {})},
+                run_config={**self._config, **(config or {})},
                 output_capturing_enabled=False,
                 asset_selection=selected,
-                run_tags={**(tags or {}), PID_TAG: this_process()},
+                run_tags={**self._tags, **(tags or {}), PID_TAG: this_process()},
                 raise_on_error=False,
             )
         except dg.DagsterExecutionInterruptedError:
@@ -116,36 +112,6 @@ class DagsterRuns:
                 self._warnings.append(f"{name}: {evaluation.description}" if evaluation.description else name)
         if not result.success:
             raise_if_stopped()
-            raise RunFailedError(why_failed(result.all_events, self._warnings), what_failed(result.all_events))
+            why = why_failed(result.all_events, self._warnings)
+            raise RunFailedError(why, what_failed(result.all_events), f"run {result.run_id[:8]} of {job}")
         return result
-
-    def _note(self, event: dg.DagsterEvent) -> None:
-        # A table of several partitions has an event for each; a step of several tables is one step.
-        if event.event_type_value == "ASSET_MATERIALIZATION" and event.asset_key not in self._written:
-            assert event.asset_key
-            self._written.add(event.asset_key)
-            self._progress(*self._current, event.asset_key.path[-1])
-
-    def _note_line(self, line: str) -> None:
-        self._progress(self._current[0], 0, line)
-
-
-class _EventHandler(logging.Handler):
-    """Calls functions with each of Dagster's events, and with each line that a step logs for information.
-
-    Dagster has no public API for events of a run in progress in this process. Its loggers find them in the attribute
-    `dagster_meta` of log records, too.
-    """
-
-    def __init__(self, note_event: Callable[[dg.DagsterEvent], None], note_line: Callable[[str], None]) -> None:
-        super().__init__()
-        self._note_event = note_event
-        self._note_line = note_line
-
-    def emit(self, record: logging.LogRecord) -> None:
-        logged = getattr(record, "dagster_meta", None) or {}
-        event = logged.get("dagster_event")
-        if event is not None:
-            self._note_event(event)
-        elif record.levelno == logging.INFO and logged.get("orig_message"):
-            self._note_line(logged["orig_message"])

@@ -1,16 +1,16 @@
-"""Run a sync: read landed files, refresh stale tables, publish changes.
+"""Run a sync, for a command or for a run of Dagster: read landed files, refresh stale tables, publish changes.
 
 Dagster, PyArrow and SQLAlchemy are imported, Dagster's instance opened and definitions built only when the first run
 starts. So a sync with nothing to do takes 0.6 s of CPU (benchmarks/COMMANDS.md); importing these alone takes 1 s.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from spotify_assets.cli.interrupts import raise_if_stopped
-from spotify_assets.cli.outcome import NO_CHANGE, Progress, RunFailedError, Synced
+from spotify_assets.defs.interrupts import raise_if_stopped
+from spotify_assets.defs.outcome import NO_CHANGE, RunFailedError, Synced
 from spotify_assets.ingest.catalog_register import CATALOG_FILES, catalog_changes, catalog_register
 from spotify_assets.ingest.history_changes import STANDING_STATUSES, find_changes, unused_first
 from spotify_assets.lake.damage import DamagedTableError
@@ -23,18 +23,18 @@ from spotify_assets.targets import publishing
 from spotify_assets.targets.registry import targets
 
 if TYPE_CHECKING:
-    from spotify_assets.cli.dagster_runs import DagsterRuns
+    from spotify_assets.defs.dagster_runs import DagsterRuns
 
 # A round suffices unless files land meanwhile. A sync is stopped if tables are stale after so many rounds.
 MAX_ROUNDS = 20
 
 
 class Runner:
-    """Syncs and publishes. A context manager that closes Dagster's instance if it was opened.
+    """Syncs and publishes. A context manager that closes what runs jobs if it was opened.
 
     Args:
         settings: Locations, and everything else that runs depend on.
-        progress: Called for each run and each table that it wrote.
+        open_runs: Opens what runs jobs; called with a list to which it appends failed checks, before the first run.
         done: Records what was done, also if a later step fails.
         before: Called once, before tables of the lake change; not at all where nothing is to do.
     """
@@ -42,7 +42,7 @@ class Runner:
     def __init__(
         self,
         settings: Settings,
-        progress: Progress = lambda run, tables, table: None,
+        open_runs: Callable[[list[str]], AbstractContextManager["DagsterRuns"]],
         done: Synced | None = None,
         before: Callable[[], None] = lambda: None,
     ) -> None:
@@ -50,7 +50,7 @@ class Runner:
         self.lake = Lake(settings.lake_uri)
         self.landing = LandingZone(settings.landing_uri)
         self.done = done or Synced()
-        self._progress = progress
+        self._open_runs = open_runs
         self._before: Callable[[], None] | None = before
         self._opened = ExitStack()
         self._dagster: DagsterRuns | None = None
@@ -64,13 +64,9 @@ class Runner:
 
     @property
     def dagster(self) -> "DagsterRuns":
-        """Runs jobs; created on first use, which also marks runs of dead processes on this machine as failed."""
+        """Runs jobs; opened on first use."""
         if self._dagster is None:
-            from spotify_assets.cli.dagster_runs import DagsterRuns
-            from spotify_assets.cli.instance import instance
-
-            persistent = self._opened.enter_context(instance())
-            self._dagster = DagsterRuns(self.settings, persistent, self._progress, self.done.warnings)
+            self._dagster = self._opened.enter_context(self._open_runs(self.done.warnings))
         return self._dagster
 
     def sync(self) -> Synced:
@@ -92,7 +88,11 @@ class Runner:
         else:
             self.done.unused = [file for file in changes.unused if file.status in STANDING_STATUSES]
             self.done.unused_count = len(self.done.unused)
-        self._refresh()
+        return self.refresh()
+
+    def refresh(self) -> Synced:
+        """Bring every table and target up to date with what was read. Raises as `sync`."""
+        self._compute_stale()
         self.done.is_computed = True
         return self.publish()
 
@@ -101,7 +101,7 @@ class Runner:
             self._before()
         self._before = None
 
-    def _refresh(self) -> None:
+    def _compute_stale(self) -> None:
         listed: list[dict[str, Any]] | None = None
         for _ in range(MAX_ROUNDS):
             stale = staleness.stale(self.lake, self.settings)
@@ -145,7 +145,7 @@ class Runner:
         Raises:
             RunFailedError: Targets failed; names each, and why.
         """
-        failed, what = [], []
+        failed, what, runs = [], [], []
         for name, target in targets(self.settings).items():
             if names and name not in names:
                 continue
@@ -156,11 +156,11 @@ class Runner:
                     raise_if_stopped()
             except (publishing.TargetError, RunFailedError, DamagedTableError) as error:
                 failed.append(str(error))
-                what.append(
-                    (error.what if isinstance(error, RunFailedError) else "") or f"{name}: {type(error).__name__}"
-                )
+                of_run = error if isinstance(error, RunFailedError) else RunFailedError("")
+                what.append(of_run.what or f"{name}: {type(error).__name__}")
+                runs.append(of_run.run)
         if failed:
-            raise RunFailedError("; ".join(failed), "; ".join(what))
+            raise RunFailedError("; ".join(failed), "; ".join(what), ", ".join(filter(None, runs)))
         return self.done
 
 

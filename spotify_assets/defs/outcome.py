@@ -1,15 +1,10 @@
 """Outcome of a sync, without importing Dagster: a sync with nothing to do does not need it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from spotify_assets.ingest.history_changes import UnusedFile
 from spotify_assets.refresh.plan import PlannedRun
 from spotify_assets.targets.publishing import Refresh
-
-# Arguments: a run's title, its number of tables, and the table that is done (None when the run starts). With a number
-# of 0, what a step says of its progress.
-Progress = Callable[[str, int, str | None], None]
 
 NO_CHANGE = "no change"  # in the landing zone
 
@@ -19,11 +14,13 @@ class RunFailedError(Exception):
 
     Attributes:
         what: Step or target, and check or class of the error: nothing that could name a listener.
+        run: Which run failed, or runs; empty if none did.
     """
 
-    def __init__(self, message: str, what: str = "") -> None:
+    def __init__(self, message: str, what: str = "", run: str = "") -> None:
         super().__init__(message)
         self.what = what
+        self.run = run
 
 
 @dataclass

@@ -1,4 +1,4 @@
-from spotify_assets.cli.outcome import Synced
+from spotify_assets.defs.outcome import Synced
 from spotify_assets.refresh.plan import PlannedRun
 
 

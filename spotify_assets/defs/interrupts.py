@@ -1,4 +1,4 @@
-"""Signals that stop a command: SIGINT, as Ctrl-C sends it, and SIGTERM.
+"""Signals that stop a sync: SIGINT, as Ctrl-C sends it, and SIGTERM.
 
 During a run, Dagster replaces the handlers of both, raises an error of its own, and drops a signal that arrives while
 a run ends. Python's wakeup descriptor notes every signal, whoever handles it.
@@ -20,24 +20,33 @@ class CommandStoppedError(Exception):
 
 @contextmanager
 def noting_signals() -> Iterator[None]:
-    """Context in which both signals raise KeyboardInterrupt, and are noted.
-
-    Background processes of a script ignore SIGINT, and Dagster hands that on to SIGTERM: so SIGINT gets a handler too.
-    """
+    """Context in which both signals are noted, by the main thread. Who handles them stays as it is."""
     reader, writer = socket.socketpair()
     with reader, writer:
         reader.setblocking(False)
         writer.setblocking(False)
         former = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        handlers = {number: signal.signal(number, signal.default_int_handler) for number in STOP_SIGNALS}
         _noted.append(reader)
         try:
             yield
         finally:
             _noted.pop()
+            signal.set_wakeup_fd(former)
+
+
+@contextmanager
+def raising_signals() -> Iterator[None]:
+    """Context in which both signals raise KeyboardInterrupt, and are noted.
+
+    Background processes of a script ignore SIGINT, and Dagster hands that on to SIGTERM: so SIGINT gets a handler too.
+    """
+    with noting_signals():
+        handlers = {number: signal.signal(number, signal.default_int_handler) for number in STOP_SIGNALS}
+        try:
+            yield
+        finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-            signal.set_wakeup_fd(former)
 
 
 def noted_signal() -> signal.Signals | None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from spotify_assets.cli import runner
-from spotify_assets.cli.outcome import RunFailedError
-from spotify_assets.cli.runner import Runner
+from spotify_assets.defs import runner
+from spotify_assets.defs.outcome import RunFailedError
+from spotify_assets.defs.runner import Runner
 from spotify_assets.ingest.catalog import mirror_catalog
 from spotify_assets.ingest.catalog_register import CATALOG_FILES
 from spotify_assets.ingest.history import ingest
@@ -38,7 +38,7 @@ def sync(monkeypatch):
     """A runner of these settings, and what it asks for."""
 
     def make(before=lambda: None, **options):
-        sync = Runner(load_settings(**options), before=before)
+        sync = Runner(load_settings(**options), lambda _: pytest.fail("it opened Dagster"), before=before)
         asked = Asked(sync)
         monkeypatch.setattr(Runner, "dagster", asked)
         return sync, asked
