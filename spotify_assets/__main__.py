@@ -4,21 +4,18 @@ Its modules take a fifth of a second to import, and those of some commands a sec
 before it handles the signals that stop it.
 """
 
-import gc
 import os
 import signal
 from types import FrameType
-
-# After so many new objects Python looks for unused ones. Its default, 700, takes 4% of a small sync: building queries
-# makes many objects, nearly all of them in use.
-GC_THRESHOLD = 50_000
 
 
 def main() -> None:
     """Entry point; see `spotify_assets.cli.commands.main`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop_early)
-    gc.set_threshold(GC_THRESHOLD)
+    from spotify_assets.garbage import collect_rarely
+
+    collect_rarely()
     from spotify_assets.cli.commands import main as run_command
 
     run_command()

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from spotify_assets.__main__ import GC_THRESHOLD
+from spotify_assets import garbage
 
 # A stand-in for the command's modules, in the place where they are loaded.
 LOADING = """
@@ -33,4 +33,4 @@ def test_a_signal_while_modules_load_is_one_line(number, code, by):
 
 
 def test_python_looks_for_unused_objects_less_often():
-    assert run("loading.main = lambda: print(gc.get_threshold()[0])").stdout == f"{GC_THRESHOLD}\n"
+    assert run("loading.main = lambda: print(gc.get_threshold()[0])").stdout == f"{garbage.THRESHOLD}\n"

@@ -21,6 +21,7 @@ SHIPPED = (
     "bb4bb4dcd2499a388de5be4ee0f4e4eb91bdca15193e7ac34103f66793460d06",
     "15c0fc4433e96e091de1aa038cc180bedfa65b7213c7ad99563dc67d0fe426d1",
     "071c9534a14cd7a1511cc238754875e9ef9293206f16fa4062a2e396a2b444aa",
+    "58aa1dedd414c0d6131ed64e2cde932d346bb3d6912f1f5bf56c1ce8c673d55c",
 )
 # How earlier versions named the event log and its folder.
 FORMER_MODULE = "spotify_assets.dagster_storage"

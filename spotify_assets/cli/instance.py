@@ -44,7 +44,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def fail_interrupted_runs(instance: dg.DagsterInstance) -> None:
     """Mark runs as failed that were killed with the UI.
 
-    Otherwise they would count as running, and two of them block all others.
+    Otherwise they would count as running, and three of them block all others.
     """
     for run in instance.get_runs(dg.RunsFilter(statuses=ACTIVE_STATUSES)):
         if GRPC_INFO_TAG in run.tags:  # started by the UI or daemon, not by a command

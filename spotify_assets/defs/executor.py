@@ -35,6 +35,7 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.base import Executor
 
 from spotify_assets.defs.liveness import in_this_process
+from spotify_assets.garbage import collect_rarely
 
 # An event of a step, or its end: None, or an exception that isn't a failure of the step.
 StepReport = tuple[StepExecutionContext, DagsterEvent | BaseException | None]
@@ -56,6 +57,7 @@ class ThreadExecutor(Executor):
 
     def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
         """Run all steps; events arrive in the order in which they happen."""
+        collect_rarely()
         data = in_this_process(execution_plan.step_keys_to_execute)
         yield DagsterEvent.engine_event(
             plan_context, f"Executing up to {self._max_concurrent} steps at once (pid: {os.getpid()})", data

@@ -68,7 +68,7 @@ def fail_dead_runs(instance: dg.DagsterInstance) -> None:
     """Mark runs as failed whose process on this machine no longer exists.
 
     Dagster does that only for processes of its present code server. After a loss of power, those before would count
-    as running for good, and two of them block all others (`max_concurrent_runs`).
+    as running for good, and three of them block all others (`max_concurrent_runs`).
     """
     for record in instance.get_run_records(dg.RunsFilter(statuses=PROCESSED)):
         if _process_is_alive(instance, record) is False:

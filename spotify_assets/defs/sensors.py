@@ -51,10 +51,11 @@ QUIET = QuietTicks()
 def active_run(context: dg.SensorEvaluationContext, job_names: Sequence[str]) -> str | None:
     """Describe an active run of one of the jobs; None if there is none. Marks runs of dead processes as failed."""
     fail_dead_runs(context.instance)
-    for name in job_names:
-        for record in context.instance.get_run_records(dg.RunsFilter(job_name=name, statuses=ACTIVE), limit=20):
-            if run_is_under_way(context.instance, record):
-                return f"run {record.dagster_run.run_id[:8]} of {name} is under way"
+    # The oldest first: of a sync and the run that it is at, the sync.
+    for record in context.instance.get_run_records(dg.RunsFilter(statuses=ACTIVE), ascending=True):
+        run = record.dagster_run
+        if run.job_name in job_names and run_is_under_way(context.instance, record):
+            return f"run {run.run_id[:8]} of {run.job_name} is under way"
     return None
 
 
@@ -208,7 +209,7 @@ def _stale_tick(
     if busy := active_run(context, WRITING):
         moments.wait_for_runs()
         return dg.SkipReason(f"{busy}.")
-    state = state_of_files(settings)
+    state = state_of_files(settings, has_history=False)
     if told := QUIET.told("stale_sensor", settings, state):
         return dg.SkipReason(told)
     found = call_apart(find_runs, settings)
@@ -247,7 +248,7 @@ def _publish_tick(
     if busy := active_run(context, [*WRITING, jobs.publish_tables.name]):
         moments.wait_for_runs()
         return dg.SkipReason(f"{busy}.")
-    state = state_of_files(settings)
+    state = state_of_files(settings, has_history=False)
     if told := QUIET.told("publish_sensor", settings, state, ASK_AGAIN.total_seconds()):
         return dg.SensorResult(skip_reason=told, cursor=context.cursor)
     configured = targets(settings)

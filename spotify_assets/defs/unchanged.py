@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from spotify_assets.landing.zone import HISTORY
 from spotify_assets.model import TABLES
 from spotify_assets.refresh.sync_log import SYNCS
 from spotify_assets.settings import Settings
@@ -56,12 +57,19 @@ class QuietTicks:
         return told
 
 
-def state_of_files(settings: Settings) -> str:
-    """Hash of what changes with landed files, with commits to the lake and with the DuckDB file; empty in S3."""
+def state_of_files(settings: Settings, *, has_history: bool = True) -> str:
+    """Hash of what changes with landed files, with commits to the lake and with the DuckDB file; empty in S3.
+
+    Args:
+        settings: Where these are.
+        has_history: Whether landed history counts. No table is stale, and no target lacks anything, before it is read.
+    """
     if is_s3(settings.lake_uri) or is_s3(settings.landing_uri):
         return ""
     digest = hashlib.blake2b(digest_size=16)
-    for line in (*_commits(Path(settings.lake_uri)), *_landed(settings.landing_uri), _marks(settings.warehouse)):
+    without = "" if has_history else HISTORY
+    landed = _landed(settings.landing_uri, without)
+    for line in (*_commits(Path(settings.lake_uri)), *landed, _marks(settings.warehouse)):
         digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()
 
@@ -73,13 +81,14 @@ def _commits(lake: Path) -> Iterator[str]:
         yield _marks(lake / table.layer / name / "_delta_log")
 
 
-def _landed(folder: str) -> Iterator[str]:
-    """Each landed file, in no order that lasts longer than the files."""
+def _landed(folder: str, without: str = "") -> Iterator[str]:
+    """Each landed file below a folder, without one of its folders, in no order that lasts longer than the files."""
     try:
         with os.scandir(folder) as scanned:
             for entry in sorted(scanned, key=lambda entry: entry.name):
                 if entry.is_dir(follow_symlinks=False):
-                    yield from _landed(entry.path)
+                    if entry.name != without:
+                        yield from _landed(entry.path)
                 else:
                     yield f"{entry.path}{_marks(entry)}"
     except OSError:  # the tick that asks says so

@@ -39,6 +39,16 @@ def test_a_landed_file_that_changes_in_place_or_goes_is_another_state(settings, 
     assert len(states | {state_of_files(settings)}) == 3
 
 
+def test_landed_history_may_be_left_out(settings, tmp_path):
+    (tmp_path / "landing/history/anna").mkdir(parents=True)
+    (tmp_path / "landing/catalog/history").mkdir(parents=True)
+    before = state_of_files(settings, has_history=False)
+    (tmp_path / "landing/history/anna/new.json").write_text("[]")
+    assert state_of_files(settings, has_history=False) == before
+    (tmp_path / "landing/catalog/history/new.csv").write_text("id\n")
+    assert state_of_files(settings, has_history=False) != before
+
+
 def test_in_s3_there_is_no_short_cut():
     assert state_of_files(load_settings(lake_uri="s3://bucket/lake", landing_uri="s3://bucket/landing")) == ""
 
