@@ -14,7 +14,9 @@ import dagster as dg
 import psutil
 import pytest
 
+from spotify_assets.defs.sync_jobs import SYNC_TAG
 from spotify_assets.sandbox.ports import free_port
+from spotify_assets_tests.conftest import extended
 
 pytestmark = pytest.mark.integration
 
@@ -31,6 +33,13 @@ mutation ($job: String!) {
 
 RELOAD = """
 mutation { reloadRepositoryLocation(repositoryLocationName: "spotify_assets") { __typename } }
+"""
+RUNS = """{
+  runsOrError { ... on Runs { results { runId jobName status tags { key value } } } }
+}
+"""
+TERMINATE = """
+mutation ($run: String!) { terminateRun(runId: $run) { __typename } }
 """
 SCHEDULES = """{
   repositoryOrError(repositorySelector: {repositoryName: "__repository__", repositoryLocationName: "spotify_assets"}) {
@@ -103,8 +112,32 @@ def test_it_serves_tells_runs_and_ends_with_all_that_it_started(script):
     assert dashboard == "Your listening as pages: spotify-assets dashboard"
     assert re.fullmatch(r"\d\d:\d\d:\d\d maintain_tables: succeeded after \d+ s", run)
     # What a sensor started meanwhile.
-    assert all(re.match(r"\d\d:\d\d:\d\d read_history ", line) for line in runs)
+    assert all(re.match(r"\d\d:\d\d:\d\d (sync|read_history|refresh_tables|publish_tables)\b", line) for line in runs)
     assert stopped == "Stopped."
+
+
+def test_a_sync_of_landed_files_and_the_run_that_it_is_at_are_terminated_together(script, tmp_path):
+    start, output = script
+    port = free_port()
+    process = start(port)
+    wait_for(lambda: "http://" in output.read_text(), "the address")
+    # A file of a poll need not be some seconds old.
+    folder = tmp_path / "data/landing/history/anna/recent/2024-05"
+    folder.mkdir(parents=True)
+    (folder / "20240531T133700000Z.json").write_text(json.dumps([extended("2024-05-31T13:37:00Z")]))
+
+    def runs():
+        return {run["jobName"]: run for run in graphql(port, RUNS)["runsOrError"]["results"]}
+
+    wait_for(lambda: runs().get("refresh_tables", {}).get("status") == "STARTED", "the sync's second run")
+    sync = runs()["sync"]["runId"]
+    assert {"key": SYNC_TAG, "value": sync} in runs()["refresh_tables"]["tags"]
+    assert graphql(port, TERMINATE, run=sync) == {"terminateRun": {"__typename": "TerminateRunSuccess"}}
+    wait_for(lambda: "sync: canceled" in output.read_text(), "the line of the sync")
+    process.send_signal(signal.SIGTERM)
+    wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "the end")
+    assert re.search(r"read_history .*: succeeded", output.read_text())
+    assert re.search(r"refresh_tables .*: failed after \d+ s: .*its process was stopped", output.read_text())
 
 
 @pytest.mark.parametrize("amid", [0, 2])

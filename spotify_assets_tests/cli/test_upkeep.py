@@ -35,7 +35,7 @@ def test_it_tells_why_a_run_failed(instance):
 
 
 def test_runs_that_were_killed_with_the_ui_are_failed(instance):
-    """Two that counted as running would block all others."""
+    """Three that counted as running would block all others."""
     of_the_ui = instance.create_run_for_job(JOB, status=STARTED, tags={".dagster/grpc_info": "{}"})
     of_a_command = instance.create_run_for_job(JOB, status=STARTED, tags={PID_TAG: this_process()})
     upkeep("fail-interrupted")

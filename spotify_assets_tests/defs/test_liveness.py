@@ -112,7 +112,7 @@ def code_server():
 
 
 def test_a_run_of_a_process_that_is_gone_is_failed_whoever_started_it(instance, gone, code_server):
-    """After a loss of power, Dagster's code server knows of none from before; two would block all others."""
+    """After a loss of power, Dagster's code server knows of none from before; three would block all others."""
     here, container = ({"host": "localhost", "socket": path} for path in (code_server, f"{code_server}2"))
     here, container, elsewhere = map(json.dumps, (here, container, {"host": "a-server"}))
     runs = {
