@@ -104,7 +104,7 @@ def definitions(settings: Settings, loggers: Mapping[str, dg.LoggerDefinition] |
             *map(published.same_rows, counting),
         ],
         jobs=[
-            sync_jobs.sync,
+            sync_jobs.sync_job,
             sync_jobs.refresh_and_publish,
             jobs.read_history,
             jobs.refresh_tables,

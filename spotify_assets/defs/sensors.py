@@ -28,7 +28,7 @@ from spotify_assets.targets.registry import targets
 # Files modified within this time may still be being copied.
 SETTLE = timedelta(seconds=10)
 # Jobs that a sync waits for: what they read and compute, it would read and compute, too.
-SYNCING = [sync_jobs.sync.name, sync_jobs.refresh_and_publish.name, jobs.read_history.name]
+SYNCING = [sync_jobs.sync_job.name, sync_jobs.refresh_and_publish.name, jobs.read_history.name]
 # Jobs that write tables whose staleness the sensors compute.
 WRITING = [*SYNCING, "refresh_tables", "refresh_playlists", "capture_playlists", "fetch_metadata"]
 FIRST_RETRY = 60.0
@@ -92,7 +92,7 @@ def _last_problem(settings: Settings) -> str:
 
 
 @dg.sensor(
-    job=sync_jobs.sync,
+    job=sync_jobs.sync_job,
     minimum_interval_seconds=interval_seconds(),
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Starts a sync when files below landing/history are new, changed or deleted: it reads them, refreshes "
@@ -184,7 +184,7 @@ def _last_reading(context: dg.SensorEvaluationContext, **run_filter: Any) -> dg.
     """The latest run that matches a filter and was to read landed history: a sync, or the one that it started."""
     found = [
         record
-        for job in (sync_jobs.sync, jobs.read_history)
+        for job in (sync_jobs.sync_job, jobs.read_history)
         for record in context.instance.get_run_records(dg.RunsFilter(job_name=job.name, **run_filter), limit=1)
     ]
     return max(found, key=lambda record: record.storage_id, default=None)

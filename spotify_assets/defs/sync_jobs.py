@@ -43,11 +43,12 @@ def refresh_stale_and_publish(context: dg.OpExecutionContext) -> None:
 
 # By Dagster's executor for one step in the main thread, where signals arrive: ours runs steps in other threads.
 @dg.job(
+    name="sync",
     executor_def=dg.in_process_executor,
     description="Reads new and changed files of the landing zone, computes what became stale, and publishes it, as "
     "spotify-assets sync does.",
 )
-def sync() -> None:
+def sync_job() -> None:
     read_refresh_and_publish()
 
 

@@ -35,7 +35,7 @@ def tick(sensor, world, instance, cursor=None):
     return sensor(context)
 
 
-def execute(settings, instance, job=sync_jobs.sync, tags=None):
+def execute(settings, instance, job=sync_jobs.sync_job, tags=None):
     """Execute a job as the process of a run does, which knows the repository."""
     repository = definitions(settings).get_repository_def()
     return core_execute_in_process(
