@@ -10,11 +10,13 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
+from spotify_assets.cli.instance import instance
 from spotify_assets.cli.sync_runs import command_runner
 from spotify_assets.engine.session import spark_session
 from spotify_assets.refresh import staleness
-from spotify_assets.settings import load_settings
+from spotify_assets.settings import Settings, load_settings
 from spotify_assets_tests.conftest import World
+from spotify_assets_tests.defs.test_sensors import execute
 
 # What hangs never ends; two whole syncs in a bucket take minutes, and several times that on a busy machine.
 PATIENCE_SECONDS = 1800
@@ -71,12 +73,22 @@ def world(root: Path, uri: str, remote: str = "") -> World:
 
 
 def sync(root: Path, uri: str) -> None:
-    """A sync through Dagster, with its instance in the world's folder."""
-    place = uri or root
-    settings = load_settings(landing_uri=f"{place}/landing", lake_uri=f"{place}/lake")
-    os.environ["DAGSTER_HOME"] = str(root / "dagster")
-    with command_runner(settings) as here:
+    """A sync through Dagster as commands do it, with its instance in the world's folder."""
+    with command_runner(_settings(root, uri)) as here:
         here.sync()
+
+
+def sync_in_a_run(root: Path, uri: str) -> None:
+    """A sync as the sensors start it, on the same instance."""
+    settings = _settings(root, uri)
+    with instance() as opened:
+        assert execute(settings, opened).success
+
+
+def _settings(root: Path, uri: str) -> Settings:
+    place = uri or root
+    os.environ["DAGSTER_HOME"] = str(root / "dagster")
+    return load_settings(landing_uri=f"{place}/landing", lake_uri=f"{place}/lake")
 
 
 def ingest(root: Path, uri: str) -> None:

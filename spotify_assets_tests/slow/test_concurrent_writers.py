@@ -86,8 +86,9 @@ def test_the_same_tables_for_the_first_time_at_once(place):
         assert len(found) == len(keys) > 0
 
 
-def test_whole_syncs_at_once(place):
-    processes.finish(*[processes.start(processes.sync, place.root, place.uri) for _ in range(2)])
+@pytest.mark.parametrize("other", [processes.sync, processes.sync_in_a_run])
+def test_whole_syncs_at_once(place, other):
+    processes.finish(*[processes.start(sync, place.root, place.uri) for sync in (processes.sync, other)])
     assert by_month(place) == PLAYS
     processes.require_nothing_stale(place)
     undisturbed = World(place.root / "undisturbed", place.spark)
