@@ -27,10 +27,16 @@ from spotify_assets.targets.registry import targets
 
 # Files modified within this time may still be being copied.
 SETTLE = timedelta(seconds=10)
-# Jobs that a sync waits for: what they read and compute, it would read and compute, too.
-SYNCING = [sync_jobs.sync_job.name, sync_jobs.refresh_and_publish.name, jobs.read_history.name]
-# Jobs that write tables whose staleness the sensors compute.
-WRITING = [*SYNCING, "refresh_tables", "refresh_playlists", "capture_playlists", "fetch_metadata"]
+# Jobs that write tables whose staleness the sensors compute: a sync beside them would compute the same.
+WRITING = [
+    "sync",
+    "refresh_and_publish",
+    "read_history",
+    "refresh_tables",
+    "refresh_playlists",
+    "capture_playlists",
+    "fetch_metadata",
+]
 FIRST_RETRY = 60.0
 LAST_RETRY = 3600.0
 # 2**1024 is too large for a float, and a run may be requested as often in six weeks.
@@ -107,7 +113,7 @@ def landing_sensor(
 def _landing_tick(
     context: dg.SensorEvaluationContext, settings: Settings, moments: Moments
 ) -> dg.SensorResult | dg.SkipReason:
-    if busy := active_run(context, SYNCING):
+    if busy := active_run(context, WRITING):
         moments.wait_for_runs()
         return dg.SkipReason(f"{busy}.")
     if settings.landing_queue_url:

@@ -185,7 +185,7 @@ def test_a_sync_that_failed_is_told(synced, instance):
         assert "UTC: failed (publish_mysql: TargetError) after" in tick(sensor, synced, instance).skip_message
 
 
-@pytest.mark.parametrize("job", ["sync", "refresh_and_publish", "read_history"])
+@pytest.mark.parametrize("job", ["sync", "refresh_and_publish", "read_history", "refresh_tables"])
 def test_a_run_under_way_is_waited_for_and_a_dead_one_is_not(synced, instance, job):
     synced.land("anna/c.json", [extended("2024-05-31T13:37:00Z")])
     run = instance.create_run_for_job(
