@@ -2,8 +2,8 @@
 
 Ten years of four listeners are synced and published to the DuckDB file. Then `spotify-assets ui` runs, and files of 50
 plays land one after another, as polls of the Web API write them. Seconds are counted from when a file is there, until
-each run was requested, was started and had ended, and until the DuckDB file has the plays. A sensor requests `sync`, which
-runs the others in its process.
+each run was requested, was started and had ended, and until the DuckDB file has the plays. A sensor requests `sync`,
+which runs the others in its process.
 """
 
 import argparse
