@@ -34,6 +34,7 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.base import Executor
 
+from spotify_assets.defs.input_versions import RunVersions
 from spotify_assets.defs.liveness import in_this_process
 from spotify_assets.garbage import collect_rarely
 
@@ -97,6 +98,7 @@ class ThreadExecutor(Executor):
     def _run_steps(self, context: PlanExecutionContext, plan: ExecutionPlan) -> Iterator[DagsterEvent]:
         reports: SimpleQueue[StepReport] = SimpleQueue()
         running: dict[str, StepExecutionContext] = {}
+        versions = RunVersions()
         with (
             _own_warning_filters(),
             InstanceConcurrencyContext(context.instance, context.dagster_run) as slots,
@@ -112,7 +114,7 @@ class ThreadExecutor(Executor):
                 if active.is_complete and not running:
                     return
                 for step in active.get_steps_to_execute():
-                    running[step.key] = context.for_step(step, active.get_known_state())
+                    running[step.key] = versions.share(context.for_step(step, active.get_known_state()))
                     # An interrupted process doesn't wait for daemon threads: they end with it.
                     Thread(target=_run_step, args=(running[step.key], reports), name=step.key, daemon=True).start()
                 yield from active.concurrency_event_iterator(context)
@@ -128,6 +130,8 @@ class ThreadExecutor(Executor):
                     continue
                 if report is not None:
                     raise report
+                # Its last events were stored after what was asked meanwhile.
+                versions.forget(step_context.get_output_asset_keys())
                 # The next attempt of a step may have begun before the end of the one before is reported.
                 if running[step_context.step.key] is step_context:
                     del running[step_context.step.key]

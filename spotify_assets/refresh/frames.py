@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, reduce
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
@@ -27,6 +28,7 @@ from spotify_assets.lake.staging import staging_folder
 from spotify_assets.lake.tables import Lake
 from spotify_assets.model import PLAYS, TABLES, LakeTable
 from spotify_assets.refresh import lineage, staleness
+from spotify_assets.refresh.listener_groups import ListenerGroup, listener_groups
 from spotify_assets.retry import COMMIT_CONFLICT, retry
 from spotify_assets.settings import Settings
 from spotify_assets.windows import TimeWindow, span_of, window_predicate, windows_of
@@ -85,7 +87,8 @@ class LakeFrames:
 
         Args:
             name: The table.
-            keys: Consecutive partition keys; all rows if empty or if the table is not partitioned.
+            keys: Consecutive partition keys, or the first and the last of them; all rows if empty or if the table is
+                not partitioned.
         """
         table = TABLES[name]
         frame = self.session().table(self.view(name))
@@ -123,12 +126,13 @@ class LakeFrames:
         elsewhere = self.settings.spark_remote.get_secret_value().startswith("sc://")
         return self.lake.table_uri(table) if elsewhere else self.lake.plain_uri(table)
 
-    def compute(self, name: str, keys: Sequence[str] = ()) -> "DataFrame":
+    def compute(self, name: str, keys: Sequence[str] = (), group: ListenerGroup | None = None) -> "DataFrame":
         """Run a table's transform for these partitions, on the current versions of its inputs.
 
         Args:
             name: The table.
             keys: Consecutive partition keys; empty for an unpartitioned table.
+            group: Listeners whose rows of the inputs are read; None for all.
         """
         from spotify_assets import transforms
         from spotify_assets.transforms.asking import noted_questions
@@ -142,6 +146,8 @@ class LakeFrames:
             options["window"] = span_of(keys, windows_of(TABLES[name], self.settings))
         upstreams = lineage.upstreams(name)
         inputs = [self.read(upstream, keys) for upstream in upstreams]
+        if group:
+            inputs = [group.rows(rows) for rows in inputs]
         versions = {upstream: self._view_versions[upstream] for upstream in upstreams}
         with noted_questions() as questions:
             computed: DataFrame = getattr(transforms, name)(*inputs, **options)
@@ -167,15 +173,40 @@ class LakeFrames:
             WrongColumnsError: Columns or types differ from the model.
             RowsOutsideWindowError: A row lies outside these partitions; nothing is written.
         """
-        table = TABLES[name]
         if has_asked:
             read = self._view_versions
             self._asked_versions[name] = {one: read[one] for one in lineage.upstreams(name) if one in read}
-        frame = select_model_columns(table, frame)
+        return self._write(TABLES[name], [frame], keys)
+
+    def listener_groups(self, name: str) -> list[ListenerGroup]:
+        """The groups of listeners by which a table is to be computed; none if it is to be computed at once."""
+        if self._records <= self.settings.max_records_a_run:
+            return []
+        return listener_groups(name, self.lake, self.settings, self.lake.count)
+
+    @cached_property
+    def _records(self) -> int:
+        """Number of landed records when it was first asked for."""
+        return self.lake.count("raw_plays")
+
+    def write_by_listener(self, name: str, groups: Sequence[ListenerGroup]) -> Mapping[str, Any]:
+        """Compute a table for each group of listeners, one after another, and replace it in one commit; as `write`."""
+        parts = []
+        asked: dict[str, int] = {}
+        for group in groups:
+            parts.append(self.compute(name, group=group))
+            # Where inputs changed between two groups, the versions of the first aren't the current ones.
+            asked = self._asked_versions[name] | asked
+        self._asked_versions[name] = asked
+        return self._write(TABLES[name], parts, ())
+
+    def _write(self, table: LakeTable, parts: Sequence["DataFrame"], keys: Sequence[str]) -> Mapping[str, Any]:
+        """As `write`, of rows that are computed in parts, one after another."""
+        parts = [select_model_columns(table, part) for part in parts]
         span = span_of(keys, windows_of(table, self.settings)) if keys else None
 
         def commit() -> Mapping[str, Any] | None:
-            return self._commit(table, frame, keys, span, uuid4().hex)
+            return self._commit(table, parts, keys, span, uuid4().hex)
 
         try:
             found = retry(commit, COMMIT_CONFLICT, _is_conflict)
@@ -186,7 +217,7 @@ class LakeFrames:
         return found
 
     def _commit(
-        self, table: LakeTable, frame: "DataFrame", keys: Sequence[str], span: TimeWindow | None, token: str
+        self, table: LakeTable, parts: Sequence["DataFrame"], keys: Sequence[str], span: TimeWindow | None, token: str
     ) -> Mapping[str, Any] | None:
         """Write the rows, and return the commit's entry in the table's history; None where it isn't there."""
         delta = self.lake.ensure(table.name)
@@ -204,18 +235,18 @@ class LakeFrames:
                 self._view_opened(upstream)
         metadata = commits.commit_metadata(delta, token, fingerprints, span)
         if span:
-            frame = _fail_outside_window(table, span, frame)
+            parts = [_fail_outside_window(table, span, part) for part in parts]
         replaced = None if self.settings.spark_remote else replaced_files(delta, table, span)
         if replaced:
             try:
-                self._replace_files(table, frame, span, delta, replaced, token, metadata)
+                self._replace_files(table, parts, span, delta, replaced, token, metadata)
             except CommitFailedError:
                 # The commit may have been made all the same, and its answer lost.
                 if made := commits.commit_with_token(self.lake.ensure(table.name), token):
                     return made
                 raise
         else:
-            self._replace_rows(table, frame, span, metadata)
+            self._replace_rows(table, reduce(lambda rows, part: rows.unionByName(part), parts), span, metadata)
         found = commits.commit_with_token(self.lake.ensure(table.name), token)
         if found is None:
             # Sail makes no commit if no file is added or removed, but the fingerprint has to be stored. Apache Spark
@@ -232,7 +263,7 @@ class LakeFrames:
     def _replace_files(
         self,
         table: LakeTable,
-        frame: "DataFrame",
+        parts: Sequence["DataFrame"],
         span: TimeWindow | None,
         delta: "DeltaTable",
         replaced: ReplacedFiles,
@@ -243,12 +274,13 @@ class LakeFrames:
         if span and replaced.shared:
             kept = self.session().table(self._view_opened(table.name))
             kept = kept.where(kept[table.layout_column].isin(*replaced.shared))
-            frame = frame.unionByName(kept.where(f"NOT ({window_predicate(table, span)})"))
+            parts = [*parts[:-1], parts[-1].unionByName(kept.where(f"NOT ({window_predicate(table, span)})"))]
         with staging_folder(self.lake.uri, token) as staged:
-            writer = frame.write.option("compression", ENGINE_COMPRESSION)
-            if table.is_partitioned:
-                writer = writer.partitionBy(table.layout_column)
-            writer.parquet(str(staged))
+            for part in parts:
+                writer = part.write.mode("append").option("compression", ENGINE_COMPRESSION)
+                if table.is_partitioned:
+                    writer = writer.partitionBy(table.layout_column)
+                writer.parquet(str(staged))
             commit_files(self.lake, delta, table, staged, token, replaced, metadata)
 
     def _replace_rows(self, table: LakeTable, frame: "DataFrame", span: TimeWindow | None, metadata: str) -> None:
