@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -52,6 +53,9 @@ DELTA_TYPES: dict[str, Any] = {
     "timestamp": "timestamp",
     "array<string>": {"type": "array", "elementType": "string", "containsNull": True},
 }
+# How old the opened version of a table may be where its latest one isn't needed. To look for a later one takes two to
+# four requests in S3, and a run asks four hundred times.
+RECENT_SECONDS = 30.0
 # Of so few tables, each is listed by itself.
 FEW_TABLES = 4
 # Of a lake in S3; each waits for a request most of the time.
@@ -116,6 +120,7 @@ class Lake:
     _opened: dict[str, tuple[dict[str, str] | None, DeltaTable]] = field(
         default_factory=dict, compare=False, repr=False
     )
+    _opened_at: dict[str, float] = field(default_factory=dict, compare=False, repr=False)
     _locks: dict[str, Lock] = field(default_factory=dict, compare=False, repr=False)
     _versions: dict[tuple[str, int], tuple[dict[str, str] | None, DeltaTable]] = field(
         default_factory=dict, compare=False, repr=False
@@ -143,10 +148,12 @@ class Lake:
         _check_bucket(self.uri)
         options = storage_options(self.uri)
         opened_with, opened = self._opened.get(table, (None, None))
+        now = time.monotonic()
         if opened and opened_with == options:  # temporary credentials change
             try:
                 with translate_log_errors(table), self.held(table):
                     opened.update_incremental()
+                self._opened_at[table] = now
                 return opened
             except DamagedTableError as error:
                 self._close(table)
@@ -158,7 +165,18 @@ class Lake:
         except TableNotFoundError:
             return None
         self._opened[table] = (options, opened)
+        self._opened_at[table] = now
         return opened
+
+    def recent(self, table: str) -> DeltaTable | None:
+        """The table in a version that was the latest at most `RECENT_SECONDS` ago; None where it doesn't exist.
+
+        For reading what a run follows from, with the fingerprint of that version: if there is a later one, what was
+        computed is stale again.
+        """
+        options, opened = self._opened.get(table, (None, None))
+        is_recent = time.monotonic() - self._opened_at.get(table, -RECENT_SECONDS) < RECENT_SECONDS
+        return opened if opened and is_recent and options == storage_options(self.uri) else self.open(table)
 
     def held(self, table: str) -> Lock:
         """A lock while which no other thread brings the opened table to a later version."""
@@ -263,6 +281,7 @@ class Lake:
     def _close(self, table: str) -> None:
         """Open the table anew when it is next asked for."""
         self._opened.pop(table, None)
+        self._opened_at.pop(table, None)
         for key in [key for key in self._versions if key[0] == table]:
             self._versions.pop(key, None)
 
@@ -312,6 +331,7 @@ class Lake:
 
     def write(self, table: str, rows: Any, **options: Any) -> None:
         """Write rows by `deltalake.write_deltalake`, to which the options are passed."""
+        self._opened_at.pop(table, None)
         write_deltalake(
             self.plain_uri(table),
             rows,

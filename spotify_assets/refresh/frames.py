@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
+from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
@@ -97,12 +98,15 @@ class LakeFrames:
         return frame
 
     def view(self, table: str) -> str:
-        """Name of the engine's temporary view of a table, which is of its current version.
+        """Name of the engine's temporary view of a table, which is of a recent version.
 
         Without a view, an engine opens the table at each reference in a query: seven requests on S3, and possibly
         another version each time.
         """
-        self.lake.ensure(table)
+        if table in self._view_versions:
+            self.lake.recent(table)
+        else:
+            self.lake.ensure(table)
         return self._view_opened(table)
 
     def _view_opened(self, table: str) -> str:
@@ -205,8 +209,10 @@ class LakeFrames:
         parts = [select_model_columns(table, part) for part in parts]
         span = span_of(keys, windows_of(table, self.settings)) if keys else None
 
+        attempts = count()
+
         def commit() -> Mapping[str, Any] | None:
-            return self._commit(table, parts, keys, span, uuid4().hex)
+            return self._commit(table, parts, keys, span, is_repeated=next(attempts) > 0)
 
         try:
             found = retry(commit, COMMIT_CONFLICT, _is_conflict)
@@ -217,14 +223,22 @@ class LakeFrames:
         return found
 
     def _commit(
-        self, table: LakeTable, parts: Sequence["DataFrame"], keys: Sequence[str], span: TimeWindow | None, token: str
+        self,
+        table: LakeTable,
+        parts: Sequence["DataFrame"],
+        keys: Sequence[str],
+        span: TimeWindow | None,
+        *,
+        is_repeated: bool,
     ) -> Mapping[str, Any] | None:
         """Write the rows, and return the commit's entry in the table's history; None where it isn't there."""
+        token = uuid4().hex
         delta = self.lake.ensure(table.name)
         windows = windows_of(table, self.settings)
         current = staleness.InputFingerprints(self.lake, self.settings)
         upstreams = lineage.upstreams(table.name)
-        current.read_states(upstreams)
+        # If another writer was first, maybe it has also seen later versions of the inputs.
+        current.read_states(upstreams, self.lake.open if is_repeated else self.lake.recent)
         fingerprints = current.fingerprints(table, [windows[key] for key in keys])
         if asked := self._asked_versions.get(table.name):
             # Answers are of these versions: of later ones, the rows could be wrong, and are computed again.

@@ -2,11 +2,13 @@
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+from deltalake import DeltaTable
 
 from spotify_assets.lake.commits import EMPTY, WHOLE, TableState, version_number, window_name, window_states
 from spotify_assets.lake.damage import DamagedTableError
@@ -85,9 +87,9 @@ class InputFingerprints:
         }
         return damaged
 
-    def read_states(self, tables: Iterable[str]) -> None:
-        """Read the current states of these tables, in S3 several at once."""
-        self._states |= self.lake.for_each(tables, lambda table: window_states(self.lake.open(table)))
+    def read_states(self, tables: Iterable[str], opened: Callable[[str], DeltaTable | None]) -> None:
+        """Read the states of these tables, as opened by this function; in S3, several at once."""
+        self._states |= self.lake.for_each(tables, lambda table: window_states(opened(table)))
 
     def inspect_clock(self, tables: Iterable[str], now: datetime) -> dict[str, DamagedTableError]:
         """Those of these tables that have rows of windows beyond the clock, which was ahead when they were written.

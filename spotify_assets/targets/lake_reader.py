@@ -39,6 +39,7 @@ def connect_lake(
     allow_external: bool = False,
     connection: duckdb.DuckDBPyConnection | None = None,
     from_copies: bool = False,
+    is_recent_enough: bool = False,
 ) -> duckdb.DuckDBPyConnection:
     """Connect to tables of the lake, as they are now. Those not written yet are empty.
 
@@ -56,6 +57,7 @@ def connect_lake(
             may use its database, to which the settings apply.
         from_copies: Read tables in S3 from copies on this machine, where these are small enough. That pays where most
             of a table is read, or is read again.
+        is_recent_enough: Read tables that were opened before as `Lake.recent` has them.
 
     Raises:
         DamagedTableError: A table's log, or the first of its files, can't be read, or another program gave the table
@@ -65,7 +67,8 @@ def connect_lake(
     connection = connection or duckdb.connect(config=FILE_SETTINGS)
     connection.execute("SET TimeZone = 'UTC'")
     readable: list[str] = []
-    for table, delta in lake.for_each(tables, lambda table: None if table in empty else lake.open(table)).items():
+    opened = lake.recent if is_recent_enough else lake.open
+    for table, delta in lake.for_each(tables, lambda table: None if table in empty else opened(table)).items():
         if delta is None or not delta.file_uris():
             connection.execute(f"CREATE TEMP VIEW {table} AS {_no_rows(TABLES[table].spark_types)}")
         elif files := parquet_files(lake, delta, TABLES[table]) if from_copies or not is_s3(lake.uri) else None:

@@ -397,3 +397,18 @@ def test_an_opened_table_is_that_of_the_last_look(lake):
     assert lake.opened("dim_listener") is opened
     assert opened.version() == 1
     assert Lake(lake.uri).opened("dim_listener").version() == 2
+
+
+def test_a_recent_version_is_the_latest_of_this_process_and_that_of_others_after_a_while(world, monkeypatch):
+    rows = TABLES["dim_platform"].arrow_schema.empty_table()
+    lake, other = world.lake, world.lake
+    assert lake.recent("dim_platform") is None
+    lake.ensure("dim_platform")
+    other.write("dim_platform", rows, mode="append")
+    assert lake.recent("dim_platform").version() == 0
+    lake.write("dim_platform", rows, mode="append")
+    assert lake.recent("dim_platform").version() == 2
+    other.write("dim_platform", rows, mode="append")
+    assert lake.recent("dim_platform").version() == 2
+    monkeypatch.setattr(tables, "RECENT_SECONDS", 0)
+    assert lake.recent("dim_platform").version() == 3

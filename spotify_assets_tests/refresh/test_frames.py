@@ -1,9 +1,11 @@
 from datetime import timedelta
 
 import pytest
+from deltalake.exceptions import CommitFailedError
 from pyspark.sql import functions as F
 
 from spotify_assets import transforms
+from spotify_assets.lake import tables
 from spotify_assets.refresh import frames, lineage, staleness
 from spotify_assets.refresh.frames import RowsOutsideWindowError, WrongColumnsError
 from spotify_assets.sandbox.s3_servers import running_s3
@@ -73,8 +75,6 @@ def test_an_empty_window_is_recorded_though_the_engine_makes_no_commit(world):
 
 
 def test_a_commit_whose_answer_was_lost_is_found(landed, monkeypatch):
-    from deltalake.exceptions import CommitFailedError
-
     commit_files = frames.commit_files
 
     def lost(*arguments):
@@ -112,31 +112,55 @@ def test_days_of_a_month_that_stay_are_written_once(world):
 def test_a_conflict_is_tried_again_and_anything_else_is_not(landed, monkeypatch):
     attempts = []
 
-    def conflict_once(self, *arguments):
-        attempts.append(1)
+    def conflict_once(self, *arguments, is_repeated):
+        attempts.append(is_repeated)
         if len(attempts) == 1:
             raise RuntimeError("Failed to commit transaction: 0")
-        return commit(self, *arguments)
+        return commit(self, *arguments, is_repeated=is_repeated)
 
     commit = frames.LakeFrames._commit
     monkeypatch.setattr(frames.LakeFrames, "_commit", conflict_once)
     landed.frames.write("plays", landed.compute("plays", ["2024-01-01"]), ["2024-01-01"])
-    assert len(attempts) == 2
-    monkeypatch.setattr(frames.LakeFrames, "_commit", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    assert attempts == [False, True]
+    monkeypatch.setattr(frames.LakeFrames, "_commit", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         landed.frames.write("plays", landed.compute("plays", ["2024-01-01"]), ["2024-01-01"])
 
 
-def test_inputs_are_read_as_they_are_when_their_fingerprint_is_taken(landed):
-    """Another run writes the input after this one has built its query."""
+@pytest.mark.parametrize("is_recent", [True, False])
+def test_rows_follow_from_the_inputs_whose_fingerprint_is_stored(landed, monkeypatch, is_recent):
+    """Another run writes the input after this one has built its query: seconds ago, or longer."""
     january, settings = ["2024-01-01"], landed.settings
     manager = landed.frames
     hours = transforms.hourly_listening(manager.read("plays", january), settings=settings)
     landed.land("anna/b.json", [extended("2024-01-30T13:37:00Z")])
     landed.ingest()
     landed.frames.write("plays", landed.compute("plays", january), january)
+    if not is_recent:
+        monkeypatch.setattr(tables, "RECENT_SECONDS", 0)
     manager.write("hourly_listening", hours, january)
-    assert [f"{row['date']}" for row in landed.rows("hourly_listening")] == ["2024-01-30", "2024-01-31", "2024-02-29"]
+    former = ["2024-01-31", "2024-02-29"]
+    dates = [f"{row['date']}" for row in landed.rows("hourly_listening")]
+    assert dates == (former if is_recent else ["2024-01-30", *former])
+    assert ("hourly_listening" in staleness.stale(landed.lake, settings).windows) == is_recent
+
+
+def test_a_write_that_is_repeated_reads_the_latest_inputs(landed, monkeypatch):
+    january, settings = ["2024-01-01"], landed.settings
+    manager = landed.frames
+    hours = transforms.hourly_listening(manager.read("plays", january), settings=settings)
+    commit_files = frames.commit_files
+
+    def conflict(*arguments):
+        monkeypatch.setattr(frames, "commit_files", commit_files)
+        landed.land("anna/b.json", [extended("2024-01-30T13:37:00Z")])
+        landed.ingest()
+        landed.frames.write("plays", landed.compute("plays", january), january)
+        raise CommitFailedError("Failed to commit transaction: 0")
+
+    monkeypatch.setattr(frames, "commit_files", conflict)
+    manager.write("hourly_listening", hours, january)
+    assert f"{landed.rows('hourly_listening')[0]['date']}" == "2024-01-30"
     assert "hourly_listening" not in staleness.stale(landed.lake, settings).windows
 
 

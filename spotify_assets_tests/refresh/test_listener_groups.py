@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from pyspark.sql import functions as F
 
+from spotify_assets.lake import tables
 from spotify_assets.model import TABLES
 from spotify_assets.refresh import lineage
 from spotify_assets.refresh.frames import LakeFrames
@@ -77,6 +78,7 @@ def test_a_table_of_whose_groups_one_asked_an_older_version_is_outdated(three, m
     three.overrides["max_records_a_run"] = 100
     frames = three.frames
     groups = frames.listener_groups("top_charts")
+    monkeypatch.setattr(tables, "RECENT_SECONDS", 0)
     compute, calls = LakeFrames.compute, []
 
     def compute_and_change(self, name, keys=(), group=None):

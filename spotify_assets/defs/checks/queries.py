@@ -89,7 +89,12 @@ class DuckDBQueries:
         self._lake = lake
         self._windows = windows
         self._connection = connect_lake(
-            lake, windows, allow_external=True, connection=_database().cursor(), from_copies=True
+            lake,
+            windows,
+            allow_external=True,
+            connection=_database().cursor(),
+            from_copies=True,
+            is_recent_enough=True,
         )
 
     def rows(self, table: str) -> str:
