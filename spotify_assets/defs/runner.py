@@ -14,7 +14,7 @@ from spotify_assets.defs.outcome import NO_CHANGE, RunFailedError, Synced
 from spotify_assets.ingest.catalog_register import CATALOG_FILES, catalog_changes, catalog_register
 from spotify_assets.ingest.history_changes import STANDING_STATUSES, find_changes, unused_first
 from spotify_assets.lake.damage import DamagedTableError
-from spotify_assets.lake.tables import Lake
+from spotify_assets.lake.tables import Lake, shared
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.refresh import plan, repair, staleness
 from spotify_assets.refresh.sync_log import FAILED, STOPPED, SUCCEEDED, SyncLog
@@ -56,6 +56,7 @@ class Runner:
         self._dagster: DagsterRuns | None = None
 
     def __enter__(self) -> Self:
+        self._opened.enter_context(shared(self.lake))
         return self
 
     def __exit__(self, *failure: object) -> None:

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -121,6 +121,7 @@ class Lake:
         default_factory=dict, compare=False, repr=False
     )
     _opened_at: dict[str, float] = field(default_factory=dict, compare=False, repr=False)
+    _ensured: set[str] = field(default_factory=set, compare=False, repr=False)
     _locks: dict[str, Lock] = field(default_factory=dict, compare=False, repr=False)
     _versions: dict[tuple[str, int], tuple[dict[str, str] | None, DeltaTable]] = field(
         default_factory=dict, compare=False, repr=False
@@ -177,6 +178,10 @@ class Lake:
         options, opened = self._opened.get(table, (None, None))
         is_recent = time.monotonic() - self._opened_at.get(table, -RECENT_SECONDS) < RECENT_SECONDS
         return opened if opened and is_recent and options == storage_options(self.uri) else self.open(table)
+
+    def ensure_recent(self, table: str) -> DeltaTable:
+        """The table as by `recent`; as by `ensure` when it is first asked for."""
+        return (table in self._ensured and self.recent(table)) or self.ensure(table)
 
     def held(self, table: str) -> Lock:
         """A lock while which no other thread brings the opened table to a later version."""
@@ -282,6 +287,7 @@ class Lake:
         """Open the table anew when it is next asked for."""
         self._opened.pop(table, None)
         self._opened_at.pop(table, None)
+        self._ensured.discard(table)
         for key in [key for key in self._versions if key[0] == table]:
             self._versions.pop(key, None)
 
@@ -377,6 +383,7 @@ class Lake:
                 partition_by=partition_by,
             )
             current.update_incremental()
+        self._ensured.add(table)
         return current
 
     @staticmethod
@@ -438,8 +445,11 @@ class Lake:
 
     def count(self, table: str) -> int:
         """Number of rows of the table, from its log; 0 where it doesn't exist."""
-        current = self.open(table)
-        return sum(current.get_add_actions(flatten=True)["num_records"].to_pylist()) if current else 0
+        return _rows_in_log(self.open(table))
+
+    def recent_count(self, table: str) -> int:
+        """As `count`, of the version that `recent` has."""
+        return _rows_in_log(self.recent(table))
 
     def replace(
         self,
@@ -581,6 +591,32 @@ def _may_name(listener: str, path: str, open_file: Opener) -> bool:
     except (OSError, pa.ArrowException):
         return True
     return False
+
+
+def _rows_in_log(table: DeltaTable | None) -> int:
+    return sum(table.get_add_actions(flatten=True)["num_records"].to_pylist()) if table else 0
+
+
+_shared: dict[str, Lake] = {}
+
+
+def lake_of_process(uri: str) -> Lake:
+    """The lake that a sync shares with its runs, so that they open each table once; otherwise one of its own."""
+    return _shared.get(uri) or Lake(uri)
+
+
+@contextmanager
+def shared(lake: Lake) -> Iterator[None]:
+    """Within it, `lake_of_process` gives this lake."""
+    former = _shared.get(lake.uri)
+    _shared[lake.uri] = lake
+    try:
+        yield
+    finally:
+        if former:
+            _shared[lake.uri] = former
+        else:
+            del _shared[lake.uri]
 
 
 @cache

@@ -103,10 +103,7 @@ class LakeFrames:
         Without a view, an engine opens the table at each reference in a query: seven requests on S3, and possibly
         another version each time.
         """
-        if table in self._view_versions:
-            self.lake.recent(table)
-        else:
-            self.lake.ensure(table)
+        self.lake.ensure_recent(table)
         return self._view_opened(table)
 
     def _view_opened(self, table: str) -> str:

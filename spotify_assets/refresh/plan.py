@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spotify_assets.lake.damage import DamagedTableError
-from spotify_assets.lake.tables import Lake
+from spotify_assets.lake.tables import Lake, lake_of_process
 from spotify_assets.model import PLAYS, SNAPSHOTS, TABLES
 from spotify_assets.refresh import lineage
 from spotify_assets.refresh.staleness import Stale, listed_files, records_by_key
@@ -60,7 +60,7 @@ def tables_at_once(settings: Settings) -> int:
     if settings.spark_remote:
         return settings.concurrent_tables
     try:
-        records = Lake(settings.lake_uri).count("raw_plays")
+        records = lake_of_process(settings.lake_uri).count("raw_plays")
     except (DamagedTableError, StorageError):  # the run mends it, or says so
         return settings.concurrent_tables
     most = settings.concurrent_tables * (TABLES_WAITING if is_s3(settings.lake_uri) else 1)

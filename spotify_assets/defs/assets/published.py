@@ -7,7 +7,7 @@ import dagster as dg
 from spotify_assets.defs.assets.declare import OWNERS
 from spotify_assets.defs.assets.references import target_references
 from spotify_assets.defs.schema import dagster_schema
-from spotify_assets.lake.tables import Lake
+from spotify_assets.lake.tables import lake_of_process
 from spotify_assets.model import TABLES
 from spotify_assets.targets import publishing
 from spotify_assets.targets.publishing import NOTE, CountingTarget, PublishResult, Target
@@ -56,7 +56,7 @@ def published(target: Target) -> dg.AssetsDefinition:
     )
     def publish(context: dg.AssetExecutionContext, config: PublishConfig) -> Iterator[dg.MaterializeResult]:
         store: Target = getattr(context.resources, target.name)
-        lake = Lake(context.resources.settings.lake_uri)
+        lake = lake_of_process(context.resources.settings.lake_uri)
         selected = {key.path[-1] for key in context.selected_asset_keys}
         written: dict[str, PublishResult] = {}
         for done in store.publish(lake, publishing.pending_refreshes(store, lake, selected, full=config.anew)):
@@ -64,7 +64,7 @@ def published(target: Target) -> dg.AssetsDefinition:
             written[done.refresh.table] = done
             if NOTE in done.details:
                 context.log.warning(str(done.details[NOTE]))
-        counts = lake.for_each((table for table in target.tables if table in selected), lake.count)
+        counts = lake.for_each((table for table in target.tables if table in selected), lake.recent_count)
         for table, rows in counts.items():
             yield _publish_result(target, table, rows, written.get(table))
 
@@ -102,14 +102,14 @@ def same_rows(target: CountingTarget) -> dg.AssetChecksDefinition:
     )
     def equals_the_lake(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         store: CountingTarget = getattr(context.resources, target.name)
-        lake = Lake(context.resources.settings.lake_uri)
+        lake = lake_of_process(context.resources.settings.lake_uri)
         selected = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
         # Tables that changed in the lake meanwhile are checked by the next run.
         changed = {
             refresh.table for refresh in publishing.pending_refreshes(store, lake, selected, compare_rows=False)
         }
         unchanged = [table for table in target.tables if table in selected - changed]
-        rows = lake.for_each(unchanged, lake.count)
+        rows = lake.for_each(unchanged, lake.recent_count)
         for table, counted in store.counts(unchanged):
             expected = rows[table]
             yield dg.AssetCheckResult(

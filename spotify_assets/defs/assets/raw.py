@@ -16,7 +16,7 @@ from spotify_assets.defs.resources.spotify import SpotifyResource
 from spotify_assets.escaping import escape_controls
 from spotify_assets.ingest.catalog_register import CATALOG_FILES
 from spotify_assets.lake.commits import window_name, window_states
-from spotify_assets.lake.tables import Lake
+from spotify_assets.lake.tables import Lake, lake_of_process
 from spotify_assets.landing.corrections import CORRECTIONS, correction_problems
 from spotify_assets.landing.zone import LandingZone
 from spotify_assets.lazy import lazy_module
@@ -93,7 +93,7 @@ def read_landing(
     context: dg.AssetExecutionContext, landing: LandingResource, settings: dg.ResourceParam[Settings]
 ) -> tuple[dg.MaterializeResult, dg.MaterializeResult]:
     """Reads new and changed files, drops records of deleted files, and lists all files."""
-    lake = Lake(settings.lake_uri)
+    lake = lake_of_process(settings.lake_uri)
     ingested = history.ingest(landing.zone, lake, settings, context.log.info)
     for unused in ingested.unused[:MAX_NAMED]:
         (context.log.info if unused.status == "ignored" else context.log.warning)(str(unused))
@@ -130,7 +130,7 @@ def read_playlists(
     settings: dg.ResourceParam[Settings],
 ) -> Iterator[dg.MaterializeResult]:
     """Captures playlists if the run includes today, and reads the landed captures and exports of the run's days."""
-    lake, keys = Lake(settings.lake_uri), list(context.partition_keys)
+    lake, keys = lake_of_process(settings.lake_uri), list(context.partition_keys)
     today = datetime.now(UTC).date()
     captured = fetch.CaptureResult()
     if f"{today}" in keys and settings.playlists and _may_request(context, spotify):
@@ -201,7 +201,7 @@ def read_metadata(
     settings: dg.ResourceParam[Settings],
 ) -> Iterator[dg.MaterializeResult]:
     """Requests missing metadata of tracks, artists, albums and audio features, and reads landed responses."""
-    lake = Lake(settings.lake_uri)
+    lake = lake_of_process(settings.lake_uri)
     fetched = fetch.FetchResult()
     if _may_request(context, spotify):
         fetched = fetch.fetch_metadata(spotify.client, landing.zone, lake, settings, note=context.log.info)
@@ -227,7 +227,7 @@ def read_library(
     context: dg.AssetExecutionContext, landing: LandingResource, settings: dg.ResourceParam[Settings]
 ) -> Iterator[dg.MaterializeResult]:
     """Reads each listener's latest library."""
-    lake = Lake(settings.lake_uri)
+    lake = lake_of_process(settings.lake_uri)
     yield from _results(context, lake, ["raw_library"], responses.mirror_library(landing.zone, lake, settings))
 
 
@@ -236,7 +236,7 @@ def read_overrides(
     context: dg.AssetExecutionContext, landing: LandingResource, settings: dg.ResourceParam[Settings]
 ) -> Iterator[dg.MaterializeResult]:
     """Reads the lines of what a person merges, excludes and says of genres; bad lines are skipped."""
-    lake = Lake(settings.lake_uri)
+    lake = lake_of_process(settings.lake_uri)
     problems = correction_problems(landing.zone)
     for problem in problems[:MAX_NAMED]:
         context.log.warning(escape_controls(f"{problem.path}: {problem.reason}"))
@@ -252,7 +252,7 @@ def read_catalogue(
     context: dg.AssetExecutionContext, landing: LandingResource, settings: dg.ResourceParam[Settings]
 ) -> Iterator[dg.MaterializeResult]:
     """Reads new and changed catalogue files, and drops rows of deleted ones."""
-    lake = Lake(settings.lake_uri)
+    lake = lake_of_process(settings.lake_uri)
     mirrored = catalog.mirror_catalog(
         landing.zone, lake, settings, lambda line: context.log.info(escape_controls(line))
     )

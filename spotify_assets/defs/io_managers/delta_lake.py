@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from spotify_assets.defs.resources.spark import SparkResource
-from spotify_assets.lake.tables import Lake
+from spotify_assets.lake.tables import Lake, lake_of_process
 from spotify_assets.refresh.plan import LANDED_ONLY, ranges_of_run
 from spotify_assets.settings import Settings
 
@@ -31,7 +31,9 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         from spotify_assets.refresh.frames import LakeFrames
 
         if self._frames is None:
-            self._frames = LakeFrames(Lake(self.settings.lake_uri), self.settings, lambda: self.spark.session)
+            self._frames = LakeFrames(
+                lake_of_process(self.settings.lake_uri), self.settings, lambda: self.spark.session
+            )
         return self._frames
 
     @property
