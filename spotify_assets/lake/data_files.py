@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 # As Sail's Parquet writer takes it. Level 3 saves another 2 % of the size for 17 % more CPU.
 ENGINE_COMPRESSION = "zstd(1)"
+# Largest dictionary of a column (bytes). Of ids and times nearly all values differ: until a dictionary of them has
+# Sail's default size, 1 MB, building it takes more than half of the time to write `plays`.
+DICTIONARY_BYTES = 131_072
 # Delta's versions without features that change what a file's rows are, or what a writer has to check.
 PLAIN_READER, PLAIN_WRITER = 1, 2
 # Columns whose least and greatest values go into the log, beside the window column: files are passed over by these.

@@ -84,6 +84,7 @@ def table(
     window: str | None = None,
     landed: str | None = None,
     library: str | None = None,
+    sorted_by: str | None = None,
 ) -> ModelTable:
     """A table of the lake.
 
@@ -96,6 +97,8 @@ def table(
             unpartitioned table. Files are laid out by `layout_column`; it and `month` are added here.
         landed: Folder of the landing zone that a raw table mirrors.
         library: Distribution whose version its rows depend on, as `scikit-learn`, and without which it is empty.
+        sorted_by: Column by which the embedded engine sorts the rows of a file, for tables of which that saves much:
+            equal names and keys beside each other take little space.
     """
     starts = [name for name in LAYOUTS if window and name in ("month", layout_column(layer))]
     laid_out = [required(name, DAY, f"First day of the UTC {LAYOUTS[name]} of `{window}`") for name in starts]
@@ -105,7 +108,7 @@ def table(
     assert name not in DECLARED, f"{name} is declared twice"
     by_name = {column.name: column for column in columns}
     assert len(by_name) == len(columns), f"{name} has two columns of a name"
-    DECLARED[name] = ModelTable(name, layer, comment, by_name, checks, window, landed, library)
+    DECLARED[name] = ModelTable(name, layer, comment, by_name, checks, window, landed, library, sorted_by)
     return DECLARED[name]
 
 

@@ -66,3 +66,4 @@ class ModelTable:
     window: str | None
     landed: str | None
     library: str | None
+    sorted_by: str | None

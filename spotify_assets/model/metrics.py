@@ -71,6 +71,7 @@ daily_track_plays = table(
     required("wrapped_plays", COUNT, "Plays of more than 30 seconds that were not incognito: what Wrapped counts"),
     *first_and_last_play("recording that day"),
     window="window_at",
+    sorted_by="recording_key",
 )
 
 hourly_listening = table(
@@ -156,6 +157,7 @@ monthly_content = table(
     ),
     required("first_platform", LABEL, "Device of the first play, as in `plays`"),
     window="window_at",
+    sorted_by="content_key",
 )
 
 daily_listening = table(

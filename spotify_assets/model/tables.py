@@ -64,6 +64,11 @@ class LakeTable:
         return self.declared.library
 
     @property
+    def sorted_by(self) -> str | None:
+        """Column by which the embedded engine sorts the rows of a file; None for most tables."""
+        return self.declared.sorted_by
+
+    @property
     def window_column(self) -> str | None:
         """Column that decides a row's partition; None for an unpartitioned table."""
         return self.declared.window

@@ -19,6 +19,7 @@ from spotify_assets.engine.session import spark_session
 from spotify_assets.lake import commits
 from spotify_assets.lake.damage import DamagedTableError
 from spotify_assets.lake.data_files import (
+    DICTIONARY_BYTES,
     ENGINE_COMPRESSION,
     ReplacedFiles,
     commit_files,
@@ -288,7 +289,9 @@ class LakeFrames:
             parts = [*parts[:-1], parts[-1].unionByName(kept.where(f"NOT ({window_predicate(table, span)})"))]
         with staging_folder(self.lake.uri, token) as staged:
             for part in parts:
-                writer = part.write.mode("append").option("compression", ENGINE_COMPRESSION)
+                rows = part.sort(table.sorted_by) if table.sorted_by else part
+                writer = rows.write.mode("append").option("compression", ENGINE_COMPRESSION)
+                writer = writer.option("dictionary_page_size_limit", DICTIONARY_BYTES)
                 if table.is_partitioned:
                     writer = writer.partitionBy(table.layout_column)
                 writer.parquet(str(staged))

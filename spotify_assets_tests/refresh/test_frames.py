@@ -2,10 +2,12 @@ from datetime import timedelta
 
 import pytest
 from deltalake.exceptions import CommitFailedError
+from pyarrow import parquet
 from pyspark.sql import functions as F
 
 from spotify_assets import transforms
 from spotify_assets.lake import tables
+from spotify_assets.model import TABLES
 from spotify_assets.refresh import frames, lineage, staleness
 from spotify_assets.refresh.frames import RowsOutsideWindowError, WrongColumnsError
 from spotify_assets.sandbox.s3_servers import running_s3
@@ -259,3 +261,14 @@ def test_requests_of_a_lake_in_a_bucket(world, tmp_path, monkeypatch):
         tables = len(lineage.refreshed_tables())
         assert opened - before < 6 * tables
         assert again - opened < 3 * tables
+
+
+@pytest.mark.metrics("daily_track_plays")
+@pytest.mark.parametrize("table", ["monthly_content", "daily_track_plays"])
+def test_rows_of_a_file_are_sorted_where_the_model_says_so(prepared, table):
+    plays = [extended(f"2024-01-{day:02d}T13:37:00Z", track=f"Song {day}", artist="Band") for day in range(1, 29)]
+    world = prepared({"anna/a.json": plays})
+    [file] = world.lake.open(table).file_uris()
+    values = parquet.ParquetFile(file).read([TABLES[table].sorted_by]).column(0).to_pylist()
+    assert len(set(values)) > 20
+    assert values == sorted(values)
