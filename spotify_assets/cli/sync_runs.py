@@ -41,8 +41,8 @@ def command_runner(
 def _open_runs(settings: Settings, progress: Progress, warnings: list[str]) -> Iterator["DagsterRuns"]:
     """Opening the instance also marks runs of dead processes on this machine as failed."""
     from spotify_assets.cli.instance import instance
-    from spotify_assets.definitions import definitions
     from spotify_assets.defs.dagster_runs import DagsterRuns
+    from spotify_assets.defs.definitions import definitions
 
     told = RunProgress(progress)
     jobs = definitions(settings, {"console": told.logger()}).resolve_job_def
