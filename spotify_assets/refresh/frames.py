@@ -183,7 +183,7 @@ class LakeFrames:
     def listener_groups(self, name: str) -> list[ListenerGroup]:
         """The groups of listeners by which a table is to be computed; none if it is to be computed at once."""
         if self._records <= self.settings.max_records_a_run:
-            return []
+            return []  # without a look at each input
         return listener_groups(name, self.lake, self.settings, self.lake.count)
 
     @cached_property

@@ -1,8 +1,9 @@
 """Groups of listeners by which large tables of all time are computed, so that memory is bounded.
 
 Rows of a metric follow from rows of the same listener. So such a table can be computed by groups of listeners, one
-after another, and be written in one commit. With ten million plays of four listeners, `top_charts` takes 3.5 instead
-of 5.8 GB in four groups, and a quarter less CPU, since more of what is grouped and sorted fits into caches.
+after another, and be written in one commit. With ten million plays of four listeners, `top_charts` takes 3.4 instead
+of 5.8 GB in two groups, and a sixth less CPU, since more of what is grouped and sorted fits into caches. Four groups
+take as much memory as two, and of `track_metrics` a third more CPU.
 """
 
 import math
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from spotify_assets.lake.tables import Lake
 
 LISTENER = "listener"
+# Rows of inputs in a group, for each record of a run: they are narrower than records, and each group reads all files.
+ROWS_FOR_A_RECORD = 2
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,14 @@ def listener_groups(table: str, lake: "Lake", settings: Settings, count: Callabl
     Args:
         table: The table.
         lake: The lake, with the records that are landed.
-        settings: `max_records_a_run`, which the rows of a group's largest input are not to exceed. Those of one
-            listener may, as nobody hears millions of plays.
+        settings: `max_records_a_run`: the rows of a group's largest input are to be at most `ROWS_FOR_A_RECORD` times
+            as many. Those of one listener may be more, but nobody hears millions of plays.
         count: Number of rows of an input.
     """
     if not is_by_listener(table) or settings.spark_remote:
         return []
     inputs = [name for name in lineage.upstreams(table) if LISTENER in TABLES[name].columns]
-    number = math.ceil(max(map(count, inputs), default=0) / settings.max_records_a_run)
+    number = math.ceil(max(map(count, inputs), default=0) / (ROWS_FOR_A_RECORD * settings.max_records_a_run))
     return _balanced(_records_by_listener(listed_files(lake)), number) if number > 1 else []
 
 

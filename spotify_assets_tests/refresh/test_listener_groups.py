@@ -62,7 +62,7 @@ def test_groups_of_listeners_have_the_rows_of_all_together(three):
 def test_a_table_written_by_groups_is_one_commit_with_the_same_rows(three, table):
     before = three.rows(table)
     version = three.lake.open(table).version()
-    three.overrides["max_records_a_run"] = 100
+    three.overrides["max_records_a_run"] = 50
     frames = three.frames
     groups = frames.listener_groups(table)
     assert len(groups) == 3
@@ -75,7 +75,7 @@ def test_a_table_written_by_groups_is_one_commit_with_the_same_rows(three, table
 @pytest.mark.integration
 @pytest.mark.metrics("top_charts")
 def test_a_table_of_whose_groups_one_asked_an_older_version_is_outdated(three, monkeypatch):
-    three.overrides["max_records_a_run"] = 100
+    three.overrides["max_records_a_run"] = 50
     frames = three.frames
     groups = frames.listener_groups("top_charts")
     monkeypatch.setattr(tables, "RECENT_SECONDS", 0)
@@ -106,10 +106,10 @@ def test_tables_of_all_listeners_are_computed_at_once():
 @pytest.mark.metrics("track_metrics")
 def test_groups_are_of_about_equal_size_and_the_last_has_everybody_else(three):
     settings = three.settings.model_copy(update={"max_records_a_run": 1})
-    groups = listener_groups("track_metrics", three.lake, settings, lambda table: 2)
+    groups = listener_groups("track_metrics", three.lake, settings, lambda table: 4)
     assert groups == [ListenerGroup(("anna",)), ListenerGroup(("anna",), are_others=True)]
-    assert listener_groups("track_metrics", three.lake, settings, lambda table: 1) == []
-    assert listener_groups("dim_track", three.lake, settings, lambda table: 2) == []
+    assert listener_groups("track_metrics", three.lake, settings, lambda table: 2) == []
+    assert listener_groups("dim_track", three.lake, settings, lambda table: 4) == []
     assert len(listener_groups("track_metrics", three.lake, settings, lambda table: 1_000_000)) == 3
 
 
