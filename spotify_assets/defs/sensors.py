@@ -137,6 +137,8 @@ def _landing_tick(
     cursor, reason = back_off(context.cursor, found.identity, time.time())
     if reason:
         return dg.SkipReason(f"{found.summary}, but {reason}.")
+    if busy := active_run(context, WRITING):  # meanwhile
+        return dg.SkipReason(f"{busy}.")
     if found.mismatch:
         context.log.warning(f"{found.mismatch}: records are read again")
     context.log.info(f"Landing zone: {found.summary}")
@@ -230,6 +232,8 @@ def _stale_tick(
     cursor, reason = back_off(context.cursor, found.wanted, time.time())
     if reason:
         return dg.SkipReason(f"Stale: {runs[0]}, but {reason}.")
+    if busy := active_run(context, WRITING):  # meanwhile
+        return dg.SkipReason(f"{busy}.")
     context.log.info(f"Stale: {', '.join(map(str, runs))}")
     return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=cursor)
 

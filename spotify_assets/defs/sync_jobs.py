@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from spotify_assets.defs.interrupts import noting_signals
-from spotify_assets.defs.liveness import in_this_process
+from spotify_assets.defs.liveness import ACTIVE, in_this_process, run_is_under_way
 from spotify_assets.refresh.sync_log import SyncLog
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ def read_refresh_and_publish(context: dg.OpExecutionContext) -> None:
     required_resource_keys={"settings"},
 )
 def refresh_stale_and_publish(context: dg.OpExecutionContext) -> None:
+    # Two sensors may each request a run before either sees the other's.
+    if other := _run_of_sync(context):
+        context.log.info(f"Run {other} of {sync_job.name} is under way, and computes these tables, too.")
+        return
     _sync(context, lambda runner: runner.refresh())
 
 
@@ -58,6 +62,12 @@ def sync_job() -> None:
 )
 def refresh_and_publish() -> None:
     refresh_stale_and_publish()
+
+
+def _run_of_sync(context: dg.OpExecutionContext) -> str | None:
+    """Id of a run of `sync` that is under way; None if none is."""
+    runs = context.instance.get_run_records(dg.RunsFilter(job_name=sync_job.name, statuses=ACTIVE))
+    return next((run.dagster_run.run_id[:8] for run in runs if run_is_under_way(context.instance, run)), None)
 
 
 def _sync(context: dg.OpExecutionContext, work: "Callable[[Runner], Synced]") -> None:

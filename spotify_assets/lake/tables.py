@@ -173,8 +173,11 @@ class Lake:
         """The table in a version that was the latest at most `RECENT_SECONDS` ago; None where it doesn't exist.
 
         For reading what a run follows from, with the fingerprint of that version: if there is a later one, what was
-        computed is stale again.
+        computed is stale again. Of raw tables it is the latest: what follows from them has fingerprints of the files
+        that `raw_files` lists, whose records must be among those that are read.
         """
+        if TABLES[table].layer == "raw":
+            return self.open(table)
         options, opened = self._opened.get(table, (None, None))
         is_recent = time.monotonic() - self._opened_at.get(table, -RECENT_SECONDS) < RECENT_SECONDS
         return opened if opened and is_recent and options == storage_options(self.uri) else self.open(table)
@@ -337,14 +340,16 @@ class Lake:
 
     def write(self, table: str, rows: Any, **options: Any) -> None:
         """Write rows by `deltalake.write_deltalake`, to which the options are passed."""
-        self._opened_at.pop(table, None)
-        write_deltalake(
-            self.plain_uri(table),
-            rows,
-            storage_options=storage_options(self.uri),
-            writer_properties=COMPRESSED,
-            **options,
-        )
+        try:
+            write_deltalake(
+                self.plain_uri(table),
+                rows,
+                storage_options=storage_options(self.uri),
+                writer_properties=COMPRESSED,
+                **options,
+            )
+        finally:
+            self._opened_at.pop(table, None)
 
     def ensure(self, table: str) -> DeltaTable:
         """The table; created empty from the model where it doesn't exist.

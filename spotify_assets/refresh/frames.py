@@ -238,6 +238,10 @@ class LakeFrames:
         # If another writer was first, maybe it has also seen later versions of the inputs.
         current.read_states(upstreams, self.lake.open if is_repeated else self.lake.recent)
         fingerprints = current.fingerprints(table, [windows[key] for key in keys])
+        for upstream in upstreams:
+            # Records are committed before `raw_files`, which was just read, lists their file.
+            if TABLES[upstream].layer == "raw":
+                self.lake.open(upstream)
         if asked := self._asked_versions.get(table.name):
             # Answers are of these versions: of later ones, the rows could be wrong, and are computed again.
             if any(self.lake.opened(upstream).version() != version for upstream, version in asked.items()):

@@ -40,10 +40,12 @@ class ListenerGroup:
 
     def rows(self, frame: "DataFrame") -> "DataFrame":
         """The rows of the group; all rows of a table without listeners."""
+        from pyspark.sql import functions as F
+
         if LISTENER not in frame.columns:
             return frame
         is_one = frame[LISTENER].isin(*self.listeners)
-        return frame.where(~is_one if self.are_others else is_one)
+        return frame.where(~F.coalesce(is_one, F.lit(False)) if self.are_others else is_one)
 
 
 def is_by_listener(table: str) -> bool:

@@ -281,7 +281,7 @@ def pending_refreshes(
     refreshes = []
 
     def read(table: str) -> tuple[DeltaTable, dict[str, str]]:
-        delta = lake.ensure_recent(table)
+        delta = lake.ensure(table)
         return delta, _wanted_windows(target, lake, table, delta)
 
     found = lake.for_each((table for table in target.tables if table in selected), read)

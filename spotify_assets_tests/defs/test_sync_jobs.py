@@ -139,7 +139,7 @@ from spotify_assets_tests.defs.test_sensors import execute
 given = json.load(sys.stdin)
 
 def ingest(*_):
-    print("reading", flush=True)
+    open(given["reads"], "x").close()
     time.sleep(600)
 
 history.ingest = ingest
@@ -154,25 +154,22 @@ def stopped(synced, instance, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", instance.root_directory)
     synced.land("anna/c.json", HISTORY)
     places = {name: str(getattr(synced.settings, name)) for name in ("lake_uri", "landing_uri", "warehouse")}
+    reads, printed = synced.root / "reads", synced.root / "printed"
     server = socket.socket(socket.AF_UNIX)
     address = f"/tmp/{os.getpid()}.sock"
     server.bind(address)  # by it is known that the run was started on this machine
     tags = {GRPC_INFO_TAG: json.dumps({"host": "localhost", "socket": address})}
 
     def stop(number, *, is_requested=False):
-        process = subprocess.Popen(
-            [sys.executable, "-c", RUN],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        process.stdin.write(json.dumps({"settings": places, "tags": tags}))
+        with printed.open("w") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-c", RUN], stdin=subprocess.PIPE, stdout=output, stderr=output, text=True
+            )
+        process.stdin.write(json.dumps({"settings": places, "tags": tags, "reads": str(reads)}))
         process.stdin.close()
-        printed = []
-        while not printed or printed[-1] not in ("reading\n", ""):
-            printed.append(process.stdout.readline())
-        assert printed[-1], printed
+        while not reads.exists() and process.poll() is None:
+            time.sleep(0.05)
+        assert process.returncode is None, printed.read_text()
         runs = {run.job_name: run for run in instance.get_runs()}
         assert {run.status for run in runs.values()} == {dg.DagsterRunStatus.STARTED}
         assert isinstance(tick(sensors.stale_sensor, synced, instance), dg.SkipReason)

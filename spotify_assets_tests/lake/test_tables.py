@@ -399,6 +399,27 @@ def test_an_opened_table_is_that_of_the_last_look(lake):
     assert Lake(lake.uri).opened("dim_listener").version() == 2
 
 
+def test_a_recent_version_of_a_raw_table_is_the_latest(world):
+    lake = world.lake
+    lake.ensure("raw_merges")
+    world.lake.write("raw_merges", TABLES["raw_merges"].arrow_schema.empty_table(), mode="append")
+    assert lake.recent("raw_merges").version() == 1
+
+
+def test_what_is_opened_during_a_write_is_not_recent_after_it(world, monkeypatch):
+    lake, rows = world.lake, TABLES["dim_platform"].arrow_schema.empty_table()
+    lake.ensure("dim_platform")
+    write = tables.write_deltalake
+
+    def write_slowly(*arguments, **options):
+        lake.open("dim_platform")
+        write(*arguments, **options)
+
+    monkeypatch.setattr(tables, "write_deltalake", write_slowly)
+    lake.write("dim_platform", rows, mode="append")
+    assert lake.recent("dim_platform").version() == 1
+
+
 def test_a_recent_version_is_the_latest_of_this_process_and_that_of_others_after_a_while(world, monkeypatch):
     rows = TABLES["dim_platform"].arrow_schema.empty_table()
     lake, other = world.lake, world.lake

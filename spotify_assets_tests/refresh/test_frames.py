@@ -272,3 +272,19 @@ def test_rows_of_a_file_are_sorted_where_the_model_says_so(prepared, table):
     values = parquet.ParquetFile(file).read([TABLES[table].sorted_by]).column(0).to_pylist()
     assert len(set(values)) > 20
     assert values == sorted(values)
+
+
+@pytest.mark.parametrize("table", ["plays", "rejected_plays"])
+def test_records_that_another_process_reads_meanwhile_are_not_taken_for_read(landed, table):
+    """The fingerprint names each file that `raw_files` lists: its records must be among those that are read."""
+    keys = ["2024-01-01", "2024-02-01"]
+    manager = landed.frames
+    first = manager.compute("plays", keys[:1])
+    bad = extended("2024-02-16T10:00:00Z", track="Bad", ms_played=-5)
+    landed.land("anna/b.json", [extended("2024-02-15T10:00:00Z", track="Late"), bad])
+    landed.ingest()
+    manager.write("plays", first, keys[:1])
+    manager.write(table, manager.compute(table, keys[1:]), keys[1:])
+    landed.refresh()
+    assert len(landed.rows("plays")) == 3
+    assert len(landed.rows("rejected_plays")) == 1
