@@ -5,6 +5,7 @@ from math import sqrt
 import pytest
 
 from spotify_assets.model.people import FAVOURITES
+from spotify_assets.transforms import people
 from spotify_assets_tests.conftest import utc
 
 MARCH, APRIL = utc("2024-03-01 12:00:00"), utc("2024-04-01 12:00:00")
@@ -100,3 +101,18 @@ def test_plays_of_no_time_have_no_shares(pairs):
     [row] = pairs(ranked("anna", {1: 0}), ranked("ben", {1: 100})).values()
     assert (row["shared"], row["cosine"], row["shared_minimum"], row["rank_weighted"]) == (1, None, None, 1)
     assert row["shared_favourites"] == ["Band 1 - Song"]
+
+
+def test_many_pairs_are_computed_in_groups(pairs, monkeypatch):
+    heard = [
+        ranked(name, {number: 100 * (number + place) for number in range(1, 5 + place)})
+        for place, name in enumerate(("anna", "ben", "chloe", "dev"))
+    ]
+    together = pairs(*heard)
+    asked = []
+    monkeypatch.setattr(people, "ask_table", lambda rows, ask=people.ask_table: asked.append(rows) or ask(rows))
+    monkeypatch.setattr(people, "MAX_PAIRED", 10)
+    assert pairs(*heard) == together
+    # Of anna with each of three others, of ben with two, and of chloe with one.
+    assert len(asked) == 3
+    assert len(together) == 6
