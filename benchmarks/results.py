@@ -141,7 +141,7 @@ def report(results: Results) -> str:
     """The report as Markdown."""
     parts = [
         "# Results",
-        "Created by `make bench`; all figures are of one run of it.",
+        "Created by `make bench`; all figures are of one run of it. What people wait for is in [GOALS.md](GOALS.md).",
         _machine(),
         "## Targets",
         _table(
