@@ -130,8 +130,6 @@ class ThreadExecutor(Executor):
                     continue
                 if report is not None:
                     raise report
-                # Its last events were stored after what was asked meanwhile.
-                versions.forget(step_context.get_output_asset_keys())
                 # The next attempt of a step may have begun before the end of the one before is reported.
                 if running[step_context.step.key] is step_context:
                     del running[step_context.step.key]

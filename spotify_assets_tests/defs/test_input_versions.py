@@ -10,7 +10,13 @@ from spotify_assets.defs.executor import thread_executor
 MONTHS = dg.MonthlyPartitionsDefinition("2024-01-01", end_date="2024-04-01")
 TAGS = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-02-01"}
 POINTER = "dagster/input_event_pointer/"
-INPUTS = {"first": ["of_months"], "second": ["first", "of_months"], "third": ["first", "second"]}
+INPUTS = {
+    "first": ["of_months"],
+    "second": ["first", "of_months"],
+    "third": ["first", "second"],
+    # Its check looks it up before it is materialized.
+    "after": ["checked"],
+}
 
 
 @dg.asset(partitions_def=MONTHS, backfill_policy=dg.BackfillPolicy.single_run())
@@ -33,6 +39,17 @@ def third():
     return 3
 
 
+@dg.asset(check_specs=[dg.AssetCheckSpec("before", asset="checked")])
+def checked():
+    yield dg.AssetCheckResult(check_name="before", passed=True)
+    yield dg.Output(4)
+
+
+@dg.asset
+def after(checked):
+    return checked
+
+
 @dg.asset_check(asset=first, additional_ins={"second": dg.AssetIn("second")})
 def is_right(second) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=True)
@@ -49,7 +66,7 @@ class Ones(dg.IOManager):
 def run(instance):
     def run():
         defs = dg.Definitions(
-            [of_months, first, second, third],
+            [of_months, first, second, third, checked, after],
             asset_checks=[is_right],
             jobs=[dg.define_asset_job("all")],
             executor=thread_executor(lambda: 2),
@@ -117,4 +134,4 @@ def test_the_event_log_is_asked_once_for_each_input(run, instance, monkeypatch):
 
     monkeypatch.setattr(dg.DagsterInstance, "get_asset_records", counting)
     run()
-    assert sorted(asked) == ["first", "of_months", "second"]
+    assert sorted(asked) == ["checked", "checked", "first", "of_months", "second"]

@@ -16,9 +16,11 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from spotify_assets.defs import sensors, sync_jobs
 from spotify_assets.defs.assets import raw
+from spotify_assets.defs.definitions import definitions
 from spotify_assets.defs.failures import why_failed
 from spotify_assets.defs.liveness import PID_TAG
 from spotify_assets.ingest.history_changes import find_changes
+from spotify_assets.processes import this_process
 from spotify_assets.refresh import staleness
 from spotify_assets.refresh.sync_log import FAILED, STOPPED, SUCCEEDED, SyncLog
 from spotify_assets.targets import publishing
@@ -146,6 +148,22 @@ history.ingest = ingest
 with dg.DagsterInstance.get() as instance:
     execute(load_settings(**given["settings"]), instance, tags=given["tags"])
 """
+
+
+def test_nothing_is_refreshed_beside_a_run_of_sync(synced, instance):
+    synced.overrides["forgotten_after_days"] = 100
+    tags = {PID_TAG: this_process()}
+    other = instance.create_run_for_job(
+        definitions(synced.settings).resolve_job_def("sync"), status=dg.DagsterRunStatus.STARTED, tags=tags
+    )
+    beside = execute(synced.settings, instance, sync_jobs.refresh_and_publish)
+    assert beside.success
+    assert children(instance, beside) == []
+    [told] = logged(instance, beside, 20)
+    assert told.startswith(f"Run {other.run_id[:8]} of sync is under way")
+    instance.report_run_failed(other)
+    after = execute(synced.settings, instance, sync_jobs.refresh_and_publish)
+    assert [job for job, _ in children(instance, after)] == ["refresh_tables", "publish_tables"]
 
 
 @pytest.fixture

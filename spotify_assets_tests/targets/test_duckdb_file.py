@@ -689,3 +689,15 @@ def test_views_of_damaged_tables_keep_no_others_from_being_refreshed(history, vi
     after = viewing.published_states()
     assert after["raw_files"] != before["raw_files"]
     assert after["plays"] == before["plays"]
+
+
+def test_what_another_process_published_later_stays(synced):
+    target, ours = Warehouse(path=synced.settings.warehouse), synced.lake
+    list(target.publish(ours, publishing.pending_refreshes(target, ours)))
+    synced.land("anna/c.json", [extended("2024-02-15T13:37:00Z")])
+    synced.ingest()
+    synced.refresh("plays")
+    theirs = synced.lake
+    list(target.publish(theirs, publishing.pending_refreshes(target, theirs)))
+    assert publishing.pending_refreshes(target, ours) == []
+    assert dict(target.counts(["plays"]))["plays"].rows == 3
